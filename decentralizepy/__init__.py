@@ -1,0 +1,1 @@
+"""Learning on networks of nodes: decentralized, federated, parameter server."""

@@ -1,0 +1,56 @@
+"""Every error that decentralizepy raises on purpose.
+
+::
+
+    DecentralizepyError
+    ├── ConfigError            an INI file, a flag, or a class that they name
+    │   ├── GraphError         a graph file, or a graph that cannot be made
+    │   ├── AddressError       the address file, or a port
+    │   └── DataError          a data set: missing, damaged, too small
+    ├── MessageError           bytes from the network that are no message
+    ├── PeerError              a peer that did not do what it must
+    │   └── PeerTimeout        a wait for peers that reached its limit
+    └── NodeFailed             a node process that ended badly
+"""
+
+
+class DecentralizepyError(Exception):
+    """The root of the tree; ``exit_status`` is what a launcher ends with."""
+
+    exit_status = 1
+
+
+class ConfigError(DecentralizepyError, ValueError):
+    """What a user wrote cannot be run; the message says where and what to write."""
+
+    exit_status = 2
+
+
+class GraphError(ConfigError):
+    """A graph that cannot be read or made."""
+
+
+class AddressError(ConfigError):
+    """An address file without a machine, a name that does not resolve, a port in use."""
+
+
+class DataError(ConfigError):
+    """A data set that is not there, is damaged, or is too small for its nodes."""
+
+
+class MessageError(DecentralizepyError, ValueError):
+    """Bytes that do not decode to a message."""
+
+
+class PeerError(DecentralizepyError):
+    """A peer that did something that the protocol does not allow."""
+
+    exit_status = 3
+
+
+class PeerTimeout(PeerError, TimeoutError):
+    """A wait that reached its limit; the message names who, what and since when."""
+
+
+class NodeFailed(DecentralizepyError):
+    """A node process that died or raised; names uid, rank, machine and the cause."""
