@@ -1,0 +1,53 @@
+"""The ``decentralizepy`` command."""
+
+import sys
+from collections.abc import Sequence
+
+USAGE = """\
+usage: decentralizepy COMMAND ...
+
+  run FILE.ini [FLAGS]   run an experiment's nodes of this machine (run -h: the flags)
+  graph FLAGS            write a graph file (graph -h: kinds and flags)
+  plot DIR ...           draw finished runs: accuracy, loss and bytes
+
+Each command tells its flags with -h.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a sub-command and return the exit status."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    command, rest = (words[0], words[1:]) if words else ("", [])
+    if command in ("-h", "--help"):
+        print(USAGE, end="")
+        return 0
+    if command not in COMMANDS:
+        print(USAGE, end="", file=sys.stderr)
+        return 2
+    return COMMANDS[command](rest)
+
+
+def run(argv: list[str]) -> int:
+    """Run an experiment; the first word may be the INI file."""
+    from decentralizepy.launcher import launch
+
+    if argv and not argv[0].startswith("-"):
+        argv = ["--config_file", *argv]
+    launch(argv=argv)
+
+
+def graph(argv: list[str]) -> int:
+    """Write a graph file."""
+    from decentralizepy.graphs.generate import main as generate
+
+    return generate(argv)
+
+
+def plot(argv: list[str]) -> int:
+    """Draw finished runs."""
+    from decentralizepy.plots import main as draw
+
+    return draw(argv)
+
+
+COMMANDS = {"run": run, "graph": graph, "plot": plot}

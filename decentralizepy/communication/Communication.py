@@ -1,0 +1,152 @@
+"""What a node asks of its network, and the counting that every transport shares."""
+
+import logging
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from decentralizepy.communication._wire import Encoded, decode, encode
+from decentralizepy.errors import MessageError
+from decentralizepy.mappings.Mapping import Mapping as ProcessMapping
+from decentralizepy.message import Message, payload_bytes
+
+logger = logging.getLogger(__name__)
+
+
+class Communication:
+    """A node's end of the network.
+
+    A transport states how a link is opened (``init_connection``), how frames leave
+    (``deliver``) and how they come in (``poll``). Encoding, counting and the check of
+    what arrives are written here, once.
+
+    Parameters
+    ----------
+    rank, machine_id : int
+        The node's place; a service has a negative rank.
+    mapping : Mapping
+        Tells the uid of a place, and back.
+    total_procs : int
+        Number of nodes of the whole network.
+    recv_timeout : int, default 50
+        Milliseconds that ``receive(block=False)`` waits at most.
+
+    Attributes
+    ----------
+    total_bytes, total_meta, total_data : int
+        Bytes sent since the start: all, without ``params``, and of ``params`` alone.
+        What goes to several receivers counts once for each.
+    rejected : int
+        Messages that did not parse, and were dropped.
+    """
+
+    def __init__(
+        self,
+        rank: int,
+        machine_id: int,
+        mapping: ProcessMapping,
+        total_procs: int,
+        recv_timeout: int = 50,
+    ) -> None:
+        self.rank, self.machine_id = rank, machine_id
+        self.mapping, self.total_procs = mapping, total_procs
+        self.recv_timeout = recv_timeout
+        self.uid = mapping.get_uid(rank, machine_id)
+        self.total_bytes = self.total_meta = self.total_data = 0
+        self.rejected = 0
+
+    @classmethod
+    def prepare(
+        cls,
+        options: dict[str, Any],
+        mapping: ProcessMapping,
+        machine_id: int,
+        ranks: Iterable[int],
+        scratch: Path,
+    ) -> dict[str, Any]:
+        """Check ``options`` before any process starts; return those for the nodes.
+
+        Parameters
+        ----------
+        options
+            The keys of ``[COMMUNICATION]`` besides the class's name.
+        mapping, machine_id, ranks
+            The network, and the ranks that will run on this machine.
+        scratch
+            A folder of this launch alone, removed at its end.
+
+        Raises
+        ------
+        AddressError
+            If a machine has no address, or an address cannot be bound.
+        """
+        return options
+
+    def init_connection(self, neighbor: int) -> None:
+        """Open the outgoing link to ``neighbor``; it need not have started yet."""
+        raise NotImplementedError
+
+    def already_connected(self, neighbor: int) -> bool:
+        """Tell whether there is an outgoing link to ``neighbor``."""
+        raise NotImplementedError
+
+    def destroy_connection(self, neighbor: int, linger: int | None = None) -> None:
+        """Close the link; ``linger`` is how many milliseconds unsent messages have."""
+        raise NotImplementedError
+
+    def deliver(self, neighbor: int, frames: list[Any]) -> None:
+        """Send ``frames`` to ``neighbor``, in order and without loss on a living link."""
+        raise NotImplementedError
+
+    def poll(self, timeout: int) -> tuple[int, list[Any]] | None:
+        """Return (sender, frames), or None if none come in ``timeout`` milliseconds."""
+        raise NotImplementedError
+
+    def terminate(self) -> None:
+        """Send what is unsent, for 10 seconds at most, and close everything."""
+
+    def encrypt(self, data: Mapping[str, Any]) -> Encoded:
+        """Encode a message; the name is upstream's, nothing is enciphered."""
+        return Encoded(encode(data), payload_bytes(data.get("params")))
+
+    def decrypt(self, sender: int, data: list[Any]) -> tuple[int, Message]:
+        """Decode what ``sender`` sent."""
+        return sender, decode(data)
+
+    def send(self, uid: int, data: Any, encrypt: bool = True) -> None:
+        """Send a message to ``uid``; with ``encrypt`` False it is encoded already."""
+        encoded: Encoded = self.encrypt(data) if encrypt else data
+        self.deliver(uid, encoded.frames)
+        self.total_bytes += encoded.size
+        self.total_data += encoded.data
+        self.total_meta += encoded.size - encoded.data
+
+    def broadcast(self, uids: Iterable[int], data: Mapping[str, Any]) -> None:
+        """Send a message to each of ``uids``; it is encoded once."""
+        encoded = self.encrypt(data)
+        for uid in uids:
+            self.send(uid, encoded, encrypt=False)
+
+    def receive(self, block: bool = True) -> tuple[int, Message] | None:
+        """Return the next (sender uid, message).
+
+        What is no message is logged, counted in ``rejected`` and dropped. With
+        ``block`` False, None is returned if none comes within ``recv_timeout`` ms.
+        """
+        deadline = time.monotonic() + self.recv_timeout / 1000
+        while True:
+            received = self.poll(self.recv_timeout)
+            if received is not None:
+                sender, frames = received
+                try:
+                    return self.decrypt(sender, frames)
+                except MessageError as error:
+                    self.reject(f"uid {sender}: {error}")
+            if not block and time.monotonic() >= deadline:
+                return None
+
+    def reject(self, reason: str) -> None:
+        """Count and log something that came in and is no message."""
+        self.rejected += 1
+        logger.warning("dropped what came from %s", reason)

@@ -1,0 +1,75 @@
+"""Messages over unix sockets, between the nodes of one machine."""
+
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from decentralizepy.communication._zeromq import ZeroMQ
+from decentralizepy.errors import AddressError
+from decentralizepy.mappings.Mapping import Mapping
+
+_PATH_LIMIT = 100  # sun_path holds 107 bytes; a uid needs a few
+
+
+class IPC(ZeroMQ):
+    """ZeroMQ over unix sockets: no ports and no address file, one machine only.
+
+    Parameters
+    ----------
+    rank, machine_id, mapping, total_procs
+        As for :class:`~decentralizepy.communication.Communication.Communication`.
+    addresses_filepath : str, default ""
+        Not read: an INI file can change from TCP to IPC by the class alone.
+    offset : int, default 9000
+        Tells runs apart that share a ``socket_dir``.
+    recv_timeout : int, default 50
+        Milliseconds that ``receive(block=False)`` waits at most.
+    socket_dir : str, default ""
+        The folder of the sockets. The launcher gives each run one of its own;
+        without a launcher it is a folder of this user in the system's temporary one.
+    """
+
+    def __init__(
+        self,
+        rank: int,
+        machine_id: int,
+        mapping: Mapping,
+        total_procs: int,
+        addresses_filepath: str = "",
+        offset: int = 9000,
+        recv_timeout: int = 50,
+        socket_dir: str = "",
+    ) -> None:
+        folder = Path(socket_dir or _default_dir())
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.socket_dir, self.offset = folder, offset
+        super().__init__(rank, machine_id, mapping, total_procs, recv_timeout)
+
+    @classmethod
+    def prepare(
+        cls,
+        options: dict[str, Any],
+        mapping: Mapping,
+        machine_id: int,
+        ranks: Iterable[int],
+        scratch: Path,
+    ) -> dict[str, Any]:
+        if mapping.get_local_procs_count() != mapping.get_n_procs():
+            raise AddressError(
+                "[COMMUNICATION] comm_class = IPC: unix sockets reach one machine; use TCP"
+            )
+        folder = options.get("socket_dir") or str(scratch)
+        if len(os.fsencode(folder)) > _PATH_LIMIT - 10:
+            raise AddressError(
+                f"[COMMUNICATION] socket_dir = {folder}: longer than {_PATH_LIMIT - 10} bytes"
+            )
+        return {**options, "socket_dir": folder}
+
+    def address(self, rank: int, machine_id: int) -> str:
+        return f"ipc://{self.socket_dir}/{self.offset}.{rank}"
+
+
+def _default_dir() -> str:
+    return os.path.join(tempfile.gettempdir(), f"decentralizepy-{os.getuid()}")

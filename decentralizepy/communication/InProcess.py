@@ -1,0 +1,60 @@
+"""Messages between nodes that are threads of one process: tests, debugging, many nodes."""
+
+import queue
+from collections.abc import Mapping as Dict
+from typing import Any
+
+from decentralizepy.communication.Communication import Communication
+from decentralizepy.mappings.Mapping import Mapping
+
+Exchange = dict[int, "queue.SimpleQueue[tuple[int, list[Any]]]"]
+
+
+class InProcess(Communication):
+    """Frames through queues, encoded as on a network so that the bytes are the same.
+
+    Parameters
+    ----------
+    rank, machine_id, mapping, total_procs
+        As for :class:`~decentralizepy.communication.Communication.Communication`.
+    exchange : dict
+        One queue a uid, made by :func:`make_exchange` and given to every node.
+    recv_timeout : int, default 50
+        Milliseconds that ``receive(block=False)`` waits at most.
+    """
+
+    def __init__(
+        self,
+        rank: int,
+        machine_id: int,
+        mapping: Mapping,
+        total_procs: int,
+        exchange: Dict[int, "queue.SimpleQueue[tuple[int, list[Any]]]"],
+        recv_timeout: int = 50,
+    ) -> None:
+        super().__init__(rank, machine_id, mapping, total_procs, recv_timeout)
+        self.exchange = exchange
+        self.connected: set[int] = set()
+
+    def init_connection(self, neighbor: int) -> None:
+        self.connected.add(neighbor)
+
+    def already_connected(self, neighbor: int) -> bool:
+        return neighbor in self.connected
+
+    def destroy_connection(self, neighbor: int, linger: int | None = None) -> None:
+        self.connected.discard(neighbor)
+
+    def deliver(self, neighbor: int, frames: list[Any]) -> None:
+        self.exchange[neighbor].put((self.uid, frames))
+
+    def poll(self, timeout: int) -> tuple[int, list[Any]] | None:
+        try:
+            return self.exchange[self.uid].get(timeout=timeout / 1000)
+        except queue.Empty:
+            return None
+
+
+def make_exchange(n_procs: int, services: int = 1) -> Exchange:
+    """Return the queues of ``n_procs`` nodes and of ``services`` services (-1, -2 ...)."""
+    return {uid: queue.SimpleQueue() for uid in range(-services, n_procs)}

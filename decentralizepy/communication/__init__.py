@@ -1,0 +1,5 @@
+"""How messages travel between nodes."""
+
+from decentralizepy.communication.Communication import Communication
+
+__all__ = ["Communication"]

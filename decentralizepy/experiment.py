@@ -1,0 +1,169 @@
+"""What is to be run: flags, INI file, graph, mapping and classes, checked together."""
+
+import logging
+import shutil
+from argparse import Namespace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from decentralizepy import checks, config as ini, factory, utils
+from decentralizepy.errors import ConfigError, GraphError
+from decentralizepy.graphs.Graph import Graph
+from decentralizepy.mappings.Linear import Linear
+from decentralizepy.mappings.Manual import Manual
+from decentralizepy.mappings.Mapping import Mapping
+from decentralizepy.processes import NodeSpec
+
+logger = logging.getLogger(__name__)
+Config = dict[str, dict[str, Any]]
+DEFAULT_NODE = ("decentralizepy.node.DPSGDNode", "DPSGDNode")
+
+
+@dataclass
+class Experiment:
+    """An experiment as one machine sees it; nothing of it has started."""
+
+    args: Namespace
+    config: Config
+    graph: Graph
+    mapping: Mapping
+    node_class: Callable[..., Any]
+    service_class: Callable[..., Any] | None
+
+    @classmethod
+    def load(
+        cls,
+        argv: Sequence[str] | None = None,
+        node_class: Callable[..., Any] | None = None,
+        service_class: Callable[..., Any] | None = None,
+        mapping_class: type[Mapping] | None = None,
+    ) -> "Experiment":
+        """Read flags, INI and graph; classes that are not given come from the INI.
+
+        Raises
+        ------
+        ConfigError
+            For all that a user can get wrong in them.
+        """
+        path = utils.get_args(argv).config_file
+        config: Config = ini.read(path)
+        checks.check(config, path)
+        args = utils.get_args(argv, config.get("RUN"))
+        mapping = make_mapping(config.get("MAPPING", {}), args, mapping_class)
+        graph = make_graph(config.get("GRAPH", {}), args, argv, mapping.get_n_procs())
+        nodes = config.get("NODE", {})
+        if node_class is None:
+            node_class = load_class(nodes, "node", *DEFAULT_NODE)
+        if service_class is None and "server_class" in nodes:
+            service_class = load_class(nodes, "server")
+        return cls(args, config, graph, mapping, node_class, service_class)
+
+    @property
+    def ranks(self) -> list[int]:
+        """The ranks that run on this machine; a service comes first."""
+        here = self.args.server_machine == self.args.machine_id
+        service = [self.args.server_rank] if self.service_class and here else []
+        return service + list(range(self.mapping.get_local_procs_count()))
+
+    def specs(self) -> list[NodeSpec]:
+        """Return the nodes and the service of this machine."""
+        return [self._spec(rank) for rank in self.ranks]
+
+    def make_folders(self) -> None:
+        """Make the folders of logs and weights, with what the run is made from."""
+        args = self.args
+        for name in ("log_dir", "weights_store_dir"):
+            folder = Path(getattr(args, name))
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                (folder / ".probe").touch()
+                (folder / ".probe").unlink()
+            except OSError as error:
+                raise ConfigError(f"--{name} {folder}: {error.strerror}") from None
+        _keep(args.config_file, args.log_dir)
+        if not self.config.get("GRAPH"):
+            _keep(args.graph_file, args.log_dir)
+        utils.write_args(args, args.log_dir)
+
+    def _spec(self, rank: int) -> NodeSpec:
+        args = self.args
+        node_class, options = self.node_class, self._options()
+        if rank < 0:
+            assert self.service_class is not None
+            node_class = self.service_class
+        elif self.service_class is not None:
+            options["server_uid"] = args.server_rank
+        arguments = (rank, args.machine_id, self.mapping, self.graph, self.config)
+        return NodeSpec(
+            node_class,
+            arguments + factory.select(node_class, options),
+            rank,
+            args.machine_id,
+            self.mapping.get_uid(rank, args.machine_id),
+            Path(args.log_dir) / f"{rank}.log",
+        )
+
+    def _options(self) -> dict[str, Any]:
+        """Return what follows the first five arguments of a node, in upstream's order."""
+        args = self.args
+        return {
+            "iterations": args.iterations,
+            "log_dir": args.log_dir,
+            "weights_store_dir": args.weights_store_dir,
+            "log_level": getattr(logging, args.log_level),
+            "test_after": args.test_after,
+            "train_evaluate_after": args.train_evaluate_after,
+            "reset_optimizer": args.reset_optimizer,
+        }
+
+
+def load_class(section: dict[str, Any], prefix: str, *default: str) -> Any:
+    """Return the class that ``<prefix>_package`` and ``<prefix>_class`` name."""
+    keys = (f"{prefix}_package", f"{prefix}_class")
+    names = [section.get(key) for key in keys]
+    return factory.load(*(names if all(names) else default))
+
+
+def make_mapping(
+    section: dict[str, Any], args: Namespace, mapping_class: type[Mapping] | None
+) -> Mapping:
+    """Return the mapping that a driver, section MAPPING or nobody (Linear) names."""
+    counts = args.procs_per_machine
+    if mapping_class is None:
+        mapping_class = load_class(
+            section, "mapping", "decentralizepy.mappings.Linear", "Linear"
+        )
+    per_machine = counts if issubclass(mapping_class, Manual) else counts[0]
+    make: Callable[..., Mapping] = mapping_class
+    return make(args.machines, per_machine, args.server_machine, args.machine_id)
+
+
+def make_graph(
+    section: dict[str, Any],
+    args: Namespace,
+    argv: Sequence[str] | None,
+    n_procs: int,
+) -> Graph:
+    """Return the graph of ``-gf``, else that of section GRAPH, else of the default file."""
+    if section and "graph_file" not in utils.given(argv):
+        graph: Graph = factory.build(section, "graph", n_procs)
+    else:
+        graph = Graph()
+        graph.read_graph_from_file(args.graph_file, args.graph_type)
+    if graph.n_procs != n_procs:
+        raise GraphError(
+            f"{args.graph_file}: a graph of {graph.n_procs} nodes, but there are {n_procs} "
+            f"processes (-ms {args.machines}, -ps {args.procs_per_machine})"
+        )
+    return graph
+
+
+def _keep(file: str, log_dir: str) -> None:
+    copy = Path(log_dir) / Path(file).name
+    if not copy.exists() or not copy.samefile(file):
+        shutil.copy(file, copy)
+
+
+__all__ = ["Experiment", "Linear"]

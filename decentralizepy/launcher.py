@@ -1,0 +1,137 @@
+"""One machine's part of a run: prepare once, fork the nodes, watch them, report."""
+
+import logging
+import signal
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from decentralizepy import factory
+from decentralizepy.errors import DecentralizepyError
+from decentralizepy.experiment import Experiment
+from decentralizepy.mappings.Mapping import Mapping
+from decentralizepy.processes import LocalNodes
+
+POLL_S = 0.5
+
+
+def launch(
+    node_class: Callable[..., Any] | None = None,
+    service_class: Callable[..., Any] | None = None,
+    mapping_class: type[Mapping] | None = None,
+    argv: Sequence[str] | None = None,
+) -> NoReturn:
+    """Run this machine's nodes to the end of the experiment, and exit.
+
+    Parameters
+    ----------
+    node_class : class, optional
+        What each process runs; section NODE's, or DPSGDNode, if not given.
+    service_class : class, optional
+        A parameter server or peer sampler, started on ``--server_machine``.
+    mapping_class : class, optional
+        Section MAPPING's, or Linear, if not given.
+    argv : list of str, optional
+        Flags; the command line's if not given.
+
+    Notes
+    -----
+    The exit status is 0 if every node ended well, 1 if one failed, 2 for what a user
+    must mend before anything starts, 3 if a peer was lost, 130 after Ctrl-C and 143
+    after SIGTERM.
+    """
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        run(Experiment.load(argv, node_class, service_class, mapping_class))
+    except DecentralizepyError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_status)
+    except KeyboardInterrupt:
+        print("stopped by Ctrl-C; results so far are whole", file=sys.stderr)
+        sys.exit(128 + signal.SIGINT)
+    sys.exit(0)
+
+
+def run(experiment: Experiment) -> None:
+    """Prepare, start, watch and report; raises what went wrong."""
+    from decentralizepy.progress import Progress, Screen
+
+    with tempfile.TemporaryDirectory(prefix="decentralizepy-") as scratch:
+        prepare(experiment, Path(scratch))
+        args = experiment.args
+        progress = Progress(args.log_dir, experiment.ranks, args.iterations)
+        try:
+            with LocalNodes(experiment.specs()) as nodes:
+                nodes.start()
+                with Screen(progress) as screen:
+                    watch(nodes, screen)
+        finally:
+            complete_results(Path(args.log_dir), experiment.ranks)
+        report(experiment, progress)
+
+
+def prepare(experiment: Experiment, scratch: Path) -> None:
+    """Find what is wrong before anything starts; load once what all nodes need."""
+    import torch
+
+    torch.set_num_threads(1)  # a pool of threads does not survive a fork
+    config, args = experiment.config, experiment.args
+    warn_of_islands(experiment)
+    comm = config["COMMUNICATION"]
+    comm_class = factory.load(comm["comm_package"], comm["comm_class"])
+    config["COMMUNICATION"] = comm_class.prepare(
+        comm, experiment.mapping, args.machine_id, experiment.ranks, scratch
+    )
+    experiment.make_folders()
+    dataset = config["DATASET"]
+    dataset_class = factory.load(dataset["dataset_package"], dataset["dataset_class"])
+    dataset_class.prepare(**factory.options(dataset, "dataset"))
+
+
+def warn_of_islands(experiment: Experiment) -> None:
+    """Warn of a graph whose parts never hear of each other."""
+    parts = experiment.graph.components()
+    if len(parts) > 1:
+        sizes = ", ".join(str(len(part)) for part in parts)
+        message = f"the graph is not connected: parts of {sizes} nodes learn apart"
+        print(f"warning: {message}", file=sys.stderr)
+
+
+def watch(nodes: LocalNodes, screen: Any) -> None:
+    """Show the run until all nodes have ended; a failed one ends it."""
+    while not nodes.wait(POLL_S):
+        screen.update(nodes.alive)
+    screen.update(0)
+
+
+def complete_results(log_dir: Path, ranks: Sequence[int]) -> None:
+    """Write the results files of nodes that could not do it themselves."""
+    from decentralizepy.results import derive
+
+    for rank in ranks:
+        lines = log_dir / f"{rank}_results.jsonl"
+        if lines.exists():
+            derive(lines)
+
+
+def report(experiment: Experiment, progress: Any) -> None:
+    """Draw the run, and end with a table of what came out and where it is."""
+    from rich.console import Console
+
+    from decentralizepy.plots import draw_run
+
+    log_dir = Path(experiment.args.log_dir)
+    progress.poll()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        pictures = draw_run(log_dir)
+    files = [*pictures, *sorted(log_dir.glob("*_results.json"))]
+    Console().print(progress.summary(files))
+
+
+def _terminated(number: int, frame: object) -> NoReturn:
+    logging.getLogger(__name__).warning("stopped by SIGTERM")
+    sys.exit(128 + number)

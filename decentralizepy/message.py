@@ -1,0 +1,65 @@
+"""The messages that nodes exchange: one TypedDict per channel, and the check on what arrives."""
+
+from collections.abc import Mapping
+from typing import Any, TypedDict, get_type_hints
+
+from decentralizepy.errors import MessageError
+
+Message = dict[str, Any]
+"""A message is a dict with the key ``CHANNEL``; foreign nodes may use channels of their own."""
+
+
+class Hello(TypedDict):
+    """``CONNECT``: the start barrier, both ways."""
+
+    HELLO: int
+
+
+class Bye(TypedDict):
+    """``DISCONNECT``: the end barrier, both ways."""
+
+    BYE: int
+
+
+class Model(TypedDict):
+    """``DPSGD``: what a sharing algorithm sends, usually with ``params`` and ``degree``."""
+
+    iteration: int
+
+
+CHANNELS: dict[str, dict[str, type]] = {
+    "CONNECT": get_type_hints(Hello),
+    "DISCONNECT": get_type_hints(Bye),
+    "DPSGD": get_type_hints(Model),
+}
+
+
+def check(message: object) -> Message:
+    """Return ``message`` if it is one; its arrays are the receiver's to check.
+
+    Raises
+    ------
+    MessageError
+        If it is no dict with text keys, has no ``CHANNEL``, or lacks a field of its
+        channel or has it in another type.
+    """
+    if not isinstance(message, dict) or not all(isinstance(key, str) for key in message):
+        raise MessageError("a message is a map with text keys")
+    channel = message.get("CHANNEL")
+    if not isinstance(channel, str):
+        raise MessageError("a message without a CHANNEL")
+    for key, kind in CHANNELS.get(channel, {}).items():
+        if type(message.get(key)) is not kind:
+            raise MessageError(f"{channel}: {key} is no {kind.__name__}")
+    return message
+
+
+def payload_bytes(value: object) -> int:
+    """Bytes of the arrays, tensors and byte strings in ``value``, however nested."""
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return len(value)
+    if isinstance(value, Mapping):
+        return sum(payload_bytes(item) for item in value.values())
+    if isinstance(value, (list, tuple)):
+        return sum(payload_bytes(item) for item in value)
+    return int(getattr(value, "nbytes", 0))

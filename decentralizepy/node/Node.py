@@ -1,0 +1,190 @@
+"""What every node and service is made of: parts from the INI file, and handshakes."""
+
+import logging
+import os
+from collections import deque
+from typing import Any
+
+import torch
+import torch._dynamo  # noqa: F401  (an optimizer imports it: once here, not in each fork)
+
+from decentralizepy import factory
+from decentralizepy.message import Message
+from decentralizepy.node import _process
+from decentralizepy.node._mailbox import Mailbox
+
+Section = dict[str, Any]
+
+LOG_FORMAT = "[%(asctime)s][%(module)s][%(levelname)s] %(message)s"
+DEFAULT_SEED = 97
+
+
+class Node(Mailbox):
+    """The parts of a node; it does not run by itself.
+
+    Subclasses call the ``init_`` methods they need, in the order of this class, then
+    ``connect_neighbors`` (the start barrier) and in the end ``disconnect_neighbors``.
+
+    Parameters
+    ----------
+    rank : int
+        Number of the process on its machine; negative for a service.
+    machine_id : int
+    mapping : Mapping
+        From (rank, machine) to uid, and back.
+    graph : Graph
+        Who neighbours whom, in uids.
+    config : dict of dict
+        The INI file's sections.
+
+    Attributes
+    ----------
+    my_neighbors : set of int
+    barrier : set of int
+        The uids that have greeted this node and not said goodbye.
+    peer_deques : dict of int to deque
+        Models received and not yet averaged, by sender.
+    start_timeout : float
+        Seconds that the start barrier may take.
+    """
+
+    start_timeout = 300.0
+    rank: int
+    machine_id: int
+    uid: int
+    mapping: Any
+    graph: Any
+    my_neighbors: set[int]
+    barrier: set[int]
+    peer_deques: dict[int, "deque[Message]"]
+    sent_disconnections: bool
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        node = super().__new__(cls)
+        node.barrier, node.peer_deques = set(), {}
+        node.sent_disconnections = False
+        return node
+
+    def __init__(
+        self,
+        rank: int,
+        machine_id: int,
+        mapping: Any,
+        graph: Any,
+        config: dict[str, Section],
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        _process.configure(mapping.get_local_procs_count())
+
+    # -- parts -----------------------------------------------------------------
+
+    def init_log(
+        self, log_dir: str, rank: int | str, log_level: int = logging.INFO
+    ) -> None:
+        """Log to ``<log_dir>/<rank>.log``; a node's own process logs nowhere else."""
+        handler = logging.FileHandler(os.path.join(log_dir, f"{rank}.log"))
+        handler.setFormatter(logging.Formatter(LOG_FORMAT))
+        self.logger = logging.Logger(f"{rank}", log_level)
+        self.logger.addHandler(handler)
+        if _process.is_own():
+            root = logging.getLogger()
+            root.handlers, root.level = [handler], log_level
+
+    def init_limits(self, config: Section) -> None:
+        """Take the time limits of section FAULTS, in seconds."""
+        for name in ("start_timeout", "peer_timeout", "warn_after"):
+            setattr(self, name, float(config.get(name, getattr(self, name))))
+
+    def init_dataset_model(self, dataset_configs: Section) -> None:
+        """Build the data set, and the model from a seed that is every node's."""
+        seed = dataset_configs.get("random_seed", DEFAULT_SEED)
+        _process.seed(seed)
+        self.dataset = factory.build(
+            dataset_configs, "dataset", self.rank, self.machine_id, self.mapping
+        )
+        model_class = factory.load(
+            dataset_configs["dataset_package"], dataset_configs["model_class"]
+        )
+        with _process.initial_weights(seed):
+            self.model = model_class()
+
+    def init_optimizer(self, optimizer_configs: Section) -> None:
+        """Build the optimizer; :meth:`renew_optimizer` builds the same again."""
+        self.optimizer_configs = optimizer_configs
+        self.optimizer: torch.optim.Optimizer = factory.build(
+            optimizer_configs, "optimizer", self.model.parameters()
+        )
+
+    def renew_optimizer(self) -> None:
+        """Train on with a fresh optimizer: momentum of another model is no use."""
+        self.init_optimizer(self.optimizer_configs)
+        self.trainer.reset_optimizer(self.optimizer)
+
+    def init_trainer(self, train_configs: Section) -> None:
+        """Build the loss and the trainer."""
+        self.loss = factory.load_loss(train_configs)
+        self.trainer = factory.build(
+            train_configs,
+            "training",
+            *(self.rank, self.machine_id, self.mapping),
+            *(self.model, self.optimizer, self.loss, self.log_dir),
+        )
+
+    def init_comm(self, comm_configs: Section) -> None:
+        """Build the communication, which binds this node's address."""
+        self.communication = factory.build(
+            comm_configs,
+            "comm",
+            *(self.rank, self.machine_id, self.mapping, self.graph.n_procs),
+        )
+
+    def init_sharing(self, sharing_configs: Section) -> None:
+        """Build the sharing."""
+        self.sharing = factory.build(
+            sharing_configs,
+            "sharing",
+            *(self.rank, self.machine_id, self.communication, self.mapping),
+            *(self.graph, self.model, self.dataset, self.log_dir),
+        )
+
+    # -- handshakes ------------------------------------------------------------
+
+    def connect_neighbor(self, neighbor: int) -> None:
+        """Open the link to ``neighbor`` and greet it."""
+        self.communication.init_connection(neighbor)
+        self.communication.send(neighbor, {"HELLO": self.uid, "CHANNEL": "CONNECT"})
+
+    def wait_for_hello(self, neighbor: int) -> None:
+        """Wait until ``neighbor`` has greeted this node."""
+        self._wait_for_hellos({neighbor})
+
+    def connect_neighbors(self) -> None:
+        """Greet the neighbors that are not connected yet; wait until they greet back."""
+        connected = self.communication.already_connected
+        new = {uid for uid in self.my_neighbors if not connected(uid)}
+        for uid in sorted(new):
+            self.connect_neighbor(uid)
+        self._wait_for_hellos(new)
+
+    def _wait_for_hellos(self, uids: set[int]) -> None:
+        while not uids <= self.barrier:
+            received = self.receive_channel(
+                "CONNECT",
+                missing=lambda: uids - self.barrier,
+                timeout=self.start_timeout,
+            )
+            assert received is not None
+            self.barrier.add(received[0])
+
+    def disconnect_neighbors(self) -> None:
+        """Say goodbye to all who greeted this node, and wait for theirs; once."""
+        if self.sent_disconnections:
+            return
+        self.sent_disconnections = True
+        for uid in sorted(self.barrier):
+            self.communication.send(uid, {"BYE": self.uid, "CHANNEL": "DISCONNECT"})
+        while self.barrier:
+            received = self.receive_channel("DISCONNECT", missing=lambda: self.barrier)
+            assert received is not None
+            self.barrier.discard(received[0])

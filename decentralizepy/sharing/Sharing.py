@@ -1,0 +1,177 @@
+"""Whole models, mixed with Metropolis-Hastings weights; the base of every sharing."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from decentralizepy import factory
+from decentralizepy.errors import ConfigError, PeerError
+from decentralizepy.message import Message
+from decentralizepy.models.flat import Flat, to_tensor
+
+State = dict[str, torch.Tensor]
+"""What is averaged: tensors by name."""
+
+
+class Queue(Protocol):
+    """Messages of one peer, oldest first (a deque)."""
+
+    def popleft(self) -> Message: ...
+
+
+class Sharing:
+    """Send the whole model; average with Metropolis-Hastings weights.
+
+    With n the number of peers heard this round and d_j the degree that peer j states,
+    ``w_j = 1 / (1 + max(n, d_j))`` and ``x <- x + sum_j w_j (x_j - x)``: doubly
+    stochastic on an undirected graph, so that the mean over nodes is kept (Xiao, Boyd
+    and Kim, Distributed average consensus with least-mean-square deviation, 2007,
+    section 4). Written as a pull towards each peer, equal models stay equal to the bit.
+
+    Subclasses state what they change: ``serialized_model`` and ``deserialized_model``
+    (what travels), ``weight`` (how much a peer counts), ``pull`` (how a message moves
+    the average), ``local`` and ``adopt`` (in which terms models are averaged), and
+    ``_pre_step`` and ``_post_step``.
+
+    Parameters
+    ----------
+    rank, machine_id, communication, mapping, graph, dataset, log_dir
+        The node's parts; kept for subclasses.
+    model : torch.nn.Module
+        Its parameters become views of one vector (:class:`~decentralizepy.models.flat.Flat`).
+    compress : bool, default False
+        Send values, and indices if there are any, through the compressor.
+    compression_package, compression_class : str, optional
+        Where the compressor is, as ``decentralizepy.compression.Elias`` and ``Elias``.
+    float_precision : int, optional
+        The compressor's; None is its own default.
+    """
+
+    def __init__(
+        self,
+        rank: int,
+        machine_id: int,
+        communication: Any,
+        mapping: Any,
+        graph: Any,
+        model: torch.nn.Module,
+        dataset: Any,
+        log_dir: str,
+        compress: bool = False,
+        compression_package: str | None = None,
+        compression_class: str | None = None,
+        float_precision: int | None = None,
+    ) -> None:
+        self.rank, self.machine_id = rank, machine_id
+        self.uid = mapping.get_uid(rank, machine_id)
+        self.communication, self.mapping, self.graph = communication, mapping, graph
+        self.model, self.dataset, self.log_dir = model, dataset, log_dir
+        self.communication_round = 0
+        self.flat = Flat(model)
+        self.shapes, self.lens = self.flat.shapes, self.flat.lens
+        self.compress = compress
+        if compression_package and compression_class:
+            compressor = factory.load(compression_package, compression_class)
+            self.compressor = compressor(float_precision=float_precision)
+        elif compress:
+            raise ConfigError(
+                "[SHARING] compress = True: needs compression_package and compression_class"
+            )
+
+    def get_data_to_send(self, degree: int | None = None) -> Message:
+        """Return this round's message; ``degree`` is the static graph's if not given."""
+        self._pre_step()
+        message = self.serialized_model()
+        message["degree"] = self._degree() if degree is None else degree
+        message["iteration"] = self.communication_round
+        return message
+
+    def serialized_model(self) -> Message:
+        """Return what travels: ``params``, float32 of shape (N,), and more in subclasses."""
+        return self.compress_data({"params": frozen(self.flat.vector())})
+
+    def deserialized_model(self, m: Message) -> State:
+        """Return the model that a message of ``serialized_model`` stands for."""
+        params = self.decompress_data(m)["params"]
+        return self.flat.unpack(to_tensor(params))
+
+    def compress_data(self, data: Message) -> Message:
+        """Encode ``params`` and ``indices``, if ``compress``."""
+        if self.compress:
+            if "indices" in data:
+                data["indices"] = self.compressor.compress(data["indices"])
+            data["params"] = self.compressor.compress_float(data["params"])
+        return data
+
+    def decompress_data(self, data: Message) -> Message:
+        """Return ``data`` with ``params`` and ``indices`` decoded."""
+        if not self.compress:
+            return data
+        decoded = {"params": self.compressor.decompress_float(data["params"])}
+        if "indices" in data:
+            decoded["indices"] = self.compressor.decompress(data["indices"])
+        return {**data, **decoded}
+
+    def weight(self, n_peers: int, message: Message) -> float:
+        """Return how much the sender of ``message`` counts among ``n_peers`` peers."""
+        return 1 / (1 + max(n_peers, message["degree"]))
+
+    def local(self) -> State:
+        """Return this node's own model, in the terms in which models are averaged."""
+        return self.flat.unpack(self.flat.vector())
+
+    def adopt(self, averaged: State) -> None:
+        """Make ``averaged`` this node's model."""
+        self.flat.load(averaged)
+
+    def pull(self, total: State, own: State, message: Message, weight: float) -> None:
+        """Move ``total`` by ``weight`` times the way from ``own`` to the sender's model."""
+        for name, tensor in self.deserialized_model(message).items():
+            total[name].add_(tensor - own[name], alpha=weight)
+
+    def _averaging(self, peer_deques: Mapping[int, Queue]) -> None:
+        """Average with one message of each peer, in the order of their uids."""
+        self._average(peer_deques, self.weight)
+
+    def _averaging_server(self, peer_deques: Mapping[int, Queue]) -> None:
+        """Take the plain mean of one message of each worker, without the own model."""
+        self._average(peer_deques, lambda n_peers, message: 1 / n_peers)
+
+    @torch.no_grad()
+    def _average(
+        self,
+        peer_deques: Mapping[int, Queue],
+        weight: Callable[[int, Message], float],
+    ) -> None:
+        own = self.local()
+        total = {name: tensor.clone() for name, tensor in own.items()}
+        for uid in sorted(peer_deques):
+            message = peer_deques[uid].popleft()
+            try:
+                self.pull(total, own, message, weight(len(peer_deques), message))
+            except (ValueError, KeyError, TypeError, RuntimeError) as error:
+                raise PeerError(
+                    f"uid {uid} sent a model of round {message.get('iteration')} "
+                    f"that does not fit this node's: {error}"
+                ) from error
+        self.adopt(total)
+        self._post_step()
+        self.communication_round += 1
+
+    def _pre_step(self) -> None:
+        """Run before a message is made."""
+
+    def _post_step(self) -> None:
+        """Run after the average is adopted."""
+
+    def _degree(self) -> int:
+        return len(self.graph.neighbors(self.uid))
+
+
+def frozen(vector: torch.Tensor) -> "np.ndarray[Any, np.dtype[Any]]":
+    """Return a copy that nobody writes to, so that it is sent without another one."""
+    array = vector.detach().cpu().numpy().copy()
+    array.flags.writeable = False
+    return array

@@ -1,0 +1,189 @@
+"""One suite for every transport; it breaks when one of them loses, reorders or miscounts."""
+
+import contextlib
+import json
+import socket
+
+import numpy as np
+import pytest
+import zmq
+
+from decentralizepy.communication.InProcess import InProcess, make_exchange
+from decentralizepy.communication.IPC import IPC
+from decentralizepy.communication.TCP import TCP
+from decentralizepy.errors import AddressError
+from decentralizepy.mappings.Linear import Linear
+
+HELLO = {"HELLO": 0, "CHANNEL": "CONNECT"}
+
+
+def free_offset(ports):
+    """Return an offset below which ``ports`` ports are free."""
+    with contextlib.ExitStack() as stack:
+        probe = stack.enter_context(socket.socket())
+        probe.bind(("127.0.0.1", 0))
+        return min(probe.getsockname()[1] - 1, 65_000 - ports)
+
+
+@pytest.fixture(params=["TCP", "IPC", "InProcess"])
+def make(request, tmp_path):
+    """Return a function from a rank to that node's end of one network of three."""
+    mapping, ends = Linear(1, 3), []
+    addresses = tmp_path / "ip.json"
+    addresses.write_text(json.dumps({"0": "localhost"}))
+    exchange, offset = make_exchange(3), free_offset(8)
+
+    def make(rank):
+        place = (rank, 0, mapping, 3)
+        if request.param == "TCP":
+            end = TCP(*place, str(addresses), offset=offset)
+        elif request.param == "IPC":
+            end = IPC(*place, socket_dir=str(tmp_path))
+        else:
+            end = InProcess(*place, exchange)
+        ends.append(end)
+        return end
+
+    yield make
+    for end in ends:
+        end.terminate()
+
+
+def test_messages_arrive_in_order_and_are_counted(make):
+    sender, receiver = make(0), make(1)
+    sender.init_connection(1)
+    assert sender.already_connected(1)
+    params = np.arange(100_000, dtype=np.float32)
+    for iteration in range(3):
+        message = {"CHANNEL": "DPSGD", "iteration": iteration, "params": params}
+        sender.send(1, message)
+    for iteration in range(3):
+        uid, message = receiver.receive()
+        assert (uid, message["iteration"]) == (0, iteration)
+        assert np.array_equal(message["params"], params)
+    assert sender.total_data == 3 * params.nbytes
+    assert sender.total_bytes == sender.total_data + sender.total_meta
+    assert 0 < sender.total_meta < 3 * 200
+    assert receiver.total_bytes == 0
+
+
+def test_a_broadcast_counts_once_for_each_receiver(make):
+    sender, receivers = make(0), [make(1), make(2)]
+    for uid in (1, 2):
+        sender.init_connection(uid)
+    message = {"CHANNEL": "DPSGD", "iteration": 0, "params": np.ones(10, np.float32)}
+    sender.broadcast([1, 2], message)
+    for receiver in receivers:
+        uid, received = receiver.receive()
+        assert uid == 0
+        assert np.array_equal(received["params"], message["params"])
+    assert sender.total_data == 2 * 40
+
+
+def test_a_message_may_be_sent_before_its_receiver_is_there(make):
+    sender = make(0)
+    sender.init_connection(2)
+    sender.send(2, HELLO)
+    assert make(2).receive() == (0, HELLO)
+
+
+def test_the_sender_may_change_its_array_after_sending(make):
+    sender, receiver = make(0), make(1)
+    sender.init_connection(1)
+    params = np.ones(1_000_000, np.float32)
+    sender.send(1, {"CHANNEL": "DPSGD", "iteration": 0, "params": params})
+    params[:] = 7
+    assert receiver.receive()[1]["params"].max() == 1
+
+
+def test_without_block_nothing_is_none(make):
+    assert make(0).receive(block=False) is None
+
+
+def test_a_service_is_reached_by_its_rank(make):
+    node, service = make(0), make(-1)
+    node.init_connection(-1)
+    node.send(-1, HELLO)
+    assert service.receive() == (0, HELLO)
+    service.init_connection(0)
+    service.send(0, HELLO)
+    assert node.receive() == (-1, HELLO)
+
+
+def test_garbage_and_strangers_are_dropped_and_counted(tmp_path):
+    receiver = IPC(0, 0, Linear(1, 2), 2, socket_dir=str(tmp_path))
+    frames = [[b"garbage"], [b""], [b"\x81\xa7CHANNEL", b"x"], [b"a", b"b", b"c"]]
+    identities = [b"1", b"99", b"abc", b"01", "١".encode(), b"-0"]
+    with contextlib.ExitStack() as stack:
+        stack.callback(receiver.terminate)
+        context = stack.enter_context(zmq.Context())
+        for identity in identities:
+            stranger = stack.enter_context(context.socket(zmq.DEALER))
+            stranger.identity = identity
+            stranger.connect(receiver.address(0, 0))
+            for garbage in frames:
+                stranger.send_multipart(garbage)
+        expected = len(identities) * len(frames)
+        while receiver.rejected < expected:
+            assert receiver.receive(block=False) is None
+
+
+def tcp_options(tmp_path, text='{"0": "localhost"}', **options):
+    path = tmp_path / "ip.json"
+    path.write_text(text)
+    return {"addresses_filepath": str(path), **options}
+
+
+def prepare(transport, options, mapping=None, machine=0):
+    mapping = mapping or Linear(1, 2)
+    return transport.prepare(options, mapping, machine, [0, 1], "/scratch")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("nonsense", "no JSON"),
+        ("[]", "expected a JSON object"),
+        ('{"0": 1}', "expected a JSON object"),
+        ("{}", 'no machine "0"; it has none'),
+        ('{"1": "localhost"}', 'no machine "0"; it has 1'),
+        ('{"0": "no.such.host.invalid"}', "'no.such.host.invalid' does not resolve"),
+    ],
+)
+def test_a_bad_address_file_is_found_before_the_start(tmp_path, text, message):
+    with pytest.raises(AddressError, match=message):
+        prepare(TCP, tcp_options(tmp_path, text))
+
+
+def test_a_missing_address_file_names_the_key(tmp_path):
+    options = {"addresses_filepath": str(tmp_path / "none.json")}
+    with pytest.raises(AddressError, match="addresses_filepath = .*none.json: No such"):
+        prepare(TCP, options)
+
+
+def test_every_machine_of_the_network_needs_an_address(tmp_path):
+    with pytest.raises(AddressError, match='no machine "1"; it has 0'):
+        prepare(TCP, tcp_options(tmp_path), Linear(2, 2))
+
+
+def test_a_port_in_use_is_named_with_its_owner(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        options = tcp_options(tmp_path, offset=port - 3)
+        with pytest.raises(AddressError, match=f"port {port} .* by process"):
+            prepare(TCP, options)
+
+
+def test_a_port_beyond_the_last_is_refused(tmp_path):
+    with pytest.raises(AddressError, match="offset = 65533: rank 1 .* 65536"):
+        prepare(TCP, tcp_options(tmp_path, offset=65_533))
+
+
+def test_unix_sockets_reach_one_machine_and_short_paths():
+    with pytest.raises(AddressError, match="one machine"):
+        prepare(IPC, {}, Linear(2, 2))
+    with pytest.raises(AddressError, match="longer than"):
+        prepare(IPC, {"socket_dir": "/" + "x" * 100})
+    assert prepare(IPC, {}) == {"socket_dir": "/scratch"}

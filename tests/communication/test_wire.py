@@ -1,0 +1,158 @@
+"""Breaks when a message changes on its way, or bytes from a stranger can raise."""
+
+import msgpack
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, strategies as st
+from hypothesis.extra import numpy as hnp
+
+from decentralizepy.communication._wire import HEADER_LIMIT, decode, encode
+from decentralizepy.errors import MessageError
+from decentralizepy.message import payload_bytes
+
+MODEL = {"CHANNEL": "DPSGD", "iteration": 3, "degree": 4}
+DTYPES = st.sampled_from(["?", "u1", "i4", "i8", "f2", "f4", "f8", "c8"])
+ARRAYS = hnp.arrays(DTYPES, hnp.array_shapes(min_dims=0, max_dims=3, min_side=0))
+LEAVES = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.text()
+VALUES = st.recursive(
+    LEAVES | st.binary(max_size=20) | ARRAYS,
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def same(left, right):
+    if isinstance(left, np.ndarray):
+        return left.dtype == right.dtype and left.tobytes() == right.tobytes()
+    if isinstance(left, dict):
+        return left.keys() == right.keys() and all(same(left[k], right[k]) for k in left)
+    if isinstance(left, list):
+        return len(left) == len(right) and all(map(same, left, right))
+    return left == right
+
+
+def as_received(frames):
+    return [memoryview(bytearray(memoryview(frame).cast("B"))) for frame in frames]
+
+
+def flat_bytes(frames):
+    return [np.ascontiguousarray(frame).reshape(-1).view("u1") for frame in frames]
+
+
+@given(st.dictionaries(st.text(), VALUES, max_size=4))
+def test_every_message_comes_back(content):
+    message = {**content, "CHANNEL": "test"}
+    frames = encode(message)
+    received = [frames[0], *flat_bytes(frames[1:])]
+    assert same(decode(received), message)
+
+
+def test_header_of_a_model_message_is_small():
+    message = {**MODEL, "params": np.zeros(89_834, np.float32)}
+    header, params = encode(message)
+    assert len(header) <= 64
+    assert params.nbytes == 4 * 89_834
+
+
+def test_tensors_sets_and_numpy_numbers():
+    weights = {"layer.weight": torch.arange(6.0).view(2, 3), "count": torch.tensor(7)}
+    message = {"CHANNEL": "x", "params": weights, "peers": {3, 1}, "n": np.int64(2)}
+    back = decode(encode(message))
+    assert torch.equal(back["params"]["layer.weight"], weights["layer.weight"])
+    assert back["params"]["count"].dtype == torch.int64
+    assert (back["peers"], back["n"]) == ({1, 3}, 2)
+
+
+def test_what_can_still_be_written_is_copied_and_the_rest_is_not():
+    array = np.arange(3.0)
+    assert not np.shares_memory(encode({**MODEL, "params": array})[1], array)
+    array.flags.writeable = False
+    assert np.shares_memory(encode({**MODEL, "params": array})[1], array)
+
+
+def test_decoding_copies_nothing():
+    frames = as_received(encode({**MODEL, "params": np.arange(3.0)}))
+    params = decode(frames)["params"]
+    assert np.shares_memory(params, np.frombuffer(frames[1], "f8"))
+    assert params.flags.writeable
+
+
+def test_objects_and_huge_headers_are_not_sent():
+    with pytest.raises(MessageError, match="object"):
+        encode({"CHANNEL": "x", "f": object(), "set": set()})
+    with pytest.raises(MessageError, match="object"):
+        encode({"CHANNEL": "x", "a": np.array([None])})
+    with pytest.raises(MessageError, match="at most"):
+        encode({"CHANNEL": "x", "text": "x" * HEADER_LIMIT})
+
+
+def array_header(index=1, dtype="<f4", shape=(2,), code=1):
+    described = msgpack.packb((index, dtype, shape))
+    return msgpack.packb({**MODEL, "params": msgpack.ExtType(code, described)})
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        [],
+        [b""],
+        [b"\xc1"],
+        [b"GET / HTTP/1.1\r\n\r\n"],
+        [msgpack.packb([1, 2])],
+        [msgpack.packb({1: 2, "CHANNEL": "x"})],
+        [msgpack.packb({"iteration": 3})],
+        [msgpack.packb({"CHANNEL": 7})],
+        [msgpack.packb({"CHANNEL": "DPSGD", "iteration": "3"})],
+        [msgpack.packb({"CHANNEL": "DPSGD", "iteration": True})],
+        [msgpack.packb({"CHANNEL": "CONNECT"})],
+        [msgpack.packb(MODEL), b"unnamed"],
+        [array_header()],
+        [array_header(), b"123"],
+        [array_header(), bytes(8), bytes(8)],
+        [array_header(index=0), bytes(8)],
+        [array_header(index=-1), bytes(8)],
+        [array_header(index="1"), bytes(8)],
+        [array_header(dtype="O"), bytes(16)],
+        [array_header(dtype=">f4"), bytes(8)],
+        [array_header(dtype="<U2"), bytes(16)],
+        [array_header(shape=(-1, -2)), bytes(8)],
+        [array_header(shape=(2.0,)), bytes(8)],
+        [array_header(shape=(2**62, 2**62)), bytes(8)],
+        [array_header(shape=[1] * 40), bytes(4)],
+        [array_header(shape=2), bytes(8)],
+        [array_header(code=9), bytes(8)],
+        [b"\x80" * (HEADER_LIMIT + 1)],
+        [msgpack.packb({"CHANNEL": "x", "set": msgpack.ExtType(3, b"\x91\x91\x01")})],
+        [b"\x91" * 100_000],
+    ],
+)
+def test_what_is_no_message_is_refused(frames):
+    with pytest.raises(MessageError):
+        decode(frames)
+
+
+@given(st.lists(st.binary(max_size=60), max_size=3))
+def test_random_bytes_raise_only_message_errors(frames):
+    with pytest.raises(MessageError):
+        decode(frames)
+        raise MessageError("it may decode")
+
+
+@given(st.data())
+def test_damaged_messages_raise_only_message_errors(data):
+    header, params = encode({**MODEL, "params": np.arange(3, dtype=np.float32)})
+    place = data.draw(st.integers(0, len(header) - 1))
+    damaged = bytearray(header)
+    damaged[place] = data.draw(st.integers(0, 255))
+    try:
+        decode([bytes(damaged), params])
+    except MessageError:
+        pass
+
+
+def test_payload_bytes_counts_what_is_nested():
+    params = {"a": np.zeros(3, np.float32), "b": [torch.zeros(2), b"xy"]}
+    assert payload_bytes(params) == 12 + 8 + 2
+    assert payload_bytes(None) == payload_bytes({"alpha": 0.5}) == 0
