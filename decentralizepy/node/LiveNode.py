@@ -245,3 +245,4 @@ class LiveNode(Node):
         self.model.dump_weights(self.weights_store_dir, self.uid, self.iteration)
         self.disconnect_neighbors()
         self.communication.terminate()
+        self.close_log()

@@ -91,6 +91,11 @@ class Node(Mailbox):
             root = logging.getLogger()
             root.handlers, root.level = [handler], log_level
 
+    def close_log(self) -> None:
+        """Close the log's file; it is opened again if something is still to be said."""
+        for handler in self.logger.handlers:
+            handler.close()
+
     def init_limits(self, config: Section) -> None:
         """Take the time limits of section FAULTS, in seconds."""
         for name in ("start_timeout", "peer_timeout", "warn_after"):

@@ -1,0 +1,88 @@
+"""Breaks when a message is lost between channels, or a wait has no end."""
+
+import logging
+import threading
+import time
+
+import pytest
+
+from decentralizepy.communication.InProcess import InProcess, make_exchange
+from decentralizepy.errors import PeerTimeout
+from decentralizepy.mappings.Linear import Linear
+from decentralizepy.node.Node import Node
+
+
+@pytest.fixture
+def node():
+    node = Node.__new__(Node)
+    exchange = make_exchange(3)
+    node.communication = InProcess(0, 0, Linear(1, 3), 3, exchange, recv_timeout=2)
+    return node
+
+
+def deliver(node, channel, sender=1, **fields):
+    end = InProcess(sender, 0, Linear(1, 3), 3, node.communication.exchange)
+    end.send(0, {"CHANNEL": channel, **fields})
+
+
+def test_messages_of_other_channels_wait_in_their_order(node):
+    for number in range(3):
+        deliver(node, "mine", number=number)
+    deliver(node, "other")
+    assert node.receive_channel("other")[0] == 1
+    numbers = [node.receive_channel("mine")[1]["number"] for _ in range(3)]
+    assert numbers == [0, 1, 2]
+    assert node.receive_channel("mine", block=False) is None
+
+
+def test_a_wait_ends_and_names_whom_it_waited_for(node):
+    node.peer_timeout = 0.05
+    with pytest.raises(PeerTimeout, match=r"on DPSGD for uid 1, 2 for 0.05 s"):
+        node.receive_channel("DPSGD", missing=lambda: {2, 1})
+    with pytest.raises(PeerTimeout, match="any peer for 0.01 s"):
+        node.receive_channel("DPSGD", timeout=0.01)
+
+
+def test_a_long_wait_is_logged_once(node, caplog):
+    node.warn_after = 0.01
+    with caplog.at_level(logging.WARNING), pytest.raises(PeerTimeout):
+        node.receive_channel("DPSGD", missing=lambda: {2}, timeout=0.1)
+    assert caplog.text.count("waiting on DPSGD for uid 2") == 1
+
+
+def test_the_start_barrier_names_who_did_not_greet(node):
+    node.uid, node.my_neighbors, node.start_timeout = 0, {1, 2}, 0.05
+    deliver(node, "CONNECT", HELLO=1)
+    with pytest.raises(PeerTimeout, match="on CONNECT for uid 2 "):
+        node.connect_neighbors()
+
+
+def test_the_end_barrier_names_who_did_not_answer(node):
+    node.uid, node.barrier, node.peer_timeout = 0, {1, 2}, 0.05
+    deliver(node, "DISCONNECT", BYE=1)
+    with pytest.raises(PeerTimeout, match="on DISCONNECT for uid 2 "):
+        node.disconnect_neighbors()
+
+
+def test_limits_come_from_the_section_faults(node):
+    node.init_limits({"peer_timeout": 3, "warn_after": 1})
+    assert (node.peer_timeout, node.warn_after) == (3.0, 1.0)
+    assert node.start_timeout == Node.start_timeout
+
+
+def test_two_threads_read_two_channels(node):
+    received = []
+    second = threading.Thread(
+        target=lambda: received.append(node.receive_channel("second"))
+    )
+    second.start()
+    reader = threading.Thread(
+        target=lambda: received.append(node.receive_channel("first"))
+    )
+    reader.start()
+    time.sleep(0.02)
+    deliver(node, "second")
+    deliver(node, "first")
+    for thread in (second, reader):
+        thread.join(5)
+    assert {message["CHANNEL"] for _, message in received} == {"first", "second"}

@@ -1,0 +1,61 @@
+"""A model of ten parameters and a data set of 64 points, which an INI file can name."""
+
+import torch
+
+from decentralizepy.datasets.Data import Data
+from decentralizepy.datasets.Dataset import Dataset
+from decentralizepy.models.Model import Model
+
+
+class Linear(Model):
+    """Two classes in a plane of four features: 4 x 2 weights and 2 biases."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc = torch.nn.Linear(4, 2)
+
+    def forward(self, x):
+        return self.fc(x)
+
+
+class Points(Dataset):
+    """64 points whose first feature tells their class; dealt out in turn."""
+
+    num_classes = 2
+
+    def __init__(self, rank, machine_id, mapping, random_seed=1234, **options):
+        super().__init__(rank, machine_id, mapping, random_seed, **options)
+        generator = torch.Generator().manual_seed(1)
+        x = torch.randn(64, 4, generator=generator)
+        y = (x[:, 0] > 0).long()
+        mine = slice(max(self.dataset_id, 0), None, self.num_partitions)
+        self.trainset, self.testset = Data(x[mine], y[mine]), Data(x, y)
+        self.__training__ = self.__testing__ = True
+
+
+CONFIG = {
+    "DATASET": {
+        "dataset_package": "tests.toy",
+        "dataset_class": "Points",
+        "model_class": "Linear",
+        "random_seed": 3,
+    },
+    "OPTIMIZER_PARAMS": {
+        "optimizer_package": "torch.optim",
+        "optimizer_class": "SGD",
+        "lr": 0.2,
+    },
+    "TRAIN_PARAMS": {
+        "training_package": "decentralizepy.training.Training",
+        "training_class": "Training",
+        "rounds": 2,
+        "batch_size": 4,
+        "shuffle": True,
+        "loss_package": "torch.nn",
+        "loss_class": "CrossEntropyLoss",
+    },
+    "SHARING": {
+        "sharing_package": "decentralizepy.sharing.Sharing",
+        "sharing_class": "Sharing",
+    },
+}
