@@ -1,0 +1,77 @@
+"""Write a learnable stand-in for CIFAR-10 in its on-disk format; these are no photographs."""
+
+import argparse
+import pickle
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+
+SIDE, FIELD = 32, 40  # an image is a window, at a random place, of a larger field
+VARIETIES = 8  # looks of each class
+DISTRACTORS = 512  # fields that tell nothing of the class
+
+
+def smooth_fields(rng: np.random.Generator, count: int) -> Floats:
+    """Return random patterns of low frequency, (count, 3, 40, 40), of variance 1."""
+    spectrum = np.zeros((count, 3, FIELD, FIELD // 2 + 1), dtype=np.complex64)
+    corner = rng.standard_normal((2, count, 3, 5, 5))
+    spectrum[..., :5, :5] = corner[0] + 1j * corner[1]
+    spectrum[..., 0, 0] = 0
+    fields = np.fft.irfft2(spectrum, (FIELD, FIELD)).astype(np.float32)
+    fields /= fields.std(axis=(1, 2, 3), keepdims=True)
+    return fields
+
+
+def windows(
+    rng: np.random.Generator, fields: Floats, which: npt.NDArray[np.int64]
+) -> Floats:
+    """Return a window at a random place of each of the fields ``which``."""
+    views = np.lib.stride_tricks.sliding_window_view(fields, (SIDE, SIDE), axis=(2, 3))
+    y, x = rng.integers(0, FIELD - SIDE + 1, (2, len(which)))
+    return views[which, :, y, x]
+
+
+def make_batch(
+    rng: np.random.Generator, looks: Floats, distractors: Floats, count: int
+) -> dict[bytes, object]:
+    """Return ``count`` images as a CIFAR-10 file holds them."""
+    labels = rng.integers(0, 10, count)
+    look = labels * VARIETIES + rng.integers(0, VARIETIES, count)
+    images = 22 * windows(rng, looks, look)
+    images += 30 * windows(rng, distractors, rng.integers(0, DISTRACTORS, count))
+    images += 30 * rng.standard_normal(images.shape, dtype=np.float32) + 120
+    data = images.clip(0, 255).astype(np.uint8).reshape(count, -1)
+    return {b"data": data, b"labels": labels.tolist()}
+
+
+def write(directory: Path, train: int, test: int, seed: int) -> None:
+    """Write the folder ``cifar-10-batches-py`` with five training files and one test."""
+    folder = directory / "cifar-10-batches-py"
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(seed)
+    looks = smooth_fields(rng, 10 * VARIETIES)
+    distractors = smooth_fields(rng, DISTRACTORS)
+    counts = {f"data_batch_{i + 1}": (train + i) // 5 for i in range(5)}
+    for name, count in {**counts, "test_batch": test}.items():
+        batch = make_batch(rng, looks, distractors, count)
+        (folder / name).write_bytes(pickle.dumps(batch, protocol=4))
+    names = [f"pattern {label}".encode() for label in range(10)]
+    meta = {b"label_names": names, b"num_vis": 3072}
+    (folder / "batches.meta").write_bytes(pickle.dumps(meta, protocol=4))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("directory", type=Path, help="holds cifar-10-batches-py after")
+    parser.add_argument("--train", type=int, default=50_000, help="images (50000)")
+    parser.add_argument("--test", type=int, default=10_000, help="images (10000)")
+    parser.add_argument("--seed", type=int, default=1, help="decides everything (1)")
+    options = parser.parse_args()
+    write(options.directory, options.train, options.test, options.seed)
+
+
+if __name__ == "__main__":
+    main()

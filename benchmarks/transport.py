@@ -1,0 +1,136 @@
+"""Print the throughput of each transport over that of raw pyzmq, zero-copy, in one run.
+
+Usage: python benchmarks/transport.py [--repeats N]
+"""
+
+import argparse
+import json
+import multiprocessing
+import socket
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import zmq
+
+from decentralizepy.communication.IPC import IPC
+from decentralizepy.communication.TCP import TCP
+from decentralizepy.mappings.Linear import Linear
+
+SIZES = {"90 k": 90_000, "1 M": 1_000_000, "25 M": 25_000_000}
+BYTES_A_RUN = 1 << 30
+DONE = {"CHANNEL": "done"}
+
+
+def frozen(size):
+    params = np.random.default_rng(0).normal(size=size).astype(np.float32)
+    params.flags.writeable = False
+    return params
+
+
+def open_end(kind, rank, folder, offset):
+    if kind == "TCP":
+        return TCP(rank, 0, Linear(1, 2), 2, f"{folder}/ip.json", offset=offset)
+    return IPC(rank, 0, Linear(1, 2), 2, socket_dir=folder)
+
+
+def ours(kind, folder, offset, size, count):
+    """Return the seconds that ``count`` model messages take, until the last is read."""
+    end = open_end(kind, 0, folder, offset)
+    end.init_connection(1)
+    params = frozen(size)
+    end.receive()  # the peer is there
+    start = time.perf_counter()
+    for iteration in range(count):
+        message = {"CHANNEL": "DPSGD", "iteration": iteration, "degree": 1}
+        end.send(1, {**message, "params": params})
+    end.receive()
+    seconds = time.perf_counter() - start
+    end.terminate()
+    return seconds
+
+
+def our_peer(kind, folder, offset, count):
+    end = open_end(kind, 1, folder, offset)
+    end.init_connection(0)
+    end.send(0, DONE)
+    total = 0.0
+    for _ in range(count):
+        total += float(end.receive()[1]["params"][0])
+    end.send(0, DONE)
+    end.terminate()
+
+
+def raw_sockets(kind, folder, port, bind):
+    context = zmq.Context()
+    pair = context.socket(zmq.PAIR)
+    pair.sndhwm = pair.rcvhwm = 0
+    address = f"tcp://127.0.0.1:{port}" if kind == "TCP" else f"ipc://{folder}/raw"
+    (pair.bind if bind else pair.connect)(address)
+    return context, pair
+
+
+def raw(kind, folder, port, size, count):
+    context, pair = raw_sockets(kind, folder, port, True)
+    params = frozen(size)
+    pair.recv()
+    start = time.perf_counter()
+    for _ in range(count):
+        pair.send(params, copy=False)
+    pair.recv()
+    seconds = time.perf_counter() - start
+    context.destroy(linger=0)
+    return seconds
+
+
+def raw_peer(kind, folder, port, count):
+    context, pair = raw_sockets(kind, folder, port, False)
+    pair.send(b"here")
+    total = 0.0
+    for _ in range(count):
+        total += float(np.frombuffer(pair.recv(copy=False).buffer, np.float32)[0])
+    pair.send(b"done")
+    context.destroy(linger=1000)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def measure(send, receive, kind, size, count):
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "ip.json").write_text(json.dumps({"0": "localhost"}))
+        port = free_port() - 1
+        peer = multiprocessing.Process(target=receive, args=(kind, folder, port, count))
+        peer.start()
+        seconds = send(kind, folder, port, size, count)
+        peer.join()
+    return 4 * size * count / seconds / 2**20
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=5)
+    repeats = parser.parse_args().repeats
+    print(f"{'transport':10}{'parameters':>12}{'ours':>14}{'raw pyzmq':>14}{'ratio':>8}")
+    for kind in ("TCP", "IPC"):
+        for name, size in SIZES.items():
+            count = max(8, BYTES_A_RUN // (4 * size))
+            pairs = [
+                (
+                    measure(ours, our_peer, kind, size, count),
+                    measure(raw, raw_peer, kind, size, count),
+                )
+                for _ in range(repeats)
+            ]
+            mine, theirs = (statistics.median(column) for column in zip(*pairs, strict=True))
+            ratio = statistics.median(a / b for a, b in pairs)
+            print(f"{kind:10}{name:>12}{mine:>8.0f} MiB/s{theirs:>8.0f} MiB/s{ratio:>8.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""CIFAR-10: photographs of ten kinds of things, 32x32 in colour."""
+
+import pickle
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from decentralizepy.datasets._images import ImageDataset, Labels, Pixels
+from decentralizepy.errors import DataError
+from decentralizepy.models.cnn import CNN, LeNet
+from decentralizepy.models.resnet8 import BasicBlock, ResNet8
+
+__all__ = ["CIFAR10", "CNN", "BasicBlock", "LeNet", "ResNet8"]
+
+FOLDER = "cifar-10-batches-py"
+TRAIN_FILES = tuple(f"data_batch_{number}" for number in range(1, 6))
+TEST_FILES = ("test_batch",)
+
+
+class CIFAR10(ImageDataset):
+    """50,000 + 10,000 photographs (Krizhevsky, 2009): x (3, 32, 32), 10 classes.
+
+    ``train_dir`` and ``test_dir`` name the folder that holds ``cifar-10-batches-py``.
+    No node downloads: ``python download_dataset.py`` does. The other options are those
+    of :class:`~decentralizepy.datasets._images.ImageDataset`.
+    """
+
+    @staticmethod
+    def read(directory: str | None, train: bool) -> tuple[Pixels, Labels]:
+        return _read(str(directory), train)
+
+
+@lru_cache
+def _read(directory: str, train: bool) -> tuple[Pixels, Labels]:
+    folder = Path(directory, FOLDER)
+    if not folder.is_dir():
+        raise DataError(
+            f"{directory}: no folder {FOLDER} there; `python download_dataset.py` makes "
+            "one in ./eval/data"
+        )
+    parts = [_batch(folder / name) for name in (TRAIN_FILES if train else TEST_FILES)]
+    pixels = np.empty((sum(len(labels) for _, labels in parts), 32, 32, 3), np.uint8)
+    np.concatenate([pixels for pixels, _ in parts], out=pixels)
+    return pixels, np.concatenate([labels for _, labels in parts])
+
+
+def _batch(path: Path) -> tuple[Pixels, Labels]:
+    """Return one file's pixels, a view of shape (n, 32, 32, 3), and labels."""
+    batch = _unpickle(path)
+    data, labels = _entry(batch, "data"), _entry(batch, "labels")
+    if not _fits(data, labels):
+        raise DataError(
+            f"{path}: expected `data`, rows of 3072 bytes, and as many `labels`, 0 to 9"
+        )
+    pixels = data.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+    return pixels, np.array(labels, dtype=np.int64)
+
+
+def _entry(batch: Any, key: str) -> Any:
+    """Return an entry of a batch; its key is bytes in files that Python 2 wrote."""
+    if not isinstance(batch, dict):
+        return None
+    return batch.get(key.encode(), batch.get(key))
+
+
+def _fits(data: Any, labels: Any) -> bool:
+    return (
+        isinstance(data, np.ndarray)
+        and data.dtype == np.uint8
+        and data.shape[1:] == (3072,)
+        and isinstance(labels, list)
+        and len(labels) == len(data)
+        and set(map(type, labels)) <= {int}
+        and set(labels) <= set(range(10))
+    )
+
+
+class _ArrayUnpickler(pickle.Unpickler):
+    """Reads a pickle of arrays; whatever else a pickle can name is refused."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        rebuild = np.empty(0).__reduce__()[0]
+        known = {
+            ("numpy.core.multiarray", "_reconstruct"): rebuild,
+            ("numpy._core.multiarray", "_reconstruct"): rebuild,
+            ("numpy", "ndarray"): np.ndarray,
+            ("numpy", "dtype"): np.dtype,
+        }
+        if (module, name) not in known:
+            raise pickle.UnpicklingError(f"{module}.{name} is no part of an array")
+        return known[module, name]
+
+
+def _unpickle(path: Path) -> Any:
+    try:
+        with path.open("rb") as file:
+            return _ArrayUnpickler(file, encoding="bytes").load()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+    except Exception as error:  # a damaged pickle can raise anything
+        raise DataError(f"{path}: damaged: {error}") from error

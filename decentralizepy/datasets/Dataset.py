@@ -1,0 +1,228 @@
+"""What a node asks of its data: a part to train on, and sets to be tested on."""
+
+import ast
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from decentralizepy.datasets._batches import Batches, Indexable
+from decentralizepy.errors import ConfigError, DataError
+from decentralizepy.mappings.Mapping import Mapping
+
+Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+TEST_BATCH_SIZE = 32  # activations of more images than these leave the cache
+
+
+class Dataset:
+    """A data set as one node sees it.
+
+    A subclass reads its files in its constructor and sets ``trainset`` (this node's
+    part), ``testset`` and ``validationset``; or it overrides the three ``get_...``
+    methods, and ``test`` if its measure is not the share of right classes.
+
+    Parameters
+    ----------
+    rank, machine_id : int
+        The node's place; a service has a negative rank, and no part to train on.
+    mapping : Mapping
+    random_seed : int, default 1234
+        Decides the partition, which must be equal on all nodes, and with the uid the
+        order of a shuffled pass.
+    only_local : bool, default False
+        Divide the data among the nodes of this machine, not among all.
+    train_dir, test_dir : str, default ""
+        Folders; an empty one means no training, or no test.
+    sizes : str or list of float, default ""
+        The share of each node, as a list whose sum is 1. By default all are equal but
+        that of the last node, which has the remainder as well.
+    test_batch_size : int, default 32
+    validation_source : {"", "Train", "Test"}, default ""
+        The set that the validation set is taken from.
+    validation_size : float, default ""
+        The fraction of it that is taken.
+
+    Attributes
+    ----------
+    uid : int
+    dataset_id : int
+        Number of this node's part: its rank if ``only_local``, else its uid.
+    num_partitions : int
+    num_classes : int or None
+    generator : torch.Generator
+        Draws the order of shuffled passes; a generator of this node's own.
+
+    Raises
+    ------
+    ConfigError
+        If ``sizes`` or ``test_batch_size`` cannot be used.
+    """
+
+    num_classes: int | None = None
+    trainset: Indexable | None = None
+    testset: Indexable | None = None
+    validationset: Indexable | None = None
+
+    def __init__(
+        self,
+        rank: int,
+        machine_id: int,
+        mapping: Mapping,
+        random_seed: int = 1234,
+        only_local: bool = False,
+        train_dir: str = "",
+        test_dir: str = "",
+        sizes: str | Sequence[float] = "",
+        test_batch_size: int | Literal[""] = "",
+        validation_source: str = "",
+        validation_size: float | Literal[""] = "",
+    ) -> None:
+        self.rank, self.machine_id, self.mapping = rank, machine_id, mapping
+        self.random_seed, self.only_local = random_seed, only_local
+        self.uid = mapping.get_uid(rank, machine_id)
+        self.dataset_id = rank if only_local else self.uid
+        self.num_partitions = (
+            mapping.get_local_procs_count() if only_local else mapping.get_n_procs()
+        )
+        self.train_dir, self.test_dir = train_dir or None, test_dir or None
+        self.sizes = _fractions(sizes)
+        self.test_batch_size = (
+            TEST_BATCH_SIZE if test_batch_size == "" else test_batch_size
+        )
+        if self.test_batch_size < 1:
+            raise ConfigError(
+                f"[DATASET] test_batch_size = {test_batch_size}: expected at least 1"
+            )
+        self.validation_source = validation_source or None
+        self.validation_size = validation_size or None
+        self.__training__ = self.train_dir is not None
+        self.__testing__ = self.test_dir is not None
+        self.__validating__ = bool(validation_source and validation_size)
+        self.generator = _generator(random_seed, self.uid)
+        self._distribution: list[int] | None = None
+
+    @classmethod
+    def prepare(cls, **options: Any) -> None:
+        """Check ``options`` and read what all nodes of this machine share.
+
+        A launcher calls this before it forks, so that the nodes share the memory. The
+        options are those of the DATASET section. It must not start a thread.
+
+        Raises
+        ------
+        ConfigError
+            For what a user can get wrong: folders, files, values.
+        """
+
+    def get_trainset(self, batch_size: int = 1, shuffle: bool = False) -> Batches:
+        """Return the batches of this node's part.
+
+        Raises
+        ------
+        RuntimeError
+            If this node has no part to train on.
+        """
+        trainset = self._present(self.trainset, "training")
+        return Batches(trainset, batch_size, self.generator if shuffle else None)
+
+    def get_testset(self) -> Batches:
+        """Return the batches of the test set; RuntimeError if there is none."""
+        return Batches(self._present(self.testset, "test"), self.test_batch_size)
+
+    def get_validationset(self) -> Batches:
+        """Return the batches of the validation set; RuntimeError if there is none."""
+        validationset = self._present(self.validationset, "validation")
+        return Batches(validationset, self.test_batch_size)
+
+    def test(self, model: torch.nn.Module, loss: Loss) -> tuple[float, float]:
+        """Return the accuracy in percent and the mean loss on the test set.
+
+        Parameters
+        ----------
+        model : torch.nn.Module
+            Left in the mode, training or evaluation, that it was in.
+        loss : callable
+            ``loss(output, target)``, the mean over a batch.
+        """
+        return evaluate(model, loss, self.get_testset())
+
+    def validate(self, model: torch.nn.Module, loss: Loss) -> tuple[float, float]:
+        """Return the accuracy in percent and the mean loss on the validation set."""
+        return evaluate(model, loss, self.get_validationset())
+
+    def get_label_distribution(self) -> list[int]:
+        """Return the number of samples of each class in this node's part."""
+        if self._distribution is None:
+            labels = np.concatenate([y for _, y in self.get_trainset(TEST_BATCH_SIZE)])
+            counts = np.bincount(labels, minlength=self.num_classes or 0)
+            self._distribution = counts.tolist()
+        return self._distribution
+
+    def shares(self, count: int) -> list[float]:
+        """Return the fraction of ``count`` samples that each part has.
+
+        Raises
+        ------
+        DataError
+            If a node gets no sample, or ``sizes`` names fewer parts than there are.
+        """
+        parts = self.num_partitions
+        if count < parts:
+            raise DataError(f"{count} training samples are too few for {parts} nodes")
+        if self.sizes is None:
+            equal = count // parts / count
+            return [equal] * (parts - 1) + [1 - equal * (parts - 1)]
+        if len(self.sizes) < parts:
+            raise DataError(
+                f"[DATASET] sizes has {len(self.sizes)} fractions for {parts} nodes"
+            )
+        return self.sizes
+
+    def _present(self, part: Indexable | None, what: str) -> Indexable:
+        if part is None:
+            raise RuntimeError(f"node {self.uid} has no {what} set")
+        return part
+
+
+def evaluate(
+    model: torch.nn.Module, loss: Loss, batches: Batches
+) -> tuple[float, float]:
+    """Return the percentage of right classes and the mean loss over samples."""
+    was_training = model.training
+    model.eval()
+    right, total, count = torch.zeros(()), torch.zeros((), dtype=torch.float64), 0
+    with torch.inference_mode():
+        for x, y in batches:
+            output = model(x)
+            total = total + loss(output, y) * len(y)
+            right = right + (output.argmax(1) == y).sum()
+            count += len(y)
+    model.train(was_training)
+    return 100 * float(right) / count, float(total) / count
+
+
+def _fractions(sizes: str | Sequence[float]) -> list[float] | None:
+    """Read ``sizes``; fractions written with three digits are scaled to a sum of 1."""
+    if isinstance(sizes, str) and not sizes:
+        return None
+    try:
+        values = ast.literal_eval(sizes) if isinstance(sizes, str) else sizes
+        fractions = [float(value) for value in values]
+    except (ValueError, TypeError, SyntaxError):
+        fractions = []
+    total = math.fsum(fractions)
+    if abs(total - 1) > 0.005 or min(fractions) < 0:
+        raise ConfigError(
+            f"[DATASET] sizes = {sizes}: expected a list of fractions whose sum is 1, "
+            "such as [0.5, 0.25, 0.25]"
+        )
+    return [fraction / total for fraction in fractions]
+
+
+def _generator(seed: int, uid: int) -> torch.Generator:
+    """Return a generator whose stream is this node's alone."""
+    entropy = np.random.SeedSequence([seed % 2**64, uid % 2**64])
+    return torch.Generator().manual_seed(int(entropy.generate_state(1)[0]))

@@ -1,0 +1,63 @@
+"""Batches of data that lies in memory: a batch is one index."""
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import torch
+
+from decentralizepy.errors import ConfigError
+
+
+class Indexable(Protocol):
+    """Samples; a slice or an array of places gives a batch of them."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: Any, /) -> Any: ...
+
+
+class Batches:
+    """The batches of one pass over a data set, each time it is iterated.
+
+    Parameters
+    ----------
+    dataset : Indexable
+    batch_size : int
+    generator : torch.Generator, optional
+        Draws a new order for every pass; without it the order is that of ``dataset``.
+    drop_last : bool, default False
+        Leave out a last batch that is not full, unless it is the only one.
+
+    Raises
+    ------
+    ConfigError
+        If ``batch_size`` is below 1.
+    """
+
+    def __init__(
+        self,
+        dataset: Indexable,
+        batch_size: int,
+        generator: torch.Generator | None = None,
+        drop_last: bool = False,
+    ) -> None:
+        if batch_size < 1:
+            raise ConfigError(f"batch_size = {batch_size}: expected at least 1")
+        self.dataset, self.batch_size = dataset, batch_size
+        self._generator = generator
+        count = len(dataset)
+        if drop_last and count > batch_size:
+            count -= count % batch_size
+        self._starts = range(0, count, batch_size)
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def __iter__(self) -> Iterator[Any]:
+        if self._generator is None:
+            for start in self._starts:
+                yield self.dataset[start : start + self.batch_size]
+            return
+        order = torch.randperm(len(self.dataset), generator=self._generator).numpy()
+        for start in self._starts:
+            yield self.dataset[order[start : start + self.batch_size]]

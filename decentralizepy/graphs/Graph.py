@@ -1,0 +1,176 @@
+"""A graph over the nodes 0 to n - 1, and its file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from decentralizepy.errors import GraphError
+from decentralizepy.graphs import _format
+
+if TYPE_CHECKING:
+    import networkx as nx
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class Graph:
+    """An undirected graph without self-loops, whose nodes are the uids 0 to n - 1.
+
+    Parameters
+    ----------
+    n_procs : int, optional
+        Number of nodes, at least 1; they have no edges yet. Without it the graph is
+        empty until a file is read.
+
+    Attributes
+    ----------
+    n_procs : int
+        Number of nodes.
+    adj_list : list of set of int
+        The neighbors of each node, by uid.
+    """
+
+    def __init__(self, n_procs: int | None = None) -> None:
+        if n_procs is not None and n_procs < 1:
+            raise GraphError(f"a graph has at least 1 node, not {n_procs}")
+        self.n_procs = n_procs or 0
+        self.adj_list: list[set[int]] = [set() for _ in range(self.n_procs)]
+
+    @staticmethod
+    def from_networkx(g: nx.Graph) -> Graph:
+        """Take over a networkx graph, as undirected and without its self-loops.
+
+        Labels that are 0 to n - 1 are kept; other nodes are numbered in the order of
+        ``g.nodes``.
+        """
+        labels, uids = list(g), range(len(g))
+        numbers = dict(zip(labels, uids, strict=True))
+        if set(labels) == set(uids):
+            numbers = {uid: uid for uid in uids}
+        graph = Graph(len(labels))
+        graph.add_edges((numbers[u], numbers[v]) for u, v in g.edges())
+        return graph
+
+    def to_networkx(self) -> nx.Graph:
+        """Return a networkx copy of the graph."""
+        import networkx as nx
+
+        return nx.Graph(dict(enumerate(self.adj_list)))
+
+    def get_all_nodes(self) -> list[int]:
+        """Return the uids of all nodes, 0 to n - 1."""
+        return list(range(self.n_procs))
+
+    def neighbors(self, uid: int) -> set[int]:
+        """Return the set of neighbors of a node: the graph's own set, not a copy."""
+        if not 0 <= uid < self.n_procs:
+            raise GraphError(
+                f"there is no node {uid} in a graph of {self.n_procs} nodes"
+            )
+        return self.adj_list[uid]
+
+    def degree(self, uid: int) -> int:
+        """Return the number of neighbors of a node."""
+        return len(self.neighbors(uid))
+
+    def add_edges(self, edges: Iterable[tuple[int, int]]) -> None:
+        """Join the two nodes of each pair; a pair of equal nodes is passed over."""
+        for u, v in edges:
+            if u != v:
+                self.neighbors(u).add(v)
+                self.neighbors(v).add(u)
+
+    def connect_graph(self) -> None:
+        """Add the ring: join every node i to i - 1 and i + 1, modulo n."""
+        n = self.n_procs
+        self.add_edges((uid, (uid + 1) % n) for uid in range(n))
+
+    def components(self) -> list[list[int]]:
+        """Return the connected components, each sorted, the largest first."""
+        import networkx as nx
+
+        parts = map(sorted, nx.connected_components(self.to_networkx()))
+        return sorted(parts, key=lambda part: (-len(part), part))
+
+    def is_connected(self) -> bool:
+        """Tell whether every node can be reached from every other."""
+        return len(self.components()) == 1
+
+    def read_graph_from_file(
+        self, file: _format.FilePath, type: str = "edges", force_connect: bool = False
+    ) -> int:
+        """Become the graph of a file; a graph that cannot be read changes nothing.
+
+        Line 1 is the number of nodes. In ``edges`` every further line is one edge,
+        ``u v``, which may also be there as ``v u``. In ``adjacency`` line i + 2 lists
+        the neighbors of node i, and is empty if it has none.
+
+        Parameters
+        ----------
+        file : path
+            A text file in UTF-8.
+        type : str
+            ``"edges"`` (default) or ``"adjacency"``.
+        force_connect : bool
+            Add the ring (`connect_graph`); default False.
+
+        Returns
+        -------
+        int
+            Number of nodes.
+
+        Raises
+        ------
+        GraphError
+            The file cannot be read; the message names the line. A self-loop is
+            removed with a warning in the log, and a graph that is not connected is
+            no error: see `is_connected`.
+        """
+        self.adj_list = _format.read(file, type)
+        self.n_procs = len(self.adj_list)
+        if force_connect:
+            self.connect_graph()
+        return self.n_procs
+
+    def write_graph_to_file(self, file: _format.FilePath, type: str = "edges") -> None:
+        """Write the graph, whole or not at all, in a format of `read_graph_from_file`.
+
+        In ``edges`` each edge is there twice, as ``u v`` and as ``v u``.
+        """
+        if not self.n_procs:
+            raise GraphError(f"{file}: not written: the graph has no nodes")
+        _format.write(_format.render(self.adj_list, type), file)
+
+    def mixing_matrix(self) -> NDArray[np.float64]:
+        """Return the Metropolis-Hastings averaging weights, n x n.
+
+        w_ij = 1 / (1 + max(d_i, d_j)) for neighbors i and j of degrees d_i and d_j;
+        w_ii is the rest to 1. The matrix is symmetric and doubly stochastic: the
+        "Metropolis weights" of L. Xiao, S. Boyd and S. Lall, A scheme for robust
+        distributed sensor fusion based on average consensus, IPSN 2005.
+        """
+        import numpy as np
+
+        weights = np.zeros((self.n_procs, self.n_procs))
+        degrees = [len(neighbors) for neighbors in self.adj_list]
+        for uid, neighbors in enumerate(self.adj_list):
+            for peer in neighbors:
+                weights[uid, peer] = 1 / (1 + max(degrees[uid], degrees[peer]))
+        np.fill_diagonal(weights, 1 - weights.sum(axis=1))
+        return weights
+
+    def centr(self) -> NDArray[np.float64]:
+        """Return averaging weights that favor nodes on few shortest paths, n x n.
+
+        All rows are equal and sum to 1; entry j is proportional to
+        1 / (b_j + 0.01), with b_j the betweenness centrality of node j (L. Freeman,
+        A set of measures of centrality based on betweenness, Sociometry 1977),
+        normalized to 0 to 1.
+        """
+        import networkx as nx
+        import numpy as np
+
+        centrality = nx.betweenness_centrality(self.to_networkx())
+        scores = np.array([1 / (centrality[uid] + 0.01) for uid in range(self.n_procs)])
+        return np.tile(scores / scores.sum(), (self.n_procs, 1))

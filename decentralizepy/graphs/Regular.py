@@ -1,0 +1,68 @@
+"""A random graph in which all nodes have the same degree."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+from decentralizepy.errors import GraphError
+from decentralizepy.graphs.Graph import Graph
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+# a draw of degree 2, the worst, is connected with probability above 1 / sqrt(n)
+_MAX_DRAWS = 1000
+
+
+class Regular(Graph):
+    """A connected random regular graph.
+
+    It is drawn by networkx (A. Steger and N. Wormald, Generating random regular
+    graphs quickly, 1999), and again from the same random stream until it is
+    connected. No graph of degree 0 or 1 over more than two nodes is connected: there
+    the ring is added, and the degree is higher than asked.
+
+    Parameters
+    ----------
+    n_procs : int
+        Number of nodes, at least 1.
+    degree : int
+        Neighbors of each node, below `n_procs`; even if `n_procs` is odd.
+    seed : int, optional
+        Equal seeds give equal graphs; without one each graph is another.
+
+    Raises
+    ------
+    GraphError
+        No graph has this degree.
+    """
+
+    def __init__(self, n_procs: int, degree: int, seed: int | None = None) -> None:
+        super().__init__(n_procs)
+        if not 0 <= degree < n_procs or n_procs * degree % 2:
+            raise GraphError(
+                f"{n_procs} nodes cannot all have degree {degree}: it must be"
+                f" {'an even number' if n_procs % 2 else 'a number'}"
+                f" from 0 to {n_procs - 1}"
+            )
+        self._fill(degree, random.Random(seed))
+
+    def _fill(self, degree: int, stream: random.Random) -> None:
+        import networkx as nx
+
+        for _ in range(_MAX_DRAWS if degree > 1 else 1):
+            drawn = _draw(self.n_procs, degree, stream)
+            if nx.is_connected(drawn):
+                break
+        else:
+            self.connect_graph()
+        self.add_edges(drawn.edges())
+
+
+def _draw(n: int, degree: int, stream: random.Random) -> nx.Graph:
+    import networkx as nx
+
+    if degree > n // 2:  # networkx hardly ever finishes a dense graph
+        return nx.complement(_draw(n, n - 1 - degree, stream))
+    return nx.random_regular_graph(degree, n, seed=stream)

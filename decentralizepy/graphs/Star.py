@@ -1,0 +1,17 @@
+"""One node joined to all others."""
+
+from decentralizepy.graphs.Graph import Graph
+
+
+class Star(Graph):
+    """A star: node 0 is the center, and the only neighbor of the others.
+
+    Parameters
+    ----------
+    n_procs : int
+        Number of nodes, at least 1.
+    """
+
+    def __init__(self, n_procs: int) -> None:
+        super().__init__(n_procs)
+        self.add_edges((0, leaf) for leaf in range(1, n_procs))

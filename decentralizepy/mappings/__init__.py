@@ -1,0 +1,7 @@
+"""Which node runs on which machine, and its uid."""
+
+from decentralizepy.mappings.Linear import Linear
+from decentralizepy.mappings.Manual import Manual
+from decentralizepy.mappings.Mapping import Mapping
+
+__all__ = ["Linear", "Manual", "Mapping"]

@@ -1,0 +1,56 @@
+"""A network with what sharing algorithms keep beside it."""
+
+import io
+from pathlib import Path
+
+import torch
+
+from decentralizepy.files import write_atomic
+
+
+class Model(torch.nn.Module):
+    """A network; subclass it as one subclasses ``torch.nn.Module``.
+
+    Attributes
+    ----------
+    model_change : torch.Tensor or None
+        How the last training moved the model, set by sharing algorithms.
+    accumulated_changes : torch.Tensor or None
+        Changes that have not been shared yet, of shape (N,).
+    shared_parameters_counter : torch.Tensor or None
+        How often each parameter was shared, of shape (N,).
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.model_change: torch.Tensor | None = None
+        self.accumulated_changes: torch.Tensor | None = None
+        self.shared_parameters_counter: torch.Tensor | None = None
+
+    def count_params(self, only_trainable: bool = False) -> int:
+        """Return the number of parameters, buffers not counted."""
+        return sum(
+            parameter.numel()
+            for parameter in self.parameters()
+            if parameter.requires_grad or not only_trainable
+        )
+
+    def rewind_accumulation(self, indices: torch.Tensor) -> None:
+        """Set ``accumulated_changes``, if there are any, to 0 at ``indices``."""
+        if self.accumulated_changes is not None:
+            self.accumulated_changes[indices] = 0.0
+
+    def get_weights(self) -> torch.Tensor:
+        """Return a copy of the ``state_dict``, buffers included, as one vector."""
+        return torch.cat([tensor.flatten() for tensor in self.state_dict().values()])
+
+    def dump_weights(self, directory: str, uid: int, round: int) -> None:
+        """Write the ``state_dict`` to ``<round>_weight_<uid>.pt``, whole or not at all."""
+        buffer = io.BytesIO()
+        torch.save(self.state_dict(), buffer)
+        path = Path(directory, f"{round}_weight_{uid}.pt")
+        write_atomic(path, buffer.getvalue())
+
+    def load_weights(self, path: str | Path) -> None:
+        """Read what :meth:`dump_weights` wrote; nothing in the file is executed."""
+        self.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))

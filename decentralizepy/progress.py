@@ -1,0 +1,239 @@
+"""What a person sees of a run in the terminal: a live view, plain lines, a summary."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from decentralizepy._tally import Spread, Tally
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.live import Live
+
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+
+
+def byte_unit(largest: float) -> tuple[float, str]:
+    """Return the binary unit that suits a count of bytes, as (bytes, name).
+
+    >>> byte_unit(3_000_000)
+    (1048576.0, 'MiB')
+    """
+    power = min(int(math.log2(max(largest, 1))) // 10, len(_UNITS) - 1)
+    return 1024.0**power, _UNITS[power]
+
+
+class Progress(Tally):
+    """The numbers of :class:`Tally` in words, for a person."""
+
+    def render(self, alive: int) -> RenderableType:
+        """Return the live view; ``alive`` processes have not ended."""
+        from rich.panel import Panel
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+        from rich.text import Text
+
+        bar = Table.grid(padding=(0, 2))
+        bar.add_row(
+            ProgressBar(max(self.iterations, 1), self.slowest, width=30), self._rounds()
+        )
+        view = Table.grid(padding=(0, 2))
+        view.add_column(style="dim", no_wrap=True)
+        view.add_row("round", bar)
+        for label, text in self._rows(alive):
+            view.add_row(label, text)
+        where = Text("/".join(self.log_dir.parts[-2:]), style="bold")
+        return Panel(view, title=where, title_align="left", width=80)
+
+    def line(self, alive: int) -> str:
+        """Return the state in one line, for what is no terminal."""
+        parts = [f"round {self.slowest}/{self.iterations} (median {self.median})"]
+        if self.accuracy:
+            parts.append(
+                f"accuracy {_range(self.accuracy)} in round {self.accuracy.round}"
+            )
+        if self._losses():
+            parts.append(f"loss {self._losses()}")
+        parts.append(f"{_size(self.total_bytes)} sent")
+        parts.append(f"{alive}/{len(self.ranks)} alive")
+        return "; ".join([*parts, self._times()])
+
+    def summary(self, files: Iterable[Path | str]) -> RenderableType:
+        """Read what is left to read; return the table for the end of the run.
+
+        Parameters
+        ----------
+        files
+            What the run wrote; those that differ in the rank only are shown as one.
+        """
+        from rich.table import Table
+        from rich.text import Text
+
+        self.poll()
+        title = Text("/".join(self.log_dir.parts[-2:]), style="bold")
+        table = Table(title=title, title_justify="left", show_header=False)
+        table.add_column(style="dim", no_wrap=True)
+        table.add_column(overflow="fold")
+        for label, text in self._results():
+            table.add_row(label, text)
+        table.add_row("files", Text("\n".join(_listed(self.log_dir, files))))
+        return table
+
+    def _rounds(self) -> str:
+        share = self.slowest / max(self.iterations, 1)
+        return f"[bold]{self.slowest}/{self.iterations}[/]   {share:.0%}   median {self.median}"
+
+    def _rows(self, alive: int) -> list[tuple[str, str]]:
+        colour = "green" if alive == len(self.ranks) else "yellow"
+        return [
+            ("accuracy", self._accuracy() or "not yet"),
+            ("loss", self._losses() or "not yet"),
+            ("sent", self._bytes()),
+            ("alive", f"[{colour}]{alive}/{len(self.ranks)}[/] processes"),
+            ("time", self._times()),
+        ]
+
+    def _results(self) -> list[tuple[str, str]]:
+        mean = self.total_bytes / max(self.reporting, 1)
+        rows = [
+            ("rounds", f"{self.slowest} of {self.iterations}"),
+            ("time", _duration(self.seconds)),
+            ("accuracy", self._accuracy()),
+            ("loss", self._losses()),
+            ("sent", f"{_size(mean)} per node   {self._bytes()}"),
+        ]
+        return [(label, text) for label, text in rows if text]
+
+    def _accuracy(self) -> str:
+        seen = self.accuracy
+        if not seen:
+            return ""
+        return (
+            f"[bold]{seen.mean:.1f}[/] ± {seen.std:.1f} %   "
+            f"min {seen.low:.1f} (node {seen.lowest})   max {seen.high:.1f}   "
+            f"round {seen.round}, {seen.nodes} {'node' if seen.nodes == 1 else 'nodes'}"
+        )
+
+    def _losses(self) -> str:
+        kinds = (("train", self.train_loss), ("test", self.test_loss))
+        return "   ".join(f"{kind} {seen.mean:.3g}" for kind, seen in kinds if seen)
+
+    def _bytes(self) -> str:
+        total = f"{_size(self.total_bytes)} in total"
+        if not self.total_bytes:
+            return total
+        meta = self.total_meta / self.total_bytes
+        pace = f"{_size(self.bytes_per_round)} per round"
+        return f"{total}   {pace}   data {1 - meta:.1%}   metadata {meta:.1%}"
+
+    def _times(self) -> str:
+        pace = "" if self.pace is None else f"{self.pace:.3g} s per round   "
+        left = "" if self.remaining is None else f"   {_duration(self.remaining)} left"
+        return f"{pace}{_duration(self.seconds)} elapsed{left}"
+
+
+class Screen:
+    """Show a :class:`Progress` while its run goes on.
+
+    On a terminal a view that is drawn over itself, at most twice a second; elsewhere a
+    line every 5 s, and one when an evaluation is complete, at most one a second.
+    Starts no thread; a context manager.
+
+    Parameters
+    ----------
+    progress : Progress
+    console : rich.console.Console, optional
+        Where to; standard output by default.
+    """
+
+    REDRAW, LINE, EVALUATED = 0.5, 5.0, 1.0  # seconds
+
+    def __init__(self, progress: Progress, console: Console | None = None) -> None:
+        from rich.console import Console
+
+        self.progress = progress
+        self.console = console or Console()
+        self._live: Live | None = None
+        self._alive = len(progress.ranks)
+        self._shown = -math.inf
+        self._evaluated = 0
+
+    def __enter__(self) -> Screen:
+        if self.console.is_terminal:
+            from rich.live import Live
+
+            self._live = Live(
+                self.progress.render(self._alive),
+                console=self.console,
+                auto_refresh=False,
+            )
+            self._live.start(refresh=True)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._live:
+            self.progress.poll()
+            self._live.transient = kind is None  # the summary takes its place
+            self._live.update(self.progress.render(self._alive), refresh=True)
+            self._live.stop()
+            self._live = None
+
+    def update(self, alive: int) -> None:
+        """Show what is new, if it is time to; ``alive`` processes have not ended."""
+        self._alive = alive
+        waited = self.progress.clock() - self._shown
+        if waited < (self.REDRAW if self._live else self.EVALUATED):
+            return
+        self.progress.poll()
+        if self._live:
+            self._live.update(self.progress.render(alive), refresh=True)
+        elif waited >= self.LINE or self.progress.evaluated > self._evaluated:
+            self.message(self.progress.line(alive))
+        else:
+            return
+        self._evaluated = self.progress.evaluated
+        self._shown = self.progress.clock()
+
+    def message(self, text: str) -> None:
+        """Print ``text`` above the view."""
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _range(seen: Spread) -> str:
+    return f"{seen.mean:.1f} % ({seen.low:.1f} to {seen.high:.1f})"
+
+
+def _size(count: float) -> str:
+    factor, unit = byte_unit(count)
+    return f"{count / factor:.{0 if factor == 1 else 2}f} {unit}"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours}h{minutes:02d}m"
+    return f"{minutes}m{rest:02d}s" if minutes else f"{rest}s"
+
+
+def _listed(folder: Path, files: Iterable[Path | str]) -> list[str]:
+    """Name files below ``folder``; those that differ in a leading rank become one."""
+    names = Counter[str]()
+    for file in files:
+        path = Path(file)
+        inside = path.relative_to(folder) if path.is_relative_to(folder) else path
+        names[
+            str(inside.with_name(re.sub(r"^-?\d+([_.])", r"<rank>\1", path.name)))
+        ] += 1
+    return [name if n == 1 else f"{name} ({n} files)" for name, n in names.items()]

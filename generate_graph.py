@@ -1,0 +1,8 @@
+"""Make a graph file; see ``python generate_graph.py --help``."""
+
+import sys
+
+from decentralizepy.graphs.generate import main
+
+if __name__ == "__main__":
+    sys.exit(main())

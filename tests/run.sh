@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# Install the dev extra and run the tests. Usage: bash tests/run.sh [PYTEST FLAGS ...]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+bash eval/venv.sh dev
+exec "${VENV:-.venv}/bin/python" -m pytest "$@"
