@@ -153,6 +153,8 @@ def compute_limit(data, rounds, evaluations):
     start = time.monotonic()
     for worker in workers:
         worker.join()
+        if worker.exitcode:
+            sys.exit("a bare loop failed")
     return time.monotonic() - start
 
 
@@ -193,7 +195,7 @@ def bare_loops(data, nodes, rounds, evaluations, barrier):
         model.eval()
         with torch.inference_mode():
             for _ in range(evaluations):
-                evaluate(images[: SAMPLES // NODES], labels)
+                evaluate(images[: SAMPLES // NODES], labels[: SAMPLES // NODES])
                 evaluate(tests, targets)
         model.train()
 

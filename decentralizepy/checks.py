@@ -11,9 +11,10 @@ from pydantic import Field
 from decentralizepy.config import Section
 from decentralizepy.errors import ConfigError
 from decentralizepy.factory import RESERVED, find_class, find_module
+from decentralizepy.flags import run_problems
 from decentralizepy.nearest import nearest
 from decentralizepy.options import Options
-from decentralizepy.utils import remove_keys, run_problems
+from decentralizepy.utils import remove_keys
 from decentralizepy.values import misfit, shown
 
 
@@ -21,28 +22,25 @@ class Part(NamedTuple):
     """A section that names a class: the prefix of its keys, and what the class is passed."""
 
     prefix: str
-    arguments: tuple[str, ...]
+    arguments: str
 
 
 PARTS: Mapping[str, Part] = MappingProxyType(
     {
-        "DATASET": Part("dataset", ("rank", "machine_id", "mapping")),
-        "OPTIMIZER_PARAMS": Part("optimizer", ("params",)),
+        "DATASET": Part("dataset", "rank machine_id mapping"),
+        "OPTIMIZER_PARAMS": Part("optimizer", "params"),
         "TRAIN_PARAMS": Part(
-            "training",
-            ("rank", "machine_id", "mapping", "model", "optimizer", "loss", "log_dir"),
+            "training", "rank machine_id mapping model optimizer loss log_dir"
         ),
-        "COMMUNICATION": Part("comm", ("rank", "machine_id", "mapping", "total_procs")),
+        "COMMUNICATION": Part("comm", "rank machine_id mapping total_procs"),
         "SHARING": Part(
             "sharing",
-            ("rank", "machine_id", "communication", "mapping", "graph", "model")
-            + ("dataset", "log_dir"),
+            "rank machine_id communication mapping graph model dataset log_dir",
         ),
-        "GRAPH": Part("graph", ("n_procs",)),
+        "GRAPH": Part("graph", "n_procs"),
         "MAPPING": Part(
             "mapping",
-            ("n_machines", "procs_per_machine")
-            + ("global_service_machine", "current_machine"),
+            "n_machines procs_per_machine global_service_machine current_machine",
         ),
     }
 )
@@ -55,7 +53,7 @@ _FAULTS = Options(
     known={
         name: Parameter(name, Parameter.KEYWORD_ONLY, default=0, annotation=kind)
         for name, kind in (
-            ("on_peer_loss", Literal["abort", "drop", "restart"]),
+            ("on_peer_loss", Literal["abort"]),
             ("peer_timeout", _SECONDS),
             ("start_timeout", _SECONDS),
             ("warn_after", _SECONDS),
@@ -90,23 +88,22 @@ def problems(config: Mapping[str, Section]) -> Iterator[str]:
     free = [name for name in SECTIONS if name not in config]
     meant = {name: nearest(name, free) for name in config if name not in SECTIONS}
     for name, near in meant.items():
-        hint = (
-            f"did you mean [{near}]?" if near else f"these are: {', '.join(SECTIONS)}"
-        )
+        known = ", ".join(SECTIONS)
+        hint = f"did you mean [{near}]?" if near else f"these are known: {known}"
         yield f"section [{name}] is unknown; {hint}"
     for name in REQUIRED:
         if name not in config and name not in meant.values():
             yield f"section [{name}] is missing"
     for name, section in config.items():
-        found = _section(meant.get(name, name), section)
+        found = _section(meant.get(name) or name, section)
         yield from (f"[{name}] {problem}" for problem in dict.fromkeys(found))
 
 
-def _section(name: str | None, section: Section) -> Iterator[str]:
+def _section(name: str, section: Section) -> Iterator[str]:
     if name in PARTS:
         yield from _part(PARTS[name], section)
-    elif name == "NODE" and {"node_package", "node_class"} & section.keys():
-        yield from _class(section, "node_package", "node_class")
+    elif name == "NODE":
+        yield from _node(section)
     elif name == "RUN":
         yield from run_problems(section)
     elif name == "FAULTS":
@@ -126,14 +123,20 @@ def _part(part: Part, written: Section) -> Iterator[str]:
         yield from _class(section, "loss_package", "loss" if function else "loss_class")
     if target is None:
         return
-    passed = len(part.arguments)
+    passed = len(part.arguments.split())
     options = Options.of(target, passed)
     if options.room < passed:
-        names = ", ".join(part.arguments)
-        yield f"{name} = {section[name]}: takes {options.room} arguments, not {names}"
+        yield f"{name} = {section[name]}: does not take the arguments {part.arguments}"
     if part.prefix == "sharing":
         yield from _compression(options, section)
     yield from _options(section[name], options, remove_keys(section, reserved))
+
+
+def _node(section: Section) -> Iterator[str]:
+    for prefix in ("node", "server"):
+        keys = (f"{prefix}_package", f"{prefix}_class")
+        if not section.keys().isdisjoint(keys):
+            yield from _class(section, *keys)
 
 
 def _respelt(
@@ -176,7 +179,9 @@ def _compression(options: Options, section: Section) -> Iterator[str]:
     lacking = [
         key
         for key in keys
-        if not section.get(key) and not getattr(options.known.get(key), "default", True)
+        if not section.get(key)
+        and key in options.known
+        and not options.known[key].default
     ]
     if section.get("compress") and lacking:
         yield f"compress = {shown(section['compress'])}: needs {' and '.join(lacking)}"
@@ -186,7 +191,7 @@ def _compression(options: Options, section: Section) -> Iterator[str]:
 
 def _options(owner: Any, options: Options, section: Mapping[str, Any]) -> Iterator[str]:
     """Yield what is wrong with the options that ``owner``, a class or section, is given."""
-    meant = set()
+    meant, names = set(), ", ".join(options.known) or "none"
     for key, value in section.items():
         if key in options.known:
             expected = misfit(options.known[key], value)
@@ -195,14 +200,8 @@ def _options(owner: Any, options: Options, section: Mapping[str, Any]) -> Iterat
         elif options.closed and key not in options.words:
             near = nearest(key, options.known.keys() - section.keys())
             meant.add(near)
-            hint = (
-                f"did you mean {near}?" if near else f"it takes {_list(options.known)}"
-            )
+            hint = f"did you mean {near}?" if near else f"it takes {names}"
             yield f"{key}: not an option of {owner}; {hint}"
     for key, option in options.known.items():
-        if option.default is Parameter.empty and not {key} <= meant | section.keys():
+        if option.default is Parameter.empty and key not in {*section, *meant}:
             yield f"{key}: required by {owner}"
-
-
-def _list(names: Iterable[str]) -> str:
-    return ", ".join(names) or "none"

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from decentralizepy.errors import ConfigError
 
-Value: TypeAlias = int | float | bool | None | str
+Value: TypeAlias = int | float | bool | str | None
 Section: TypeAlias = dict[str, Value]
 
 _WORDS: dict[str, Value] = {

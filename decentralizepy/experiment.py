@@ -11,7 +11,6 @@ from typing import Any
 from decentralizepy import checks, config as ini, factory, utils
 from decentralizepy.errors import ConfigError, GraphError
 from decentralizepy.graphs.Graph import Graph
-from decentralizepy.mappings.Linear import Linear
 from decentralizepy.mappings.Manual import Manual
 from decentralizepy.mappings.Mapping import Mapping
 from decentralizepy.processes import NodeSpec
@@ -52,7 +51,9 @@ class Experiment:
         checks.check(config, path)
         args = utils.get_args(argv, config.get("RUN"))
         mapping = make_mapping(config.get("MAPPING", {}), args, mapping_class)
-        graph = make_graph(config.get("GRAPH", {}), args, argv, mapping.get_n_procs())
+        if config.get("GRAPH") and "graph_file" not in utils.given(argv):
+            args.graph_file = None
+        graph = make_graph(config.get("GRAPH", {}), args, mapping.get_n_procs())
         nodes = config.get("NODE", {})
         if node_class is None:
             node_class = load_class(nodes, "node", *DEFAULT_NODE)
@@ -83,7 +84,7 @@ class Experiment:
             except OSError as error:
                 raise ConfigError(f"--{name} {folder}: {error.strerror}") from None
         _keep(args.config_file, args.log_dir)
-        if not self.config.get("GRAPH"):
+        if args.graph_file:
             _keep(args.graph_file, args.log_dir)
         utils.write_args(args, args.log_dir)
 
@@ -98,7 +99,7 @@ class Experiment:
         arguments = (rank, args.machine_id, self.mapping, self.graph, self.config)
         return NodeSpec(
             node_class,
-            arguments + factory.select(node_class, options),
+            arguments + tuple(options.values()),
             rank,
             args.machine_id,
             self.mapping.get_uid(rank, args.machine_id),
@@ -140,18 +141,13 @@ def make_mapping(
     return make(args.machines, per_machine, args.server_machine, args.machine_id)
 
 
-def make_graph(
-    section: dict[str, Any],
-    args: Namespace,
-    argv: Sequence[str] | None,
-    n_procs: int,
-) -> Graph:
-    """Return the graph of ``-gf``, else that of section GRAPH, else of the default file."""
-    if section and "graph_file" not in utils.given(argv):
-        graph: Graph = factory.build(section, "graph", n_procs)
-    else:
-        graph = Graph()
-        graph.read_graph_from_file(args.graph_file, args.graph_type)
+def make_graph(section: dict[str, Any], args: Namespace, n_procs: int) -> Graph:
+    """Return the graph of the file, if there is one to read, else of section GRAPH."""
+    if not args.graph_file:
+        built: Graph = factory.build(section, "graph", n_procs)
+        return built
+    graph = Graph()
+    graph.read_graph_from_file(args.graph_file, args.graph_type)
     if graph.n_procs != n_procs:
         raise GraphError(
             f"{args.graph_file}: a graph of {graph.n_procs} nodes, but there are {n_procs} "
@@ -164,6 +160,3 @@ def _keep(file: str, log_dir: str) -> None:
     copy = Path(log_dir) / Path(file).name
     if not copy.exists() or not copy.samefile(file):
         shutil.copy(file, copy)
-
-
-__all__ = ["Experiment", "Linear"]

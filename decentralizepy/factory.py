@@ -80,13 +80,22 @@ def build(section: Mapping[str, Any], prefix: str, *args: Any) -> Any:
     ConfigError
         If a key is missing or the class cannot be had.
     """
+    cls, options = unpack(section, prefix)
+    return cls(*args, **options)
+
+
+def unpack(section: Mapping[str, Any], prefix: str) -> tuple[Any, dict[str, Any]]:
+    """Return the class that a section names, and the options for it.
+
+    Arguments and errors as for :func:`build`.
+    """
     package, name = f"{prefix}_package", f"{prefix}_class"
     cls = load(_required(section, package), _required(section, name))
     reserved = {package, name, *RESERVED.get(prefix, ())}
     options = {key: value for key, value in section.items() if key not in reserved}
     for key in _absent(cls, options):
         del options[key]
-    return cls(*args, **options)
+    return cls, options
 
 
 def load_loss(section: Mapping[str, Any]) -> Any:
@@ -105,7 +114,7 @@ def load_loss(section: Mapping[str, Any]) -> Any:
 
 def _required(section: Mapping[str, Any], key: str) -> str:
     if key not in section:
-        raise ConfigError(f"{key}: missing{did_you_mean(key, section)}")
+        raise ConfigError(f"{key}: missing")
     return str(section[key])
 
 

@@ -1,6 +1,7 @@
 """One machine's part of a run: prepare once, fork the nodes, watch them, report."""
 
 import logging
+import os
 import signal
 import sys
 import tempfile
@@ -44,6 +45,7 @@ def launch(
     after SIGTERM.
     """
     signal.signal(signal.SIGTERM, _terminated)
+    sys.path.append(os.getcwd())  # classes of the user's own, named by import path
     try:
         run(Experiment.load(argv, node_class, service_class, mapping_class))
     except DecentralizepyError as error:
@@ -80,15 +82,15 @@ def prepare(experiment: Experiment, scratch: Path) -> None:
     torch.set_num_threads(1)  # a pool of threads does not survive a fork
     config, args = experiment.config, experiment.args
     warn_of_islands(experiment)
-    comm = config["COMMUNICATION"]
-    comm_class = factory.load(comm["comm_package"], comm["comm_class"])
-    config["COMMUNICATION"] = comm_class.prepare(
-        comm, experiment.mapping, args.machine_id, experiment.ranks, scratch
+    comm_class, options = factory.unpack(config["COMMUNICATION"], "comm")
+    config["COMMUNICATION"] |= comm_class.prepare(
+        options, experiment.mapping, args.machine_id, experiment.ranks, scratch
     )
+    sharing_class, options = factory.unpack(config["SHARING"], "sharing")
+    sharing_class.prepare(**options)
     experiment.make_folders()
-    dataset = config["DATASET"]
-    dataset_class = factory.load(dataset["dataset_package"], dataset["dataset_class"])
-    dataset_class.prepare(**factory.options(dataset, "dataset"))
+    dataset_class, options = factory.unpack(config["DATASET"], "dataset")
+    dataset_class.prepare(**options)
 
 
 def warn_of_islands(experiment: Experiment) -> None:

@@ -107,7 +107,7 @@ def _passes_on(constructor: Any) -> bool:
     if code is None or "__init__" not in code.co_names:
         return False
     steps = dis.get_instructions(code)
-    return any(step.opname == "CALL_FUNCTION_EX" for step in steps)
+    return any(step.opname == "DICT_MERGE" for step in steps)
 
 
 def _words(constructor: Any) -> set[str]:

@@ -20,6 +20,7 @@ from decentralizepy.errors import DecentralizepyError, NodeFailed
 
 STOP_S = 3.5  # a node that was asked to stop has this long to close its files
 LOG_LINES = 12
+_CRASH = "Fatal Python error"  # how faulthandler begins
 _PR_SET_PDEATHSIG = 1
 _SIGNALS = {signal.SIGINT, signal.SIGTERM}
 
@@ -127,12 +128,15 @@ def _cause(code: int) -> str:
 
 
 def tail(log: Path, lines: int = LOG_LINES) -> str:
-    """Return the last lines of a log file, indented."""
+    """Return the last lines of a log file, or the first of a crash, indented."""
     try:
         text = log.read_text(encoding="utf-8", errors="replace")
     except OSError:
         text = "(no log)"
-    return "\n".join(f"    {line}" for line in text.splitlines()[-lines:])
+    told = text.splitlines()[-lines:]
+    if _CRASH in text:
+        told = text[text.rindex(_CRASH) :].splitlines()[:lines]
+    return "\n".join(f"    {line}" for line in told)
 
 
 @contextmanager

@@ -54,6 +54,8 @@ def misfit(option: Parameter, value: Any) -> str | None:
         _adapter(option).validate_python(value)
     except ValidationError as error:
         return _expected(value, error.errors())
+    except Exception:  # a type that pydantic cannot check
+        return None
     return None
 
 
@@ -63,10 +65,7 @@ def _is_empty(default: Any) -> bool:
 
 def _adapter(option: Parameter) -> TypeAdapter[Any]:
     config = ConfigDict(strict=True, arbitrary_types_allowed=True)
-    try:
-        return TypeAdapter(_without_empty(option), config=config)
-    except Exception:  # a type that pydantic cannot check
-        return TypeAdapter(Any)
+    return TypeAdapter(_without_empty(option), config=config)
 
 
 def _without_empty(option: Parameter) -> Any:
@@ -93,6 +92,6 @@ def _expected(value: Any, details: Sequence[Any]) -> str | None:
 def _text(detail: Any) -> str:
     kind, message = detail["type"], str(detail["msg"])
     if kind == "literal_error":
-        return " or ".join(re.findall(r"'([^']+)'", message))
+        return " or ".join(filter(None, re.findall(r"'([^']*)'", message)))
     text = _TEXTS.get(kind, message.removeprefix("Input should be "))
     return f"a number {text}" if kind.startswith(("greater", "less")) else text

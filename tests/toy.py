@@ -1,5 +1,10 @@
 """A model of ten parameters and a data set of 64 points, which an INI file can name."""
 
+import ctypes
+import os
+import signal
+import time
+
 import torch
 
 from decentralizepy.datasets.Data import Data
@@ -59,3 +64,36 @@ CONFIG = {
         "sharing_class": "Sharing",
     },
 }
+
+
+class Dying(Points):
+    """Points whose node 2 comes to an end in its third round, in the way of ``how``."""
+
+    def __init__(self, rank, machine_id, mapping, how="raise", **options):
+        super().__init__(rank, machine_id, mapping, **options)
+        self.how, self.passes = how, 0
+
+    def get_trainset(self, batch_size=1, shuffle=False):
+        if self.uid == 2 and not shuffle:  # the evaluation at the end of a round
+            self.passes += 1
+            if self.passes == 3:
+                die(self.how)
+        return super().get_trainset(batch_size, shuffle)
+
+
+def die(how):
+    if how == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if how == "segfault":
+        ctypes.string_at(0)
+    if how == "stop":
+        os.kill(os.getpid(), signal.SIGSTOP)
+    raise RuntimeError("the toy broke")
+
+
+class Endless(Points):
+    """Points of a network that takes its time."""
+
+    def get_trainset(self, batch_size=1, shuffle=False):
+        time.sleep(0.05)
+        return super().get_trainset(batch_size, shuffle)

@@ -39,7 +39,10 @@ class Encoded(NamedTuple):
     @property
     def size(self) -> int:
         """Bytes of all frames."""
-        return sum(memoryview(frame).nbytes for frame in self.frames)
+        return sum(
+            len(frame) if isinstance(frame, bytes) else frame.nbytes
+            for frame in self.frames
+        )
 
 
 def encode(message: Mapping[str, Any]) -> list[Frame]:

@@ -37,8 +37,8 @@ def _read(directory: str, train: bool) -> tuple[Pixels, Labels]:
     folder = Path(directory, FOLDER)
     if not folder.is_dir():
         raise DataError(
-            f"{directory}: no folder {FOLDER} there; `python download_dataset.py` makes "
-            "one in ./eval/data"
+            f"[DATASET] {'train_dir' if train else 'test_dir'} = {directory}: no folder "
+            f"{FOLDER} there; `python download_dataset.py` makes one in ./eval/data"
         )
     parts = [_batch(folder / name) for name in (TRAIN_FILES if train else TEST_FILES)]
     pixels = np.empty((sum(len(labels) for _, labels in parts), 32, 32, 3), np.uint8)

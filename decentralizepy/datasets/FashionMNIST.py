@@ -2,6 +2,7 @@
 
 import gzip
 import math
+import zlib
 from functools import lru_cache
 from pathlib import Path
 
@@ -74,12 +75,12 @@ def _idx(path: Path, dimensions: int) -> Pixels:
     try:
         raw = path.read_bytes()
         content = bytearray(gzip.decompress(raw) if path.suffix == ".gz" else raw)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: cannot be read: {error}") from error
     start = 4 + 4 * dimensions
-    shape = np.frombuffer(content[4:start], dtype=">u4").tolist()
-    if content[:4] != bytes([0, 0, 8, dimensions]) or len(content) - start != math.prod(
-        shape
-    ):
+    ends = range(8, start + 4, 4)
+    shape = [int.from_bytes(content[end - 4 : end], "big") for end in ends]
+    size = len(content) - start
+    if content[:4] != bytes([0, 0, 8, dimensions]) or size != math.prod(shape):
         raise DataError(f"{path}: damaged: not {dimensions}-dimensional idx data")
     return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)

@@ -3,12 +3,12 @@
 import logging
 import os
 import re
-import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 
 from decentralizepy.errors import GraphError
+from decentralizepy.files import write_atomic
+from decentralizepy.nearest import did_you_mean
 
 FORMATS = ("edges", "adjacency")
 MAX_NODES = 1_000_000  # a file of ten bytes must not fill the memory
@@ -66,24 +66,11 @@ def render(adjacency: Sequence[set[int]], form: str) -> str:
 def write(text: str, file: FilePath) -> None:
     """Write a file whole or not at all, or raise a GraphError."""
     try:
-        path = Path(file)
-        if path.exists() and not path.is_file():  # a device must not be replaced
-            path.write_text(text, encoding="utf-8")
-        else:
-            _replace(path.resolve(), text)
+        write_atomic(file, text)
     except (OSError, ValueError) as error:
         raise GraphError(
             f"{file}: the graph cannot be written: {_why(error)}"
         ) from error
-
-
-def _replace(path: Path, text: str) -> None:
-    beside = path.with_name(f".{uuid.uuid4().hex}.tmp")
-    try:
-        beside.write_text(text, encoding="utf-8", newline="\n")
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _why(error: Exception) -> str:
@@ -92,10 +79,9 @@ def _why(error: Exception) -> str:
 
 def _check_form(form: str) -> None:
     if form not in FORMATS:
-        near = get_close_matches(str(form), FORMATS, n=1, cutoff=0)
         raise GraphError(
             f"graph type {form!r} is unknown: it is edges or adjacency"
-            f" (nearest: {near[0]})"
+            + did_you_mean(form, FORMATS)
         )
 
 

@@ -219,7 +219,7 @@ class LiveNode(Node):
 
     def evaluate(self) -> dict[str, float]:
         """Return losses and accuracies (percent) on the test and validation sets."""
-        measured = {}
+        measured: dict[str, float] = {}
         if self.dataset.__testing__:
             accuracy, loss = self.dataset.test(self.model, self.loss)
             measured |= {"test_acc": accuracy, "test_loss": loss}

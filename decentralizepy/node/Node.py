@@ -54,6 +54,7 @@ class Node(Mailbox):
     uid: int
     mapping: Any
     graph: Any
+    log_dir: str
     my_neighbors: set[int]
     barrier: set[int]
     peer_deques: dict[int, "deque[Message]"]

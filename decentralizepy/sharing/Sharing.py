@@ -1,5 +1,6 @@
 """Whole models, mixed with Metropolis-Hastings weights; the base of every sharing."""
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -72,13 +73,21 @@ class Sharing:
         self.flat = Flat(model)
         self.shapes, self.lens = self.flat.shapes, self.flat.lens
         self.compress = compress
-        if compression_package and compression_class:
-            compressor = factory.load(compression_package, compression_class)
-            self.compressor = compressor(float_precision=float_precision)
-        elif compress:
-            raise ConfigError(
-                "[SHARING] compress = True: needs compression_package and compression_class"
-            )
+        self.compressor = make_compressor(
+            compress, compression_package, compression_class, float_precision
+        )
+
+    @classmethod
+    def prepare(cls, **options: Any) -> None:
+        """Check ``options`` before any process starts, and import what they name.
+
+        Raises
+        ------
+        ConfigError
+            If ``compress`` is set and no compressor is named, or it cannot be had.
+        """
+        names = inspect.signature(make_compressor).parameters
+        make_compressor(**{key: options.get(key) for key in names})
 
     def get_data_to_send(self, degree: int | None = None) -> Message:
         """Return this round's message; ``degree`` is the static graph's if not given."""
@@ -116,7 +125,8 @@ class Sharing:
 
     def weight(self, n_peers: int, message: Message) -> float:
         """Return how much the sender of ``message`` counts among ``n_peers`` peers."""
-        return 1 / (1 + max(n_peers, message["degree"]))
+        degree: int = message["degree"]
+        return 1 / (1 + max(n_peers, degree))
 
     def local(self) -> State:
         """Return this node's own model, in the terms in which models are averaged."""
@@ -168,6 +178,23 @@ class Sharing:
 
     def _degree(self) -> int:
         return len(self.graph.neighbors(self.uid))
+
+
+def make_compressor(
+    compress: bool | None,
+    compression_package: str | None,
+    compression_class: str | None,
+    float_precision: int | None,
+) -> Any:
+    """Return the compressor that is named, or None; see :class:`Sharing`."""
+    if compression_package and compression_class:
+        compressor = factory.load(compression_package, compression_class)
+        return compressor(float_precision=float_precision)
+    if compress:
+        raise ConfigError(
+            "[SHARING] compress = True: needs compression_package and compression_class"
+        )
+    return None
 
 
 def frozen(vector: torch.Tensor) -> "np.ndarray[Any, np.dtype[Any]]":

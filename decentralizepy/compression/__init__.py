@@ -1,0 +1,1 @@
+"""Codecs for what travels: indices and values, each as bytes."""

@@ -1,0 +1,71 @@
+"""Codecs that hand indices and values to a compressor of bytes."""
+
+from typing import Any
+
+import numpy as np
+
+from decentralizepy.compression._arrays import (
+    from_float32,
+    from_gaps,
+    to_float32,
+    to_gaps,
+)
+from decentralizepy.compression._frame import Frame, seal, unseal
+from decentralizepy.compression.Compression import Array, Bytes, Compression, Indices
+from decentralizepy.errors import MessageError
+
+_LIMIT = 1 << 32
+_TYPES = {"I": "<u4", "q": "<i8", "f": "<f4", "F": "<f4"}
+
+
+class ByteCodec(Compression):
+    """Send the gaps of indices, and values, as a compressor of bytes packs them.
+
+    A subclass gives the compressor. Nothing is allocated for data that says to hold
+    more than 4 GiB, or more than its bytes can.
+    """
+
+    codec: bytes
+    """Three bytes that mark what this class makes."""
+    ratio: int
+    """Bytes that one compressed byte can stand for at most."""
+
+    def squeeze(self, array: Array) -> bytes:
+        """Return ``array``, of shape (n,), as compressed bytes."""
+        raise NotImplementedError
+
+    def expand(self, body: Bytes, dtype: str, count: int) -> Array:
+        """Return the array of ``squeeze``, which can be written to.
+
+        Raises
+        ------
+        MessageError
+            If ``body`` does not hold an array of this size.
+        """
+        raise NotImplementedError
+
+    def compress(self, indices: Indices) -> Any:
+        gaps = to_gaps(indices)
+        kind = "I" if gaps.max(initial=0) < 1 << 32 else "q"
+        body = self.squeeze(gaps.astype(_TYPES[kind]))
+        return seal(self.codec, kind, gaps.size, body)
+
+    def decompress(self, encoded: Any) -> Any:
+        return from_gaps(self._open(unseal(self.codec, "Iq", encoded)))
+
+    def compress_float(self, values: Array) -> Any:
+        kind, flat = to_float32(values)
+        body = self.squeeze(flat.astype("<f4", copy=False))
+        return seal(self.codec, kind, flat.size, body)
+
+    def decompress_float(self, encoded: Any) -> Any:
+        frame = unseal(self.codec, "fF", encoded)
+        flat = self._open(frame).astype(np.float32, copy=False)
+        return from_float32(frame.kind, flat)
+
+    def _open(self, frame: Frame) -> Array:
+        dtype = _TYPES[frame.kind]
+        size = frame.items * np.dtype(dtype).itemsize
+        if size > min(_LIMIT, self.ratio * frame.body.size):
+            raise MessageError(f"{frame.body.size} bytes that say to hold {size}")
+        return self.expand(frame.body, dtype, frame.items)

@@ -1,0 +1,2 @@
+"""Stub."""
+def draw_run(log_dir): return []

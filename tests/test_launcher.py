@@ -1,0 +1,298 @@
+"""Real processes and real sockets; breaks when a run hangs, lies about its end, or differs."""
+
+import configparser
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+import torch
+
+from tests.communication.test_transports import free_offset
+from tests.toy import CONFIG
+
+pytestmark = pytest.mark.processes
+ROOT = Path(__file__).resolve().parent.parent
+NODES, LIMIT_S = 4, 60
+
+
+@pytest.fixture
+def experiment(tmp_path):
+    """Return a function that writes an INI and returns the words that run it."""
+
+    def experiment(comm="TCP", rounds=10, name="run", driver=None, **sections):
+        config = configparser.ConfigParser()
+        config.read_dict({**CONFIG, "GRAPH": RING, "RUN": {"procs_per_machine": NODES}})
+        (tmp_path / "ip.json").write_text('{"0": "localhost"}')
+        config["COMMUNICATION"] = {
+            "comm_package": f"decentralizepy.communication.{comm}",
+            "comm_class": comm,
+            "addresses_filepath": str(tmp_path / "ip.json"),
+            "offset": str(free_offset(2 * NODES)),
+        }
+        for section, options in sections.items():
+            config.read_dict({section: options})
+        path = tmp_path / f"{name}.ini"
+        with path.open("w") as file:
+            config.write(file)
+        start = [driver] if driver else ["-m", "decentralizepy", "run"]
+        folders = ["-ld", str(tmp_path / name), "-wsd", str(tmp_path / name / "weights")]
+        flags = ["-cf", str(path), "-is", str(rounds), "-ta", "5", *folders]
+        return [sys.executable, *start, *flags]
+
+    return experiment
+
+
+RING = {"graph_package": "decentralizepy.graphs.Ring", "graph_class": "Ring"}
+
+
+def run(words, **options):
+    return subprocess.run(
+        words, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S, **options
+    )
+
+
+def results(folder):
+    """Return the results of all nodes, times aside."""
+    tables = {}
+    for path in sorted(folder.glob("*_results.json")):
+        tables[path.name] = json.loads(path.read_text())
+        del tables[path.name]["time"]
+    return tables
+
+
+def weights(folder):
+    states = {path.name: torch.load(path, weights_only=True) for path in folder.glob("*.pt")}
+    return {
+        f"{name} {key}": tensor
+        for name, state in states.items()
+        for key, tensor in state.items()
+    }
+
+
+def test_same_seed_same_files_whatever_the_transport(experiment, tmp_path):
+    for name, comm in (("first", "TCP"), ("second", "TCP"), ("third", "IPC")):
+        done = run(experiment(comm, name=name))
+        assert done.returncode == 0, done.stderr
+    first = results(tmp_path / "first")
+    assert len(first) == NODES
+    assert set(first["0_results.json"]["test_acc"]) == {"5", "10"}
+    final = weights(tmp_path / "first" / "weights")
+    assert len(final) == 2 * NODES
+    for name in ("second", "third"):
+        assert results(tmp_path / name) == first
+        others = weights(tmp_path / name / "weights")
+        assert all(torch.equal(final[key], others[key]) for key in final)
+
+
+def test_a_run_says_what_it_made(experiment, tmp_path):
+    done = run(experiment())
+    assert "accuracy" in done.stdout
+    assert "results.png" in done.stdout
+    made = {path.name for path in (tmp_path / "run").iterdir()}
+    assert {"args.json", "run.ini", "0.log", "0_results.json", "results.png"} <= made
+    arguments = json.loads((tmp_path / "run" / "args.json").read_text())
+    assert arguments["server_rank"] == -1
+
+
+def test_the_driver_takes_upstreams_flags(experiment, tmp_path):
+    graph = tmp_path / "ring.edges"
+    graph.write_text("4\n0 1\n1 2\n2 3\n3 0\n")
+    flags = f"-mid 0 -ps 4 -ms 1 -gf {graph} -gt edges -tea 5 -ll DEBUG -ro 0"
+    flags += " -sm 0 -sr -1 -wr 1.0"
+    done = run(experiment(driver="eval/testing.py") + flags.split())
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "run" / "ring.edges").exists()
+    assert set(results(tmp_path / "run")["0_results.json"]["train_loss"]) == {"5", "10"}
+
+
+@pytest.mark.parametrize(
+    ("how", "cause"),
+    [
+        ("raise", "ended with exit status 1"),
+        ("kill", "was killed by SIGKILL"),
+        ("segfault", "was killed by SIGSEGV"),
+    ],
+)
+def test_a_node_that_dies_ends_all_and_is_named(experiment, tmp_path, how, cause):
+    start = time.monotonic()
+    dying = {"dataset_class": "Dying", "how": how}
+    done = run(experiment(rounds=1000, DATASET=dying))
+    assert time.monotonic() - start < 20
+    assert done.returncode == 1
+    assert f"uid 2 (rank 2, machine 0) {cause}" in done.stderr
+    assert "Traceback" not in done.stderr.split("its log")[0]
+    if how == "raise":
+        assert "RuntimeError: the toy broke" in done.stderr
+    if how == "segfault":
+        assert "Segmentation fault" in done.stderr
+    tables = results(tmp_path / "run")
+    assert set(tables) == {f"{rank}_results.json" for rank in range(NODES)}
+    assert set(tables["2_results.json"]["total_bytes"]) == {"1", "2"}
+    assert not survivors(str(tmp_path))
+
+
+def survivors(word):
+    """Return the processes whose command line names ``word``."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if any(word in part for part in process.cmdline()):
+                found.append(process)
+    return found
+
+
+def start_endless(words, tmp_path):
+    process = subprocess.Popen(
+        words,
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    lines = [tmp_path / "run" / f"{rank}_results.jsonl" for rank in range(NODES)]
+    deadline = time.monotonic() + LIMIT_S
+    while not all(path.exists() and path.stat().st_size for path in lines):
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return process
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+)
+def test_a_signal_stops_all_with_whole_results(experiment, tmp_path, number, status):
+    words = experiment(rounds=10_000, DATASET={"dataset_class": "Endless"})
+    process = start_endless(words, tmp_path)
+    sent = time.monotonic()
+    if number == signal.SIGINT:
+        os.killpg(process.pid, number)  # as a terminal does
+    else:
+        process.send_signal(number)
+    _, errors = process.communicate(timeout=LIMIT_S)
+    assert time.monotonic() - sent < 5
+    assert process.returncode == status
+    assert "Traceback" not in errors
+    assert not survivors(str(tmp_path))
+    assert all(table["total_bytes"] for table in results(tmp_path / "run").values())
+
+
+def test_nodes_do_not_outlive_a_launcher_that_is_killed(experiment, tmp_path):
+    words = experiment(rounds=10_000, DATASET={"dataset_class": "Endless"})
+    process = start_endless(words, tmp_path)
+    assert len(survivors(str(tmp_path))) == NODES + 1
+    process.kill()
+    process.communicate(timeout=LIMIT_S)
+    deadline = time.monotonic() + 5
+    while survivors(str(tmp_path)):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_peer_that_hangs_is_named(experiment):
+    hanging = {"dataset_class": "Dying", "how": "stop"}
+    words = experiment(rounds=1000, DATASET=hanging, FAULTS={"peer_timeout": "1"})
+    done = run(words)
+    assert done.returncode == 3
+    assert "waiting on DPSGD for uid 2" in done.stderr
+
+
+BAD = {
+    "no INI": (["-cf", "none.ini"], "none.ini: no such file"),
+    "graph of another size": (
+        ["-gf", "tutorial/regular_16.txt"],
+        "a graph of 16 nodes, but there are 4 processes",
+    ),
+    "no graph file": (["-gf", "none.edges"], "none.edges: the graph cannot be read: No such file"),
+    "machine without an address": (["-mid", "1", "-ms", "2", "-ps", "2"], 'no machine "1"'),
+    "log folder that cannot be": (["-ld", "/dev/null/logs"], "/dev/null/logs: Not a directory"),
+}
+
+
+@pytest.mark.parametrize(("flags", "message"), BAD.values(), ids=BAD)
+def test_bad_flags_end_before_anything_starts(experiment, tmp_path, flags, message):
+    done = run([*experiment(), *flags])
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.glob("run/*.log"))
+
+
+BAD_SECTIONS = {
+    "unknown key": (
+        {"SHARING": {"alhpa": "1"}},
+        "run.ini: [SHARING] alhpa: not an option of Sharing",
+    ),
+    "misspelt section": ({"SHARIN": {}}, "run.ini: section [SHARIN] is unknown"),
+    "wrong type": (
+        {"TRAIN_PARAMS": {"batch_size": "many"}},
+        "run.ini: [TRAIN_PARAMS] batch_size = many: expected",
+    ),
+    "missing class": (
+        {"DATASET": {"dataset_class": "Pionts"}},
+        "no such class in tests.toy; did you mean Points?",
+    ),
+    "missing model": (
+        {"DATASET": {"model_class": "Linaer"}},
+        "no such class in tests.toy; did you mean Linear?",
+    ),
+    "missing module": (
+        {"SHARING": {"sharing_package": "decentralizepy.sharing.Shraing"}},
+        "did you mean decentralizepy.sharing.Sharing?",
+    ),
+    "missing key": ({"RUN": {"itrations": "3"}}, "did you mean iterations?"),
+    "missing folder": (
+        {"DATASET": {"train_dir": "no/such/folder"}},
+        "[DATASET] train_dir = no/such/folder",
+    ),
+    "missing address file": (
+        {"COMMUNICATION": {"addresses_filepath": "none.json"}},
+        "addresses_filepath = none.json: No such file",
+    ),
+    "compressor not named": (
+        {"SHARING": {"compress": "True"}},
+        "needs compression_package and compression_class",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("sections", "message"), BAD_SECTIONS.values(), ids=BAD_SECTIONS
+)
+def test_a_bad_ini_ends_before_anything_starts(experiment, tmp_path, sections, message):
+    done = run(experiment(**sections))
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.glob("run/*.log"))
+
+
+def test_a_port_in_use_ends_before_anything_starts(experiment, tmp_path):
+    import socket
+
+    words = experiment()
+    config = configparser.ConfigParser()
+    config.read(tmp_path / "run.ini")
+    port = int(config["COMMUNICATION"]["offset"]) + 5
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", port))
+        taken.listen()
+        done = run(words)
+    assert done.returncode == 2
+    assert f"port {port} of 127.0.0.1 cannot be used" in done.stderr
+
+
+def test_an_unconnected_graph_is_a_warning(experiment, tmp_path):
+    graph = tmp_path / "islands.edges"
+    graph.write_text("4\n0 1\n2 3\n")
+    done = run([*experiment(rounds=2), "-gf", str(graph)])
+    assert done.returncode == 0
+    assert "warning: the graph is not connected: parts of 2, 2 nodes" in done.stderr
