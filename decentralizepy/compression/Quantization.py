@@ -49,7 +49,7 @@ class Quantization(Compression):
         kind, flat = to_float32(values)
         peak = _peak(flat)
         scale = self.k / peak if peak else 0.0
-        levels = np.rint(flat * np.float64(scale)) + self.k
+        levels = np.rint(np.multiply(flat, scale, dtype=np.float64)) + self.k
         body = _SCALE.pack(peak, self.k) + _pack(levels, self.k)
         return seal(_CODEC, kind, flat.size, body)
 

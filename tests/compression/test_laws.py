@@ -37,8 +37,9 @@ FOR_INDICES = [n for n in MADE if n.startswith(("Elias", "Zstd", "Lz4Wrapper"))]
 FOR_INDICES.remove("Lz4Wrapper-none")
 IDENTITY_OF_FLOATS = ("Compression", "Elias", "Lz4Wrapper", "Lz4Wrapper-none")
 FOR_FLOATS = [n for n in MADE if n not in IDENTITY_OF_FLOATS]
+ENCODING = sorted({*FOR_INDICES, *FOR_FLOATS})
 LOSSLESS = [n for n in MADE if "Lossy" not in n and "Quantization" not in n]
-NOT_FPZIP = [n for n in MADE if "Fpzip" not in n and n != "Compression"]
+NOT_FPZIP = [n for n in ENCODING if "Fpzip" not in n]
 
 laws = settings(max_examples=50, deadline=None)
 every = pytest.mark.parametrize("name", MADE)
@@ -201,7 +202,7 @@ def pairs(name):
     return found
 
 
-encoding = pytest.mark.parametrize("name", sorted({*FOR_INDICES, *FOR_FLOATS}))
+encoding = pytest.mark.parametrize("name", ENCODING)
 
 
 @encoding
