@@ -127,6 +127,7 @@ def _part(part: Part, written: Section) -> Iterator[str]:
     options = Options.of(target, passed)
     if options.room < passed:
         yield f"{name} = {section[name]}: does not take the arguments {part.arguments}"
+        return
     if part.prefix == "sharing":
         yield from _compression(options, section)
     yield from _options(section[name], options, remove_keys(section, reserved))

@@ -55,14 +55,12 @@ class Progress(Tally):
         """Return the state in one line, for what is no terminal."""
         parts = [f"round {self.slowest}/{self.iterations} (median {self.median})"]
         if self.accuracy:
-            parts.append(
-                f"accuracy {_range(self.accuracy)} in round {self.accuracy.round}"
-            )
-        if self._losses():
-            parts.append(f"loss {self._losses()}")
+            parts.append(f"accuracy {_range(self.accuracy)}")
+        if self._losses(", "):
+            parts.append(f"loss {self._losses(', ')}")
         parts.append(f"{_size(self.total_bytes)} sent")
         parts.append(f"{alive}/{len(self.ranks)} alive")
-        return "; ".join([*parts, self._times()])
+        return "; ".join([*parts, self._times(", ")])
 
     def summary(self, files: Iterable[Path | str]) -> RenderableType:
         """Read what is left to read; return the table for the end of the run.
@@ -87,55 +85,47 @@ class Progress(Tally):
 
     def _rounds(self) -> str:
         share = self.slowest / max(self.iterations, 1)
-        return f"[bold]{self.slowest}/{self.iterations}[/]   {share:.0%}   median {self.median}"
+        done = f"[bold]{self.slowest}/{self.iterations}[/]   {share:.0%}"
+        return f"{done}   median {self.median}"
 
     def _rows(self, alive: int) -> list[tuple[str, str]]:
         colour = "green" if alive == len(self.ranks) else "yellow"
+        pace = f"{_size(self.bytes_per_round)}/round"
         return [
-            ("accuracy", self._accuracy() or "not yet"),
-            ("loss", self._losses() or "not yet"),
-            ("sent", self._bytes()),
+            ("accuracy", _accuracy(self.accuracy) if self.accuracy else "not yet"),
+            ("loss", self._losses("   ") or "not yet"),
+            ("sent", f"{_size(self.total_bytes)}   {pace}   {self._kinds()}"),
             ("alive", f"[{colour}]{alive}/{len(self.ranks)}[/] processes"),
-            ("time", self._times()),
+            ("time", self._times("   ")),
         ]
 
     def _results(self) -> list[tuple[str, str]]:
-        mean = self.total_bytes / max(self.reporting, 1)
+        total = f"{_size(self.total_bytes)} in total"
+        mean = f"{_size(self.total_bytes / max(self.reporting, 1))} per node"
         rows = [
             ("rounds", f"{self.slowest} of {self.iterations}"),
             ("time", _duration(self.seconds)),
-            ("accuracy", self._accuracy()),
-            ("loss", self._losses()),
-            ("sent", f"{_size(mean)} per node   {self._bytes()}"),
+            ("accuracy", _accuracy(self.accuracy, True) if self.accuracy else ""),
+            ("loss", self._losses("   ")),
+            ("sent", f"{mean}   {total}   {self._kinds()}"),
         ]
         return [(label, text) for label, text in rows if text]
 
-    def _accuracy(self) -> str:
-        seen = self.accuracy
-        if not seen:
-            return ""
-        return (
-            f"[bold]{seen.mean:.1f}[/] ± {seen.std:.1f} %   "
-            f"min {seen.low:.1f} (node {seen.lowest})   max {seen.high:.1f}   "
-            f"round {seen.round}, {seen.nodes} {'node' if seen.nodes == 1 else 'nodes'}"
-        )
-
-    def _losses(self) -> str:
+    def _losses(self, between: str) -> str:
         kinds = (("train", self.train_loss), ("test", self.test_loss))
-        return "   ".join(f"{kind} {seen.mean:.3g}" for kind, seen in kinds if seen)
+        return between.join(f"{kind} {seen.mean:.4g}" for kind, seen in kinds if seen)
 
-    def _bytes(self) -> str:
-        total = f"{_size(self.total_bytes)} in total"
-        if not self.total_bytes:
-            return total
-        meta = self.total_meta / self.total_bytes
-        pace = f"{_size(self.bytes_per_round)} per round"
-        return f"{total}   {pace}   data {1 - meta:.1%}   metadata {meta:.1%}"
+    def _kinds(self) -> str:
+        meta = self.total_meta / max(self.total_bytes, 1)
+        return f"data {1 - meta:.2%}   metadata {meta:.2%}" if self.total_bytes else ""
 
-    def _times(self) -> str:
-        pace = "" if self.pace is None else f"{self.pace:.3g} s per round   "
-        left = "" if self.remaining is None else f"   {_duration(self.remaining)} left"
-        return f"{pace}{_duration(self.seconds)} elapsed{left}"
+    def _times(self, between: str) -> str:
+        parts = [f"{_duration(self.seconds)} elapsed"]
+        if self.pace is not None:
+            parts.append(f"{self.pace:.3g} s/round")
+        if self.remaining is not None:
+            parts.append(f"{_duration(self.remaining)} left")
+        return between.join(parts)
 
 
 class Screen:
@@ -211,7 +201,16 @@ class Screen:
 
 
 def _range(seen: Spread) -> str:
-    return f"{seen.mean:.1f} % ({seen.low:.1f} to {seen.high:.1f})"
+    span = f"{seen.low:.1f} to {seen.high:.1f}"
+    return f"{seen.mean:.1f}% ({span}) in round {seen.round}"
+
+
+def _accuracy(seen: Spread, with_std: bool = False) -> str:
+    std = f" ± {seen.std:.1f}" if with_std else ""
+    return (
+        f"[bold]{seen.mean:.1f}{std}%[/]   min {seen.low:.1f} (node {seen.lowest})"
+        f"   max {seen.high:.1f}   round {seen.round}, nodes: {seen.nodes}"
+    )
 
 
 def _size(count: float) -> str:

@@ -13,6 +13,8 @@ if [ $# -gt 0 ] && [ "${1#-}" = "$1" ]; then
     config=$1
     shift
 fi
+bin=${VENV:-.venv}/bin
+machine=$("$bin/python" eval/machine_id.py "$config")
 logs=eval/data/$(date +%Y-%m-%dT%H-%M-%S)
-exec "${VENV:-.venv}/bin/decentralizepy" run "$config" \
-    -ld "$logs/machine0" -wsd "$logs/weights" "$@"
+exec "$bin/decentralizepy" run "$config" -mid "$machine" \
+    -ld "$logs/machine$machine" -wsd "$logs/weights" "$@"

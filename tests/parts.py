@@ -84,7 +84,7 @@ class Partial(Sharing):
         alpha: Annotated[float, Field(ge=0, le=1)] = 1.0,
         step_size: float,
         transformer: type | None = None,
-        device: torch.device = torch.device("cpu"),
+        device: torch.device | None = None,
         folder: Path | None = None,
         foreign: "Nothing" = 0,
         hint=None,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from decentralizepy.checks import PARTS, REQUIRED, SECTIONS, check
+from decentralizepy.checks import PARTS, REQUIRED, SECTIONS, check, problems
 from decentralizepy.config import read
 from decentralizepy.errors import ConfigError
 
@@ -43,17 +43,24 @@ FLAGS = (
 
 
 def found(folder, text):
-    """Return the lines that the checks say of an INI file."""
+    """Return what the checks say of an INI file."""
     path = folder / "config.ini"
     path.write_text(text)
-    try:
-        check(read(path), "config.ini")
-    except ConfigError as error:
-        assert error.exit_status == 2
-        lines = str(error).split("\n")
-        assert all(line.startswith("config.ini: ") for line in lines)
-        return [line.removeprefix("config.ini: ") for line in lines]
-    return []
+    return list(problems(read(path)))
+
+
+def test_an_error_names_the_file_in_each_of_its_lines():
+    with pytest.raises(ConfigError) as error:
+        check({"SHARIN": {}}, "my.ini")
+    lines = str(error.value).split("\n")
+    assert error.value.exit_status == 2
+    assert len(lines) == 7  # one unknown, four missing, two keys missing
+    assert all(line.startswith("my.ini: ") for line in lines)
+
+
+def test_nothing_wrong_is_no_error(tmp_path):
+    (tmp_path / "config.ini").write_text(GOOD)
+    check(read(tmp_path / "config.ini"), "config.ini")
 
 
 FINE = {
@@ -354,7 +361,7 @@ BAD = [
     (
         "[DATASET]",
         "[RUN]\nconfig_file=a.ini\n[DATASET]",
-        "[RUN] config_file: no such flag; did you mean log_dir?",
+        f"[RUN] config_file: no such flag; these are: {FLAGS}",
     ),
     ("[DATASET]", "[RUN]\niterations=0\n[DATASET]", "[RUN] iterations = 0: expected a whole number from 1 up"),
     (

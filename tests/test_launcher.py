@@ -296,3 +296,34 @@ def test_an_unconnected_graph_is_a_warning(experiment, tmp_path):
     done = run([*experiment(rounds=2), "-gf", str(graph)])
     assert done.returncode == 0
     assert "warning: the graph is not connected: parts of 2, 2 nodes" in done.stderr
+
+
+def test_two_machines_wait_for_each_other(experiment, tmp_path):
+    """Two launchers, each with an address of its own, one two seconds late."""
+    words = experiment(rounds=5, RUN={"procs_per_machine": "2", "machines": "2"})
+    (tmp_path / "ip.json").write_text('{"0": "127.0.0.1", "1": "127.0.0.2"}')
+    launchers = []
+    for machine in ("0", "1"):
+        place = ["-mid", machine, "-ld", str(tmp_path / f"machine{machine}")]
+        launchers.append(subprocess.Popen([*words, *place], cwd=ROOT))
+        time.sleep(2)
+    assert [launcher.wait(LIMIT_S) for launcher in launchers] == [0, 0]
+    for machine in (0, 1):
+        assert len(results(tmp_path / f"machine{machine}")) == 2
+    assert len(weights(tmp_path / "run" / "weights")) == 2 * NODES
+
+
+def test_machines_may_have_unequal_numbers_of_processes(experiment, tmp_path):
+    manual = {
+        "mapping_package": "decentralizepy.mappings.Manual",
+        "mapping_class": "Manual",
+    }
+    counts = {"procs_per_machine": "1 3", "machines": "2"}
+    words = experiment(rounds=2, RUN=counts, MAPPING=manual)
+    (tmp_path / "ip.json").write_text('{"0": "127.0.0.1", "1": "127.0.0.2"}')
+    launchers = [
+        subprocess.Popen([*words, "-mid", machine, "-ld", str(tmp_path / machine)], cwd=ROOT)
+        for machine in ("0", "1")
+    ]
+    assert [launcher.wait(LIMIT_S) for launcher in launchers] == [0, 0]
+    assert [len(results(tmp_path / machine)) for machine in ("0", "1")] == [1, 3]

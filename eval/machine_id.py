@@ -1,0 +1,31 @@
+"""Print which machine of an INI file's address file this one is: python machine_id.py FILE.ini"""
+
+import socket
+import sys
+
+from decentralizepy import config
+from decentralizepy.communication.TCP import host_of, read_addresses
+from decentralizepy.errors import DecentralizepyError
+
+
+def main(path: str) -> int:
+    """Return the number of the first machine whose address this one can bind; else 0."""
+    addresses_path = config.read(path)["COMMUNICATION"].get("addresses_filepath")
+    if not addresses_path:  # a transport within one machine
+        return 0
+    addresses = read_addresses(str(addresses_path))
+    for machine in sorted(addresses, key=int):
+        with socket.socket() as probe:
+            try:
+                probe.bind((host_of(addresses, int(machine), str(addresses_path)), 0))
+            except OSError:
+                continue
+            return int(machine)
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        print(main(sys.argv[1]))
+    except (DecentralizepyError, KeyError, ValueError):
+        print(0)  # the launcher says what is wrong with the files
