@@ -1,5 +1,6 @@
 """What is to be run: flags, INI file, graph, mapping and classes, checked together."""
 
+import inspect
 import logging
 import shutil
 from argparse import Namespace
@@ -90,34 +91,36 @@ class Experiment:
 
     def _spec(self, rank: int) -> NodeSpec:
         args = self.args
-        node_class, options = self.node_class, self._options()
-        if rank < 0:
-            assert self.service_class is not None
-            node_class = self.service_class
-        elif self.service_class is not None:
-            options["server_uid"] = args.server_rank
+        node_class = self.node_class if rank >= 0 else self.service_class
+        assert node_class is not None
         arguments = (rank, args.machine_id, self.mapping, self.graph, self.config)
+        log = f"{getattr(node_class, 'log_name', rank)}.log"
         return NodeSpec(
             node_class,
-            arguments + tuple(options.values()),
+            arguments + self._options(service=rank < 0),
             rank,
             args.machine_id,
             self.mapping.get_uid(rank, args.machine_id),
-            Path(args.log_dir) / f"{rank}.log",
+            Path(args.log_dir) / log,
         )
 
-    def _options(self) -> dict[str, Any]:
-        """Return what follows the first five arguments of a node, in upstream's order."""
+    def _options(self, service: bool) -> tuple[Any, ...]:
+        """Return what follows the first five arguments, in upstream's order."""
         args = self.args
-        return {
-            "iterations": args.iterations,
-            "log_dir": args.log_dir,
-            "weights_store_dir": args.weights_store_dir,
-            "log_level": getattr(logging, args.log_level),
-            "test_after": args.test_after,
-            "train_evaluate_after": args.train_evaluate_after,
-            "reset_optimizer": args.reset_optimizer,
-        }
+        log_level = getattr(logging, args.log_level)
+        if service and not self._evaluates():
+            return (args.iterations, args.log_dir, log_level)
+        last = (args.reset_optimizer, args.server_rank)
+        return (
+            *(args.iterations, args.log_dir, args.weights_store_dir, log_level),
+            *(args.test_after, args.train_evaluate_after),
+            *((args.working_rate,) if service else last),
+        )
+
+    def _evaluates(self) -> bool:
+        """Tell a parameter server from a peer sampler, by what it can be told."""
+        assert self.service_class is not None
+        return "test_after" in inspect.signature(self.service_class).parameters
 
 
 def load_class(section: dict[str, Any], prefix: str, *default: str) -> Any:

@@ -82,6 +82,9 @@ def prepare(experiment: Experiment, scratch: Path) -> None:
     torch.set_num_threads(1)  # a pool of threads does not survive a fork
     config, args = experiment.config, experiment.args
     warn_of_islands(experiment)
+    for each in (experiment.node_class, experiment.service_class):
+        if hasattr(each, "prepare"):
+            each.prepare(config, experiment.graph)
     comm_class, options = factory.unpack(config["COMMUNICATION"], "comm")
     config["COMMUNICATION"] |= comm_class.prepare(
         options, experiment.mapping, args.machine_id, experiment.ranks, scratch

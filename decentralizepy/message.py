@@ -16,13 +16,29 @@ class Hello(TypedDict):
 
 
 class Bye(TypedDict):
-    """``DISCONNECT``: the end barrier, both ways."""
+    """``DISCONNECT``: the end barrier, both ways; and the last word to or of a service."""
 
     BYE: int
 
 
+class Question(TypedDict):
+    """``SERVER_REQUEST``: a node asks the sampler for its neighbors."""
+
+    REQUEST_NEIGHBORS: int
+    iteration: int
+
+
+class Peers(TypedDict):
+    """``PEERS``: the sampler's answer."""
+
+    NEIGHBORS: set  # type: ignore[type-arg]
+
+
 class Model(TypedDict):
-    """``DPSGD``: what a sharing algorithm sends, usually with ``params`` and ``degree``."""
+    """``DPSGD``: what a sharing algorithm sends, usually with ``params`` and ``degree``.
+
+    Also ``WORKER_REQUEST`` and ``WORKER_GRADIENTS``, from and to a parameter server.
+    """
 
     iteration: int
 
@@ -31,7 +47,12 @@ CHANNELS: dict[str, dict[str, type]] = {
     "CONNECT": get_type_hints(Hello),
     "DISCONNECT": get_type_hints(Bye),
     "DPSGD": get_type_hints(Model),
+    "WORKER_REQUEST": get_type_hints(Model),
+    "WORKER_GRADIENTS": get_type_hints(Model),
+    "SERVER_REQUEST": get_type_hints(Question),
+    "PEERS": get_type_hints(Peers),
 }
+_BYE = get_type_hints(Bye)
 
 
 def check(message: object) -> Message:
@@ -48,7 +69,8 @@ def check(message: object) -> Message:
     channel = message.get("CHANNEL")
     if not isinstance(channel, str):
         raise MessageError("a message without a CHANNEL")
-    for key, kind in CHANNELS.get(channel, {}).items():
+    fields = _BYE if "BYE" in message else CHANNELS.get(channel, {})
+    for key, kind in fields.items():
         if type(message.get(key)) is not kind:
             raise MessageError(f"{channel}: {key} is no {kind.__name__}")
     return message

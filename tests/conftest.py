@@ -17,7 +17,14 @@ JOIN_S = 30
 def run_nodes(tmp_path):
     """Return a function that runs a network to its end and returns its nodes by uid."""
 
-    def run_nodes(graph, node_class=DPSGDNode, rounds=3, **sections):
+    def run_nodes(
+        graph,
+        node_class=DPSGDNode,
+        rounds=3,
+        service_class=None,
+        service_options=(),
+        **sections,
+    ):
         config = copy.deepcopy(CONFIG)
         for section, options in sections.items():
             config[section] = {**config.get(section, {}), **options}
@@ -32,15 +39,19 @@ def run_nodes(tmp_path):
         nodes, errors = {}, []
 
         def run(uid):
-            arguments = (uid, 0, mapping, graph, config, rounds, folder, folder)
+            arguments = (uid, 0, mapping, graph, config, rounds, folder)
             try:
-                nodes[uid] = node_class(*arguments, test_after=10)
+                if uid < 0:
+                    nodes[uid] = service_class(*arguments, *service_options)
+                else:
+                    nodes[uid] = node_class(*arguments, folder, test_after=10)
             except BaseException as error:
                 errors.append(error)
 
+        first = 0 if service_class is None else -1
         threads = [
             threading.Thread(target=run, args=(uid,), daemon=True, name=f"uid {uid}")
-            for uid in range(graph.n_procs)
+            for uid in range(first, graph.n_procs)
         ]
         for thread in threads:
             thread.start()
@@ -51,4 +62,5 @@ def run_nodes(tmp_path):
         assert not any(thread.is_alive() for thread in threads), "a node hangs"
         return nodes
 
+    run_nodes.folder = tmp_path
     return run_nodes

@@ -41,6 +41,26 @@ def test_a_child_that_keeps_its_options_takes_any():
     assert not Options.of(parts.Keeping, 8).closed
 
 
+def test_a_childs_option_hides_its_parents():
+    class Child(parts.Sharing):
+        def __init__(self, *args, compress: str = "no", **kwargs):
+            super().__init__(*args, **kwargs)
+
+    assert Options.of(Child, 8).known["compress"].default == "no"
+
+
+def test_a_wrapped_constructor_is_not_taken_for_one_that_calls_its_parents():
+    def wrap(init):
+        return lambda self, *args, **kwargs: init(self, *args, **kwargs)
+
+    class Child(parts.Sharing):
+        @wrap
+        def __init__(self, *args, own=1, **kwargs):
+            super().__init__(*args, **kwargs)
+
+    assert not Options.of(Child, 8).closed  # ``own`` must pass
+
+
 def test_annotations_are_types():
     known = Options.of(parts.Partial, 8).known
     assert known["folder"].annotation == Path | None

@@ -1,21 +1,14 @@
 """The round of every learning node: train, share, gather, average, record."""
 
-import json
 import logging
-from collections import deque
-from collections.abc import Collection, Iterable
-from pathlib import Path
+from collections.abc import Collection
 from typing import Any
 
-from decentralizepy.files import write_atomic
-from decentralizepy.message import Message
-from decentralizepy.node.Node import Node, Section
-from decentralizepy.results import Results, Schedule
-
-logger = logging.getLogger(__name__)
+from decentralizepy.node._rounds import Rounds
+from decentralizepy.node.Node import Section
 
 
-class LiveNode(Node):
+class LiveNode(Rounds):
     """A node that learns in rounds: calling the class builds it and runs it to the end.
 
     A round calls the steps ``get_neighbors`` (whom to send to), ``share``,
@@ -37,17 +30,11 @@ class LiveNode(Node):
         Rounds between evaluations on test data, and of the training loss.
     reset_optimizer : int, default 1
         1: a fresh optimizer after every averaging.
-
-    Attributes
-    ----------
-    iteration : int
-        The round, from 0.
-    rounds_ahead : int
-        How many rounds a peer may be ahead; models of later rounds are dropped.
+    service_uid : int, default -1
+        The parameter server or peer sampler, for the classes that have one.
     """
 
-    rounds_ahead = 2
-    iteration = 0
+    service_uid = -1
 
     def __init__(
         self,
@@ -95,6 +82,7 @@ class LiveNode(Node):
             *(rank, machine_id, mapping, graph, iterations, log_dir),
             *(weights_store_dir, test_after, train_evaluate_after, reset_optimizer),
         )
+        self.service_uid = args[0] if args else -1
         self.init_limits(config.get("FAULTS", {}))
         self.init_dataset_model(config["DATASET"])
         self.init_optimizer(config["OPTIMIZER_PARAMS"])
@@ -131,19 +119,8 @@ class LiveNode(Node):
     def init_node(self, node_configs: Section) -> None:
         """Take what the class reads of section NODE; nothing here."""
 
-    def run(self) -> None:
-        """Learn for ``iterations`` rounds, then pass the end barrier."""
-        self.results = Results(self.log_dir, self.rank)
-        self.schedule = Schedule(self.test_after, self.train_evaluate_after)
-        try:
-            for self.iteration in range(self.iterations):
-                self.round()
-            self.finish()
-        finally:
-            self.results.close()
-
     def round(self) -> None:
-        """Train, share, gather, average, record."""
+        """Train, share, gather, average."""
         self.trainer.train(self.dataset)
         self.my_neighbors = self.get_neighbors()
         self.connect_neighbors()
@@ -152,7 +129,6 @@ class LiveNode(Node):
         self.sharing._averaging(updates)
         if self.reset_optimizer:
             self.renew_optimizer()
-        self.record()
 
     def get_neighbors(self) -> set[int]:
         """Return the uids to send this round's model to; the graph's by default."""
@@ -167,82 +143,3 @@ class LiveNode(Node):
         message = self.sharing.get_data_to_send(degree=len(receivers))
         message["CHANNEL"] = "DPSGD"
         self.communication.broadcast(sorted(receivers), message)
-
-    def gather(self, senders: set[int]) -> dict[int, "deque[Message]"]:
-        """Wait for this round's message of each of ``senders``; return their deques."""
-        while missing := self._missing(senders):
-            received = self.receive_DPSGD(missing)
-            assert received is not None
-            self.file_update(*received)
-        return {uid: self.peer_deques[uid] for uid in senders}
-
-    def receive_DPSGD(self, missing: Iterable[int] = ()) -> tuple[int, Message] | None:
-        """Return the next (sender, model message)."""
-        return self.receive_channel("DPSGD", missing=lambda: missing)
-
-    def received_from_all(self) -> bool:
-        """Tell whether this round's message of every neighbor is there."""
-        return not self._missing(self.my_neighbors)
-
-    def _missing(self, senders: set[int]) -> set[int]:
-        return {uid for uid in senders if not self._is_due(self.peer_deques.get(uid))}
-
-    def _is_due(self, queue: "deque[Message] | None") -> bool:
-        return bool(queue) and queue[0]["iteration"] == self.iteration  # type: ignore[index]
-
-    def file_update(self, sender: int, message: Message) -> None:
-        """Keep a model until its round; drop a second one, and one far from now."""
-        queue = self.peer_deques.setdefault(sender, deque())
-        rounds = [kept["iteration"] for kept in queue]
-        number = message["iteration"]
-        ahead = number - self.iteration
-        if number in rounds or not 0 <= ahead <= self.rounds_ahead:
-            logger.warning(
-                "round %d: dropped uid %d's model of round %d",
-                *(self.iteration + 1, sender, number + 1),
-            )
-            return
-        queue.insert(sum(kept < number for kept in rounds), message)
-
-    def record(self) -> None:
-        """Evaluate what is due, and write this round's line of results."""
-        train_due, test_due = self.schedule.step()
-        measured: dict[str, Any] = {}
-        if train_due:
-            measured["train_loss"] = self.trainer.eval_loss(self.dataset)
-        if test_due:
-            measured |= self.evaluate()
-        measured |= self.count_bytes()
-        self.results.add(self.iteration + 1, measured)
-        if test_due:
-            self.results.write()
-
-    def evaluate(self) -> dict[str, float]:
-        """Return losses and accuracies (percent) on the test and validation sets."""
-        measured: dict[str, float] = {}
-        if self.dataset.__testing__:
-            accuracy, loss = self.dataset.test(self.model, self.loss)
-            measured |= {"test_acc": accuracy, "test_loss": loss}
-        if self.dataset.__validating__:
-            accuracy, loss = self.dataset.validate(self.model, self.loss)
-            measured |= {"validation_acc": accuracy, "validation_loss": loss}
-        return measured
-
-    def count_bytes(self) -> dict[str, int]:
-        """Return the transport's counters, cumulative since the start."""
-        return {
-            "total_bytes": self.communication.total_bytes,
-            "total_meta": self.communication.total_meta,
-            "total_data_per_n": self.communication.total_data,
-        }
-
-    def finish(self) -> None:
-        """Write the final weights, and say goodbye."""
-        counter = getattr(self.model, "shared_parameters_counter", None)
-        if counter is not None:
-            path = Path(self.log_dir) / f"{self.rank}_shared_parameters.json"
-            write_atomic(path, json.dumps(counter.tolist()))
-        self.model.dump_weights(self.weights_store_dir, self.uid, self.iteration)
-        self.disconnect_neighbors()
-        self.communication.terminate()
-        self.close_log()

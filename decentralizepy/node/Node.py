@@ -78,6 +78,17 @@ class Node(Mailbox):
     ) -> None:
         _process.configure(mapping.get_local_procs_count())
 
+    @classmethod
+    def prepare(cls, config: dict[str, Section], graph: Any) -> None:
+        """Check what the class reads of ``config``, before any process starts.
+
+        Raises
+        ------
+        ConfigError
+            For an option of section NODE that is missing or cannot be, or a graph that
+            does not suit the class.
+        """
+
     # -- parts -----------------------------------------------------------------
 
     def init_log(
@@ -127,9 +138,13 @@ class Node(Mailbox):
         self.init_optimizer(self.optimizer_configs)
         self.trainer.reset_optimizer(self.optimizer)
 
+    def init_loss(self, train_configs: Section) -> None:
+        """Build the loss, the mean over a batch."""
+        self.loss = factory.load_loss(train_configs)
+
     def init_trainer(self, train_configs: Section) -> None:
         """Build the loss and the trainer."""
-        self.loss = factory.load_loss(train_configs)
+        self.init_loss(train_configs)
         self.trainer = factory.build(
             train_configs,
             "training",

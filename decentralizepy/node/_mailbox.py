@@ -69,7 +69,9 @@ class Mailbox:
             If a blocking wait reaches its limit.
         """
         queue = self.message_queue.setdefault(channel, deque())
-        wait = _Wait(channel, missing, self.peer_timeout if timeout is None else timeout)
+        wait = _Wait(
+            channel, missing, self.peer_timeout if timeout is None else timeout
+        )
         while True:
             if queue:
                 return queue.popleft()

@@ -1,0 +1,72 @@
+"""How every figure of the package is drawn: size, colours, bands, axes, file."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from pandas import DataFrame
+
+# the colours of Okabe and Ito, which colour-blind people tell apart, less the yellow
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_STYLES = ("-", "--", ":", "-.")
+BANDS = "line: mean of nodes   band: ±1 std   light: min to max"
+_FEW = 30  # points; fewer are marked, so that it shows where there are any
+
+
+def figure(width: float, height: float) -> Figure:
+    """Return an empty figure, of inches, that belongs to no global state."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def draw_spread(
+    axes: Axes, x: Any, spread: DataFrame, label: str, number: int = 0
+) -> None:
+    """Draw a mean and its bands.
+
+    Parameters
+    ----------
+    axes
+    x
+        One value per row of ``spread``.
+    spread
+        With the columns mean, std, low and high.
+    label
+        For the legend.
+    number
+        Chooses the colour, and from the eighth on the dashes too.
+    """
+    colour = COLOURS[number % len(COLOURS)]
+    style = _STYLES[number // len(COLOURS) % len(_STYLES)]
+    mean, std = spread["mean"], spread["std"]
+    axes.fill_between(
+        x, spread["low"], spread["high"], color=colour, alpha=0.1, linewidth=0
+    )
+    axes.fill_between(x, mean - std, mean + std, color=colour, alpha=0.22, linewidth=0)
+    marker = "o" if len(spread) <= _FEW else ""
+    axes.plot(x, mean, style, color=colour, marker=marker, ms=3, lw=1.6, label=label)
+
+
+def dress(axes: Axes, x_label: str, y_label: str) -> None:
+    """Label the axes, let them start at zero, and leave out what is no data."""
+    axes.set_xlabel(x_label)
+    axes.set_ylabel(y_label)
+    axes.set_xlim(left=0)
+    axes.set_ylim(bottom=0)
+    axes.grid(color="0.9", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    if x_label == "round":
+        axes.xaxis.get_major_locator().set_params(integer=True)
+
+
+def rendered(drawn: Figure, form: str = "png", dpi: int = 200) -> bytes:
+    """Return the content of a png, svg or pdf file of a figure."""
+    buffer = io.BytesIO()
+    drawn.savefig(buffer, format=form, dpi=dpi)
+    return buffer.getvalue()

@@ -1,0 +1,36 @@
+"""D-PSGD whose neighbors a peer sampler tells, anew in each round."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from decentralizepy.node.DPSGDNode import DPSGDNode
+
+
+class DPSGDWithPeerSampler(DPSGDNode):
+    """Ask the peer sampler ``service_uid`` for this round's neighbors.
+
+    Arguments as for :class:`~decentralizepy.node.LiveNode.LiveNode`; the last one is the
+    sampler's uid, -1 by default. The weights use this round's degrees.
+    """
+
+    def instantiate(self, *args: Any, **kwargs: Any) -> None:
+        super().instantiate(*args, **kwargs)
+        self.rounds_ahead = self.graph.n_procs  # no more can lie between two nodes
+        self.connect_neighbor(self.service_uid)
+        self.wait_for_hello(self.service_uid)
+
+    def get_neighbors(self) -> set[int]:
+        request = {"REQUEST_NEIGHBORS": self.uid, "iteration": self.iteration}
+        self.communication.send(
+            self.service_uid, {**request, "CHANNEL": "SERVER_REQUEST"}
+        )
+        reply = self.receive_channel("PEERS", missing=lambda: {self.service_uid})
+        assert reply is not None
+        neighbors: set[int] = reply[1]["NEIGHBORS"]
+        return neighbors
+
+    def rounds(self) -> Iterator[int]:
+        yield from super().rounds()
+        bye = {"BYE": self.uid, "CHANNEL": "SERVER_REQUEST"}
+        self.communication.send(self.service_uid, bye)
+        self.barrier.discard(self.service_uid)  # a sampler does not say goodbye

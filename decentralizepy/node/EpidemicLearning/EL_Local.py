@@ -1,0 +1,61 @@
+"""Epidemic Learning without an oracle: each node picks whom it sends to."""
+
+import random
+from collections import deque
+from collections.abc import Collection
+
+from decentralizepy.errors import ConfigError
+from decentralizepy.graphs.Graph import Graph
+from decentralizepy.message import Message
+from decentralizepy.node.LiveNode import LiveNode
+from decentralizepy.node.Node import DEFAULT_SEED, Section
+
+DEFAULT_DEGREE = 2
+
+
+class EL_Local(LiveNode):
+    """Send to ``[NODE] graph_degree`` (default 2) random neighbors; average what comes.
+
+    The graph says who may be picked; as a rule all. The others are told that nothing
+    comes, so that a round ends when all have spoken. de Vos et al., Epidemic Learning,
+    NeurIPS 2023, arXiv:2310.01972, EL-Local.
+    """
+
+    @classmethod
+    def prepare(cls, config: dict[str, Section], graph: Graph) -> None:
+        degree = config.get("NODE", {}).get("graph_degree", DEFAULT_DEGREE)
+        for uid in graph.get_all_nodes():
+            if not 0 <= degree <= len(graph.neighbors(uid)):
+                raise ConfigError(
+                    f"[NODE] graph_degree = {degree}: uid {uid} has "
+                    f"{len(graph.neighbors(uid))} neighbors to pick from"
+                )
+
+    def init_node(self, node_configs: Section) -> None:
+        self.graph_degree = node_configs.get("graph_degree", DEFAULT_DEGREE)
+        self.candidates = sorted(self.graph.neighbors(self.uid))
+        seed = getattr(self.dataset, "random_seed", DEFAULT_SEED)
+        self.rng = random.Random(seed + self.uid)
+
+    def get_neighbors(self) -> set[int]:
+        return set(self.rng.sample(self.candidates, self.graph_degree))
+
+    def get_senders(self, receivers: set[int]) -> set[int]:
+        return set(self.candidates)
+
+    def share(self, receivers: Collection[int]) -> None:
+        message = self.sharing.get_data_to_send()
+        self.communication.broadcast(sorted(receivers), {**message, "CHANNEL": "DPSGD"})
+        self.excuse(set(self.candidates) - set(receivers))
+
+    def excuse(self, others: Collection[int]) -> None:
+        """Tell those who get no model not to wait for one."""
+        nothing = {"NotWorking": True, "iteration": self.iteration, "CHANNEL": "DPSGD"}
+        self.communication.broadcast(sorted(others), nothing)
+
+    def gather(self, senders: set[int]) -> dict[int, "deque[Message]"]:
+        queues = super().gather(senders)
+        silent = {uid for uid, queue in queues.items() if "NotWorking" in queue[0]}
+        for uid in silent:
+            queues.pop(uid).popleft()
+        return queues

@@ -1,0 +1,39 @@
+"""Epidemic Learning without waiting for all: a round ends when its time is over."""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Collection
+
+from decentralizepy.message import Message
+from decentralizepy.node.EpidemicLearning import EL_Local as lock_step
+from decentralizepy.node.Node import Section
+
+logger = logging.getLogger(__name__)
+
+
+class EL_Local(lock_step.EL_Local):
+    """As EL_Local, but average what came within ``[NODE] timeout`` seconds (default 1).
+
+    Nodes may be in different rounds. Of each sender the newest model counts, once; so
+    at most one is kept for a peer, however many rounds the run has.
+    """
+
+    def init_node(self, node_configs: Section) -> None:
+        super().init_node(node_configs)
+        self.timeout = float(node_configs.get("timeout", 1))
+
+    def excuse(self, others: Collection[int]) -> None:
+        """Say nothing: nobody waits."""
+
+    def gather(self, senders: set[int]) -> dict[int, "deque[Message]"]:
+        deadline = time.monotonic() + self.timeout
+        while time.monotonic() < deadline:
+            if received := self.receive_channel("DPSGD", block=False):
+                self.file_update(*received)
+        queues = {uid: queue for uid, queue in self.peer_deques.items() if queue}
+        logger.debug("round %d: models of %s", self.iteration + 1, sorted(queues))
+        return queues
+
+    def file_update(self, sender: int, message: Message) -> None:
+        self.peer_deques[sender] = deque([message], maxlen=1)

@@ -1,0 +1,140 @@
+"""The parameter server of federated averaging."""
+
+import logging
+import math
+import random
+from collections.abc import Collection
+from typing import Any
+
+from decentralizepy.node._rounds import Rounds
+from decentralizepy.node.Node import Section
+
+
+class FederatedParameterServer(Rounds):
+    """Send the model to some clients each round, and take the mean of what they return.
+
+    McMahan et al., AISTATS 2017, algorithm 1, with equal weights. Calling the class
+    builds it and runs it to the end.
+
+    Parameters
+    ----------
+    rank, machine_id, mapping, graph, config
+        As for :class:`~decentralizepy.node.Node.Node`.
+    iterations : int, default 1
+        Rounds.
+    log_dir, weights_store_dir : str, default "."
+    log_level : int, default logging.INFO
+    test_after, train_evaluate_after : int, default 5 and 1
+        Rounds between tests; a server has no training data to evaluate.
+    working_fraction : float, default 1.0
+        ``ceil(working_fraction * n)`` of the n clients take part in a round.
+    """
+
+    log_name = "ParameterServer"
+
+    def __init__(
+        self,
+        rank: int,
+        machine_id: int,
+        mapping: Any,
+        graph: Any,
+        config: dict[str, Section],
+        iterations: int = 1,
+        log_dir: str = ".",
+        weights_store_dir: str = ".",
+        log_level: int = logging.INFO,
+        test_after: int = 5,
+        train_evaluate_after: int = 1,
+        working_fraction: float = 1.0,
+        *args: Any,
+    ) -> None:
+        super().__init__(rank, machine_id, mapping, graph, config)
+        self.instantiate(
+            *(rank, machine_id, mapping, graph, config, iterations, log_dir),
+            *(weights_store_dir, log_level, test_after, train_evaluate_after),
+            *(working_fraction, *args),
+        )
+        self.run()
+
+    def instantiate(
+        self,
+        rank: int,
+        machine_id: int,
+        mapping: Any,
+        graph: Any,
+        config: dict[str, Section],
+        iterations: int = 1,
+        log_dir: str = ".",
+        weights_store_dir: str = ".",
+        log_level: int = logging.INFO,
+        test_after: int = 5,
+        train_evaluate_after: int = 1,
+        working_fraction: float = 1.0,
+        *args: Any,
+    ) -> None:
+        """Build all parts and pass the start barrier with every client."""
+        self.init_log(log_dir, self.log_name, log_level)
+        self.cache_fields(
+            *(rank, machine_id, mapping, graph, iterations, log_dir),
+            *(weights_store_dir, test_after, train_evaluate_after, working_fraction),
+        )
+        self.init_limits(config.get("FAULTS", {}))
+        self.init_dataset_model({**config["DATASET"], "train_dir": ""})
+        self.init_loss(config["TRAIN_PARAMS"])
+        self.init_comm(config["COMMUNICATION"])
+        self.init_sharing(config["SHARING"])
+        self.my_neighbors = set(range(mapping.get_n_procs()))
+        self.connect_neighbors()
+
+    def cache_fields(
+        self,
+        rank: int,
+        machine_id: int,
+        mapping: Any,
+        graph: Any,
+        iterations: int,
+        log_dir: str,
+        weights_store_dir: str,
+        test_after: int,
+        train_evaluate_after: int,
+        working_fraction: float,
+    ) -> None:
+        """Keep the arguments, and what follows from them."""
+        self.rank, self.machine_id = rank, machine_id
+        self.mapping, self.graph = mapping, graph
+        self.uid = mapping.get_uid(rank, machine_id)
+        self.iterations = iterations
+        self.log_dir, self.weights_store_dir = log_dir, weights_store_dir
+        self.test_after, self.train_evaluate_after = test_after, train_evaluate_after
+        self.working_fraction = working_fraction
+        self.rng = random.Random(self.uid)
+
+    def pick_workers(self) -> set[int]:
+        """Return this round's clients."""
+        clients = sorted(self.my_neighbors)
+        count = math.ceil(len(clients) * self.working_fraction)
+        return set(self.rng.sample(clients, count))
+
+    def round(self) -> None:
+        workers = self.pick_workers()
+        self.ask(workers)
+        updates = self.gather(workers)
+        self.sharing._pre_step()
+        self.sharing._averaging_server(updates)
+
+    def ask(self, workers: Collection[int]) -> None:
+        """Send the model to this round's workers."""
+        request = {"CHANNEL": "WORKER_REQUEST", "iteration": self.iteration}
+        self.communication.broadcast(
+            sorted(workers), {**request, "params": self.model.state_dict()}
+        )
+
+    def evaluate_train(self) -> dict[str, float]:
+        return {}
+
+    def finish(self) -> None:
+        self.store()
+        bye = {"BYE": self.uid, "CHANNEL": "WORKER_REQUEST"}
+        self.communication.broadcast(sorted(self.my_neighbors), bye)
+        self.communication.terminate()
+        self.close_log()

@@ -1,0 +1,90 @@
+"""A service that tells each node its neighbors."""
+
+import logging
+from typing import Any
+
+from decentralizepy.message import Message
+from decentralizepy.node.Node import DEFAULT_SEED, Node, Section
+
+
+class PeerSampler(Node):
+    """Answer with the neighbors of a fixed graph, until every node has said goodbye.
+
+    Calling the class builds it and runs it to the end.
+
+    Parameters
+    ----------
+    rank, machine_id, mapping, graph, config
+        As for :class:`~decentralizepy.node.Node.Node`.
+    iterations : int, default 1
+        Rounds of the nodes.
+    log_dir : str, default "."
+    log_level : int, default logging.INFO
+    """
+
+    log_name = "PeerSampler"
+
+    def __init__(
+        self,
+        rank: int,
+        machine_id: int,
+        mapping: Any,
+        graph: Any,
+        config: dict[str, Section],
+        iterations: int = 1,
+        log_dir: str = ".",
+        log_level: int = logging.INFO,
+        *args: Any,
+    ) -> None:
+        super().__init__(rank, machine_id, mapping, graph, config)
+        self.init_log(log_dir, self.log_name, log_level)
+        self.cache_fields(rank, machine_id, mapping, graph, iterations, log_dir)
+        self.random_seed = config["DATASET"].get("random_seed", DEFAULT_SEED)
+        self.init_limits(config.get("FAULTS", {}))
+        self.init_node(config.get("NODE", {}))
+        self.init_comm(config["COMMUNICATION"])
+        self.my_neighbors = set(range(mapping.get_n_procs()))
+        self.connect_neighbors()
+        self.run()
+
+    def cache_fields(
+        self,
+        rank: int,
+        machine_id: int,
+        mapping: Any,
+        graph: Any,
+        iterations: int,
+        log_dir: str,
+    ) -> None:
+        """Keep the arguments, and the uid that follows from them."""
+        self.rank, self.machine_id = rank, machine_id
+        self.mapping, self.graph = mapping, graph
+        self.uid = mapping.get_uid(rank, machine_id)
+        self.iterations, self.log_dir = iterations, log_dir
+
+    def init_node(self, node_configs: Section) -> None:
+        """Take what the class reads of section NODE; nothing here."""
+
+    def run(self) -> None:
+        """Answer until every node has said goodbye."""
+        while self.barrier:
+            received = self.receive_channel(
+                "SERVER_REQUEST", missing=lambda: self.barrier
+            )
+            assert received is not None
+            self.answer(*received)
+        self.communication.terminate()
+        self.close_log()
+
+    def answer(self, sender: int, request: Message) -> None:
+        """Reply to a request, or take note of a goodbye."""
+        if "BYE" in request:
+            self.barrier.discard(sender)
+            return
+        neighbors = self.get_neighbors(sender, request["iteration"])
+        self.communication.send(sender, {"NEIGHBORS": neighbors, "CHANNEL": "PEERS"})
+
+    def get_neighbors(self, node: int, iteration: int | None = None) -> set[int]:
+        """Return the neighbors of ``node`` in a round; the fixed graph's here."""
+        neighbors: set[int] = self.graph.neighbors(node)
+        return neighbors

@@ -1,0 +1,141 @@
+"""What learners and parameter servers share: the loop over rounds, gathering, recording."""
+
+import json
+import logging
+from collections import deque
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from decentralizepy.files import write_atomic
+from decentralizepy.message import Message
+from decentralizepy.node.Node import Node
+from decentralizepy.results import Results, Schedule
+
+logger = logging.getLogger(__name__)
+
+
+class Rounds(Node):
+    """A node that goes through rounds; subclasses state what a ``round`` is.
+
+    Attributes
+    ----------
+    iteration : int
+        The round, from 0.
+    rounds_ahead : int
+        How many rounds a peer may be ahead; models of later rounds are dropped.
+    """
+
+    rounds_ahead = 2
+    iteration = 0
+    iterations: int
+    weights_store_dir: str
+    test_after: int
+    train_evaluate_after: int
+
+    def run(self) -> None:
+        """Go through the rounds, then pass the end barrier."""
+        self.results = Results(self.log_dir, self.rank)
+        self.schedule = Schedule(self.test_after, self.train_evaluate_after)
+        try:
+            for self.iteration in self.rounds():
+                self.round()
+                self.record()
+            self.finish()
+        finally:
+            self.results.close()
+
+    def rounds(self) -> Iterator[int]:
+        """Yield the numbers of the rounds, from 0."""
+        yield from range(self.iterations)
+
+    def round(self) -> None:
+        """Do what a round consists of, but for its line of results."""
+        raise NotImplementedError
+
+    def gather(self, senders: set[int]) -> dict[int, "deque[Message]"]:
+        """Wait for this round's message of each of ``senders``; return their deques."""
+        while missing := self._missing(senders):
+            received = self.receive_DPSGD(missing)
+            assert received is not None
+            self.file_update(*received)
+        return {uid: self.peer_deques[uid] for uid in senders}
+
+    def receive_DPSGD(self, missing: Iterable[int] = ()) -> tuple[int, Message] | None:
+        """Return the next (sender, model message)."""
+        return self.receive_channel("DPSGD", missing=lambda: missing)
+
+    def received_from_all(self) -> bool:
+        """Tell whether this round's message of every neighbor is there."""
+        return not self._missing(self.my_neighbors)
+
+    def _missing(self, senders: set[int]) -> set[int]:
+        return {uid for uid in senders if not self._is_due(self.peer_deques.get(uid))}
+
+    def _is_due(self, queue: "deque[Message] | None") -> bool:
+        return bool(queue) and queue[0]["iteration"] == self.iteration  # type: ignore[index]
+
+    def file_update(self, sender: int, message: Message) -> None:
+        """Keep a model until its round; drop a second one, and one far from now."""
+        queue = self.peer_deques.setdefault(sender, deque())
+        rounds = [kept["iteration"] for kept in queue]
+        number = message["iteration"]
+        ahead = number - self.iteration
+        if number in rounds or not 0 <= ahead <= self.rounds_ahead:
+            logger.warning(
+                "round %d: dropped uid %d's model of round %d",
+                *(self.iteration + 1, sender, number + 1),
+            )
+            return
+        queue.insert(sum(kept < number for kept in rounds), message)
+
+    def record(self) -> None:
+        """Evaluate what is due, and write this round's line of results."""
+        train_due, test_due = self.schedule.step()
+        measured: dict[str, Any] = {}
+        if train_due:
+            measured |= self.evaluate_train()
+        if test_due:
+            measured |= self.evaluate()
+        measured |= self.count_bytes()
+        self.results.add(self.iteration + 1, measured)
+        if test_due:
+            self.results.write()
+
+    def evaluate_train(self) -> dict[str, float]:
+        """Return the loss on the node's own partition."""
+        return {"train_loss": self.trainer.eval_loss(self.dataset)}
+
+    def evaluate(self) -> dict[str, float]:
+        """Return losses and accuracies (percent) on the test and validation sets."""
+        measured: dict[str, float] = {}
+        if self.dataset.__testing__:
+            accuracy, loss = self.dataset.test(self.model, self.loss)
+            measured |= {"test_acc": accuracy, "test_loss": loss}
+        if self.dataset.__validating__:
+            accuracy, loss = self.dataset.validate(self.model, self.loss)
+            measured |= {"validation_acc": accuracy, "validation_loss": loss}
+        return measured
+
+    def count_bytes(self) -> dict[str, int]:
+        """Return the transport's counters, cumulative since the start."""
+        return {
+            "total_bytes": self.communication.total_bytes,
+            "total_meta": self.communication.total_meta,
+            "total_data_per_n": self.communication.total_data,
+        }
+
+    def finish(self) -> None:
+        """Write the final weights, and say goodbye."""
+        self.store()
+        self.disconnect_neighbors()
+        self.communication.terminate()
+        self.close_log()
+
+    def store(self) -> None:
+        """Write the final weights, and how often each of them was sent."""
+        counter = getattr(self.model, "shared_parameters_counter", None)
+        if counter is not None:
+            path = Path(self.log_dir) / f"{self.rank}_shared_parameters.json"
+            write_atomic(path, json.dumps(counter.tolist()))
+        self.model.dump_weights(self.weights_store_dir, self.uid, self.iteration)

@@ -1,0 +1,53 @@
+"""Settings of Sphinx for these pages."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+
+project = "decentralizepy"
+exclude_patterns = ["_build"]
+html_theme = "alabaster"
+html_theme_options = {"fixed_sidebar": True, "page_width": "60em"}
+html_show_copyright = False
+html_show_sourcelink = False
+toc_object_entries = False
+
+extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+# a data set's module names its models too; they are told where they are written
+autodoc_default_options = {
+    "members": True,
+    "member-order": "bysource",
+    "ignore-module-all": True,
+}
+# a method is told where it is defined, not again where it is overridden
+autodoc_inherit_docstrings = False
+# the docstrings say the types, in words
+autodoc_typehints = "none"
+
+napoleon_google_docstring = False
+# types are words for people ("int, default 50"), not names to be looked up
+napoleon_use_param = False
+napoleon_use_rtype = False
+napoleon_custom_sections = [("Attributes", "params_style")]
+
+
+def list_plugins(app: Any, page: str, source: list[str]) -> None:
+    """Replace a line ``.. plugins:: FOLDER`` by the folder's public modules.
+
+    Those that the page names itself, and those below ``_private`` names, are left out.
+    """
+
+    def modules(match: re.Match[str]) -> str:
+        paths = sorted((ROOT / "decentralizepy" / match[1]).rglob("[!_]*.py"))
+        names = (".".join(path.relative_to(ROOT).with_suffix("").parts) for path in paths)
+        lines = (f".. automodule:: {name}" for name in names)
+        return "\n".join(line for line in lines if f"{line}\n" not in source[0])
+
+    source[0] = re.sub(r"^\.\. plugins:: (\w+)$", modules, source[0], flags=re.MULTILINE)
+
+
+def setup(app: Any) -> None:
+    """Connect to Sphinx."""
+    app.connect("source-read", list_plugins)

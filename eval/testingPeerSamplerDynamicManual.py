@@ -1,0 +1,9 @@
+"""D-PSGD on a fresh regular graph in each round, on unequal machines; the flags are those of upstream."""
+
+from decentralizepy.launcher import launch
+from decentralizepy.mappings.Manual import Manual
+from decentralizepy.node.DPSGDWithPeerSampler import DPSGDWithPeerSampler
+from decentralizepy.node.PeerSamplerDynamic import PeerSamplerDynamic
+
+if __name__ == "__main__":
+    launch(DPSGDWithPeerSampler, PeerSamplerDynamic, mapping_class=Manual)
