@@ -116,7 +116,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=5)
     repeats = parser.parse_args().repeats
-    print(f"{'transport':10}{'parameters':>12}{'ours':>14}{'raw pyzmq':>14}{'ratio':>8}")
+    print(
+        f"{'transport':10}{'parameters':>12}{'ours':>14}{'raw pyzmq':>14}{'ratio':>8}"
+    )
     for kind in ("TCP", "IPC"):
         for name, size in SIZES.items():
             count = max(8, BYTES_A_RUN // (4 * size))
@@ -127,9 +129,13 @@ def main():
                 )
                 for _ in range(repeats)
             ]
-            mine, theirs = (statistics.median(column) for column in zip(*pairs, strict=True))
+            mine, theirs = (
+                statistics.median(column) for column in zip(*pairs, strict=True)
+            )
             ratio = statistics.median(a / b for a, b in pairs)
-            print(f"{kind:10}{name:>12}{mine:>8.0f} MiB/s{theirs:>8.0f} MiB/s{ratio:>8.2f}")
+            print(
+                f"{kind:10}{name:>12}{mine:>8.0f} MiB/s{theirs:>8.0f} MiB/s{ratio:>8.2f}"
+            )
 
 
 if __name__ == "__main__":

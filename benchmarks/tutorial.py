@@ -63,13 +63,17 @@ def main():
     parser.add_argument("--data", default=str(ROOT / "eval" / "data" / "stand-in"))
     args = parser.parse_args()
     if not Path(args.data, "cifar-10-batches-py").exists():
-        subprocess.run([sys.executable, ROOT / "benchmarks/make_cifar.py", args.data], check=True)
+        subprocess.run(
+            [sys.executable, ROOT / "benchmarks/make_cifar.py", args.data], check=True
+        )
     evaluations = 0 if args.no_evaluation else args.rounds // 10
     limit = compute_limit(args.data, args.rounds, evaluations)
     print(f"compute limit    {limit:8.1f} s wall", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         seconds, cpu, first, peak = network(args, folder, 10 if evaluations else 10**6)
-    print(f"this run         {seconds:8.1f} s wall, {cpu:.1f} s cpu, {peak:.0f} MiB peak PSS")
+    print(
+        f"this run         {seconds:8.1f} s wall, {cpu:.1f} s cpu, {peak:.0f} MiB peak PSS"
+    )
     print(f"first round      {first:8.1f} s after the start")
     print(f"wall / limit     {seconds / limit:8.2f}")
 
@@ -144,7 +148,9 @@ def compute_limit(data, rounds, evaluations):
     barrier = context.Barrier(cores + 1)
     share = [NODES // cores + (core < NODES % cores) for core in range(cores)]
     workers = [
-        context.Process(target=bare_loops, args=(data, nodes, rounds, evaluations, barrier))
+        context.Process(
+            target=bare_loops, args=(data, nodes, rounds, evaluations, barrier)
+        )
         for nodes in share
     ]
     for worker in workers:
@@ -177,7 +183,9 @@ def bare_loops(data, nodes, rounds, evaluations, barrier):
 
     def step(start):
         optimizer.zero_grad()
-        value = loss(model(batch(images[start : start + BATCH])), labels[start : start + BATCH])
+        value = loss(
+            model(batch(images[start : start + BATCH])), labels[start : start + BATCH]
+        )
         value.backward()
         optimizer.step()
 

@@ -62,7 +62,7 @@ def dress(axes: Axes, x_label: str, y_label: str) -> None:
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     if x_label == "round":
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.locator_params(axis="x", integer=True)
 
 
 def rendered(drawn: Figure, form: str = "png", dpi: int = 200) -> bytes:

@@ -83,8 +83,8 @@ def prepare(experiment: Experiment, scratch: Path) -> None:
     config, args = experiment.config, experiment.args
     warn_of_islands(experiment)
     for each in (experiment.node_class, experiment.service_class):
-        if hasattr(each, "prepare"):
-            each.prepare(config, experiment.graph)
+        if prepare_node := getattr(each, "prepare", None):
+            prepare_node(config, experiment.graph)
     comm_class, options = factory.unpack(config["COMMUNICATION"], "comm")
     config["COMMUNICATION"] |= comm_class.prepare(
         options, experiment.mapping, args.machine_id, experiment.ranks, scratch

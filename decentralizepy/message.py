@@ -64,7 +64,9 @@ def check(message: object) -> Message:
         If it is no dict with text keys, has no ``CHANNEL``, or lacks a field of its
         channel or has it in another type.
     """
-    if not isinstance(message, dict) or not all(isinstance(key, str) for key in message):
+    if not isinstance(message, dict) or not all(
+        isinstance(key, str) for key in message
+    ):
         raise MessageError("a message is a map with text keys")
     channel = message.get("CHANNEL")
     if not isinstance(channel, str):

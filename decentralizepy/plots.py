@@ -18,7 +18,7 @@ from decentralizepy.progress import byte_unit
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from pandas import DataFrame, Index, Series
+    from pandas import DataFrame
 
     Spreads = dict[str, dict[str, DataFrame]]  # run -> metric -> Run.spread()
 
@@ -219,11 +219,14 @@ def _stacked(names: list[str], kinds: dict[str, list[float]]) -> Figure:
         widths = [count / factor for count in counts]
         axes.barh(names, widths, 0.6, ends, color=COLOURS[number], label=kind)
         ends = [end + width for end, width in zip(ends, widths, strict=True)]
-    for row, end in enumerate(ends):
-        axes.annotate(f" {end:.4g}", (end, row), va="center", fontsize=8)
-    axes.margins(x=0.12)
+    for row, (end, width) in enumerate(zip(ends, widths, strict=True)):
+        share = f", {width / end:.2%} {kind}" if end and len(kinds) > 1 else ""
+        text = f" {end:.4g} {unit}{share}"
+        axes.annotate(text, (end, row), va="center", fontsize=8)
+    axes.margins(x=0.3)
     dress(axes, f"sent by all nodes together ({unit})", "")
     axes.set_ylim(len(names) - 0.5, -0.5)  # the first run on top
+    axes.grid(visible=False, axis="y")
     if len(kinds) > 1:
         drawn.legend(loc="outside upper right", ncols=2, frameon=False, fontsize=8)
     return drawn
@@ -244,8 +247,8 @@ def _overview(run: Run) -> Iterator[tuple[str, bytes]]:
     drawn = figure(5 * columns, 0.6 + 3.3 * rows)
     for place, (x, metrics) in enumerate(panels, 1):
         _panel(drawn.add_subplot(rows, columns, place), spreads, x, metrics)
-    nodes = f"{len(run.nodes)} {'node' if len(run.nodes) == 1 else 'nodes'}"
-    drawn.suptitle(f"{run.name}   {nodes}   {BANDS}", fontsize=9, color="0.3")
+    title = f"{run.name}   nodes: {len(run.nodes)}   {BANDS}"
+    drawn.suptitle(title, x=0.01, ha="left", fontsize=9, color="0.3")
     yield "results.png", rendered(drawn, dpi=150)
 
 

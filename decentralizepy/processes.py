@@ -56,7 +56,9 @@ class LocalNodes:
         gc.collect()
         gc.freeze()  # the collector would write to shared pages, and so copy them
         methods = multiprocessing.get_all_start_methods()
-        context: Any = multiprocessing.get_context("fork" if "fork" in methods else None)
+        context: Any = multiprocessing.get_context(
+            "fork" if "fork" in methods else None
+        )
         with _signals_held():
             for spec in self.specs:
                 process = context.Process(target=_run, args=(spec,), daemon=True)
@@ -114,7 +116,9 @@ class LocalNodes:
         codes = zip(self.specs, self._exit_codes(), strict=True)
         failed = [(spec, code) for spec, code in codes if code]
         spec, code = min(failed, key=lambda item: item[1] == 3)
-        error = NodeFailed(f"{spec} {_cause(code)}; its log, {spec.log}, ends:\n{tail(spec.log)}")
+        error = NodeFailed(
+            f"{spec} {_cause(code)}; its log, {spec.log}, ends:\n{tail(spec.log)}"
+        )
         error.exit_status = code if code in (2, 3) else 1
         return error
 
@@ -168,7 +172,9 @@ def _status_of(spec: NodeSpec) -> int:
     try:
         spec.node_class(*spec.args, **spec.kwargs)
     except SystemExit as exit_:
-        return exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
+        return (
+            exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
+        )
     except DecentralizepyError as error:
         logging.error("%s: %s", type(error).__name__, error)
         logging.debug("where it was raised", exc_info=True)

@@ -69,7 +69,7 @@ class Results:
 
     def __init__(self, log_dir: str, rank: int) -> None:
         self.path = Path(log_dir) / f"{rank}_results.jsonl"
-        self._file = open(self.path, "w", encoding="utf-8", buffering=1)
+        self._file = self.path.open("w", encoding="utf-8", buffering=1)
         self._start = time.monotonic()
 
     def add(self, round_number: int, measured: dict[str, Any]) -> None:

@@ -41,11 +41,15 @@ def list_plugins(app: Any, page: str, source: list[str]) -> None:
 
     def modules(match: re.Match[str]) -> str:
         paths = sorted((ROOT / "decentralizepy" / match[1]).rglob("[!_]*.py"))
-        names = (".".join(path.relative_to(ROOT).with_suffix("").parts) for path in paths)
+        names = (
+            ".".join(path.relative_to(ROOT).with_suffix("").parts) for path in paths
+        )
         lines = (f".. automodule:: {name}" for name in names)
         return "\n".join(line for line in lines if f"{line}\n" not in source[0])
 
-    source[0] = re.sub(r"^\.\. plugins:: (\w+)$", modules, source[0], flags=re.MULTILINE)
+    source[0] = re.sub(
+        r"^\.\. plugins:: (\w+)$", modules, source[0], flags=re.MULTILINE
+    )
 
 
 def setup(app: Any) -> None:

@@ -13,11 +13,14 @@ from tests.toy import CONFIG
 JOIN_S = 30
 
 
-@pytest.fixture
-def run_nodes(tmp_path):
-    """Return a function that runs a network to its end and returns its nodes by uid."""
+class Network:
+    """Runs networks to their end in one folder."""
 
-    def run_nodes(
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __call__(
+        self,
         graph,
         node_class=DPSGDNode,
         rounds=3,
@@ -25,42 +28,55 @@ def run_nodes(tmp_path):
         service_options=(),
         **sections,
     ):
-        config = copy.deepcopy(CONFIG)
-        for section, options in sections.items():
-            config[section] = {**config.get(section, {}), **options}
-        config["COMMUNICATION"] = {
-            "comm_package": "decentralizepy.communication.InProcess",
-            "comm_class": "InProcess",
-            "exchange": make_exchange(graph.n_procs),
-            "recv_timeout": 5,
-        }
-        mapping = Linear(1, graph.n_procs)
-        folder = str(tmp_path)
-        nodes, errors = {}, []
+        """Return the nodes by uid; ``sections`` change those of ``tests.toy.CONFIG``."""
+        config = make_config(graph, sections)
+        mapping, folder = Linear(1, graph.n_procs), str(self.folder)
 
-        def run(uid):
+        def build(uid):
             arguments = (uid, 0, mapping, graph, config, rounds, folder)
-            try:
-                if uid < 0:
-                    nodes[uid] = service_class(*arguments, *service_options)
-                else:
-                    nodes[uid] = node_class(*arguments, folder, test_after=10)
-            except BaseException as error:
-                errors.append(error)
+            if uid < 0:
+                return service_class(*arguments, *service_options)
+            return node_class(*arguments, folder, test_after=10)
 
         first = 0 if service_class is None else -1
-        threads = [
-            threading.Thread(target=run, args=(uid,), daemon=True, name=f"uid {uid}")
-            for uid in range(first, graph.n_procs)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(JOIN_S)
-        if errors:
-            raise errors[0]
-        assert not any(thread.is_alive() for thread in threads), "a node hangs"
-        return nodes
+        return run_threads(build, range(first, graph.n_procs))
 
-    run_nodes.folder = tmp_path
-    return run_nodes
+
+def make_config(graph, sections):
+    config = copy.deepcopy(CONFIG)
+    config["COMMUNICATION"] = {
+        "comm_package": "decentralizepy.communication.InProcess",
+        "comm_class": "InProcess",
+        "exchange": make_exchange(graph.n_procs),
+        "recv_timeout": 5,
+    }
+    for section, options in sections.items():
+        config[section] = {**config.get(section, {}), **options}
+    return config
+
+
+def run_threads(build, uids):
+    """Return what ``build`` returns for each uid, each called in a thread of its own."""
+    built, errors = {}, []
+
+    def run(uid):
+        try:
+            built[uid] = build(uid)
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=run, args=(uid,), daemon=True) for uid in uids]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(JOIN_S)
+    if errors:
+        raise errors[0]
+    assert not any(thread.is_alive() for thread in threads), "a node hangs"
+    return built
+
+
+@pytest.fixture
+def run_nodes(tmp_path):
+    """Return a function that runs a network to its end and returns its nodes by uid."""
+    return Network(tmp_path)

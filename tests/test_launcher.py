@@ -42,7 +42,12 @@ def experiment(tmp_path):
         with path.open("w") as file:
             config.write(file)
         start = [driver] if driver else ["-m", "decentralizepy", "run"]
-        folders = ["-ld", str(tmp_path / name), "-wsd", str(tmp_path / name / "weights")]
+        folders = [
+            "-ld",
+            str(tmp_path / name),
+            "-wsd",
+            str(tmp_path / name / "weights"),
+        ]
         flags = ["-cf", str(path), "-is", str(rounds), "-ta", "5", *folders]
         return [sys.executable, *start, *flags]
 
@@ -68,7 +73,9 @@ def results(folder):
 
 
 def weights(folder):
-    states = {path.name: torch.load(path, weights_only=True) for path in folder.glob("*.pt")}
+    states = {
+        path.name: torch.load(path, weights_only=True) for path in folder.glob("*.pt")
+    }
     return {
         f"{name} {key}": tensor
         for name, state in states.items()
@@ -211,9 +218,18 @@ BAD = {
         ["-gf", "tutorial/regular_16.txt"],
         "a graph of 16 nodes, but there are 4 processes",
     ),
-    "no graph file": (["-gf", "none.edges"], "none.edges: the graph cannot be read: No such file"),
-    "machine without an address": (["-mid", "1", "-ms", "2", "-ps", "2"], 'no machine "1"'),
-    "log folder that cannot be": (["-ld", "/dev/null/logs"], "/dev/null/logs: Not a directory"),
+    "no graph file": (
+        ["-gf", "none.edges"],
+        "none.edges: the graph cannot be read: No such file",
+    ),
+    "machine without an address": (
+        ["-mid", "1", "-ms", "2", "-ps", "2"],
+        'no machine "1"',
+    ),
+    "log folder that cannot be": (
+        ["-ld", "/dev/null/logs"],
+        "/dev/null/logs: Not a directory",
+    ),
 }
 
 
@@ -322,7 +338,9 @@ def test_machines_may_have_unequal_numbers_of_processes(experiment, tmp_path):
     words = experiment(rounds=2, RUN=counts, MAPPING=manual)
     (tmp_path / "ip.json").write_text('{"0": "127.0.0.1", "1": "127.0.0.2"}')
     launchers = [
-        subprocess.Popen([*words, "-mid", machine, "-ld", str(tmp_path / machine)], cwd=ROOT)
+        subprocess.Popen(
+            [*words, "-mid", machine, "-ld", str(tmp_path / machine)], cwd=ROOT
+        )
         for machine in ("0", "1")
     ]
     assert [launcher.wait(LIMIT_S) for launcher in launchers] == [0, 0]

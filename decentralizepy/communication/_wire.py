@@ -19,7 +19,22 @@ HEADER_LIMIT = 1 << 20
 _ARRAY, _TENSOR, _SET = 1, 2, 3  # the header's extension types
 _DTYPES = frozenset(
     np.dtype(name).str
-    for name in "bool u1 i1 u2 i2 f2 u4 i4 f4 u8 i8 f8 c8 c16".split()
+    for name in [
+        "bool",
+        "u1",
+        "i1",
+        "u2",
+        "i2",
+        "f2",
+        "u4",
+        "i4",
+        "f4",
+        "u8",
+        "i8",
+        "f8",
+        "c8",
+        "c16",
+    ]
 )
 _MALFORMED = (
     ValueError,  # msgpack's own errors and bad UTF-8 are ValueErrors

@@ -6,7 +6,7 @@ from collections import deque
 from typing import Any
 
 import torch
-import torch._dynamo  # noqa: F401  (an optimizer imports it: once here, not in each fork)
+import torch._dynamo
 
 from decentralizepy import factory
 from decentralizepy.message import Message

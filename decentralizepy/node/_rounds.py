@@ -38,7 +38,8 @@ class Rounds(Node):
         self.results = Results(self.log_dir, self.rank)
         self.schedule = Schedule(self.test_after, self.train_evaluate_after)
         try:
-            for self.iteration in self.rounds():
+            for iteration in self.rounds():
+                self.iteration = iteration
                 self.round()
                 self.record()
             self.finish()

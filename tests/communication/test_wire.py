@@ -1,5 +1,7 @@
 """Breaks when a message changes on its way, or bytes from a stranger can raise."""
 
+import contextlib
+
 import msgpack
 import numpy as np
 import pytest
@@ -27,7 +29,9 @@ def same(left, right):
     if isinstance(left, np.ndarray):
         return left.dtype == right.dtype and left.tobytes() == right.tobytes()
     if isinstance(left, dict):
-        return left.keys() == right.keys() and all(same(left[k], right[k]) for k in left)
+        return left.keys() == right.keys() and all(
+            same(left[k], right[k]) for k in left
+        )
     if isinstance(left, list):
         return len(left) == len(right) and all(map(same, left, right))
     return left == right
@@ -135,9 +139,8 @@ def test_what_is_no_message_is_refused(frames):
 
 @given(st.lists(st.binary(max_size=60), max_size=3))
 def test_random_bytes_raise_only_message_errors(frames):
-    with pytest.raises(MessageError):
+    with contextlib.suppress(MessageError):
         decode(frames)
-        raise MessageError("it may decode")
 
 
 @given(st.data())
@@ -146,10 +149,8 @@ def test_damaged_messages_raise_only_message_errors(data):
     place = data.draw(st.integers(0, len(header) - 1))
     damaged = bytearray(header)
     damaged[place] = data.draw(st.integers(0, 255))
-    try:
+    with contextlib.suppress(MessageError):
         decode([bytes(damaged), params])
-    except MessageError:
-        pass
 
 
 def test_payload_bytes_counts_what_is_nested():

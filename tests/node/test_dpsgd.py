@@ -27,7 +27,8 @@ def test_a_network_learns_and_writes_its_files(run_nodes, tmp_path):
     assert results["test_acc"]["20"] > 80
     assert results["validation_acc"] == {}
     bytes_, meta, data = (
-        results[name]["20"] for name in ("total_bytes", "total_meta", "total_data_per_n")
+        results[name]["20"]
+        for name in ("total_bytes", "total_meta", "total_data_per_n")
     )
     assert bytes_ == meta + data
     assert data == 20 * 2 * 10 * 4  # rounds, neighbors, parameters, bytes

@@ -39,7 +39,7 @@ def test_a_wait_ends_and_names_whom_it_waited_for(node):
     node.peer_timeout = 0.05
     with pytest.raises(PeerTimeout, match=r"on DPSGD for uid 1, 2 for 0.05 s"):
         node.receive_channel("DPSGD", missing=lambda: {2, 1})
-    with pytest.raises(PeerTimeout, match="any peer for 0.01 s"):
+    with pytest.raises(PeerTimeout, match=r"any peer for 0\.01 s"):
         node.receive_channel("DPSGD", timeout=0.01)
 
 

@@ -102,9 +102,7 @@ def test_full_participation_is_centralised_averaging(run_nodes):
     """One step on each of 8 equal parts is one step on all of the data."""
     whole = {"rounds": 1, "batch_size": 8, "shuffle": False}
     nodes = serve(run_nodes, 1.0, rounds=5, TRAIN_PARAMS=whole)
-    central = run_nodes(
-        Ring(1), rounds=5, TRAIN_PARAMS={**whole, "batch_size": 64}
-    )
+    central = run_nodes(Ring(1), rounds=5, TRAIN_PARAMS={**whole, "batch_size": 64})
     difference = nodes[-1].sharing.flat.vector() - central[0].sharing.flat.vector()
     assert difference.abs().max() < 1e-6
 
@@ -114,6 +112,4 @@ def test_plain_average_works_on_a_server(run_nodes):
         "sharing_package": "decentralizepy.sharing.PlainAverageSharing",
         "sharing_class": "PlainAverageSharing",
     }
-    assert same(
-        serve(run_nodes, 1.0, SHARING=plain), serve(run_nodes, 1.0)
-    )
+    assert same(serve(run_nodes, 1.0, SHARING=plain), serve(run_nodes, 1.0))
