@@ -61,4 +61,3 @@ class DPSGDNodeFederated(LiveNode):
 
     def finish(self) -> None:
         self.communication.terminate()
-        self.close_log()

@@ -49,12 +49,15 @@ class FederatedParameterServer(Rounds):
         *args: Any,
     ) -> None:
         super().__init__(rank, machine_id, mapping, graph, config)
-        self.instantiate(
-            *(rank, machine_id, mapping, graph, config, iterations, log_dir),
-            *(weights_store_dir, log_level, test_after, train_evaluate_after),
-            *(working_fraction, *args),
-        )
-        self.run()
+        try:
+            self.instantiate(
+                *(rank, machine_id, mapping, graph, config, iterations, log_dir),
+                *(weights_store_dir, log_level, test_after, train_evaluate_after),
+                *(working_fraction, *args),
+            )
+            self.run()
+        finally:
+            self.close_log()
 
     def instantiate(
         self,
@@ -137,4 +140,3 @@ class FederatedParameterServer(Rounds):
         bye = {"BYE": self.uid, "CHANNEL": "WORKER_REQUEST"}
         self.communication.broadcast(sorted(self.my_neighbors), bye)
         self.communication.terminate()
-        self.close_log()

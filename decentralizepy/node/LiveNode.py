@@ -53,12 +53,15 @@ class LiveNode(Rounds):
         *args: Any,
     ) -> None:
         super().__init__(rank, machine_id, mapping, graph, config)
-        self.instantiate(
-            *(rank, machine_id, mapping, graph, config, iterations, log_dir),
-            *(weights_store_dir, log_level, test_after, train_evaluate_after),
-            *(reset_optimizer, *args),
-        )
-        self.run()
+        try:
+            self.instantiate(
+                *(rank, machine_id, mapping, graph, config, iterations, log_dir),
+                *(weights_store_dir, log_level, test_after, train_evaluate_after),
+                *(reset_optimizer, *args),
+            )
+            self.run()
+        finally:
+            self.close_log()
 
     def instantiate(
         self,

@@ -59,11 +59,13 @@ class Node(Mailbox):
     barrier: set[int]
     peer_deques: dict[int, "deque[Message]"]
     sent_disconnections: bool
+    logger: logging.Logger
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         node = super().__new__(cls)
         node.barrier, node.peer_deques = set(), {}
         node.sent_disconnections = False
+        node.logger = logging.Logger("")
         return node
 
     def __init__(

@@ -37,6 +37,28 @@ class PeerSampler(Node):
         *args: Any,
     ) -> None:
         super().__init__(rank, machine_id, mapping, graph, config)
+        try:
+            self.instantiate(
+                *(rank, machine_id, mapping, graph, config, iterations, log_dir),
+                *(log_level, *args),
+            )
+            self.run()
+        finally:
+            self.close_log()
+
+    def instantiate(
+        self,
+        rank: int,
+        machine_id: int,
+        mapping: Any,
+        graph: Any,
+        config: dict[str, Section],
+        iterations: int = 1,
+        log_dir: str = ".",
+        log_level: int = logging.INFO,
+        *args: Any,
+    ) -> None:
+        """Build all parts and pass the start barrier with every node."""
         self.init_log(log_dir, self.log_name, log_level)
         self.cache_fields(rank, machine_id, mapping, graph, iterations, log_dir)
         self.random_seed = config["DATASET"].get("random_seed", DEFAULT_SEED)
@@ -45,7 +67,6 @@ class PeerSampler(Node):
         self.init_comm(config["COMMUNICATION"])
         self.my_neighbors = set(range(mapping.get_n_procs()))
         self.connect_neighbors()
-        self.run()
 
     def cache_fields(
         self,
@@ -74,7 +95,6 @@ class PeerSampler(Node):
             assert received is not None
             self.answer(*received)
         self.communication.terminate()
-        self.close_log()
 
     def answer(self, sender: int, request: Message) -> None:
         """Reply to a request, or take note of a goodbye."""

@@ -131,7 +131,6 @@ class Rounds(Node):
         self.store()
         self.disconnect_neighbors()
         self.communication.terminate()
-        self.close_log()
 
     def store(self) -> None:
         """Write the final weights, and how often each of them was sent."""

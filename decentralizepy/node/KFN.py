@@ -1,0 +1,13 @@
+"""An overlay of the K peers whose labels differ most, found by gossip."""
+
+from decentralizepy.node.KNN import KNN
+
+
+class KFN(KNN):
+    """As KNN, but choose the farthest: each node hears of labels that it lacks."""
+
+    def similarity(self, labels: list[int]) -> float:
+        return -super().similarity(labels)
+
+
+KFNNode = KFN  # the name that upstream's driver imports

@@ -1,0 +1,130 @@
+"""An overlay of the K peers whose labels are most alike, found by gossip."""
+
+import math
+import random
+from collections.abc import Iterable
+from typing import Any
+
+from decentralizepy.errors import ConfigError, PeerError
+from decentralizepy.message import Message
+from decentralizepy.node.Node import Section
+from decentralizepy.node.OverlayNode import OverlayNode
+
+CHANNEL = "KNNConstr"
+GOSSIP_ROUNDS = 60
+DIGITS = 3  # scores that agree so far are ties
+Labels = dict[int, list[int]]
+
+
+class KNN(OverlayNode):
+    """Choose the K peers with the nearest label distributions, then run D-PSGD.
+
+    Each node knows the label counts of some peers, itself first. In a gossip round it
+    exchanges what it and its choice know with one chosen peer, asks a few random peers
+    for theirs, and chooses anew (Voulgaris and van Steen, VICINITY, Middleware 2013).
+    At the end each tells all others whom it chose. Who may be chosen are the graph's
+    neighbors, as a rule all nodes.
+
+    Arguments as for :class:`~decentralizepy.node.LiveNode.LiveNode`. Section NODE may
+    hold ``initial_neighbors`` (random first choice, default 4), ``K`` (default 4) and
+    ``gossip_rounds`` (default 60); all are cut to the number of candidates.
+    """
+
+    @classmethod
+    def prepare(cls, config: dict[str, Section], graph: Any) -> None:
+        for uid in graph.get_all_nodes():
+            if not graph.neighbors(uid):
+                raise ConfigError(
+                    f"{cls.__name__}: uid {uid} has nobody to choose from"
+                )
+
+    def init_node(self, node_configs: Section) -> None:
+        self.k = int(node_configs.get("k", 4))
+        self.initial_neighbors = int(node_configs.get("initial_neighbors", 4))
+        self.gossip_rounds = int(node_configs.get("gossip_rounds", GOSSIP_ROUNDS))
+        self.rng = random.Random(self.uid + 100)
+
+    def build_topology(self) -> None:
+        """Gossip, choose, and hear whom the others chose."""
+        self.candidates = sorted(self.my_neighbors)
+        self.known: Labels = {self.uid: self.dataset.get_label_distribution()}
+        self.finished: set[int] = set()
+        self.out_edges = set(self._draw(self.initial_neighbors))
+        for _ in range(self.gossip_rounds):
+            self._ask([self.rng.choice(sorted(self.out_edges))], self._acquaintances())
+            drawn = self._draw(self.initial_neighbors)
+            own = {self.uid: self.known[self.uid]}
+            self._ask([uid for uid in drawn if uid not in self.known], own)
+            self.choose(self.known)
+        self._conclude()
+
+    def similarity(self, labels: list[int]) -> float:
+        """Return the cosine of the angle between one's own label counts and others'."""
+        own = self.known[self.uid]
+        norms = math.hypot(*own) * math.hypot(*labels)
+        product = sum(a * b for a, b in zip(own, labels, strict=True))
+        return round(abs(product / norms), DIGITS) if norms else 0.0
+
+    def choose(self, known: Labels) -> None:
+        """Make the K best of ``known`` this node's choice; ties at random."""
+        uids = [uid for uid in sorted(known) if uid in set(self.candidates)]
+        self.rng.shuffle(uids)
+        uids.sort(key=lambda uid: self.similarity(known[uid]), reverse=True)
+        self.out_edges = set(uids[: self.k]) or self.out_edges
+
+    def _draw(self, count: int) -> list[int]:
+        return self.rng.sample(self.candidates, min(count, len(self.candidates)))
+
+    def _acquaintances(self) -> Labels:
+        told = {self.uid, *self.out_edges} & self.known.keys()
+        return {uid: self.known[uid] for uid in sorted(told)}
+
+    def _ask(self, uids: Iterable[int], info: Labels) -> None:
+        """Send ``info`` to each of ``uids`` and wait for what they know."""
+        waiting = set(uids)
+        for uid in sorted(waiting):
+            self._tell(uid, info, response=False)
+        while waiting:
+            sender, message = self._next(waiting)
+            if message.get("RESPONSE"):
+                waiting.discard(sender)
+
+    def _conclude(self) -> None:
+        """Tell all whom this node chose; answer until all have told it."""
+        others = set(self.candidates)
+        close = {
+            "KNNBYE": self.uid,
+            "CLOSE": sorted(self.out_edges),
+            "CHANNEL": CHANNEL,
+        }
+        self.communication.broadcast(self.candidates, close)
+        while waiting := others - self.finished:
+            self._next(waiting)
+
+    def _tell(self, uid: int, info: Labels, response: bool) -> None:
+        message = {"INFO": info, "RESPONSE": response, "CHANNEL": CHANNEL}
+        self.communication.send(uid, message)
+
+    def _next(self, waiting: set[int]) -> tuple[int, Message]:
+        """Take the next message: learn from it, and answer it if it asks."""
+        received = self.receive_channel(CHANNEL, missing=lambda: waiting)
+        assert received is not None
+        sender, message = received
+        if "KNNBYE" in message:
+            self.finished.add(sender)
+            if self.uid in message["CLOSE"]:
+                self.in_edges.add(sender)
+        else:
+            self._learn(sender, message["INFO"])
+            if not message["RESPONSE"]:
+                self._tell(sender, self._acquaintances(), response=True)
+        return received
+
+    def _learn(self, sender: int, info: Labels) -> None:
+        classes = len(self.known[self.uid])
+        for uid, labels in info.items():
+            if len(labels) != classes:
+                raise PeerError(
+                    f"uid {sender} counts {len(labels)} classes, not {classes}"
+                )
+            self.known.setdefault(uid, labels)

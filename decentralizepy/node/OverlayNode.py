@@ -1,0 +1,43 @@
+"""D-PSGD on a topology that the nodes build themselves before they train."""
+
+from typing import Any
+
+from decentralizepy.errors import ConfigError
+from decentralizepy.node.LiveNode import LiveNode
+
+
+class OverlayNode(LiveNode):
+    """Build an overlay, then learn on it; subclasses write ``build_topology``.
+
+    Directed edges are used both ways: a node's neighbors are those it chose and those
+    that chose it. Arguments as for :class:`~decentralizepy.node.LiveNode.LiveNode`.
+
+    Attributes
+    ----------
+    out_edges : set of int
+        The uids that this node chose.
+    in_edges : set of int
+        The uids that chose this node.
+    """
+
+    in_edges: set[int]
+    out_edges: set[int]
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        node = super().__new__(cls)
+        node.in_edges, node.out_edges = set(), set()
+        return node
+
+    def build_topology(self) -> None:
+        """Fill ``out_edges`` and ``in_edges``; every node's must agree at the end."""
+
+    def instantiate(self, *args: Any, **kwargs: Any) -> None:
+        super().instantiate(*args, **kwargs)
+        self.build_topology()
+        self.my_neighbors = self.out_edges | self.in_edges
+        if not self.my_neighbors:
+            raise ConfigError(
+                f"[NODE] {type(self).__name__}: build_topology left uid {self.uid} "
+                "without an edge"
+            )
+        self.connect_neighbors()

@@ -1,0 +1,64 @@
+"""CHOCO-SGD with the largest entries of the difference."""
+
+from typing import Any
+
+import torch
+
+from decentralizepy.message import Message
+from decentralizepy.sharing._checks import Fraction, fraction
+from decentralizepy.sharing._sparse import count, largest, spread
+from decentralizepy.sharing.difference import DifferenceSharing, Floats
+
+
+class Choco(DifferenceSharing):
+    """Send the entries in which the model is furthest from its public copy.
+
+    The algorithm is :class:`~decentralizepy.sharing.difference.DifferenceSharing`'s,
+    with top-k as compression: k = max(1, round(alpha N)) values and as many indices
+    (int32) travel. Other options as for
+    :class:`~decentralizepy.sharing.Sharing.Sharing`; a lossy codec does no harm, since
+    a node's own copy takes the values that its neighbors read.
+
+    Parameters
+    ----------
+    step_size : float
+        How far to go towards the neighbors' copies, in (0, 1].
+    alpha : float
+        Share of entries to send, in (0, 1].
+    """
+
+    def __init__(
+        self,
+        rank: int,
+        machine_id: int,
+        communication: Any,
+        mapping: Any,
+        graph: Any,
+        model: torch.nn.Module,
+        dataset: Any,
+        log_dir: str,
+        step_size: Fraction,
+        alpha: Fraction,
+        compress: bool = False,
+        compression_package: str | None = None,
+        compression_class: str | None = None,
+        float_precision: int | None = None,
+    ) -> None:
+        super().__init__(
+            *(rank, machine_id, communication, mapping, graph, model, dataset, log_dir),
+            step_size=step_size,
+            compress=compress,
+            compression_package=compression_package,
+            compression_class=compression_class,
+            float_precision=float_precision,
+        )
+        self.k = count(fraction("alpha", alpha), self.flat.size)
+
+    def encode(self, difference: Floats) -> Message:
+        indices = largest(difference, self.k)
+        message = {"params": difference[indices], "indices": indices}
+        return {**self.compress_data(message), "send_partial": True}
+
+    def decode(self, m: Message) -> Floats:
+        data = self.decompress_data(m)
+        return spread(data["indices"], data["params"], self.flat.size)

@@ -1,0 +1,149 @@
+"""Low-rank differences between neighbors, by power iteration."""
+
+from collections.abc import Mapping
+from math import prod
+from typing import Any
+
+import numpy as np
+import torch
+
+from decentralizepy.errors import ConfigError
+from decentralizepy.message import Message
+from decentralizepy.models.flat import to_tensor
+from decentralizepy.sharing._checks import Fraction, fraction, whole
+from decentralizepy.sharing.Sharing import Queue, Sharing, State, frozen
+
+Tensors = list[torch.Tensor]
+
+
+class PowerGossip(Sharing):
+    """Move each pair of neighbors along a low-rank part of what they differ in.
+
+    Vogels, Karimireddy and Jaggi, Practical Low-Rank Communication Compression in
+    Decentralized Deep Learning, NeurIPS 2020, algorithm 1. Both ends of an edge hold
+    the same orthonormal basis B. Where X is a tensor of the model as a matrix, each
+    sends ``X B``; the projection ``(X_j - X_i) B B^T`` is then known to both, and moves
+    both, in opposite directions: the mean over nodes is kept. The next round works on
+    the transposed matrices, with ``(X_j - X_i) B`` made orthonormal for B: one half of a
+    power iteration, which turns B to where the two differ most.
+
+    Tensors of one dimension are sent whole. The graph must stay the same, and all nodes
+    need the same numerical library, for their bases to be the same.
+
+    Unlike the paper's, a message is one for all neighbors: it has the products for
+    every edge of its sender, so a node of degree d sends d times the numbers.
+
+    Parameters
+    ----------
+    *parts
+        The eight of :class:`~decentralizepy.sharing.Sharing.Sharing`.
+    low_rank : int, default 1
+        Columns of B; at most the smaller side of a matrix is used.
+    step_size : float, default 1.0
+        In (0, 1]; a factor on the Metropolis-Hastings weights.
+    **codec
+        compress, compression_package, compression_class, float_precision.
+    """
+
+    def __init__(
+        self,
+        *parts: Any,
+        low_rank: int = 1,
+        step_size: Fraction = 1.0,
+        **codec: Any,
+    ) -> None:
+        super().__init__(*parts, **codec)
+        self.low_rank = whole("low_rank", low_rank, 1, self.flat.size)
+        self.step_size = fraction("step_size", step_size)
+        self.sent: dict[int, Tensors] = {}
+        self.bases: dict[int, Tensors] = {}
+        self._random: dict[int, np.random.Generator] = {}
+
+    def serialized_model(self) -> Message:
+        """Return ``params``: small tensors, then the products for each of ``peers``."""
+        state = self.local()
+        peers = sorted(self.graph.neighbors(self.uid))
+        parts = self._small(state)
+        for peer in peers:
+            pairs = zip(self._matrices(state), self._basis(peer), strict=True)
+            parts += [matrix @ basis for matrix, basis in pairs]
+        params = frozen(torch.cat([part.reshape(-1) for part in parts]))
+        message = self.compress_data({"params": params})
+        message |= {"peers": peers, "uid": self.uid}
+        self.sent = {peer: self._parse(message, peer) for peer in peers}
+        return message
+
+    def pull(self, total: State, own: State, message: Message, weight: float) -> None:
+        peer = message["uid"]
+        theirs = self._parse(message, self.uid)
+        gaps = [one - two for one, two in zip(theirs, self.sent[peer], strict=True)]
+        rate = self.step_size * weight
+        small = self._small(total)
+        for tensor in small:
+            tensor.add_(gaps.pop(0), alpha=rate)
+        pairs = zip(self._matrices(total), self.bases[peer], strict=True)
+        for (matrix, basis), gap in zip(pairs, gaps, strict=True):
+            matrix.addmm_(gap, basis.T, alpha=rate)
+        self.bases[peer] = [self._orthonormal(peer, gap) for gap in gaps]
+
+    def _averaging_server(self, peer_deques: Mapping[int, Queue]) -> None:
+        raise ConfigError(
+            "[SHARING] sharing_class = PowerGossip: has no server; "
+            "a parameter server takes Sharing or STC"
+        )
+
+    def _small(self, state: State) -> Tensors:
+        return [tensor for tensor in state.values() if tensor.dim() < 2]
+
+    def _matrices(self, state: State) -> Tensors:
+        """Return views of the tensors as matrices, transposed in every other round."""
+        matrices = [
+            tensor.view(len(tensor), -1)
+            for tensor in state.values()
+            if tensor.dim() > 1
+        ]
+        odd = self.communication_round % 2
+        return [matrix.T for matrix in matrices] if odd else matrices
+
+    def _rank(self, matrix: torch.Tensor) -> int:
+        return min(self.low_rank, *matrix.shape)
+
+    def _basis(self, peer: int) -> Tensors:
+        if peer not in self.bases:
+            seed = getattr(self.dataset, "random_seed", 0)
+            edge = min(self.uid, peer), max(self.uid, peer)
+            self._random[peer] = np.random.default_rng((seed, *edge))
+            matrices = self._matrices(self.local())
+            empty = [torch.zeros(m.shape[1], self._rank(m)) for m in matrices]
+            self.bases[peer] = [self._orthonormal(peer, gap) for gap in empty]
+        return self.bases[peer]
+
+    def _orthonormal(self, peer: int, gap: torch.Tensor) -> torch.Tensor:
+        """Return a basis of ``gap``, the same at both ends, or a new one if it is 0."""
+        if not gap.any():
+            drawn = self._random[peer].standard_normal(gap.shape, np.float32)
+            gap = torch.from_numpy(drawn)
+        elif self.uid > peer:
+            gap = -gap
+        q: torch.Tensor = torch.linalg.qr(gap).Q
+        return q
+
+    def _parse(self, message: Message, reader: int) -> Tensors:
+        """Return small tensors and products as ``message`` has them for ``reader``."""
+        peers = message["peers"]
+        if reader not in peers:
+            raise ValueError(f"nothing for uid {reader}: the graph must not change")
+        shapes = [tensor.shape for tensor in self._small(self.local())]
+        n_small = sum(map(prod, shapes))
+        matrices = self._matrices(self.local())
+        shapes += [torch.Size((len(m), self._rank(m))) for m in matrices]
+        n_each = sum(map(prod, shapes)) - n_small
+        params = to_tensor(self.decompress_data(message)["params"])
+        if params.shape != (n_small + len(peers) * n_each,):
+            raise ValueError(
+                f"{tuple(params.shape)} numbers for {len(peers)} neighbors"
+            )
+        place = n_small + peers.index(reader) * n_each
+        own = torch.cat([params[:n_small], params[place : place + n_each]])
+        parts = own.split([prod(shape) for shape in shapes])
+        return [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]

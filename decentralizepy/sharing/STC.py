@@ -1,0 +1,155 @@
+"""Sparse ternary compression, for training with a parameter server."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from decentralizepy.errors import ConfigError
+from decentralizepy.message import Message
+from decentralizepy.sharing._checks import Fraction, field, fraction
+from decentralizepy.sharing._sparse import count, largest, spread
+from decentralizepy.sharing.difference import whole_numbers
+from decentralizepy.sharing.Sharing import Queue, Sharing, State
+from decentralizepy.utils import identity
+
+CODEC_PACKAGE = "decentralizepy.compression.EliasFpzipLossy"
+CODEC_CLASS = "EliasFpzipLossy"
+
+
+class STC(Sharing):
+    """Send the k largest changes as ``+mu`` or ``-mu``, mu being their mean magnitude.
+
+    Sattler, Wiedemann, Mueller and Samek, Robust and Communication-Efficient Federated
+    Learning from Non-IID Data, 2019, algorithms 1 and 2. Both ways are compressed, and
+    both ends keep what they left out as ``residual``:
+
+    - a client trains from the ``synchronised`` model; ``get_data_to_send`` releases the
+      largest part of change and residual, and sets its model back to the synchronised;
+    - the server's ``_averaging_server`` adds the mean of what came to its residual, and
+      ``server_broadcast`` releases the largest part of that and moves its model by it;
+    - the client's ``process_received`` makes the same move, so that all synchronised
+      models are equal to the bit.
+
+    A message has ``params`` (uint8, 8 signs a byte), ``mu`` and ``indices`` (int32, or
+    coded if ``compress``). Entries that are 0 are not sent. Whole numbers (BatchNorm's
+    counter) stay each node's own.
+
+    Parameters
+    ----------
+    alpha : float, default 1.0
+        Share of entries to send, in (0, 1]; k = max(1, round(alpha N)).
+    dict_ordered, change_transformer
+        Taken for the sake of old configurations; only the defaults will do.
+    compress, compression_package, compression_class, float_precision
+        Default True, EliasFpzipLossy and 8. Only indices pass through the codec: there
+        are no values left that could lose precision.
+    """
+
+    def __init__(
+        self,
+        rank: int,
+        machine_id: int,
+        communication: Any,
+        mapping: Any,
+        graph: Any,
+        model: torch.nn.Module,
+        dataset: Any,
+        log_dir: str,
+        alpha: Fraction = 1.0,
+        dict_ordered: bool = True,
+        change_transformer: Callable[[Any], Any] = identity,
+        compress: bool = True,
+        compression_package: str | None = CODEC_PACKAGE,
+        compression_class: str | None = CODEC_CLASS,
+        float_precision: int | None = 8,
+    ) -> None:
+        super().__init__(
+            *(rank, machine_id, communication, mapping, graph, model, dataset, log_dir),
+            *(compress, compression_package, compression_class, float_precision),
+        )
+        if not dict_ordered or change_transformer is not identity:
+            raise ConfigError(
+                "[SHARING] dict_ordered, change_transformer: STC takes only the defaults"
+            )
+        self.k = count(fraction("alpha", alpha), self.flat.size)
+        self.synchronised = self.flat.vector().clone()
+        self.residual = torch.zeros(self.flat.size)
+        self._whole = whole_numbers(self.flat)
+
+    @classmethod
+    def prepare(cls, **options: Any) -> None:
+        codec = {
+            "compression_package": CODEC_PACKAGE,
+            "compression_class": CODEC_CLASS,
+        }
+        super().prepare(**{**codec, **options})
+
+    def serialized_model(self) -> Message:
+        """Return the largest part of the change, and go back to the synchronised model."""
+        change = self.flat.vector() - self.synchronised
+        change[self._whole] = 0
+        self.residual += change
+        self._restart()
+        return self._release()
+
+    def server_broadcast(self) -> Message:
+        """Return the largest part of the mean change, and move the own model by it."""
+        message = self._release()
+        self.process_received(message)
+        return {**message, "iteration": self.communication_round}
+
+    def process_received(self, m: Message | None) -> None:
+        """Move the synchronised model as the server did, and train from it; None: stay.
+
+        Raises
+        ------
+        ValueError
+            If ``m`` does not fit the model.
+        """
+        if m is not None:
+            self.synchronised += self._decode(m)
+            self._restart()
+
+    def local(self) -> State:
+        return {"residual": self.residual}
+
+    def pull(self, total: State, own: State, message: Message, weight: float) -> None:
+        total["residual"].add_(self._decode(message), alpha=weight)
+
+    def adopt(self, averaged: State) -> None:
+        self.residual = averaged["residual"]
+
+    def _averaging(self, peer_deques: Mapping[int, Queue]) -> None:
+        raise ConfigError(
+            "[SHARING] sharing_class = STC: needs a parameter server (STCServer, "
+            "STCClient); among peers take Choco or SignError"
+        )
+
+    def _release(self) -> Message:
+        """Take the largest part out of the residual; return the message that has it."""
+        residual = self.residual.numpy()
+        indices = largest(residual, min(self.k, np.count_nonzero(residual)))
+        chosen = residual[indices]
+        message: Message = {
+            "params": np.packbits(chosen > 0),
+            "indices": self.compressor.compress(indices) if self.compress else indices,
+            "mu": float(np.abs(chosen).sum() / max(1, chosen.size)),
+        }
+        self.residual -= self._decode(message)
+        return message
+
+    def _decode(self, m: Message) -> torch.Tensor:
+        coded = m["indices"]
+        indices = self.compressor.decompress(coded) if self.compress else coded
+        signs = field(m, "params", np.uint8, -(-len(indices) // 8))
+        mu = np.float32(m["mu"])
+        values = np.where(np.unpackbits(signs, count=len(indices)), mu, -mu)
+        return torch.from_numpy(spread(indices, values, self.flat.size))
+
+    def _restart(self) -> None:
+        """Set the model to the synchronised one, but for whole numbers."""
+        vector = self.synchronised.clone()
+        vector[self._whole] = self.flat.vector()[self._whole]
+        self.flat.load(self.flat.unpack(vector))

@@ -1,0 +1,55 @@
+"""The largest entries of a vector, and the vector that some entries stand for."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+
+def count(alpha: float, size: int) -> int:
+    """Return how many of ``size`` entries a share of ``alpha`` is: at least 1."""
+    return max(1, round(alpha * size))
+
+
+def largest(vector: Array, k: int) -> Array:
+    """Return the places of the k entries of largest magnitude, int32, in order.
+
+    Among equal ones those at the front are taken; what is no number is the largest.
+    """
+    if not k:
+        return np.empty(0, np.int32)
+    sizes = np.abs(vector)
+    sizes[np.isnan(sizes)] = np.inf
+    least = np.partition(sizes, -k)[-k]
+    chosen = sizes > least
+    ties = np.flatnonzero(sizes == least)
+    chosen[ties[: k - np.count_nonzero(chosen)]] = True
+    return np.flatnonzero(chosen).astype(np.int32)
+
+
+def spread(indices: Any, values: Any, size: int) -> Array:
+    """Return the float32 vector of shape (size,) with ``values`` at ``indices``, else 0.
+
+    Raises
+    ------
+    ValueError
+        If the indices are no rising whole numbers from 0 to size - 1, or the values
+        are not as many float32.
+    """
+    places, entries = np.asarray(indices), np.asarray(values)
+    if places.dtype.kind not in "iu" or entries.dtype != np.float32:
+        raise ValueError(f"indices of {places.dtype} for values of {entries.dtype}")
+    if places.ndim != 1 or places.shape != entries.shape:
+        raise ValueError(f"{places.shape} indices for {entries.shape} values")
+    if places.size and not _rising(places.astype(np.int64), size):
+        raise ValueError(f"indices that do not rise from 0 to {size - 1} at most")
+    vector = np.zeros(size, np.float32)
+    vector[places] = entries
+    return vector
+
+
+def _rising(places: npt.NDArray[np.int64], size: int) -> bool:
+    inside = 0 <= places[0] and places[-1] < size
+    return bool(inside and (np.diff(places) > 0).all())

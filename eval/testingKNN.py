@@ -1,0 +1,7 @@
+"""D-PSGD on an overlay of peers with like labels; the flags are those of upstream."""
+
+from decentralizepy.launcher import launch
+from decentralizepy.node.KNN import KNN
+
+if __name__ == "__main__":
+    launch(KNN)

@@ -1,0 +1,135 @@
+"""The pages in docs/: breaks when an example does not run, or a page tells what is not so."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from decentralizepy.checks import PARTS
+from decentralizepy.communication._wire import encode
+from decentralizepy.datasets.Digits import CNN, MLP
+from decentralizepy.graphs.Ring import Ring
+from decentralizepy.mappings.Linear import Linear
+from decentralizepy.sharing.Sharing import Sharing
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = {path.stem: path.read_text() for path in (ROOT / "docs").glob("*.rst")}
+BLOCK = re.compile(
+    r"^\.\. code-block:: \w+\n   :caption: (\S+)\n\n((?:    .*\n|\n)+)", re.MULTILINE
+)
+NODES, ROUNDS, LIMIT_S = 4, 20, 60
+PARAMETERS = MLP().count_params()
+
+
+def blocks(page):
+    """Return the code blocks of a page that have a caption, by caption."""
+    return {name: textwrap.dedent(text) for name, text in BLOCK.findall(PAGES[page])}
+
+
+@pytest.fixture
+def results(tmp_path):
+    """Return a function that runs an example as its page says, and returns its results."""
+
+    def results(name):
+        for ending in ("py", "ini"):
+            file = f"{name}.{ending}"
+            (tmp_path / file).write_text(blocks("extending")[file])
+        command = f"decentralizepy run {name}.ini"
+        assert f"\n    {command}\n" in PAGES["extending"]
+        done = subprocess.run(
+            [sys.executable, "-m", *command.split()],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_S,
+        )
+        assert done.returncode == 0, done.stderr
+        folder = tmp_path / "runs" / name
+        assert_told(folder)
+        files = [folder / f"{rank}_results.json" for rank in range(NODES)]
+        return [json.loads(file.read_text()) for file in files]
+
+    return results
+
+
+def assert_told(folder):
+    """Assert that the page on structure names every file of a run."""
+    pictures_and_copies = {".png", ".ini"}
+    for path in folder.iterdir():
+        if path.is_file() and path.suffix not in pictures_and_copies:
+            name = re.sub(r"^\d+", "<rank>", path.name)
+            assert f"``{name}``" in PAGES["structure"], path
+    names = {path.name for path in (folder / "weights").iterdir()}
+    assert names == {f"{ROUNDS - 1}_weight_{uid}.pt" for uid in range(NODES)}
+
+
+@pytest.mark.processes
+def test_half_sends_two_bytes_a_number(results):
+    sent = 2 * PARAMETERS * 2 * ROUNDS  # to two neighbors of the ring
+    for node in results("half"):
+        assert node["total_data_per_n"][str(ROUNDS)] == sent
+        assert node["test_acc"][str(ROUNDS)] > 50
+
+
+@pytest.mark.processes
+def test_gossip_meets_half_of_the_neighbors(results):
+    models = [
+        node["total_data_per_n"][str(ROUNDS)] / (4 * PARAMETERS)
+        for node in results("gossip")
+    ]
+    assert all(count == int(count) for count in models)
+    assert sum(models) % 2 == 0  # both ends of an edge meet, or neither does
+    assert 0.25 < sum(models) / (2 * NODES * ROUNDS) < 0.75
+
+
+@pytest.mark.processes
+def test_circle_is_learned(results):
+    for node in results("circle"):
+        losses = node["train_loss"]
+        assert losses[str(ROUNDS)] < losses["1"]
+        assert node["test_acc"][str(ROUNDS)] > 80  # 61 % are in class 1
+
+
+def test_every_example_is_tested():
+    assert set(blocks("extending")) == {
+        f"{name}.{ending}"
+        for name in ("half", "gossip", "circle")
+        for ending in ("py", "ini")
+    }
+
+
+def test_the_header_is_that_of_the_first_message():
+    sharing = Sharing(0, 0, None, Linear(1, 16), Ring(16), CNN(), None, ".")
+    message = sharing.get_data_to_send(degree=4) | {"CHANNEL": "DPSGD"}
+    header, params = encode(message)
+    shown = re.findall(
+        r"^(?:[0-9a-f]{2} )*[0-9a-f]{2}", blocks("structure")["header"], re.M
+    )
+    assert bytes.fromhex(" ".join(shown)) == header
+    for told in (
+        f"{len(header)} bytes",
+        f"{params.size} numbers",
+        f"{params.nbytes} bytes",
+    ):
+        assert told in PAGES["structure"]
+
+
+def test_the_sections_are_those_that_are_checked():
+    rows = re.findall(
+        r"   \* - ``(\w+)``.*\n     - ``(\w+)``\n     - ``(.*)``", PAGES["structure"]
+    )
+    assert {name: (prefix, words) for name, prefix, words in rows} == PARTS
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_files_that_a_page_names_are_there(page):
+    words = re.findall(
+        r"(?:bash |``)((?:eval|tests|docs|tutorial)/[\w./]+)", PAGES[page]
+    )
+    assert all((ROOT / word).exists() for word in words), words
