@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import io
+import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,8 +60,8 @@ def dress(axes: Axes, x_label: str, y_label: str) -> None:
     """Label the axes, let them start at zero, and leave out what is no data."""
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)
-    axes.set_xlim(left=0)
-    axes.set_ylim(bottom=0)
+    right, top = (end if 0 < end < math.inf else 1 for end in axes.dataLim.max)
+    axes.set(xlim=(0, right * 1.04), ylim=(0, top * 1.06))
     axes.grid(color="0.9", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
@@ -70,3 +74,43 @@ def rendered(drawn: Figure, form: str = "png", dpi: int = 200) -> bytes:
     buffer = io.BytesIO()
     drawn.savefig(buffer, format=form, dpi=dpi)
     return buffer.getvalue()
+
+
+def drawn_apart(curves: DataFrame, y_label: str) -> Iterator[tuple[str, bytes]]:
+    """Draw each column in a picture of its own, all on the same axes.
+
+    The axes are drawn once and each line over a copy of them: to draw them again for
+    each line takes ten times as long.
+
+    Parameters
+    ----------
+    curves
+        The index holds rounds; what is nan is left out.
+    y_label
+
+    Yields
+    ------
+    (str, bytes)
+        A column's name, and the content of its png file.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.image import imsave
+
+    drawn = figure(6, 4)
+    drawn.set_dpi(100)
+    axes = drawn.add_subplot()
+    reach = ([0, curves.index.max()], [0, curves.max().max()])
+    (line,) = axes.plot(*reach, color=COLOURS[0], marker="o", ms=3, lw=1.6)
+    dress(axes, "round", y_label)
+    line.set_data([], [])
+    canvas: Any = FigureCanvasAgg(drawn)  # its methods have no types
+    canvas.draw()
+    background = canvas.copy_from_bbox(drawn.bbox)
+    for name in curves:
+        curve = curves[name].dropna()
+        canvas.restore_region(background)
+        line.set_data(curve.index, curve)
+        drawn.draw_artist(line)
+        buffer = io.BytesIO()
+        imsave(buffer, np.asarray(canvas.buffer_rgba()), format="png")
+        yield str(name), buffer.getvalue()

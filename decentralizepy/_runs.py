@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,7 +126,13 @@ def read_runs(folder: Path) -> list[Run]:
     homes: dict[Path, list[Path]] = {}
     for file in files:
         homes.setdefault(file.parent.parent, []).append(file)
-    return [read_run(home.name, home, group) for home, group in homes.items()]
+    ordered = sorted(homes, key=lambda home: _natural(home.name))
+    return [read_run(home.name, home, homes[home]) for home in ordered]
+
+
+def _natural(name: str) -> str:
+    """Return a key that puts 10 after 9."""
+    return re.sub(r"\d+", lambda digits: digits[0].zfill(20), name)
 
 
 def _results(folder: Path, depth: int) -> list[Path]:

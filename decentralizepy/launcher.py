@@ -98,7 +98,7 @@ def prepare(experiment: Experiment, scratch: Path) -> None:
 
 def warn_of_islands(experiment: Experiment) -> None:
     """Warn of a graph whose parts never hear of each other."""
-    parts = experiment.graph.components()
+    parts = experiment.graph.components() if experiment.graph.fixed else []
     if len(parts) > 1:
         sizes = ", ".join(str(len(part)) for part in parts)
         message = f"the graph is not connected: parts of {sizes} nodes learn apart"

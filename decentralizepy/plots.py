@@ -9,7 +9,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from decentralizepy._drawing import BANDS, COLOURS, draw_spread, dress, figure, rendered
+from decentralizepy._drawing import (
+    BANDS,
+    COLOURS,
+    draw_spread,
+    drawn_apart,
+    dress,
+    figure,
+    rendered,
+)
 from decentralizepy._runs import Run, read_run, read_runs
 from decentralizepy.errors import ConfigError
 from decentralizepy.files import write_atomic
@@ -36,7 +44,7 @@ _PANELS = (
 )
 _HUES = {"test_acc": 0, "test_loss": 0, "train_loss": 1, "total_bytes": 2}
 _INSIDE = 4  # runs whose legend does not hide their curves
-_NODE_FIGURES = 32  # some 20 ms each
+_NODE_FIGURES = 128  # beyond them they would take more than a second
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -72,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def draw_run(log_dir: Path | str) -> list[Path]:
     """Draw what the nodes of one machine measured, from the files in ``log_dir``.
 
-    Writes ``results.png`` and, for up to 32 nodes (more would take over a second),
+    Writes ``results.png`` and, for up to 128 nodes (more would take over a second),
     upstream's ``<rank>_train_loss.png``.
 
     Returns
@@ -171,7 +179,8 @@ def _curves(runs: list[Run]) -> dict[str, Figure]:
 
 def _compared(spreads: Spreads, metric: str, by_bytes: bool) -> Figure:
     """Draw a metric of every run, by round or by the mean of bytes sent."""
-    drawn = figure(7, 4.3)
+    outside = len(spreads) > _INSIDE
+    drawn = figure(7 + outside * _room(spreads), 4.3)
     axes = drawn.add_subplot()
     factor, unit = _unit(spreads.values())
     for number, (name, of) in enumerate(spreads.items()):
@@ -182,11 +191,16 @@ def _compared(spreads: Spreads, metric: str, by_bytes: bool) -> Figure:
     x_label = _LABELS["total_bytes"].format(unit=unit) if by_bytes else "round"
     dress(axes, x_label, _LABELS[metric].format(unit=unit))
     axes.set_title(BANDS, loc="left", fontsize=8, color="0.4")
-    if len(spreads) > _INSIDE:
+    if outside:
         drawn.legend(loc="outside right upper", frameon=False, fontsize=8)
     else:
         axes.legend(frameon=False, fontsize=9)
     return drawn
+
+
+def _room(names: Iterable[str]) -> float:
+    """Return the inches that the longest name takes."""
+    return 0.08 * max(map(len, names))
 
 
 def _unit(spreads: Iterable[dict[str, DataFrame]]) -> tuple[float, str]:
@@ -211,7 +225,7 @@ def _bars(runs: list[Run]) -> dict[str, Figure]:
 
 def _stacked(names: list[str], kinds: dict[str, list[float]]) -> Figure:
     """Draw a horizontal bar per run, of what its nodes sent in total."""
-    drawn = figure(7, 1.3 + 0.4 * len(names))
+    drawn = figure(6 + _room(names), 1.3 + 0.4 * len(names))
     axes = drawn.add_subplot()
     ends = [0.0] * len(names)
     factor, unit = byte_unit(max(map(sum, zip(*kinds.values(), strict=True))))
@@ -220,11 +234,11 @@ def _stacked(names: list[str], kinds: dict[str, list[float]]) -> Figure:
         axes.barh(names, widths, 0.6, ends, color=COLOURS[number], label=kind)
         ends = [end + width for end, width in zip(ends, widths, strict=True)]
     for row, (end, width) in enumerate(zip(ends, widths, strict=True)):
-        share = f", {width / end:.2%} {kind}" if end and len(kinds) > 1 else ""
+        share = f", {100 * width / end:.2g}% {kind}" if end and len(kinds) > 1 else ""
         text = f" {end:.4g} {unit}{share}"
         axes.annotate(text, (end, row), va="center", fontsize=8)
-    axes.margins(x=0.3)
     dress(axes, f"sent by all nodes together ({unit})", "")
+    axes.set_xlim(right=max(ends) * (1.5 if len(kinds) > 1 else 1.25))
     axes.set_ylim(len(names) - 0.5, -0.5)  # the first run on top
     axes.grid(visible=False, axis="y")
     if len(kinds) > 1:
@@ -268,15 +282,8 @@ def _panel(
 
 
 def _node_figures(run: Run) -> Iterator[tuple[str, bytes]]:
-    """Draw upstream's curve of each node, over and over in one figure: it is faster."""
+    """Draw upstream's curve of each node."""
     losses = run.metric("train_loss")
-    if len(losses.columns) > _NODE_FIGURES:
-        return
-    drawn = figure(6, 4)
-    axes = drawn.add_subplot()
-    for node in losses:
-        loss = losses[node].dropna()
-        axes.clear()
-        axes.plot(loss.index, loss, color=COLOURS[0], marker="o", ms=3)
-        dress(axes, "round", _LABELS["train_loss"])
-        yield f"{node}_train_loss.png", rendered(drawn, dpi=80)
+    if 0 < len(losses.columns) <= _NODE_FIGURES:
+        for node, picture in drawn_apart(losses, _LABELS["train_loss"]):
+            yield f"{node}_train_loss.png", picture

@@ -107,7 +107,8 @@ class Progress(Tally):
             ("time", _duration(self.seconds)),
             ("accuracy", _accuracy(self.accuracy, True) if self.accuracy else ""),
             ("loss", self._losses("   ")),
-            ("sent", f"{mean}   {total}   {self._kinds()}"),
+            ("sent", f"{mean}   {total}"),
+            ("of that", self._kinds()),
         ]
         return [(label, text) for label, text in rows if text]
 

@@ -31,6 +31,9 @@ class Graph:
         The neighbors of each node, by uid.
     """
 
+    fixed = True
+    """Whether the graph is the same in every round."""
+
     def __init__(self, n_procs: int | None = None) -> None:
         if n_procs is not None and n_procs < 1:
             raise GraphError(f"a graph has at least 1 node, not {n_procs}")
@@ -69,6 +72,14 @@ class Graph:
                 f"there is no node {uid} in a graph of {self.n_procs} nodes"
             )
         return self.adj_list[uid]
+
+    def in_neighbors(self, uid: int) -> set[int]:
+        """Return the nodes that send to a node: its neighbors, if edges go both ways."""
+        return self.neighbors(uid)
+
+    def at(self, iteration: int) -> Graph:
+        """Return the graph of a round, counted from 0: itself, if it is fixed."""
+        return self
 
     def degree(self, uid: int) -> int:
         """Return the number of neighbors of a node."""

@@ -1,4 +1,4 @@
-"""Decentralized parallel stochastic gradient descent, in lock-step on a fixed graph."""
+"""Decentralized parallel stochastic gradient descent, in lock-step with the neighbors."""
 
 from decentralizepy.node.LiveNode import LiveNode
 
@@ -7,5 +7,23 @@ class DPSGDNode(LiveNode):
     """Each round, average with the neighbors of the graph, and wait for all of them.
 
     Lian et al., Can Decentralized Algorithms Outperform Centralized Algorithms?, NeurIPS
-    2017, algorithm 1. Arguments as for :class:`~decentralizepy.node.LiveNode.LiveNode`.
+    2017, algorithm 1. On a graph that changes with the rounds
+    (:meth:`~decentralizepy.graphs.Graph.Graph.at`) the neighbors are this round's.
+    Arguments as for :class:`~decentralizepy.node.LiveNode.LiveNode`.
     """
+
+    @property
+    def rounds_ahead(self) -> int:
+        """A neighbor of every round is one round ahead at most."""
+        same = type(self).get_neighbors is DPSGDNode.get_neighbors and self.graph.fixed
+        return 1 if same else super().rounds_ahead
+
+    def get_neighbors(self) -> set[int]:
+        neighbors: set[int] = self.graph.at(self.iteration).neighbors(self.uid)
+        return neighbors
+
+    def get_senders(self, receivers: set[int]) -> set[int]:
+        if self.graph.fixed:
+            return receivers
+        senders: set[int] = self.graph.at(self.iteration).in_neighbors(self.uid)
+        return senders

@@ -51,7 +51,7 @@ class DPSGDNodeFederated(LiveNode):
     def round(self) -> None:
         self.trainer.train(self.dataset)
         message = self.sharing.get_data_to_send(degree=1)
-        message |= {"CHANNEL": "DPSGD", "iteration": self.iteration}
+        message |= {"CHANNEL": self.update_channel, "iteration": self.iteration}
         self.communication.send(self.service_uid, message)
 
     def evaluate_train(self) -> dict[str, float]:

@@ -15,7 +15,6 @@ class DPSGDWithPeerSampler(DPSGDNode):
 
     def instantiate(self, *args: Any, **kwargs: Any) -> None:
         super().instantiate(*args, **kwargs)
-        self.rounds_ahead = self.graph.n_procs  # no more can lie between two nodes
         self.connect_neighbor(self.service_uid)
         self.wait_for_hello(self.service_uid)
 

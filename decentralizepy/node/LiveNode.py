@@ -125,11 +125,11 @@ class LiveNode(Rounds):
     def round(self) -> None:
         """Train, share, gather, average."""
         self.trainer.train(self.dataset)
-        self.my_neighbors = self.get_neighbors()
-        self.connect_neighbors()
+        self.my_neighbors = set(self.get_neighbors())
+        senders = self.get_senders(self.my_neighbors)
+        self.meet(self.my_neighbors | senders)
         self.share(self.my_neighbors)
-        updates = self.gather(self.get_senders(self.my_neighbors))
-        self.sharing._averaging(updates)
+        self.sharing._averaging(self.gather(senders))
         if self.reset_optimizer:
             self.renew_optimizer()
 

@@ -184,8 +184,12 @@ class Node(Mailbox):
 
     def connect_neighbors(self) -> None:
         """Greet the neighbors that are not connected yet; wait until they greet back."""
+        self.meet(self.my_neighbors)
+
+    def meet(self, uids: set[int]) -> None:
+        """Greet those of ``uids`` that are not connected yet; wait until they greet back."""
         connected = self.communication.already_connected
-        new = {uid for uid in self.my_neighbors if not connected(uid)}
+        new = {uid for uid in uids if not connected(uid)}
         for uid in sorted(new):
             self.connect_neighbor(uid)
         self._wait_for_hellos(new)

@@ -22,11 +22,11 @@ class Rounds(Node):
     ----------
     iteration : int
         The round, from 0.
-    rounds_ahead : int
-        How many rounds a peer may be ahead; models of later rounds are dropped.
+    update_channel : str
+        The channel on which models come in.
     """
 
-    rounds_ahead = 2
+    update_channel = "DPSGD"
     iteration = 0
     iterations: int
     weights_store_dir: str
@@ -50,6 +50,14 @@ class Rounds(Node):
         """Yield the numbers of the rounds, from 0."""
         yield from range(self.iterations)
 
+    @property
+    def rounds_ahead(self) -> int:
+        """How many rounds a peer may be ahead; models of later rounds are dropped.
+
+        Nodes that do not meet in every round may drift as far apart as there are rounds.
+        """
+        return self.iterations
+
     def round(self) -> None:
         """Do what a round consists of, but for its line of results."""
         raise NotImplementedError
@@ -64,7 +72,7 @@ class Rounds(Node):
 
     def receive_DPSGD(self, missing: Iterable[int] = ()) -> tuple[int, Message] | None:
         """Return the next (sender, model message)."""
-        return self.receive_channel("DPSGD", missing=lambda: missing)
+        return self.receive_channel(self.update_channel, missing=lambda: missing)
 
     def received_from_all(self) -> bool:
         """Tell whether this round's message of every neighbor is there."""

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from math import prod
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
+from pydantic import Field
 
 from decentralizepy.errors import ConfigError
 from decentralizepy.message import Message
@@ -20,7 +21,7 @@ class PowerGossip(Sharing):
     """Move each pair of neighbors along a low-rank part of what they differ in.
 
     Vogels, Karimireddy and Jaggi, Practical Low-Rank Communication Compression in
-    Decentralized Deep Learning, NeurIPS 2020, algorithm 1. Both ends of an edge hold
+    Decentralized Deep Learning, NeurIPS 2020, section 3. Both ends of an edge hold
     the same orthonormal basis B. Where X is a tensor of the model as a matrix, each
     sends ``X B``; the projection ``(X_j - X_i) B B^T`` is then known to both, and moves
     both, in opposite directions: the mean over nodes is kept. The next round works on
@@ -48,7 +49,7 @@ class PowerGossip(Sharing):
     def __init__(
         self,
         *parts: Any,
-        low_rank: int = 1,
+        low_rank: Annotated[int, Field(ge=1)] = 1,
         step_size: Fraction = 1.0,
         **codec: Any,
     ) -> None:
@@ -86,6 +87,14 @@ class PowerGossip(Sharing):
             matrix.addmm_(gap, basis.T, alpha=rate)
         self.bases[peer] = [self._orthonormal(peer, gap) for gap in gaps]
 
+    def _averaging(self, peer_deques: Mapping[int, Queue]) -> None:
+        if peer_deques.keys() != self.sent.keys():
+            raise ConfigError(
+                "[SHARING] sharing_class = PowerGossip: needs the graph's neighbors in "
+                f"every round: {sorted(self.sent)}, not {sorted(peer_deques)}"
+            )
+        super()._averaging(peer_deques)
+
     def _averaging_server(self, peer_deques: Mapping[int, Queue]) -> None:
         raise ConfigError(
             "[SHARING] sharing_class = PowerGossip: has no server; "
@@ -106,7 +115,8 @@ class PowerGossip(Sharing):
         return [matrix.T for matrix in matrices] if odd else matrices
 
     def _rank(self, matrix: torch.Tensor) -> int:
-        return min(self.low_rank, *matrix.shape)
+        rows, columns = matrix.shape
+        return min(self.low_rank, rows, columns)
 
     def _basis(self, peer: int) -> Tensors:
         if peer not in self.bases:
@@ -132,7 +142,7 @@ class PowerGossip(Sharing):
         """Return small tensors and products as ``message`` has them for ``reader``."""
         peers = message["peers"]
         if reader not in peers:
-            raise ValueError(f"nothing for uid {reader}: the graph must not change")
+            raise ValueError(f"it has nothing for uid {reader}")
         shapes = [tensor.shape for tensor in self._small(self.local())]
         n_small = sum(map(prod, shapes))
         matrices = self._matrices(self.local())
@@ -145,5 +155,5 @@ class PowerGossip(Sharing):
             )
         place = n_small + peers.index(reader) * n_each
         own = torch.cat([params[:n_small], params[place : place + n_each]])
-        parts = own.split([prod(shape) for shape in shapes])
+        parts = torch.split(own, [prod(shape) for shape in shapes])
         return [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]

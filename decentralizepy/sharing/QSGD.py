@@ -1,11 +1,11 @@
 """Differences rounded at random to a few levels, in gossip."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
-from decentralizepy.errors import ConfigError
 from decentralizepy.message import Message
 from decentralizepy.sharing._checks import Array, Fraction, field, whole
 from decentralizepy.sharing.difference import DifferenceSharing, Floats
@@ -27,7 +27,7 @@ class QSGD(DifferenceSharing):
     step_size : float, default 0.5
         In (0, 1].
     bits : int, default 4
-        For each number, 2 to 8; ``s = 2**(bits - 1) - 1``.
+        For each number, 3 to 8; ``s = 2**(bits - 1) - 1``.
     bucket_size : int, default 256
         Numbers that share a peak (4 bytes), at most 8 s^2. With more, the expected
         squared error could exceed the square of what is rounded: beside one number at
@@ -38,55 +38,52 @@ class QSGD(DifferenceSharing):
         self,
         *parts: Any,
         step_size: Fraction = 0.5,
-        bits: int = 4,
-        bucket_size: int = 256,
+        bits: Annotated[int, Field(ge=3, le=8)] = 4,
+        bucket_size: Annotated[int, Field(ge=1)] = 256,
     ) -> None:
         super().__init__(*parts, step_size=step_size)
-        self.bits = whole("bits", bits, 2, 8)
+        self.bits = whole("bits", bits, 3, 8)
         self.levels = 2 ** (self.bits - 1) - 1
-        most = 8 * self.levels**2
-        if not 1 <= bucket_size <= most:
-            raise ConfigError(
-                f"[SHARING] bucket_size = {bucket_size}: "
-                f"expected 1 to {most} with bits = {self.bits}"
-            )
-        self.bucket_size = bucket_size
+        self.bucket_size = whole("bucket_size", bucket_size, 1, 8 * self.levels**2)
         seed = getattr(self.dataset, "random_seed", 0)
         self._random = np.random.default_rng((seed, self.uid))
 
-    @np.errstate(
-        divide="ignore", invalid="ignore"
-    )  # buckets of zeros, or of no numbers
+    # a bucket may be all zeros, or have a peak that is no finite number
+    @np.errstate(divide="ignore", invalid="ignore")
     def encode(self, difference: Floats) -> Message:
         starts = np.arange(0, self.flat.size, self.bucket_size)
         peaks = np.maximum.reduceat(np.abs(difference), starts)
-        ratios = np.nan_to_num(difference * (self.levels / self._each(peaks)))
-        rounded = np.floor(ratios + self._random.random(ratios.size))
+        scales = self.levels / peaks.astype(np.float64)
+        ratios = np.nan_to_num(difference * self._each(scales))
+        tosses = self._random.random(ratios.size, np.float32)
+        rounded = np.floor(ratios + tosses)
         codes = np.clip(rounded, -self.levels, self.levels) + self.levels
         return {"params": pack(codes.astype(np.uint8), self.bits), "norms": peaks}
 
     @np.errstate(invalid="ignore")
     def decode(self, m: Message) -> Floats:
         size = self.flat.size
-        packed = field(m, "params", np.uint8, -(-size * self.bits // 8))
+        packed = field(m, "params", np.uint8, -(-size // 8) * self.bits)
         codes = unpack(packed, self.bits, size)
         if codes.max(initial=0) > 2 * self.levels:
             raise ValueError(f"level {codes.max()} of {2 * self.levels}")
         norms = field(m, "norms", np.float32, -(-size // self.bucket_size))
-        steps = codes.astype(np.float64) - self.levels
-        return (steps * self._each(norms) / self.levels).astype(np.float32)
+        steps = self._each(norms.astype(np.float64) / self.levels)
+        decoded: Floats = (steps * (codes.astype(np.int16) - self.levels)).astype("f4")
+        return decoded
 
-    def _each(self, norms: Array) -> npt.NDArray[np.float64]:
-        each = np.repeat(norms.astype(np.float64), self.bucket_size)
-        return each[: self.flat.size]
+    def _each(self, of_buckets: Array) -> Array:
+        return np.repeat(of_buckets, self.bucket_size)[: self.flat.size]
 
 
 def pack(codes: npt.NDArray[np.uint8], bits: int) -> Array:
-    """Return numbers below ``2**bits`` in as many bits each, the highest first."""
-    return np.packbits(np.unpackbits(codes[:, np.newaxis], axis=1)[:, -bits:])
+    """Return numbers below ``2**bits``: the lowest bits of all, then the next, ..."""
+    return np.concatenate([np.packbits(codes >> bit & 1) for bit in range(bits)])
 
 
 def unpack(packed: Array, bits: int, size: int) -> Array:
     """Return the ``size`` numbers of :func:`pack`."""
-    digits = np.unpackbits(packed, count=size * bits).reshape(size, bits)
-    return np.packbits(np.pad(digits, ((0, 0), (8 - bits, 0))), axis=1)[:, 0]
+    codes = np.zeros(size, np.uint8)
+    for bit, digits in enumerate(packed.reshape(bits, -1)):
+        codes |= np.unpackbits(digits, count=size) << bit
+    return codes

@@ -6,11 +6,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from decentralizepy.errors import ConfigError
+from decentralizepy.errors import ConfigError, PeerError
 from decentralizepy.message import Message
 from decentralizepy.sharing._checks import Fraction, field, fraction
-from decentralizepy.sharing._sparse import count, largest, spread
-from decentralizepy.sharing.difference import whole_numbers
+from decentralizepy.sharing._sparse import count, largest, spread, whole_numbers
 from decentralizepy.sharing.Sharing import Queue, Sharing, State
 from decentralizepy.utils import identity
 
@@ -105,12 +104,24 @@ class STC(Sharing):
 
         Raises
         ------
-        ValueError
+        PeerError
             If ``m`` does not fit the model.
         """
-        if m is not None:
+        if m is None:
+            return
+        try:
             self.synchronised += self._decode(m)
-            self._restart()
+        except (ValueError, KeyError, TypeError) as error:
+            raise PeerError(
+                f"the server sent an update of round {m.get('iteration')} "
+                f"that does not fit this node's model: {error}"
+            ) from error
+        self._restart()
+
+    def synchronise(self, vector: torch.Tensor) -> None:
+        """Take over the server's synchronised model, of shape (N,), and train from it."""
+        self.synchronised = vector.clone()
+        self._restart()
 
     def local(self) -> State:
         return {"residual": self.residual}
@@ -130,7 +141,7 @@ class STC(Sharing):
     def _release(self) -> Message:
         """Take the largest part out of the residual; return the message that has it."""
         residual = self.residual.numpy()
-        indices = largest(residual, min(self.k, np.count_nonzero(residual)))
+        indices = largest(residual, min(self.k, int(np.count_nonzero(residual))))
         chosen = residual[indices]
         message: Message = {
             "params": np.packbits(chosen > 0),
@@ -144,7 +155,7 @@ class STC(Sharing):
         coded = m["indices"]
         indices = self.compressor.decompress(coded) if self.compress else coded
         signs = field(m, "params", np.uint8, -(-len(indices) // 8))
-        mu = np.float32(m["mu"])
+        mu = np.float32(float(m["mu"]))
         values = np.where(np.unpackbits(signs, count=len(indices)), mu, -mu)
         return torch.from_numpy(spread(indices, values, self.flat.size))
 

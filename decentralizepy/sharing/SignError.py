@@ -20,11 +20,11 @@ class SignError(DifferenceSharing):
 
     Parameters
     ----------
-    step_size : float, default 0.4
+    step_size : float, default 0.5
         In (0, 1].
     """
 
-    def __init__(self, *parts: Any, step_size: Fraction = 0.4) -> None:
+    def __init__(self, *parts: Any, step_size: Fraction = 0.5) -> None:
         super().__init__(*parts, step_size=step_size)
 
     def encode(self, difference: Floats) -> Message:

@@ -1,9 +1,12 @@
-"""The largest entries of a vector, and the vector that some entries stand for."""
+"""Some entries of a vector: the largest, those that a message has, whole numbers."""
 
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
+
+from decentralizepy.models.flat import Flat
 
 Array = npt.NDArray[Any]
 
@@ -51,5 +54,12 @@ def spread(indices: Any, values: Any, size: int) -> Array:
 
 
 def _rising(places: npt.NDArray[np.int64], size: int) -> bool:
-    inside = 0 <= places[0] and places[-1] < size
-    return bool(inside and (np.diff(places) > 0).all())
+    steps = np.diff(places, prepend=-1)
+    return bool(steps.min() > 0 and places[-1] < size)
+
+
+def whole_numbers(flat: Flat) -> torch.Tensor:
+    """Return where in the model's vector numbers are that the model keeps as integers."""
+    state = flat.model.state_dict().values()
+    marks = [torch.full((t.numel(),), not t.is_floating_point()) for t in state]
+    return torch.cat(marks).nonzero().squeeze(1)

@@ -10,8 +10,8 @@ import torch
 
 from decentralizepy.errors import ConfigError
 from decentralizepy.message import Message
-from decentralizepy.models.flat import Flat
 from decentralizepy.sharing._checks import Fraction, fraction
+from decentralizepy.sharing._sparse import whole_numbers
 from decentralizepy.sharing.Sharing import Queue, Sharing, State
 
 Floats = npt.NDArray[np.float32]
@@ -49,9 +49,9 @@ class DifferenceSharing(Sharing):
     def __init__(self, *parts: Any, step_size: Fraction, **codec: Any) -> None:
         super().__init__(*parts, **codec)
         self.step_size = fraction("step_size", step_size)
-        self.x_hat = torch.zeros(self.flat.size)
-        self.s = torch.zeros(self.flat.size)
-        self.q = torch.zeros(self.flat.size)
+        # sums over all rounds: in float32, their rounding would move the mean for ever
+        self.x_hat, self.s = torch.zeros(2, self.flat.size, dtype=torch.float64)
+        self.q = torch.zeros_like(self.s)
         self.degrees: dict[int, Any] | None = None
         self._whole = whole_numbers(self.flat)
 
@@ -67,13 +67,13 @@ class DifferenceSharing(Sharing):
         """Return the compressed difference; what receivers will read of it is ``q``."""
         difference = self.flat.vector() - self.x_hat
         difference[self._whole] = 0
-        message = self.encode(difference.numpy())
-        self.q = torch.from_numpy(self.decode(message))
+        message = self.encode(difference.float().numpy())
+        self.q = torch.from_numpy(self.decode(message)).double()
         return message
 
     def deserialized_model(self, m: Message) -> State:
         """Return the decoded difference, of shape (N,), under the name ``q``."""
-        return {"q": torch.from_numpy(self.decode(m))}
+        return {"q": torch.from_numpy(self.decode(m)).double()}
 
     def local(self) -> State:
         return {"q": self.q}
@@ -102,10 +102,3 @@ class DifferenceSharing(Sharing):
             f"[SHARING] sharing_class = {type(self).__name__}: has no server; "
             "a parameter server takes Sharing or STC"
         )
-
-
-def whole_numbers(flat: Flat) -> torch.Tensor:
-    """Return where in the model's vector numbers are that the model keeps as integers."""
-    state = flat.model.state_dict().values()
-    marks = [torch.full((t.numel(),), not t.is_floating_point()) for t in state]
-    return torch.cat(marks).nonzero().squeeze(1)

@@ -73,6 +73,7 @@ def waiting():
     """Return a node of round 5 with neighbors 1 and 2."""
     node = DPSGDNode.__new__(DPSGDNode)
     node.iteration, node.my_neighbors = 5, {1, 2}
+    node.graph, node.iterations = FullyConnected(3), 10
     return node
 
 
@@ -95,7 +96,7 @@ def test_a_duplicate_beside_a_neighbor_ahead_is_dropped(waiting):
     assert kept(waiting, 1) == [5, 6]
 
 
-@pytest.mark.parametrize("iteration", [4, -1, 8, 2**63])
+@pytest.mark.parametrize("iteration", [4, -1, 7, 2**63])
 def test_models_of_the_past_and_of_the_far_future_are_dropped(waiting, iteration):
     waiting.file_update(1, message(iteration))
     assert kept(waiting, 1) == []

@@ -1,0 +1,32 @@
+"""Pairs drawn anew in each round."""
+
+import random
+
+from decentralizepy.graphs.Graph import Graph
+from decentralizepy.graphs.TimeVarying import TimeVarying
+
+
+class RandomMatching(TimeVarying):
+    """In each round every node has one random partner; of an odd number one has none.
+
+    Boyd, Ghosh, Prabhakar and Shah, Randomized Gossip Algorithms, IEEE Transactions on
+    Information Theory 52(6), 2006, in rounds.
+
+    Parameters
+    ----------
+    n_procs : int
+        Number of nodes.
+    seed : int, default 0
+        The same seed gives the same sequence on every node.
+    """
+
+    def __init__(self, n_procs: int, seed: int = 0) -> None:
+        self.seed = seed
+        super().__init__(n_procs)
+
+    def draw(self, iteration: int) -> Graph:
+        uids = list(range(self.n_procs))
+        random.Random(f"{self.seed} {iteration}").shuffle(uids)
+        graph = Graph(self.n_procs)
+        graph.add_edges(zip(uids[::2], uids[1::2], strict=False))
+        return graph

@@ -1,0 +1,56 @@
+"""Graphs that change with the rounds; all nodes draw the same one."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from decentralizepy.graphs.Graph import Graph
+
+KEPT_ROUNDS = 16  # nodes are a few rounds apart; a graph can be drawn again
+
+
+class TimeVarying(Graph):
+    """A sequence of graphs; subclasses write ``draw``.
+
+    Asked for neighbors, it answers with those of round 0; :meth:`at` has the others.
+
+    Parameters
+    ----------
+    n_procs : int
+        Number of nodes.
+    """
+
+    fixed = False
+
+    def __init__(self, n_procs: int) -> None:
+        super().__init__(n_procs)
+        self._rounds = lru_cache(KEPT_ROUNDS)(self.draw)
+        self.adj_list = self.at(0).adj_list
+
+    def draw(self, iteration: int) -> Graph:
+        """Return the graph of a round; it depends on the round and the options alone."""
+        raise NotImplementedError
+
+    def at(self, iteration: int) -> Graph:
+        return self._rounds(iteration)
+
+
+class Directed(Graph):
+    """A graph whose edges go one way: ``adj_list`` says whom each node sends to.
+
+    Parameters
+    ----------
+    receivers : list of set of int
+        For each node, the uids that it sends to.
+    """
+
+    def __init__(self, receivers: list[set[int]]) -> None:
+        super().__init__(len(receivers))
+        self.adj_list = receivers
+        self._senders: list[set[int]] = [set() for _ in receivers]
+        for uid, others in enumerate(receivers):
+            for other in others:
+                self._senders[other].add(uid)
+
+    def in_neighbors(self, uid: int) -> set[int]:
+        return self._senders[uid]

@@ -1,0 +1,52 @@
+"""The parameter server of sparse ternary compression."""
+
+from collections import defaultdict, deque
+from collections.abc import Collection
+from typing import Any
+
+from decentralizepy.message import Message
+from decentralizepy.node.FederatedParameterServer import FederatedParameterServer
+from decentralizepy.sharing.Sharing import frozen
+
+
+class STCServer(FederatedParameterServer):
+    """Send each worker the updates it missed; average what comes; make the next update.
+
+    Sattler et al., Robust and Communication-Efficient Federated Learning from Non-IID
+    Data, 2019, algorithm 2, with its cache for clients that take part now and then: a
+    worker gets the updates since its last round, or the whole model once they would be
+    as large. Needs :class:`~decentralizepy.sharing.STC.STC`. Arguments as for
+    :class:`~decentralizepy.node.FederatedParameterServer.FederatedParameterServer`.
+    """
+
+    update_channel = "WORKER_GRADIENTS"
+
+    def instantiate(self, *args: Any, **kwargs: Any) -> None:
+        super().instantiate(*args, **kwargs)
+        kept = max(1, self.sharing.flat.size // max(1, self.sharing.k))
+        self.updates: deque[Message] = deque(maxlen=kept)
+        self.made = 0
+        self.applied: dict[int, int] = defaultdict(int)  # updates, by client
+
+    def round(self) -> None:
+        super().round()
+        self.updates.append(self.sharing.server_broadcast())
+        self.made += 1
+
+    def ask(self, workers: Collection[int]) -> None:
+        for uid in sorted(workers):
+            self.communication.send(uid, self.request_for(uid))
+            self.applied[uid] = self.made
+
+    def request_for(self, uid: int) -> Message:
+        """Return what brings a client to the server's model."""
+        request = {"CHANNEL": "WORKER_REQUEST", "iteration": self.iteration}
+        missed = self.made - self.applied[uid]
+        if missed > len(self.updates):
+            return {
+                **request,
+                "updates": [],
+                "model": frozen(self.sharing.synchronised),
+            }
+        kept = list(self.updates)
+        return {**request, "updates": kept[len(kept) - missed :]}

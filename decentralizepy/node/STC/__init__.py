@@ -1,0 +1,1 @@
+"""Federated learning with sparse ternary compression both ways."""

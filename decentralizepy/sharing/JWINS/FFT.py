@@ -1,0 +1,20 @@
+"""The part of the model's spectrum that changed most."""
+
+import torch
+
+from decentralizepy.sharing.JWINS._basis import BasisSharing
+
+
+class FFT(BasisSharing):
+    """Average models as spectra: N real numbers are N // 2 + 1 complex ones.
+
+    Options as for :class:`~decentralizepy.sharing.JWINS._basis.BasisSharing`.
+    """
+
+    def transform(self, vector: torch.Tensor) -> torch.Tensor:
+        spectrum: torch.Tensor = torch.fft.rfft(vector)
+        return spectrum
+
+    def inverse(self, coefficients: torch.Tensor) -> torch.Tensor:
+        vector: torch.Tensor = torch.fft.irfft(coefficients, n=self.flat.size)
+        return vector

@@ -1,0 +1,94 @@
+"""JWINS: wavelet coefficients, as many as chance says."""
+
+import ast
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from decentralizepy.errors import ConfigError
+from decentralizepy.sharing.JWINS.Wavelet import Level, Wavelet
+
+DEFAULT_ALPHAS = "[0.1, 0.2, 0.3, 0.4, 1.0]"
+
+
+class JWINS(Wavelet):
+    """Draw anew each round which share of the wavelet coefficients to send.
+
+    Dhasade, Kermarrec, Pires, Sharma, Vujasinovic and Wigger, Get More for Less in
+    Decentralized Learning Systems, ICDCS 2023. The published setting is the list
+    ``[0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 1.0]``, wavelet ``sym2``, ``accumulation`` and
+    ``accumulate_averaging_changes``, ``metadata_cap`` 0.5, and EliasFpzip.
+
+    Parameters
+    ----------
+    alpha_list : str
+        A list of numbers in (0, 1], one of which is drawn each round, all with the same
+        chance, by a generator seeded with the uid.
+    others
+        As for :class:`~decentralizepy.sharing.JWINS.Wavelet.Wavelet`.
+    """
+
+    def __init__(
+        self,
+        rank: int,
+        machine_id: int,
+        communication: Any,
+        mapping: Any,
+        graph: Any,
+        model: torch.nn.Module,
+        dataset: Any,
+        log_dir: str,
+        alpha_list: str | Sequence[float] = DEFAULT_ALPHAS,
+        dict_ordered: bool = True,
+        save_shared: bool = False,
+        metadata_cap: float = 1.0,
+        wavelet: str = "haar",
+        level: Level = 4,
+        change_based_selection: bool = True,
+        save_accumulated: bool | str = "",
+        accumulation: bool = False,
+        accumulate_averaging_changes: bool = False,
+        compress: bool = False,
+        compression_package: str | None = None,
+        compression_class: str | None = None,
+        float_precision: int | None = None,
+    ) -> None:
+        self.alphas = read_alphas(alpha_list)
+        super().__init__(
+            *(rank, machine_id, communication, mapping, graph, model, dataset, log_dir),
+            *(self.alphas[0], dict_ordered, save_shared, metadata_cap, wavelet, level),
+            change_based_selection=change_based_selection,
+            save_accumulated=save_accumulated,
+            accumulation=accumulation,
+            accumulate_averaging_changes=accumulate_averaging_changes,
+            compress=compress,
+            compression_package=compression_package,
+            compression_class=compression_class,
+            float_precision=float_precision,
+        )
+        self._random = random.Random(self.uid)
+
+    @classmethod
+    def prepare(cls, **options: Any) -> None:
+        super().prepare(**options)
+        read_alphas(options.get("alpha_list", DEFAULT_ALPHAS))
+
+    def _pre_step(self) -> None:
+        self.alpha = self._random.choice(self.alphas)
+        super()._pre_step()
+
+
+def read_alphas(text: str | Sequence[float]) -> list[float]:
+    """Return the numbers of ``alpha_list``; ConfigError if they are no such list."""
+    try:
+        alphas = list(ast.literal_eval(text) if isinstance(text, str) else text)
+        if alphas and all(0 < alpha <= 1 for alpha in alphas):
+            return alphas
+    except (ValueError, TypeError, SyntaxError):
+        pass
+    raise ConfigError(
+        f"[SHARING] alpha_list = {text}: "
+        "expected numbers in (0, 1], such as [0.1, 0.4, 1.0]"
+    )

@@ -1,0 +1,95 @@
+"""The part of the model's wavelet coefficients that changed most."""
+
+from typing import Annotated, Any
+
+import numpy as np
+import pywt
+import torch
+from pydantic import Field
+
+from decentralizepy.errors import ConfigError
+from decentralizepy.nearest import did_you_mean
+from decentralizepy.sharing._checks import Fraction
+from decentralizepy.sharing.JWINS._basis import BasisSharing
+
+Level = Annotated[int, Field(ge=0)]
+
+
+class Wavelet(BasisSharing):
+    """Average models as wavelet coefficients.
+
+    The transform is PyWavelets' ``wavedec`` of the vector of the model, with its
+    symmetric border, which adds a few coefficients: M >= N.
+
+    Parameters
+    ----------
+    wavelet : str, default "haar"
+        A discrete wavelet of PyWavelets.
+    level : int, default 4
+        How often the vector is halved; at most as often as the wavelet fits into it.
+    others
+        As for :class:`~decentralizepy.sharing.JWINS._basis.BasisSharing`.
+    """
+
+    def __init__(
+        self,
+        rank: int,
+        machine_id: int,
+        communication: Any,
+        mapping: Any,
+        graph: Any,
+        model: torch.nn.Module,
+        dataset: Any,
+        log_dir: str,
+        alpha: Fraction = 1.0,
+        dict_ordered: bool = True,
+        save_shared: bool = False,
+        metadata_cap: float = 1.0,
+        wavelet: str = "haar",
+        level: Level = 4,
+        change_based_selection: bool = True,
+        save_accumulated: bool | str = "",
+        accumulation: bool = False,
+        accumulate_averaging_changes: bool = False,
+        compress: bool = False,
+        compression_package: str | None = None,
+        compression_class: str | None = None,
+        float_precision: int | None = None,
+    ) -> None:
+        self.wavelet, self.level = find_wavelet(wavelet), level
+        super().__init__(
+            *(rank, machine_id, communication, mapping, graph, model, dataset, log_dir),
+            *(alpha, dict_ordered, save_shared, metadata_cap, change_based_selection),
+            save_accumulated=save_accumulated,
+            accumulation=accumulation,
+            accumulate_averaging_changes=accumulate_averaging_changes,
+            compress=compress,
+            compression_package=compression_package,
+            compression_class=compression_class,
+            float_precision=float_precision,
+        )
+
+    @classmethod
+    def prepare(cls, **options: Any) -> None:
+        super().prepare(**options)
+        find_wavelet(options.get("wavelet", "haar"))
+
+    def transform(self, vector: torch.Tensor) -> torch.Tensor:
+        level = min(self.level, pywt.dwt_max_level(len(vector), self.wavelet))
+        parts = pywt.wavedec(vector.numpy(), self.wavelet, level=level)
+        self._ends = np.cumsum([len(part) for part in parts])
+        return torch.from_numpy(np.concatenate(parts))
+
+    def inverse(self, coefficients: torch.Tensor) -> torch.Tensor:
+        parts = np.split(coefficients.numpy(), self._ends[:-1])
+        vector = pywt.waverec(parts, self.wavelet)
+        return torch.from_numpy(vector[: self.flat.size])
+
+
+def find_wavelet(name: str) -> pywt.Wavelet:
+    """Return the discrete wavelet ``name``; ConfigError if there is none."""
+    known = pywt.wavelist(kind="discrete")
+    if name not in known:
+        hint = did_you_mean(name, known) or "; such as haar or sym2"
+        raise ConfigError(f"[SHARING] wavelet = {name}: no discrete wavelet{hint}")
+    return pywt.Wavelet(name)

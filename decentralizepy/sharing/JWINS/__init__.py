@@ -1,0 +1,1 @@
+"""Sharing in the basis of a transform; JWINS."""

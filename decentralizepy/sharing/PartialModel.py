@@ -1,0 +1,166 @@
+"""The part of the model that changed most."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from decentralizepy.message import Message
+from decentralizepy.models.flat import to_tensor
+from decentralizepy.sharing._checks import Fraction
+from decentralizepy.sharing._sparse import largest
+from decentralizepy.sharing.entries import EntrySharing
+from decentralizepy.sharing.Sharing import frozen
+from decentralizepy.utils import identity
+
+
+class PartialModel(EntrySharing):
+    """Send the values of the entries that changed most since the last average.
+
+    Top-k sparsification (Alistarh, Hoefler, Johansson, Konstantinov, Khirirat and
+    Renggli, The Convergence of Sparsified Gradient Methods, 2018) of models: the changes
+    choose, the values travel. What a peer does not send counts as the receiver's own:
+    see :class:`~decentralizepy.sharing.entries.EntrySharing`. Nodes that do not train
+    do not agree unless ``accumulation`` is set, and the mean over nodes moves.
+
+    A message has ``params``, ``indices`` (int32, rising), ``alpha`` and ``send_partial``;
+    one of the whole model has only ``params``.
+
+    Parameters
+    ----------
+    alpha : float, default 1.0
+        Share of entries to send, in (0, 1]; k = round(alpha M).
+    dict_ordered : bool, default True
+        Taken for the sake of old configurations; only True will do.
+    save_shared : bool, default False
+        As for :class:`~decentralizepy.sharing.entries.EntrySharing`.
+    metadata_cap : float, default 1.0
+        From this alpha on the whole model is sent, without indices.
+    accumulation : bool, default False
+        Choose by the change since an entry was last sent, not since the last average.
+    save_accumulated : bool, default False
+        Write the scores by which entries are chosen to ``model_change/<rank>/<round>.json``
+        in the log folder.
+    change_transformer : callable, default identity
+        A linear function of the change, (M,) to (M,), whose result is the score.
+    accumulate_averaging_changes : bool, default False
+        Accumulate what averaging changed, too.
+    compress, compression_package, compression_class, float_precision
+        As for :class:`~decentralizepy.sharing.Sharing.Sharing`.
+
+    Attributes
+    ----------
+    model.model_change, model.accumulated_changes : torch.Tensor
+        This round's scores, and the changes that they are made of if ``accumulation``.
+    """
+
+    def __init__(
+        self,
+        rank: int,
+        machine_id: int,
+        communication: Any,
+        mapping: Any,
+        graph: Any,
+        model: torch.nn.Module,
+        dataset: Any,
+        log_dir: str,
+        alpha: Fraction = 1.0,
+        dict_ordered: bool = True,
+        save_shared: bool = False,
+        metadata_cap: float = 1.0,
+        accumulation: bool = False,
+        save_accumulated: bool | str = "",
+        change_transformer: Callable[[Any], Any] = identity,
+        accumulate_averaging_changes: bool = False,
+        compress: bool = False,
+        compression_package: str | None = None,
+        compression_class: str | None = None,
+        float_precision: int | None = None,
+    ) -> None:
+        super().__init__(
+            *(rank, machine_id, communication, mapping, graph, model, dataset, log_dir),
+            alpha=alpha,
+            dict_ordered=dict_ordered,
+            save_shared=save_shared,
+            compress=compress,
+            compression_package=compression_package,
+            compression_class=compression_class,
+            float_precision=float_precision,
+        )
+        self.metadata_cap = metadata_cap
+        self.save_accumulated = bool(save_accumulated)
+        self.accumulation = accumulation
+        self.accumulate_averaging_changes = accumulate_averaging_changes
+        self.change_transformer = change_transformer
+        self._before = self.coefficients()
+        self.scores = self._change()
+        self.accumulated: torch.Tensor | None = None
+        if accumulation:
+            self.accumulated = torch.zeros_like(self.scores)
+            self.model.accumulated_changes = self.accumulated
+
+    def choose(self, scores: torch.Tensor) -> npt.NDArray[np.int32]:
+        """Return the places of the k largest ``|scores|``, in order; ties in front."""
+        return largest(scores.numpy(), round(self.alpha * len(scores)))
+
+    def serialized_model(self) -> Message:
+        """Return the entries that are chosen; all if alpha reaches ``metadata_cap``."""
+        own = self.coefficients()
+        if self.alpha >= self.metadata_cap:
+            self._forget(slice(None))
+            return self.compress_data({"params": frozen(own)})
+        indices = self.choose(self.scores)
+        places = torch.from_numpy(indices)
+        self.count(places)
+        self._forget(places)
+        data = {"indices": indices, "params": frozen(own[places])}
+        data = self.compress_data(data)
+        return {"alpha": self.alpha, **data, "send_partial": True}
+
+    def places(self, data: Message) -> torch.Tensor | None:
+        if "indices" not in data:
+            return None
+        indices = np.asarray(data["indices"])
+        if indices.dtype not in (np.int32, np.int64) or indices.ndim != 1:
+            raise ValueError(f"indices of {indices.dtype}, shape {indices.shape}")
+        rise = (indices[1:] > indices[:-1]).all()
+        if indices.size and not (rise and indices[0] >= 0 and indices[-1] < self.size):
+            raise ValueError(
+                f"indices that do not rise from 0 to {self.size - 1} at most"
+            )
+        return to_tensor(indices)
+
+    def _pre_step(self) -> None:
+        self.scores = self._change()
+        if self.accumulated is not None:
+            self.scores = self.scores + self.accumulated
+            if not self.accumulate_averaging_changes:
+                self.accumulated.copy_(self.scores)
+        self.model.model_change = self.scores
+        if self.save_accumulated:
+            self._save_scores()
+
+    def _post_step(self) -> None:
+        if self.accumulated is not None and self.accumulate_averaging_changes:
+            self.accumulated += self._change()
+        self._before = self.coefficients()
+
+    def _change(self) -> torch.Tensor:
+        """Return how the model moved since the last average."""
+        change: torch.Tensor = self.change_transformer(
+            self.coefficients() - self._before
+        )
+        return change
+
+    def _forget(self, places: torch.Tensor | slice) -> None:
+        if self.accumulated is not None:
+            self.accumulated[places] = 0
+
+    def _save_scores(self) -> None:
+        scores = self.scores
+        if scores.is_complex():
+            scores = torch.view_as_real(scores)
+        content = self.record() | {"tensor": scores.tolist()}
+        self.write("model_change", f"{self.communication_round + 1}.json", content)

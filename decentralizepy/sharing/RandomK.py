@@ -1,0 +1,66 @@
+"""The same random part of the model at all nodes."""
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from decentralizepy.message import Message
+from decentralizepy.sharing._checks import Fraction, whole
+from decentralizepy.sharing.entries import EntrySharing, whole_number
+from decentralizepy.sharing.Sharing import frozen
+
+
+class RandomK(EntrySharing):
+    """Send k random entries, the same at all nodes, so that nothing says which.
+
+    The random sparsification of Koloskova, Stich and Jaggi (Decentralized Stochastic
+    Optimization and Gossip Algorithms with Compressed Communication, 2019, section 3)
+    with randomness that is shared: numpy's generator of (seed, round) draws the entries.
+    Since all nodes average the same entries, a round is one of full sharing restricted
+    to them: the mean over nodes is kept, and nodes agree at the pace of alpha.
+
+    A message has ``params``, of shape (k,), and the ``round`` of its draw.
+
+    Parameters
+    ----------
+    alpha : float, default 1.0
+        Share of entries to send, in (0, 1]; k = round(alpha N).
+    seed : int, default 0
+        At least 0; the same for all nodes.
+    save_shared : bool, default False
+        As for :class:`~decentralizepy.sharing.entries.EntrySharing`.
+    compress, compression_package, compression_class, float_precision
+        As for :class:`~decentralizepy.sharing.Sharing.Sharing`.
+    """
+
+    def __init__(
+        self,
+        *parts: Any,
+        alpha: Fraction = 1.0,
+        seed: int = 0,
+        save_shared: bool = False,
+        **codec: Any,
+    ) -> None:
+        super().__init__(*parts, alpha=alpha, save_shared=save_shared, **codec)
+        self.k = round(alpha * self.flat.size)
+        self.seed = whole("seed", seed, 0, 2**64 - 1)
+        self._drawn = (-1, torch.empty(0))
+
+    def serialized_model(self) -> Message:
+        """Return the entries of this round."""
+        places = self.draw(self.communication_round)
+        self.count(places)
+        data = self.compress_data({"params": frozen(self.flat.vector()[places])})
+        return {**data, "round": self.communication_round}
+
+    def places(self, data: Message) -> torch.Tensor:
+        return self.draw(whole_number(data, "round"))
+
+    def draw(self, number: int) -> torch.Tensor:
+        """Return the places, in order, of the entries of a round, counted from 0."""
+        if self._drawn[0] != number:
+            generator = np.random.default_rng((self.seed, number))
+            places = generator.permutation(self.flat.size)[: self.k]
+            self._drawn = (number, torch.from_numpy(np.sort(places)))
+        return self._drawn[1]

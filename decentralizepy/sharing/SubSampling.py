@@ -1,0 +1,107 @@
+"""A random part of the model, of which only a seed says which."""
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from decentralizepy.message import Message
+from decentralizepy.sharing._checks import Fraction
+from decentralizepy.sharing.entries import EntrySharing, whole_number
+from decentralizepy.sharing.Sharing import frozen
+
+DEFAULT_SEED = 97
+
+
+class SubSampling(EntrySharing):
+    """Send each entry with chance alpha, and the seed that tells which these are.
+
+    Random masks (Konecny, McMahan, Yu, Richtarik, Suresh and Bacon, Federated Learning:
+    Strategies for Improving Communication Efficiency, 2016, section 2) of models. In
+    round t the seed is s + t, s being drawn from the data set's ``random_seed`` and the
+    uid. What a peer does not send counts as the receiver's own: see
+    :class:`~decentralizepy.sharing.entries.EntrySharing`. The mean over nodes is kept
+    on average only.
+
+    A message has ``params``, ``seed`` and ``alpha``; one of the whole model has only
+    ``params``. All nodes need the same version of torch, for their masks to be the same.
+
+    Parameters
+    ----------
+    alpha : float, default 1.0
+        The chance of an entry to be sent, in (0, 1].
+    dict_ordered : bool, default True
+        Taken for the sake of old configurations; only True will do.
+    save_shared : bool, default False
+        As for :class:`~decentralizepy.sharing.entries.EntrySharing`.
+    metadata_cap : float, default 1.0
+        From this alpha on the whole model is sent.
+    pickle : bool, default True
+        Taken for the sake of old configurations; without effect.
+    layerwise : bool, default False
+        Draw tensor by tensor, which gives other masks. The same for all nodes.
+    compress, compression_package, compression_class, float_precision
+        As for :class:`~decentralizepy.sharing.Sharing.Sharing`.
+    """
+
+    def __init__(
+        self,
+        rank: int,
+        machine_id: int,
+        communication: Any,
+        mapping: Any,
+        graph: Any,
+        model: torch.nn.Module,
+        dataset: Any,
+        log_dir: str,
+        alpha: Fraction = 1.0,
+        dict_ordered: bool = True,
+        save_shared: bool = False,
+        metadata_cap: float = 1.0,
+        pickle: bool = True,
+        layerwise: bool = False,
+        compress: bool = False,
+        compression_package: str | None = None,
+        compression_class: str | None = None,
+        float_precision: int | None = None,
+    ) -> None:
+        super().__init__(
+            *(rank, machine_id, communication, mapping, graph, model, dataset, log_dir),
+            alpha=alpha,
+            dict_ordered=dict_ordered,
+            save_shared=save_shared,
+            compress=compress,
+            compression_package=compression_package,
+            compression_class=compression_class,
+            float_precision=float_precision,
+        )
+        self.metadata_cap, self.layerwise = metadata_cap, layerwise
+        self.seed = draw_seed(getattr(dataset, "random_seed", DEFAULT_SEED), self.uid)
+
+    def serialized_model(self) -> Message:
+        """Return the entries that are drawn; all if alpha reaches ``metadata_cap``."""
+        if self.alpha >= self.metadata_cap:
+            return super().serialized_model()
+        seed = self.seed + self.communication_round
+        places = self.draw(seed, self.alpha)
+        self.count(places)
+        data = self.compress_data({"params": frozen(self.flat.vector()[places])})
+        return {"seed": seed, "alpha": self.alpha, **data}
+
+    def places(self, data: Message) -> torch.Tensor | None:
+        if "seed" not in data:
+            return None
+        return self.draw(whole_number(data, "seed"), data["alpha"])
+
+    def draw(self, seed: int, alpha: float) -> torch.Tensor:
+        """Return the places, in order, of the entries that a seed stands for."""
+        generator = torch.Generator().manual_seed(seed)
+        sizes = self.lens if self.layerwise else [self.flat.size]
+        chances = torch.cat([torch.rand(size, generator=generator) for size in sizes])
+        return torch.nonzero(chances <= alpha).squeeze(1)
+
+
+def draw_seed(random_seed: int, uid: int) -> int:
+    """Return a seed of 63 bits, another one for each pair of numbers."""
+    sequence = np.random.SeedSequence((random_seed % 2**64, uid % 2**64))
+    return int(sequence.generate_state(1, np.uint64)[0] >> 1)

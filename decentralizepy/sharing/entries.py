@@ -1,0 +1,178 @@
+"""Sharing some entries of a vector, whatever chooses them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from decentralizepy.errors import ConfigError
+from decentralizepy.files import write_atomic
+from decentralizepy.message import Message
+from decentralizepy.models.flat import to_tensor
+from decentralizepy.sharing._checks import fraction
+from decentralizepy.sharing.Sharing import Sharing, State
+
+Read = tuple[torch.Tensor | None, torch.Tensor]
+
+
+class EntrySharing(Sharing):
+    """Send some entries; what a peer does not send counts as the receiver's own.
+
+    ``x <- x + sum_j w_j (x_j - x)``, with the entries that j sent in place of ``x_j`` and
+    the receiver's own in place of the others, so that only what was sent is touched. On
+    a doubly stochastic graph the mean over nodes is kept if all send the same entries.
+
+    A subclass states by ``places`` which entries a message has. It may give a linear
+    ``transform`` and its ``inverse``: then models are averaged, and entries counted, in
+    that basis. Below, N numbers of the model have M coefficients.
+
+    Parameters
+    ----------
+    *parts
+        The eight of :class:`~decentralizepy.sharing.Sharing.Sharing`.
+    alpha : float
+        The share of entries to send, in (0, 1].
+    dict_ordered : bool, default True
+        Taken for the sake of old configurations; only True will do.
+    save_shared : bool, default False
+        Ranks 0 and 1 write which entries they send, to
+        ``shared_params/<rank>/<round>_shared_params.json`` in the log folder.
+    **codec
+        compress, compression_package, compression_class, float_precision.
+
+    Attributes
+    ----------
+    size : int
+        M.
+    model.shared_parameters_counter : torch.Tensor
+        How often each of the M entries was chosen, int32.
+    """
+
+    def __init__(
+        self,
+        *parts: Any,
+        alpha: float,
+        dict_ordered: bool = True,
+        save_shared: bool = False,
+        **codec: Any,
+    ) -> None:
+        super().__init__(*parts, **codec)
+        check_ordered(dict_ordered)
+        self.alpha, self.save_shared = fraction("alpha", alpha), save_shared
+        self._seen = torch.empty(0)
+        self.size = len(self.coefficients())
+        self.counter = torch.zeros(self.size, dtype=torch.int32)
+        self.model.shared_parameters_counter = self.counter
+
+    @classmethod
+    def prepare(cls, **options: Any) -> None:
+        super().prepare(**options)
+        check_ordered(options.get("dict_ordered", True))
+
+    def transform(self, vector: torch.Tensor) -> torch.Tensor:
+        """Return the coefficients, of shape (M,), of a vector of shape (N,)."""
+        return vector
+
+    def inverse(self, coefficients: torch.Tensor) -> torch.Tensor:
+        """Return the vector, of shape (N,), that ``transform`` was given."""
+        return coefficients
+
+    def places(self, data: Message) -> torch.Tensor | None:
+        """Return the places, rising, of the entries in a decoded message; None for all.
+
+        Raises
+        ------
+        ValueError
+            If what the message says of them makes no sense.
+        """
+        raise NotImplementedError
+
+    def coefficients(self) -> torch.Tensor:
+        """Return those of the model, computed anew only if it has changed."""
+        vector = self.flat.vector()
+        if not torch.equal(vector, self._seen):
+            self._seen = vector.clone()
+            self._coefficients = self.transform(self._seen)
+        return self._coefficients
+
+    def deserialized_model(self, m: Message) -> State:
+        """Return the sender's model, with this node's own in place of what is not sent."""
+        theirs = self.coefficients().clone()
+        places, params = self._read(m, theirs.dtype)
+        theirs[slice(None) if places is None else places] = params
+        return self.flat.unpack(self._vector(theirs))
+
+    def local(self) -> State:
+        return {"": self.coefficients()}
+
+    def adopt(self, averaged: State) -> None:
+        self.flat.load(self.flat.unpack(self._vector(averaged[""])))
+
+    def pull(self, total: State, own: State, message: Message, weight: float) -> None:
+        places, theirs = self._read_any(message, own[""].dtype)
+        if places is None:
+            total[""].add_(theirs - own[""], alpha=weight)
+        else:
+            difference = theirs - own[""].index_select(0, places)
+            total[""].index_add_(0, places, difference, alpha=weight)
+
+    def record(self) -> dict[str, Any]:
+        """Return what the files of shared entries say beside the entries."""
+        shapes = zip(self.flat.names, map(list, self.shapes), strict=True)
+        return {"order": self.flat.names, "shapes": dict(shapes)}
+
+    def count(self, places: torch.Tensor) -> None:
+        """Take note of the entries that are sent this round."""
+        self.counter[places] += 1
+        if self.save_shared and self.rank in (0, 1):
+            content = {str(self.communication_round): places.tolist()}
+            name = f"{self.communication_round + 1}_shared_params.json"
+            self.write("shared_params", name, self.record() | content)
+
+    def write(self, folder: str, name: str, content: dict[str, Any]) -> None:
+        """Write a JSON file to this rank's part of a folder of the log folder."""
+        path = Path(self.log_dir, folder, str(self.rank), name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, json.dumps(content))
+
+    def _vector(self, coefficients: torch.Tensor) -> torch.Tensor:
+        # by the difference, so that rounding moves nothing that did not move
+        moved = self.inverse(coefficients - self.coefficients())
+        return self.flat.vector() + moved
+
+    def _read(self, message: Message, dtype: torch.dtype) -> Read:
+        """Return the places of a message's entries, None for all, and their values."""
+        data = self.decompress_data(message)
+        places, params = self.places(data), to_tensor(data["params"])
+        size = self.size if places is None else len(places)
+        if params.dtype != dtype or params.shape != (size,):
+            raise ValueError(
+                f"{tuple(params.shape)} values of {params.dtype} "
+                f"for {size} entries of {dtype}"
+            )
+        return places, params
+
+    def _read_any(self, message: Message, dtype: torch.dtype) -> Read:
+        if type(self).deserialized_model is EntrySharing.deserialized_model:
+            return self._read(message, dtype)
+        state = self.deserialized_model(message)  # a subclass' own format
+        parts = [state[name].reshape(-1) for name in self.flat.names]
+        return None, self.transform(torch.cat(parts).float())
+
+
+def check_ordered(dict_ordered: bool) -> None:
+    """Raise a ConfigError if ``dict_ordered`` is not set."""
+    if not dict_ordered:
+        raise ConfigError(
+            f"[SHARING] dict_ordered = {dict_ordered}: expected true, "
+            "since a model is always one vector in the order of its state_dict"
+        )
+
+
+def whole_number(data: Message, key: str) -> int:
+    """Return ``data[key]``; ValueError if it is no whole number of 64 bits."""
+    value = data[key]
+    if type(value) is not int or not 0 <= value < 2**64:
+        raise ValueError(f"{key} {value!r} is no whole number of 64 bits")
+    return value

@@ -1,0 +1,73 @@
+"""Nodes on a small graph that exchange messages as the wire brings them."""
+
+from collections import deque
+
+import numpy as np
+import torch
+
+from decentralizepy.communication import _wire
+from decentralizepy.graphs.Graph import Graph
+from decentralizepy.mappings.Linear import Linear
+
+
+class Vector(torch.nn.Module):
+    """A model of a few numbers in one tensor."""
+
+    def __init__(self, values):
+        super().__init__()
+        self.w = torch.nn.Parameter(torch.tensor([float(value) for value in values]))
+
+
+class Counting(torch.nn.Module):
+    """A matrix, a bias, and BatchNorm's counter."""
+
+    def __init__(self, seed, count=0, shape=(6, 5)):
+        super().__init__()
+        generator = torch.Generator().manual_seed(seed)
+        self.w = torch.nn.Parameter(torch.randn(shape, generator=generator))
+        self.b = torch.nn.Parameter(torch.randn(shape[0], generator=generator))
+        self.register_buffer("count", torch.tensor(count))
+
+
+def make_graph(n):
+    graph = Graph(n)
+    graph.connect_graph()
+    return graph
+
+
+def make(sharing, models, **options):
+    """Return a node for each of ``models``, in a ring."""
+    graph, mapping = make_graph(len(models)), Linear(1, len(models))
+    return [
+        sharing(uid, 0, None, mapping, graph, model, None, ".", **options)
+        for uid, model in enumerate(models)
+    ]
+
+
+def deliver(message):
+    """Return the message as its receiver gets it."""
+    frames = _wire.encode({**message, "CHANNEL": "DPSGD"})
+    return _wire.decode([bytes(frame) for frame in frames])
+
+
+def bytes_of(message):
+    """Return how many bytes the message is on the wire."""
+    return _wire.Encoded(_wire.encode(message), 0).size
+
+
+def run(nodes, rounds=1):
+    for _ in range(rounds):
+        sent = {node.uid: deliver(node.get_data_to_send()) for node in nodes}
+        for node in nodes:
+            peers = node.graph.neighbors(node.uid)
+            node._averaging({uid: deque([sent[uid]]) for uid in peers})
+
+
+def vectors(nodes):
+    """Return the models, an array of shape (nodes, N)."""
+    return np.array([node.flat.vector().tolist() for node in nodes])
+
+
+def spread_of(nodes):
+    """Return by how much the models differ in the number in which they do most."""
+    return np.ptp(vectors(nodes), axis=0).max()

@@ -1,0 +1,276 @@
+"""What every sharing promises, tried on all of them; a new class is a line of the table."""
+
+import importlib
+import inspect
+import pkgutil
+from collections import deque
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+import decentralizepy.sharing
+from decentralizepy import checks, factory
+from decentralizepy.communication.InProcess import InProcess, make_exchange
+from decentralizepy.graphs.Graph import Graph
+from decentralizepy.mappings.Linear import Linear
+from decentralizepy.message import payload_bytes
+from decentralizepy.sharing.Sharing import Sharing
+from tests.sharing.rings import Counting, bytes_of, deliver, run, spread_of, vectors
+from tests.toy import CONFIG
+
+HALF = {"alpha": 0.5}
+CHANGES = {"alpha": 0.4, "accumulation": True, "accumulate_averaging_changes": True}
+LISTED = {**CHANGES, "alpha_list": "[0.2, 0.5, 1.0]"}
+del LISTED["alpha"]
+WHOLE: dict[str, Any] = {}
+
+
+class Promise(NamedTuple):
+    """What a sharing promises.
+
+    Attributes
+    ----------
+    part
+        Options by which it sends less than the model; the other fields are about these.
+    whole
+        Options by which a round is one of full sharing; None if there are none.
+    mean
+        Whether the mean over nodes is kept on every graph.
+    rounds
+        After how many rounds nodes that do not train have agreed on a ring of five.
+    codec
+        Whether it takes a compressor.
+    fixed
+        Whether equal models stay as they are, to the bit.
+    """
+
+    part: dict[str, Any]
+    whole: dict[str, Any] | None = WHOLE
+    mean: bool = True
+    rounds: int | None = 60
+    codec: bool = True
+    fixed: bool = True
+
+
+# The mean moves where nodes of different degrees weigh each other differently (Plain...)
+# and where one of two nodes sends an entry that the other does not (part, CHANGES, ...).
+# Without accumulation, what never moves is never sent: no agreement.
+PROMISES = {
+    "Sharing": Promise({}),
+    "PlainAverageSharing": Promise({}, whole=None, mean=False),
+    "PartialModel": Promise(CHANGES, mean=False, rounds=200),
+    "PartialModel without accumulation": Promise(HALF, mean=False, rounds=None),
+    "SubSampling": Promise(HALF, mean=False, rounds=200),
+    "RandomK": Promise(HALF, rounds=200),
+    "JWINS.Wavelet": Promise(CHANGES, mean=False, rounds=200),
+    "JWINS.FFT": Promise(CHANGES, mean=False, rounds=200),
+    "JWINS.JWINS": Promise(LISTED, {"alpha_list": "[1.0]"}, mean=False, rounds=200),
+    "Choco": Promise(
+        {"step_size": 0.3, "alpha": 0.5}, {"step_size": 1.0, "alpha": 1.0}, rounds=300
+    ),
+    "QSGD": Promise({}, whole=None, rounds=300, codec=False, fixed=False),
+    "SignError": Promise({}, whole=None, rounds=300, codec=False),
+    "PowerGossip": Promise({}, {"low_rank": 9}, rounds=300),
+}
+ELSEWHERE = {"STC": "needs a server: test_stc.py"}
+
+CODECS = ("Elias", "EliasFpzip", "EliasFpzipLossy", "EliasQuantization")
+CODECS += ("Quantization", "Lz4Wrapper", "Zstd")
+LOSSY = ("EliasFpzipLossy", "EliasQuantization", "Quantization")
+
+every = pytest.mark.parametrize("name", PROMISES)
+
+
+def that(**wanted):
+    """Parametrise over the classes that make, or do not make, these promises."""
+    return pytest.mark.parametrize(
+        "name",
+        [
+            name
+            for name, promise in PROMISES.items()
+            if all(
+                bool(getattr(promise, key)) == is_so for key, is_so in wanted.items()
+            )
+        ],
+    )
+
+
+def section(name, options):
+    """Return what an INI file has for the sharing."""
+    path = name.split()[0]
+    return {
+        "sharing_package": f"decentralizepy.sharing.{path}",
+        "sharing_class": path.split(".")[-1],
+        **options,
+    }
+
+
+def codec(name):
+    return {
+        "compress": True,
+        "compression_package": f"decentralizepy.compression.{name}",
+        "compression_class": name,
+    }
+
+
+def make(name, options, models=None, edges=None):
+    """Return five nodes, on a ring if no edges are given."""
+    graph = Graph(5)
+    for u, v in edges or [(uid, (uid + 1) % 5) for uid in range(5)]:
+        graph.adj_list[u].add(v)
+        graph.adj_list[v].add(u)
+    models = models or [Counting(seed) for seed in range(5)]
+    described, mapping = section(name, options), Linear(1, 5)
+    return [
+        factory.build(
+            described, "sharing", uid, 0, None, mapping, graph, model, None, "."
+        )
+        for uid, model in enumerate(models)
+    ]
+
+
+IRREGULAR = [(0, 1), (0, 2), (0, 3), (0, 4), (1, 2), (3, 4), (2, 3)]
+
+
+def test_every_class_of_the_package_is_here():
+    """Else a new class would promise nothing."""
+    package = decentralizepy.sharing
+    prefix = f"{package.__name__}."
+    found = set()
+    for module in pkgutil.walk_packages(package.__path__, prefix):
+        name = module.name.rpartition(".")[2]
+        plugin = getattr(importlib.import_module(module.name), name, None)
+        if inspect.isclass(plugin) and issubclass(plugin, Sharing):
+            found.add(module.name.removeprefix(prefix))
+    assert found == {name.split()[0] for name in PROMISES} | ELSEWHERE.keys()
+
+
+@every
+def test_an_ini_file_may_say_so(name):
+    """The checks take every option; what runs before the nodes start finds no fault."""
+    promise = PROMISES[name]
+    for options in (promise.part, promise.whole or {}):
+        described = section(name, options)
+        found = list(checks.problems({**CONFIG, "SHARING": described}))
+        assert not [line for line in found if "SHARING" in line]
+        sharing, given = factory.unpack(described, "sharing")
+        sharing.prepare(**given)
+
+
+@that(fixed=True)
+@pytest.mark.parametrize("kind", ["part", "whole"])
+def test_equal_models_are_a_fixed_point(name, kind):
+    """To the bit, whole numbers included: else models drift where nothing happens."""
+    nodes = make(
+        name,
+        getattr(PROMISES[name], kind) or {},
+        [Counting(3, count=1001) for _ in range(5)],
+        IRREGULAR,
+    )
+    start = vectors(nodes)
+    run(nodes, 4)
+    assert vectors(nodes).tolist() == start.tolist()
+    assert {int(node.model.count) for node in nodes} == {1001}
+
+
+@every
+def test_a_node_without_messages_keeps_its_model(name):
+    """A round in which no peer is heard of is no failure."""
+    node, *_ = make(name, PROMISES[name].part, edges=[(1, 2)])
+    start = node.flat.vector().tolist()
+    for number in (1, 2):
+        node.get_data_to_send()
+        node._averaging({})
+        assert node.communication_round == number
+    assert node.flat.vector().tolist() == start
+
+
+@every
+def test_all_or_nothing_sent_is_whole_model_sharing(name):
+    promise = PROMISES[name]
+    if promise.whole is None:
+        pytest.skip("has no such options")
+    plain, nodes = (
+        make(*args, edges=IRREGULAR)
+        for args in (("Sharing", {}), (name, promise.whole))
+    )
+    for group in (plain, nodes):
+        run(group, 3)
+    assert vectors(nodes) == pytest.approx(vectors(plain), abs=1e-5)
+
+
+@that(mean=True)
+def test_the_mean_over_nodes_is_kept(name):
+    nodes = make(name, PROMISES[name].part, edges=IRREGULAR)
+    start = vectors(nodes).mean(axis=0)
+    run(nodes, 10)
+    assert vectors(nodes).mean(axis=0) == pytest.approx(start, abs=1e-5)
+
+
+@every
+def test_nodes_agree(name):
+    """Or do not, where it is known that they will not."""
+    rounds = PROMISES[name].rounds
+    nodes = make(name, PROMISES[name].part)
+    run(nodes, rounds or 200)
+    assert (spread_of(nodes) < 1e-3) == (rounds is not None)
+
+
+@every
+def test_the_bytes_counted_are_the_bytes_sent(name):
+    """``params`` and the rest of the message apart, as the results tell them."""
+    node, *_ = make(name, PROMISES[name].part)
+    exchange, mapping = make_exchange(2), Linear(1, 2)
+    sender, receiver = (InProcess(rank, 0, mapping, 2, exchange) for rank in (0, 1))
+    sender.init_connection(1)
+    message = {**node.get_data_to_send(), "CHANNEL": "DPSGD"}
+    sender.send(1, message)
+    _, frames = receiver.poll(1000)
+    assert sender.total_bytes == sum(memoryview(frame).nbytes for frame in frames)
+    assert sender.total_data == payload_bytes(message["params"])
+    assert sender.total_bytes == sender.total_data + sender.total_meta
+
+
+@every
+def test_a_part_is_smaller_than_the_whole(name):
+    """On a model of 420 numbers; JWINS draws the whole one round in three."""
+    models = [Counting(seed, shape=(20, 20)) for seed in range(5)]
+    nodes = make(name, PROMISES[name].part, models)
+    whole = bytes_of(make("Sharing", {}, models)[0].get_data_to_send())
+    sizes = []
+    for _ in range(9):
+        sizes.append(bytes_of(nodes[0].get_data_to_send()))
+        run(nodes)
+    assert np.mean(sizes) < whole or not PROMISES[name].part
+
+
+@that(codec=True)
+@pytest.mark.parametrize("compressor", CODECS)
+def test_any_compressor_goes_with_any_sharing(name, compressor):
+    """Lossless ones change no bit; of lossy ones the loss is small."""
+    plain = make(name, PROMISES[name].part)
+    coded = make(name, {**PROMISES[name].part, **codec(compressor)})
+    for nodes in (plain, coded):
+        run(nodes)
+    largest = np.abs(vectors(plain)).max()
+    tolerance = 0.02 * largest if compressor in LOSSY else 0
+    assert vectors(coded) == pytest.approx(vectors(plain), abs=tolerance, rel=0)
+
+
+@every
+def test_a_message_is_read_without_being_changed(name):
+    """In a process of many nodes, all receivers get the same arrays."""
+    first, second, third, *_ = make(name, PROMISES[name].part)
+    for node in (first, third):
+        node.get_data_to_send()
+    message = deliver(second.get_data_to_send())
+    before = deliver(message)
+    for node in (first, third):
+        node.graph = node.graph  # both have `second` as a neighbor
+        node._averaging(
+            {uid: deque([message if uid == 1 else deliver(message)]) for uid in ([1])}
+        )
+    assert message.keys() == before.keys()
+    for key, value in before.items():
+        assert np.array_equal(message[key], value)
