@@ -60,7 +60,7 @@ def dress(axes: Axes, x_label: str, y_label: str) -> None:
     """Label the axes, let them start at zero, and leave out what is no data."""
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)
-    right, top = (end if 0 < end < math.inf else 1 for end in axes.dataLim.max)
+    right, top = (end if 1e-100 < end < math.inf else 1 for end in axes.dataLim.max)
     axes.set(xlim=(0, right * 1.04), ylim=(0, top * 1.06))
     axes.grid(color="0.9", linewidth=0.8)
     axes.set_axisbelow(True)

@@ -34,6 +34,9 @@ class TimeVarying(Graph):
     def at(self, iteration: int) -> Graph:
         return self._rounds(iteration)
 
+    def in_neighbors(self, uid: int) -> set[int]:
+        return self.at(0).in_neighbors(uid)
+
 
 class Directed(Graph):
     """A graph whose edges go one way: ``adj_list`` says whom each node sends to.

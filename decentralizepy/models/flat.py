@@ -65,9 +65,10 @@ class Flat:
 
     @torch.no_grad()
     def load(self, state: Mapping[str, torch.Tensor]) -> None:
-        """Copy ``state``, as ``unpack`` returns it, into the model."""
+        """Copy ``state``, as ``unpack`` returns it, into the model; round for counters."""
         for name, tensor in self._state().items():
-            tensor.copy_(state[name])
+            whole = not tensor.is_floating_point()
+            tensor.copy_(state[name].round() if whole else state[name])
 
     def _state(self) -> dict[str, torch.Tensor]:
         state: dict[str, torch.Tensor] = self.model.state_dict(keep_vars=True)

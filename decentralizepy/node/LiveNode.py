@@ -93,7 +93,7 @@ class LiveNode(Rounds):
         self.init_comm(config["COMMUNICATION"])
         self.init_sharing(config["SHARING"])
         self.init_node(config.get("NODE", {}))
-        self.my_neighbors = self.graph.neighbors(self.uid)
+        self.my_neighbors = graph.neighbors(self.uid) | graph.in_neighbors(self.uid)
         self.connect_neighbors()
 
     def cache_fields(
