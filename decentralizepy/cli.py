@@ -9,6 +9,7 @@ usage: decentralizepy COMMAND ...
   run FILE.ini [FLAGS]   run an experiment's nodes of this machine (run -h: the flags)
   graph FLAGS            write a graph file (graph -h: kinds and flags)
   plot DIR ...           draw finished runs: accuracy, loss and bytes
+  compare RUN ...        a table and a picture of runs: accuracy against bytes
 
 Each command tells its flags with -h.
 """
@@ -50,4 +51,11 @@ def plot(argv: list[str]) -> int:
     return draw(argv)
 
 
-COMMANDS = {"run": run, "graph": graph, "plot": plot}
+def compare(argv: list[str]) -> int:
+    """Compare finished runs."""
+    from decentralizepy.compare import main as tabulate
+
+    return tabulate(argv)
+
+
+COMMANDS = {"run": run, "graph": graph, "plot": plot, "compare": compare}

@@ -4,7 +4,7 @@ import configparser
 import io
 import os
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeAlias
 
@@ -61,6 +61,22 @@ def read(path: str | os.PathLike[str]) -> dict[str, Section]:
         section: {key: typed(text) for key, text in parser.items(section)}
         for section in parser.sections()
     }
+
+
+def override(config: dict[str, Section], assignments: Iterable[str]) -> None:
+    """Set ``SECTION.key=value`` in ``config``, as ``--set`` gives them.
+
+    Raises
+    ------
+    ConfigError
+        If an assignment has another form.
+    """
+    for assignment in assignments:
+        place, equals, text = assignment.partition("=")
+        section, dot, key = place.strip().partition(".")
+        if not (equals and dot and section and key):
+            raise ConfigError(f"--set {assignment}: expected SECTION.key=value")
+        config.setdefault(section, {})[key.strip().lower()] = typed(text.strip())
 
 
 def _text(path: str | os.PathLike[str]) -> str:

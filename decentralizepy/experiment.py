@@ -47,8 +47,10 @@ class Experiment:
         ConfigError
             For all that a user can get wrong in them.
         """
-        path = utils.get_args(argv).config_file
+        flags = utils.get_args(argv)
+        path = flags.config_file
         config: Config = ini.read(path)
+        ini.override(config, flags.set)
         checks.check(config, path)
         args = utils.get_args(argv, config.get("RUN"))
         mapping = make_mapping(config.get("MAPPING", {}), args, mapping_class)
@@ -84,6 +86,9 @@ class Experiment:
                 (folder / ".probe").unlink()
             except OSError as error:
                 raise ConfigError(f"--{name} {folder}: {error.strerror}") from None
+        for rank in self.ranks:  # of an earlier run in the same folder
+            for old in Path(args.log_dir).glob(f"{rank}_results.json*"):
+                old.unlink()
         _keep(args.config_file, args.log_dir)
         if args.graph_file:
             _keep(args.graph_file, args.log_dir)

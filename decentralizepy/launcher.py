@@ -5,7 +5,6 @@ import os
 import signal
 import sys
 import tempfile
-import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -129,10 +128,11 @@ def report(experiment: Experiment, progress: Any) -> None:
     from decentralizepy.plots import draw_run
 
     log_dir = Path(experiment.args.log_dir)
-    progress.poll()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    try:
         pictures = draw_run(log_dir)
+    except (DecentralizepyError, OSError) as error:
+        pictures = []
+        print(f"warning: the run could not be drawn: {error}", file=sys.stderr)
     files = [*pictures, *sorted(log_dir.glob("*_results.json"))]
     Console().print(progress.summary(files))
 

@@ -198,7 +198,10 @@ class Screen:
 
     def message(self, text: str) -> None:
         """Print ``text`` above the view."""
-        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        from rich.text import Text
+
+        # as Text, for markup=False would hold for the view below it too
+        self.console.print(Text(text), soft_wrap=not self._live)
 
 
 def _range(seen: Spread) -> str:

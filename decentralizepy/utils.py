@@ -36,7 +36,10 @@ def write_args(args: Namespace, dir: str | os.PathLike[str]) -> None:
 
 
 def make_parser() -> ArgumentParser:
-    """Return the parser of the sixteen flags, to which a command may add its own."""
+    """Return the parser of upstream's sixteen flags and ``--set``.
+
+    A command may add flags of its own.
+    """
     parser = ArgumentParser()
     for flag in flags():
         parser.add_argument(
@@ -48,6 +51,13 @@ def make_parser() -> ArgumentParser:
             help=f"{flag.help} (default: %(default)s)",
             metavar=flag.name.upper(),
         )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="SECTION.KEY=VALUE",
+        help="set a key of the INI file; may be given often",
+    )
     return parser
 
 

@@ -6,7 +6,7 @@ import math
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from decentralizepy.config import read, typed
+from decentralizepy.config import override, read, typed
 from decentralizepy.errors import ConfigError
 
 TYPED = [
@@ -159,3 +159,19 @@ def test_what_configparser_writes_reads_back(folder, sections):
         name: {key: value for key, (_, value) in keys.items()}
         for name, keys in sections.items()
     }
+
+
+def test_set_wins_over_the_file_and_is_typed():
+    sections = {"SHARING": {"alpha": 0.1}}
+    override(sections, ["SHARING.Alpha = 0.5", "NODE.node_class=KNN", "RUN.note=a=b"])
+    assert sections == {
+        "SHARING": {"alpha": 0.5},
+        "NODE": {"node_class": "KNN"},
+        "RUN": {"note": "a=b"},
+    }
+
+
+@pytest.mark.parametrize("word", ["alpha=1", "SHARING.alpha", ".a=1", "S.=1", ""])
+def test_set_in_another_form_is_refused(word):
+    with pytest.raises(ConfigError, match="--set .*: expected SECTION.key=value"):
+        override({}, [word])

@@ -301,7 +301,9 @@ def test_on_a_terminal_the_view_is_drawn_at_most_twice_a_second(three, clock):
         assert threading.active_count() == before
         assert drawn == [0, 0.5, 1, 1.5, 2]
         screen.message("node 2 [died]")
-    assert "node 2 [died]\n" in console.file.getvalue()
+    shown = console.file.getvalue()
+    assert "node 2 [died]" in shown
+    assert "[/]" not in shown  # markup of the view, as it was drawn below
 
 
 def test_after_an_error_the_view_stays(three):

@@ -41,7 +41,7 @@ class EliasFpzip(Elias):
 def _encode(flat: npt.NDArray[np.float32], precision: int) -> bytes:
     import fpzip
 
-    rows = flat[np.newaxis]
+    rows = np.require(flat, requirements="W")[np.newaxis]  # fpzip asks to write
     if not 0 < precision <= 16:
         # fpzip 1.2.5 writes past its buffer if values grow by more than 96 bytes (one
         # may take 47 bits): a row of zeros makes the buffer larger, and costs little

@@ -22,8 +22,9 @@ class PartialModel(EntrySharing):
     Top-k sparsification (Alistarh, Hoefler, Johansson, Konstantinov, Khirirat and
     Renggli, The Convergence of Sparsified Gradient Methods, 2018) of models: the changes
     choose, the values travel. What a peer does not send counts as the receiver's own:
-    see :class:`~decentralizepy.sharing.entries.EntrySharing`. Nodes that do not train
-    do not agree unless ``accumulation`` is set, and the mean over nodes moves.
+    see :class:`~decentralizepy.sharing.entries.EntrySharing`. The mean over nodes moves.
+    Nodes that no longer train agree if they started equal, and accumulate what averaging
+    changed, too; else an entry that differs may never be sent again.
 
     A message has ``params``, ``indices`` (int32, rising), ``alpha`` and ``send_partial``;
     one of the whole model has only ``params``.
@@ -39,14 +40,14 @@ class PartialModel(EntrySharing):
     metadata_cap : float, default 1.0
         From this alpha on the whole model is sent, without indices.
     accumulation : bool, default False
-        Choose by the change since an entry was last sent, not since the last average.
+        Choose by what training changed since an entry was last sent, not in this round.
     save_accumulated : bool, default False
         Write the scores by which entries are chosen to ``model_change/<rank>/<round>.json``
         in the log folder.
     change_transformer : callable, default identity
         A linear function of the change, (M,) to (M,), whose result is the score.
     accumulate_averaging_changes : bool, default False
-        Accumulate what averaging changed, too.
+        With ``accumulation``: count what averaging changed, too.
     compress, compression_package, compression_class, float_precision
         As for :class:`~decentralizepy.sharing.Sharing.Sharing`.
 

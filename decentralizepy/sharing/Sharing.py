@@ -15,6 +15,9 @@ from decentralizepy.models.flat import Flat, to_tensor
 State = dict[str, torch.Tensor]
 """What is averaged: tensors by name."""
 
+FOREIGN = (ValueError, KeyError, TypeError, AttributeError, RuntimeError)
+"""What a message with unexpected content may raise where it is read."""
+
 
 class Queue(Protocol):
     """Messages of one peer, oldest first (a deque)."""
@@ -161,7 +164,7 @@ class Sharing:
             message = peer_deques[uid].popleft()
             try:
                 self.pull(total, own, message, weight(len(peer_deques), message))
-            except (ValueError, KeyError, TypeError, RuntimeError) as error:
+            except FOREIGN as error:
                 raise PeerError(
                     f"uid {uid} sent a model of round {message.get('iteration')} "
                     f"that does not fit this node's: {error}"

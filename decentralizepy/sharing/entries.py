@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from decentralizepy.errors import ConfigError
@@ -144,7 +145,7 @@ class EntrySharing(Sharing):
     def _read(self, message: Message, dtype: torch.dtype) -> Read:
         """Return the places of a message's entries, None for all, and their values."""
         data = self.decompress_data(message)
-        places, params = self.places(data), to_tensor(data["params"])
+        places, params = self.places(data), to_tensor(np.asarray(data["params"]))
         size = self.size if places is None else len(places)
         if params.dtype != dtype or params.shape != (size,):
             raise ValueError(

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import pywt
 import torch
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from decentralizepy.errors import ConfigError, PeerError
 from decentralizepy.sharing.JWINS.FFT import FFT
 from decentralizepy.sharing.JWINS.JWINS import JWINS
 from decentralizepy.sharing.JWINS.Wavelet import Wavelet
-from tests.sharing.rings import Vector, deliver, make, run, vectors
+from tests.sharing.rings import Counting, Vector, deliver, make, run, vectors
 
 PUBLISHED = {
     "alpha_list": "[0.1,0.15,0.2,0.25,0.3,0.4,1.0]",
@@ -74,6 +74,19 @@ def test_wavelets_are_those_of_the_library_in_single_precision():
 
 
 @pytest.mark.parametrize("sharing", [Wavelet, FFT])
+def test_whole_numbers_stay_each_node_s_own(sharing):
+    """A counter of batches would be cut to other numbers, and blur its neighbors."""
+    models = [Counting(seed, count=seed * 10**6) for seed in range(3)]
+    nodes = make(sharing, models)
+    mean = vectors(nodes)[:, :-1].mean(axis=0)
+    run(nodes)
+    assert [int(node.model.count) for node in nodes] == [0, 10**6, 2 * 10**6]
+    for row in vectors(nodes)[:, :-1]:
+        assert row == pytest.approx(mean, abs=1e-6)
+
+
+@pytest.mark.parametrize("sharing", [Wavelet, FFT])
+@settings(deadline=None)
 @given(st.integers(1, 70), st.integers(0, 5))
 def test_any_length_comes_back(sharing, size, level):
     """Odd lengths lose their last number in a careless inverse."""
@@ -194,7 +207,7 @@ def test_alpha_list_is_checked_before_any_process_starts(wrong):
 
 def test_a_misspelt_wavelet_is_named_before_any_process_starts():
     for attempt in (Wavelet.prepare, lambda **options: pair(Wavelet, **options)):
-        with pytest.raises(ConfigError, match="wavelet = harr: .*did you mean haar"):
+        with pytest.raises(ConfigError, match=r"wavelet = harr: .*did you mean haar"):
             attempt(wavelet="harr")
     with pytest.raises(ConfigError, match="morl"):
         Wavelet.prepare(wavelet="morl")  # continuous

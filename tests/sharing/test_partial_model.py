@@ -6,7 +6,7 @@ from collections import deque
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from decentralizepy.errors import ConfigError, PeerError
 from decentralizepy.sharing.PartialModel import PartialModel
@@ -116,6 +116,7 @@ def test_nothing_chosen_moves_nothing():
     assert receiver.model.w.tolist() == [4, 4, 4, 4]
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.floats(-9, 9, width=32), min_size=1, max_size=40),
     st.floats(0.01, 1),
@@ -285,5 +286,6 @@ def test_options_keep_their_places():
     place = (0, 0, None, parts.mapping, parts.graph, Vector([0] * 4), None, ".")
     node = PartialModel(*place, 0.3, True, True, 0.8, True, "x", abs, True)
     assert (node.alpha, node.save_shared, node.metadata_cap) == (0.3, True, 0.8)
-    assert node.accumulation and node.save_accumulated
-    assert node.accumulate_averaging_changes and node.change_transformer is abs
+    assert (node.accumulation, node.save_accumulated) == (True, True)
+    assert node.change_transformer is abs
+    assert node.accumulate_averaging_changes

@@ -11,10 +11,10 @@ class FFT(BasisSharing):
     Options as for :class:`~decentralizepy.sharing.JWINS._basis.BasisSharing`.
     """
 
-    def transform(self, vector: torch.Tensor) -> torch.Tensor:
+    def forward(self, vector: torch.Tensor) -> torch.Tensor:
         spectrum: torch.Tensor = torch.fft.rfft(vector)
         return spectrum
 
-    def inverse(self, coefficients: torch.Tensor) -> torch.Tensor:
+    def backward(self, coefficients: torch.Tensor) -> torch.Tensor:
         vector: torch.Tensor = torch.fft.irfft(coefficients, n=self.flat.size)
         return vector

@@ -74,13 +74,13 @@ class Wavelet(BasisSharing):
         super().prepare(**options)
         find_wavelet(options.get("wavelet", "haar"))
 
-    def transform(self, vector: torch.Tensor) -> torch.Tensor:
+    def forward(self, vector: torch.Tensor) -> torch.Tensor:
         level = min(self.level, pywt.dwt_max_level(len(vector), self.wavelet))
         parts = pywt.wavedec(vector.numpy(), self.wavelet, level=level)
         self._ends = np.cumsum([len(part) for part in parts])
         return torch.from_numpy(np.concatenate(parts))
 
-    def inverse(self, coefficients: torch.Tensor) -> torch.Tensor:
+    def backward(self, coefficients: torch.Tensor) -> torch.Tensor:
         parts = np.split(coefficients.numpy(), self._ends[:-1])
         vector = pywt.waverec(parts, self.wavelet)
         return torch.from_numpy(vector[: self.flat.size])

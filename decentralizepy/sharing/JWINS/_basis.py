@@ -1,5 +1,6 @@
 """PartialModel in the basis of a transform."""
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -7,15 +8,22 @@ import numpy.typing as npt
 import torch
 
 from decentralizepy.sharing._checks import Fraction
+from decentralizepy.sharing._sparse import whole_numbers
 from decentralizepy.sharing.PartialModel import PartialModel
 
 
 class BasisSharing(PartialModel):
     """Choose, send and average the coefficients of a linear transform of the model.
 
-    Subclasses state the transform. With ``change_based_selection`` the coefficients
-    that changed most are sent; without, the largest. All other options are those of
-    :class:`~decentralizepy.sharing.PartialModel.PartialModel`.
+    Subclasses state it by ``forward`` and ``backward``. Whole numbers (BatchNorm's
+    counter), whose size would blur the weights beside them, stay each node's own.
+
+    Parameters
+    ----------
+    change_based_selection : bool, default True
+        Send the coefficients that changed most; if not, the largest.
+    others
+        As for :class:`~decentralizepy.sharing.PartialModel.PartialModel`.
     """
 
     def __init__(
@@ -54,6 +62,20 @@ class BasisSharing(PartialModel):
         )
         self.change_based_selection = change_based_selection
 
+    def forward(self, vector: torch.Tensor) -> torch.Tensor:
+        """Return the coefficients, of shape (M,), of a vector of shape (N,)."""
+        raise NotImplementedError
+
+    def backward(self, coefficients: torch.Tensor) -> torch.Tensor:
+        """Return the vector of ``forward``."""
+        raise NotImplementedError
+
+    def transform(self, vector: torch.Tensor) -> torch.Tensor:
+        return self.forward(self._without_whole(vector.clone()))
+
+    def inverse(self, coefficients: torch.Tensor) -> torch.Tensor:
+        return self._without_whole(self.backward(coefficients))
+
     def choose(self, scores: torch.Tensor) -> npt.NDArray[np.int32]:
         if not self.change_based_selection:
             scores = self.coefficients()
@@ -61,3 +83,11 @@ class BasisSharing(PartialModel):
 
     def record(self) -> dict[str, Any]:
         return super().record() | {"alpha": self.alpha}
+
+    def _without_whole(self, vector: torch.Tensor) -> torch.Tensor:
+        vector[self._whole] = 0
+        return vector
+
+    @cached_property
+    def _whole(self) -> torch.Tensor:
+        return whole_numbers(self.flat)
