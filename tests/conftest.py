@@ -4,6 +4,7 @@ import copy
 import threading
 import time
 
+import hypothesis
 import pytest
 
 from decentralizepy.communication.InProcess import make_exchange
@@ -12,6 +13,8 @@ from decentralizepy.node.DPSGDNode import DPSGDNode
 from tests.toy import CONFIG
 
 JOIN_S = 30
+hypothesis.settings.register_profile("shared machine", deadline=None)
+hypothesis.settings.load_profile("shared machine")
 
 
 class Network:

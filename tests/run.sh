@@ -3,4 +3,4 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bash eval/venv.sh dev
-exec "${VENV:-.venv}/bin/python" -m pytest "$@"
+exec "${VENV:-.venv}/bin/python" -m pytest -n auto --maxprocesses=4 "$@"

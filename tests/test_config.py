@@ -173,5 +173,5 @@ def test_set_wins_over_the_file_and_is_typed():
 
 @pytest.mark.parametrize("word", ["alpha=1", "SHARING.alpha", ".a=1", "S.=1", ""])
 def test_set_in_another_form_is_refused(word):
-    with pytest.raises(ConfigError, match="--set .*: expected SECTION.key=value"):
+    with pytest.raises(ConfigError, match=r"--set .*: expected SECTION.key=value"):
         override({}, [word])

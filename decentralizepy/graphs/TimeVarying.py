@@ -12,7 +12,7 @@ KEPT_ROUNDS = 16  # nodes are a few rounds apart; a graph can be drawn again
 class TimeVarying(Graph):
     """A sequence of graphs; subclasses write ``draw``.
 
-    Asked for neighbors, it answers with those of round 0; :meth:`at` has the others.
+    Asked for neighbors, it answers with those of round 0; ``at`` has the others.
 
     Parameters
     ----------

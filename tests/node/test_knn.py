@@ -53,7 +53,7 @@ def test_a_graph_that_is_not_complete_is_kept_to(run_nodes):
 
 
 def test_an_overlay_without_edges_is_named(run_nodes):
-    with pytest.raises(ConfigError, match="left uid . without an edge"):
+    with pytest.raises(ConfigError, match=r"left uid . without an edge"):
         run_nodes(Ring(3), OverlayNode)
 
 

@@ -2,13 +2,13 @@
 
 import torch
 
-from decentralizepy.sharing.JWINS._basis import BasisSharing
+from decentralizepy.sharing.JWINS.basis import BasisSharing
 
 
 class FFT(BasisSharing):
     """Average models as spectra: N real numbers are N // 2 + 1 complex ones.
 
-    Options as for :class:`~decentralizepy.sharing.JWINS._basis.BasisSharing`.
+    Options as for :class:`~decentralizepy.sharing.JWINS.basis.BasisSharing`.
     """
 
     def forward(self, vector: torch.Tensor) -> torch.Tensor:

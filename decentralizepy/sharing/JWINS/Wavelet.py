@@ -10,7 +10,7 @@ from pydantic import Field
 from decentralizepy.errors import ConfigError
 from decentralizepy.nearest import did_you_mean
 from decentralizepy.sharing._checks import Fraction
-from decentralizepy.sharing.JWINS._basis import BasisSharing
+from decentralizepy.sharing.JWINS.basis import BasisSharing
 
 Level = Annotated[int, Field(ge=0)]
 
@@ -28,7 +28,7 @@ class Wavelet(BasisSharing):
     level : int, default 4
         How often the vector is halved; at most as often as the wavelet fits into it.
     others
-        As for :class:`~decentralizepy.sharing.JWINS._basis.BasisSharing`.
+        As for :class:`~decentralizepy.sharing.JWINS.basis.BasisSharing`.
     """
 
     def __init__(
