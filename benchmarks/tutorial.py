@@ -190,10 +190,10 @@ def bare_loops(data, nodes, rounds, evaluations, barrier):
         optimizer.step()
 
     def evaluate(pixels, truth):
-        for start in range(0, len(pixels), 32):
-            output = model(batch(pixels[start : start + 32]))
-            loss(output, truth[start : start + 32])
-            (output.argmax(1) == truth[start : start + 32]).sum()
+        for start in range(0, len(pixels), 16):
+            output = model(batch(pixels[start : start + 16]))
+            loss(output, truth[start : start + 16])
+            (output.argmax(1) == truth[start : start + 16]).sum()
 
     step(0)
     barrier.wait()

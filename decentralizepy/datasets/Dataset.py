@@ -14,7 +14,7 @@ from decentralizepy.mappings.Mapping import Mapping
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
-TEST_BATCH_SIZE = 32  # activations of more images than these leave the cache
+TEST_BATCH_SIZE = 16  # activations of more images than these leave the cache
 
 
 class Dataset:
@@ -39,7 +39,7 @@ class Dataset:
     sizes : str or list of float, default ""
         The share of each node, as a list whose sum is 1. By default all are equal but
         that of the last node, which has the remainder as well.
-    test_batch_size : int, default 32
+    test_batch_size : int, default 16
     validation_source : {"", "Train", "Test"}, default ""
         The set that the validation set is taken from.
     validation_size : float, default ""

@@ -8,7 +8,7 @@ import torch
 
 from decentralizepy.errors import DataError
 
-EVALUATION_BATCH = 32  # activations of more images than these leave the cache
+EVALUATION_BATCH = 16  # activations of more images than these leave the cache
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
