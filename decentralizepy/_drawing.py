@@ -46,14 +46,24 @@ def draw_spread(
         Chooses the colour, and from the eighth on the dashes too.
     """
     colour = COLOURS[number % len(COLOURS)]
-    style = _STYLES[number // len(COLOURS) % len(_STYLES)]
     mean, std = spread["mean"], spread["std"]
     axes.fill_between(
         x, spread["low"], spread["high"], color=colour, alpha=0.1, linewidth=0
     )
     axes.fill_between(x, mean - std, mean + std, color=colour, alpha=0.22, linewidth=0)
+    draw_mean(axes, x, spread, label, number)
+
+
+def draw_mean(
+    axes: Axes, x: Any, spread: DataFrame, label: str, number: int = 0
+) -> None:
+    """Draw a mean alone, where bands of many runs would hide each other."""
+    colour = COLOURS[number % len(COLOURS)]
+    style = _STYLES[number // len(COLOURS) % len(_STYLES)]
     marker = "o" if len(spread) <= _FEW else ""
-    axes.plot(x, mean, style, color=colour, marker=marker, ms=3, lw=1.6, label=label)
+    axes.plot(
+        x, spread["mean"], style, color=colour, marker=marker, ms=3, lw=1.6, label=label
+    )
 
 
 def dress(axes: Axes, x_label: str, y_label: str) -> None:

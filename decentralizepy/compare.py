@@ -8,7 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from decentralizepy._drawing import BANDS, draw_spread, dress, figure, rendered
+from decentralizepy._drawing import (
+    BANDS,
+    draw_mean,
+    draw_spread,
+    dress,
+    figure,
+    rendered,
+)
 from decentralizepy._runs import Run, read_runs
 from decentralizepy.errors import ConfigError
 from decentralizepy.files import write_atomic
@@ -16,6 +23,8 @@ from decentralizepy.progress import byte_unit
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+_BANDED = 4  # runs whose bands can be told apart
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -77,15 +86,18 @@ def draw(runs: Sequence[Run]) -> bytes:
     factor, unit = byte_unit(max(sent_per_node(run) for run in runs))
     drawn = figure(11, 4.3)
     by_round, by_bytes = drawn.subplots(1, 2)
+    draw_run = draw_spread if len(runs) <= _BANDED else draw_mean
     for number, run in enumerate(runs):
         accuracy = run.spread("test_acc")
         sent = run.spread("total_bytes")["mean"].reindex(accuracy.index) / factor
-        draw_spread(by_round, accuracy.index, accuracy, run.name, number)
-        draw_spread(by_bytes, sent, accuracy, run.name, number)
+        draw_run(by_round, accuracy.index, accuracy, run.name, number)
+        draw_run(by_bytes, sent, accuracy, run.name, number)
     dress(by_round, "round", "test accuracy (%)")
     dress(by_bytes, f"sent per node ({unit})", "test accuracy (%)")
-    by_round.set_title(BANDS, loc="left", fontsize=8, color="0.4")
+    title = BANDS if draw_run is draw_spread else "mean of nodes"
+    by_round.set_title(title, loc="left", fontsize=8, color="0.4")
     by_bytes.set_xscale("log")
+    by_bytes.autoscale(axis="x")
     handles, labels = by_round.get_legend_handles_labels()
     drawn.legend(handles, labels, loc="outside right upper", frameon=False, fontsize=8)
     return rendered(drawn)

@@ -34,6 +34,9 @@ class Graph:
     fixed = True
     """Whether the graph is the same in every round."""
 
+    directed = False
+    """Whether edges go one way."""
+
     def __init__(self, n_procs: int | None = None) -> None:
         if n_procs is not None and n_procs < 1:
             raise GraphError(f"a graph has at least 1 node, not {n_procs}")
@@ -80,6 +83,14 @@ class Graph:
     def at(self, iteration: int) -> Graph:
         """Return the graph of a round, counted from 0: itself, if it is fixed."""
         return self
+
+    def weight(self, uid: int, other: int) -> float | None:
+        """Return how much a node counts the model of another when it averages.
+
+        None, for nodes that are no neighbors and in every graph without weights of its
+        own, leaves it to the sharing: Metropolis-Hastings weights by default.
+        """
+        return None
 
     def degree(self, uid: int) -> int:
         """Return the number of neighbors of a node."""
@@ -154,7 +165,7 @@ class Graph:
         _format.write(_format.render(self.adj_list, type), file)
 
     def mixing_matrix(self) -> NDArray[np.float64]:
-        """Return the Metropolis-Hastings averaging weights, n x n.
+        """Return the averaging weights, n x n: the graph's own, or Metropolis-Hastings.
 
         w_ij = 1 / (1 + max(d_i, d_j)) for neighbors i and j of degrees d_i and d_j;
         w_ii is the rest to 1. The matrix is symmetric and doubly stochastic: the
@@ -167,7 +178,9 @@ class Graph:
         degrees = [len(neighbors) for neighbors in self.adj_list]
         for uid, neighbors in enumerate(self.adj_list):
             for peer in neighbors:
-                weights[uid, peer] = 1 / (1 + max(degrees[uid], degrees[peer]))
+                own = self.weight(uid, peer)
+                default = 1 / (1 + max(degrees[uid], degrees[peer]))
+                weights[uid, peer] = default if own is None else own
         np.fill_diagonal(weights, 1 - weights.sum(axis=1))
         return weights
 

@@ -12,7 +12,8 @@ KEPT_ROUNDS = 16  # nodes are a few rounds apart; a graph can be drawn again
 class TimeVarying(Graph):
     """A sequence of graphs; subclasses write ``draw``.
 
-    Asked for neighbors, it answers with those of round 0; ``at`` has the others.
+    Asked for neighbors or weights, it answers with those of round 0; ``at`` has the
+    others.
 
     Parameters
     ----------
@@ -37,6 +38,9 @@ class TimeVarying(Graph):
     def in_neighbors(self, uid: int) -> set[int]:
         return self.at(0).in_neighbors(uid)
 
+    def weight(self, uid: int, other: int) -> float | None:
+        return self.at(0).weight(uid, other)
+
 
 class Directed(Graph):
     """A graph whose edges go one way: ``adj_list`` says whom each node sends to.
@@ -46,6 +50,8 @@ class Directed(Graph):
     receivers : list of set of int
         For each node, the uids that it sends to.
     """
+
+    directed = True
 
     def __init__(self, receivers: list[set[int]]) -> None:
         super().__init__(len(receivers))

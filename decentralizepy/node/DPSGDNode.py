@@ -14,16 +14,21 @@ class DPSGDNode(LiveNode):
 
     @property
     def rounds_ahead(self) -> int:
-        """A neighbor of every round is one round ahead at most."""
-        same = type(self).get_neighbors is DPSGDNode.get_neighbors and self.graph.fixed
-        return 1 if same else super().rounds_ahead
+        """One on a fixed graph, where a neighbor waits for this node too."""
+        fixed = not self.chooses and self.graph.fixed and not self.graph.directed
+        return 1 if fixed else super().rounds_ahead
+
+    @property
+    def chooses(self) -> bool:
+        """Whether a subclass has another idea of neighbors than the graph."""
+        return type(self).get_neighbors is not DPSGDNode.get_neighbors
 
     def get_neighbors(self) -> set[int]:
         neighbors: set[int] = self.graph.at(self.iteration).neighbors(self.uid)
         return neighbors
 
     def get_senders(self, receivers: set[int]) -> set[int]:
-        if self.graph.fixed:
+        if self.chooses:
             return receivers
         senders: set[int] = self.graph.at(self.iteration).in_neighbors(self.uid)
         return senders

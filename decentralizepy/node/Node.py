@@ -131,8 +131,11 @@ class Node(Mailbox):
     def init_optimizer(self, optimizer_configs: Section) -> None:
         """Build the optimizer; :meth:`renew_optimizer` builds the same again."""
         self.optimizer_configs = optimizer_configs
-        self.optimizer: torch.optim.Optimizer = factory.build(
-            optimizer_configs, "optimizer", self.model.parameters()
+        self.optimizer_class, self.optimizer_params = factory.unpack(
+            optimizer_configs, "optimizer"
+        )
+        self.optimizer: torch.optim.Optimizer = self.optimizer_class(
+            self.model.parameters(), **self.optimizer_params
         )
 
     def renew_optimizer(self) -> None:

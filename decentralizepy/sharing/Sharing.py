@@ -35,9 +35,9 @@ class Sharing:
     section 4). Written as a pull towards each peer, equal models stay equal to the bit.
 
     Subclasses state what they change: ``serialized_model`` and ``deserialized_model``
-    (what travels), ``weight`` (how much a peer counts), ``pull`` (how a message moves
-    the average), ``local`` and ``adopt`` (in which terms models are averaged), and
-    ``_pre_step`` and ``_post_step``.
+    (what travels), ``weight`` (how much a peer counts, unless the graph has weights of
+    its own: ``edge_weight``), ``pull`` (how a message moves the average), ``local`` and
+    ``adopt`` (in which terms models are averaged), and ``_pre_step`` and ``_post_step``.
 
     Parameters
     ----------
@@ -131,6 +131,12 @@ class Sharing:
         degree: int = message["degree"]
         return 1 / (1 + max(n_peers, degree))
 
+    def edge_weight(self, uid: int, n_peers: int, message: Message) -> float:
+        """Return the weight that this round's graph has for ``uid``, or ``weight``."""
+        graph = self.graph.at(self.communication_round)
+        own: float | None = graph.weight(self.uid, uid)
+        return self.weight(n_peers, message) if own is None else own
+
     def local(self) -> State:
         """Return this node's own model, in the terms in which models are averaged."""
         return self.flat.unpack(self.flat.vector())
@@ -146,24 +152,25 @@ class Sharing:
 
     def _averaging(self, peer_deques: Mapping[int, Queue]) -> None:
         """Average with one message of each peer, in the order of their uids."""
-        self._average(peer_deques, self.weight)
+        self._average(peer_deques, self.edge_weight)
 
     def _averaging_server(self, peer_deques: Mapping[int, Queue]) -> None:
         """Take the plain mean of one message of each worker, without the own model."""
-        self._average(peer_deques, lambda n_peers, message: 1 / n_peers)
+        self._average(peer_deques, lambda uid, n_peers, message: 1 / n_peers)
 
     @torch.no_grad()
     def _average(
         self,
         peer_deques: Mapping[int, Queue],
-        weight: Callable[[int, Message], float],
+        weight: Callable[[int, int, Message], float],
     ) -> None:
         own = self.local()
         total = {name: tensor.clone() for name, tensor in own.items()}
         for uid in sorted(peer_deques):
             message = peer_deques[uid].popleft()
             try:
-                self.pull(total, own, message, weight(len(peer_deques), message))
+                share = weight(uid, len(peer_deques), message)
+                self.pull(total, own, message, share)
             except FOREIGN as error:
                 raise PeerError(
                     f"uid {uid} sent a model of round {message.get('iteration')} "

@@ -70,6 +70,7 @@ PROMISES = {
     "QSGD": Promise({}, whole=None, codec=False, fixed=False),
     "SignError": Promise({}, whole=None, codec=False),
     "PowerGossip": Promise({}, whole=None),
+    "PushSum": Promise({}, whole=None, fixed=False),
 }
 ELSEWHERE = {"STC": "needs a server: test_stc.py"}
 

@@ -1,0 +1,113 @@
+"""Whole models on directed graphs: stochastic gradient push."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from decentralizepy.errors import ConfigError
+from decentralizepy.message import Message
+from decentralizepy.models.flat import to_tensor
+from decentralizepy.sharing._checks import field
+from decentralizepy.sharing.Sharing import Queue, Sharing, State, frozen
+
+
+class PushSum(Sharing):
+    """Send equal shares of the model and of a weight; the model is their ratio.
+
+    Assran, Loizou, Ballas and Rabbat, Stochastic Gradient Push for Distributed Deep
+    Learning, ICML 2019, algorithm 1. A node keeps a biased model x and a push weight w,
+    which starts at 1; it trains ``z = x / w``. Each round, with d the number of nodes
+    that it sends to,
+
+    - ``x += z_now - z_before``, what training did,
+    - ``x / (d + 1)`` and ``w / (d + 1)`` are sent to each of them and kept,
+    - x and w become the sums of what was kept and of what came.
+
+    The sums of x and of w over nodes never change. So nodes agree on the mean of their
+    starts on every strongly connected directed graph, where other sharings favor those
+    who are heard by many. Weights of the graph's own are passed over.
+
+    What no optimizer moves (BatchNorm's statistics) takes ``w (z_now - z_before)`` for
+    its step: a running variance with a step larger than its own might fall below 0.
+
+    Parameters
+    ----------
+    *parts
+        The eight of :class:`~decentralizepy.sharing.Sharing.Sharing`.
+    **codec
+        compress, compression_package, compression_class, float_precision.
+
+    Attributes
+    ----------
+    x : torch.Tensor
+        The biased model, float64 of shape (N,).
+    w : float
+        The push weight.
+    """
+
+    def __init__(self, *parts: Any, **codec: Any) -> None:
+        super().__init__(*parts, **codec)
+        self.z = self.flat.vector().clone()
+        # a sum over all rounds: in float32, its rounding would move the mean for ever
+        self.x, self.w, self.shares = self.z.double(), 1.0, 1
+        trained = dict(self.model.named_parameters(remove_duplicate=False))
+        moved = [name in trained for name in self.flat.names]
+        self._trained = torch.from_numpy(np.repeat(moved, self.lens))
+
+    def get_data_to_send(self, degree: int | None = None) -> Message:
+        """Return this round's share; ``degree`` is how many nodes it will be sent to."""
+        receivers = self._degree() if degree is None else degree
+        self.shares = receivers + 1
+        return super().get_data_to_send(receivers)
+
+    def _pre_step(self) -> None:
+        step = self.flat.vector().double() - self.z
+        self.x += torch.where(self._trained, step, self.w * step)
+        self.z = self.flat.vector().clone()
+
+    def serialized_model(self) -> Message:
+        """Return ``params``, a share of x in float32, and ``push_weight``, one of w."""
+        params = frozen((self.x / self.shares).float())
+        weight = self.w / self.shares
+        return {**self.compress_data({"params": params}), "push_weight": weight}
+
+    def deserialized_model(self, m: Message) -> State:
+        """Return the sender's z, the ratio of the two shares."""
+        params, weight = self._read(m)
+        return self.flat.unpack(params / weight)
+
+    def edge_weight(self, uid: int, n_peers: int, message: Message) -> float:
+        """Return 1: the sender has weighed its share."""
+        return 1.0
+
+    def local(self) -> State:
+        weight = torch.tensor(self.w, dtype=torch.float64)
+        return {"x": self.x / self.shares, "w": weight / self.shares}
+
+    def pull(self, total: State, own: State, message: Message, weight: float) -> None:
+        """Add the shares in a message to ``total``."""
+        params, push_weight = self._read(message)
+        total["x"].add_(params, alpha=weight)
+        total["w"].add_(push_weight, alpha=weight)
+
+    def adopt(self, averaged: State) -> None:
+        self.x, self.w = averaged["x"], averaged["w"].item()
+        super().adopt(self.flat.unpack(self.x / self.w))
+        self.z = self.flat.vector().clone()
+
+    def _averaging_server(self, peer_deques: Mapping[int, Queue]) -> None:
+        raise ConfigError(
+            "[SHARING] sharing_class = PushSum: has no server; "
+            "a parameter server takes Sharing or STC"
+        )
+
+    def _read(self, m: Message) -> tuple[torch.Tensor, float]:
+        """Return the shares of x and w; ValueError if they are none."""
+        weight = m["push_weight"]
+        if type(weight) is not float or not 0 < weight < math.inf:
+            raise ValueError(f"push_weight: {weight!r}, not a finite number above 0")
+        data = self.decompress_data(m)
+        return to_tensor(field(data, "params", np.float32, self.flat.size)), weight

@@ -1,0 +1,54 @@
+"""Breaks when a comparison shows other numbers than the runs have."""
+
+import json
+
+import pytest
+from rich.console import Console
+
+from decentralizepy._runs import read_runs
+from decentralizepy.compare import main, table
+
+
+def write_run(folder, accuracies, sent):
+    machine = folder / "machine0"
+    machine.mkdir(parents=True)
+    for rank, accuracy in enumerate(accuracies):
+        results = {
+            "test_acc": {"1": 10.0, "2": accuracy},
+            "total_bytes": {"1": sent / 2, "2": sent},
+        }
+        (machine / f"{rank}_results.json").write_text(json.dumps(results))
+
+
+@pytest.fixture
+def folders(tmp_path):
+    write_run(tmp_path / "full", [50.0, 70.0], 4 * 2**20)
+    write_run(tmp_path / "sparse", [55.0, 57.0], 2**20)
+    return [tmp_path / "full", tmp_path / "sparse"]
+
+
+def test_a_row_has_final_accuracy_and_bytes_over_the_firsts(folders):
+    runs = [run for folder in folders for run in read_runs(folder)]
+    console = Console(record=True, width=120)
+    console.print(table(runs))
+    rows = [
+        [cell.strip() for cell in line.split("│")[1:-1]]
+        for line in console.export_text().splitlines()
+        if line.startswith("│")
+    ]
+    assert rows == [
+        ["full", "60.0", "10.0", "50.0", "4.00 MiB", "100.0%"],
+        ["sparse", "56.0", "1.0", "55.0", "1.00 MiB", "25.0%"],
+    ]
+
+
+def test_the_command_writes_a_picture(folders, tmp_path, capsys):
+    picture = tmp_path / "out.png"
+    assert main([*map(str, folders), "-o", str(picture)]) == 0
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert "sparse" in capsys.readouterr().out
+
+
+def test_a_folder_without_results_is_one_line(tmp_path, capsys):
+    assert main([str(tmp_path)]) == 2
+    assert "no results here" in capsys.readouterr().err
