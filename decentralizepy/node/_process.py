@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import fcntl
 import multiprocessing
 import os
 import random
@@ -24,9 +25,32 @@ def is_own() -> bool:
 def configure(local_nodes: int) -> None:
     """Share the machine's cores among its nodes; keep freed memory for the next step."""
     if is_own():
-        cores = len(os.sched_getaffinity(0))
-        torch.set_num_threads(max(1, cores // max(1, local_nodes)))
+        torch.set_num_threads(max(1, cores() // max(1, local_nodes)))
         keep_freed_memory()
+        with contextlib.suppress(OSError, AttributeError):  # not Linux
+            # fewer switches between nodes: each finds more of its data in the cache
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+@contextlib.contextmanager
+def turn(log_dir: str, rank: int, local_nodes: int) -> Iterator[None]:
+    """Compute for long, such as an evaluation, while few other nodes do.
+
+    Where nodes are more than cores, as many take turns as there are cores: all at once
+    would push each other's data out of the cache, for a fifth of the time. A turn is a
+    lock on a log file, which the kernel takes back from a node that dies.
+    """
+    if not is_own() or local_nodes <= cores():
+        yield
+        return
+    with open(os.path.join(log_dir, f"{max(rank, 0) % cores()}.log")) as log:
+        fcntl.flock(log, fcntl.LOCK_EX)
+        yield
 
 
 def keep_freed_memory() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from decentralizepy.files import write_atomic
 from decentralizepy.message import Message
+from decentralizepy.node import _process
 from decentralizepy.node.Node import Node
 from decentralizepy.results import Results, Schedule
 
@@ -102,14 +103,19 @@ class Rounds(Node):
         """Evaluate what is due, and write this round's line of results."""
         train_due, test_due = self.schedule.step()
         measured: dict[str, Any] = {}
-        if train_due:
-            measured |= self.evaluate_train()
-        if test_due:
-            measured |= self.evaluate()
+        if train_due or test_due:
+            measured |= self.evaluate_due(train_due, test_due)
         measured |= self.count_bytes()
         self.results.add(self.iteration + 1, measured)
         if test_due:
             self.results.write()
+
+    def evaluate_due(self, train: bool, test: bool) -> dict[str, float]:
+        """Evaluate what is due, in turn with the other nodes of this machine."""
+        local_nodes = self.mapping.get_local_procs_count()
+        with _process.turn(self.log_dir, self.rank, local_nodes):
+            measured = self.evaluate_train() if train else {}
+            return measured | (self.evaluate() if test else {})
 
     def evaluate_train(self) -> dict[str, float]:
         """Return the loss on the node's own partition."""

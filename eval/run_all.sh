@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# One INI file after another, on 16 processes of this machine; then a table and a picture
+# that compare them.
+# Usage: bash eval/run_all.sh [OUTPUT FOLDER] [FLAGS ...]
+# Settings: CONFIGS, the INI files; if not given, the digits and, if CIFAR-10 is in
+# eval/data, eval/step_configs.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+bash eval/venv.sh
+bin=${VENV:-.venv}/bin
+out=${1:-eval/data/all-$(date +%Y-%m-%dT%H-%M-%S)}
+shift $(($# > 0))
+
+configs=(${CONFIGS:-eval/config_digits.ini})
+if [ -z "${CONFIGS:-}" ] && [ -d eval/data/cifar-10-batches-py ]; then
+    configs+=(eval/step_configs/*.ini)
+fi
+mkdir -p "$out"
+for config in "${configs[@]}"; do
+    name=$(basename "${config#*config_}" .ini)
+    "$bin/decentralizepy" run "$config" -ro 0 -ps 16 -is 80 -ta 20 -tea 20 \
+        -gf eval/regular_16.txt "$@" \
+        -ld "$out/$name/machine0" -wsd "$out/$name/weights" >"$out/$name.txt"
+    echo "$name done"
+done
+"$bin/decentralizepy" compare -o "$out/compare.png" "$out" | tee "$out/compare.txt"

@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# JWINS, which sends part of a wavelet transform of the model: 16 processes, 80 rounds,
+# tested every 20; CIFAR-10 must be in eval/data.
+# Usage: bash tutorial/JWINS/run_decentralized.sh [FLAGS ...]
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+bash eval/venv.sh
+logs=eval/data/$(date +%Y-%m-%dT%H-%M-%S)
+exec "${VENV:-.venv}/bin/python" eval/testing.py \
+    -ro 0 -tea 20 -ld "$logs/machine0" -wsd "$logs/weights" -mid 0 -ps 16 -ms 1 -is 80 \
+    -gf tutorial/regular_16.txt -ta 20 -cf tutorial/JWINS/config.ini -ll INFO "$@"
