@@ -22,6 +22,12 @@ EL = "EpidemicLearning"
 # driver: node class, service class, more of section NODE
 KINDS = {
     "eval/testing.py": ("DPSGDNode", None, {}),
+    "eval/testingManual.py": ("DPSGDNode", None, {}),
+    "eval/testingPeerSamplerDynamicManual.py": (
+        "DPSGDWithPeerSampler",
+        "PeerSamplerDynamic",
+        {"graph_degree": "3"},
+    ),
     "eval/testingPeerSampler.py": ("DPSGDWithPeerSampler", "PeerSampler", {}),
     "eval/testingPeerSamplerDynamic.py": (
         "DPSGDWithPeerSampler",
@@ -76,6 +82,15 @@ def test_a_kind_runs_to_its_end(experiment, tmp_path, driver, kind, by):  # noqa
     else:
         assert len(tables) == NODES
         assert all(list(table["test_acc"]) == ["5"] for table in tables.values())
+
+
+def test_a_deadline_ends_each_round(experiment, tmp_path):  # noqa: F811
+    chosen = sections(f"{EL}.EL_Local_Timeout", None, {"timeout": "0.2"})
+    chosen["NODE"]["node_class"] = "EL_Local"
+    done = run(experiment(rounds=5, **chosen))
+    assert done.returncode == 0, done.stdout + done.stderr
+    tables = results(tmp_path / "run")
+    assert all(len(table["total_bytes"]) == 5 for table in tables.values())
 
 
 @pytest.mark.parametrize("place", ["-sr -2", "-sm 0 -sr -3"])
