@@ -9,11 +9,14 @@ bin=${VENV:-.venv}/bin
 out=${1:-eval/data/sharing-$(date +%Y-%m-%dT%H-%M-%S)}
 shift $(($# > 0))
 
-run() { # NAME [SHARING.key=value ...]: one run, its class named like its module's end
+run() { # NAME [key=value ...]: one run; a key without a section is one of SHARING
     name=$1
     shift
     settings=()
-    for setting in "$@"; do settings+=(--set "SHARING.$setting"); done
+    for setting in "$@"; do
+        [[ ${setting%%=*} == *.* ]] || setting=SHARING.$setting
+        settings+=(--set "$setting")
+    done
     "$bin/decentralizepy" run eval/config_digits.ini -is 100 -ta 10 -tea 50 \
         --set OPTIMIZER_PARAMS.lr=0.05 "${settings[@]}" "${flags[@]}" \
         -ld "$out/$name/machine0" -wsd "$out/$name/weights" >"$out/$name.txt"
@@ -22,6 +25,13 @@ run() { # NAME [SHARING.key=value ...]: one run, its class named like its module
 }
 
 module() { echo "sharing_package=decentralizepy.sharing.$1 sharing_class=${1##*.}"; }
+
+server() { # CLIENT SERVER: learn with a parameter server
+    for part in node:$1 server:$2; do
+        key=NODE.${part%%:*} name=${part#*:}
+        echo "${key}_package=decentralizepy.node.$name ${key}_class=${name##*.}"
+    done
+}
 
 elias() { echo "compress=True compression_package=decentralizepy.compression.$1 compression_class=$1"; }
 
@@ -42,4 +52,6 @@ run Choco $(module Choco) step_size=0.5 alpha=0.2 $(elias EliasFpzip)
 run QSGD $(module QSGD) step_size=0.5
 run SignError $(module SignError) step_size=0.5
 run PowerGossip $(module PowerGossip)
+run FedAvg $(server DPSGDNodeFederated FederatedParameterServer)
+run STC $(server STC.STCClient STC.STCServer) $(module STC) alpha=0.1
 "$bin/decentralizepy" compare -o "$out/compare.png" "${runs[@]}" | tee "$out/compare.txt"
