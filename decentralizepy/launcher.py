@@ -113,11 +113,11 @@ def watch(nodes: LocalNodes, screen: Any) -> None:
 
 def complete_results(log_dir: Path, ranks: Sequence[int]) -> None:
     """Write the results files of nodes that could not do it themselves."""
-    from decentralizepy.results import derive
+    from decentralizepy.results import derive, is_derived
 
     for rank in ranks:
         lines = log_dir / f"{rank}_results.jsonl"
-        if lines.exists():
+        if lines.exists() and not is_derived(lines):
             derive(lines)
 
 

@@ -109,3 +109,9 @@ def derive(lines: Path) -> Path:
     path = lines.with_suffix(".json")
     write_atomic(path, json.dumps(table))
     return path
+
+
+def is_derived(lines: Path) -> bool:
+    """Tell whether the file that :func:`derive` writes holds all of ``lines``."""
+    path = lines.with_suffix(".json")
+    return path.exists() and path.stat().st_mtime_ns >= lines.stat().st_mtime_ns

@@ -103,11 +103,8 @@ class FederatedParameterServer(Rounds):
         working_fraction: float,
     ) -> None:
         """Keep the arguments, and what follows from them."""
-        self.rank, self.machine_id = rank, machine_id
-        self.mapping, self.graph = mapping, graph
-        self.uid = mapping.get_uid(rank, machine_id)
-        self.iterations = iterations
-        self.log_dir, self.weights_store_dir = log_dir, weights_store_dir
+        self.keep_place(rank, machine_id, mapping, graph, iterations, log_dir)
+        self.weights_store_dir = weights_store_dir
         self.test_after, self.train_evaluate_after = test_after, train_evaluate_after
         self.working_fraction = working_fraction
         self.rng = random.Random(self.uid)

@@ -110,17 +110,11 @@ class LiveNode(Rounds):
         reset_optimizer: int,
     ) -> None:
         """Keep the arguments, and the uid that follows from them."""
-        self.rank, self.machine_id = rank, machine_id
-        self.mapping, self.graph = mapping, graph
-        self.uid = mapping.get_uid(rank, machine_id)
-        self.iterations = iterations
-        self.log_dir, self.weights_store_dir = log_dir, weights_store_dir
+        self.keep_place(rank, machine_id, mapping, graph, iterations, log_dir)
+        self.weights_store_dir = weights_store_dir
         self.test_after = test_after
         self.train_evaluate_after = train_evaluate_after
         self.reset_optimizer = reset_optimizer
-
-    def init_node(self, node_configs: Section) -> None:
-        """Take what the class reads of section NODE; nothing here."""
 
     def round(self) -> None:
         """Train, share, gather, average."""

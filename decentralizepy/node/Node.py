@@ -54,6 +54,7 @@ class Node(Mailbox):
     uid: int
     mapping: Any
     graph: Any
+    iterations: int
     log_dir: str
     my_neighbors: set[int]
     barrier: set[int]
@@ -90,6 +91,21 @@ class Node(Mailbox):
             For an option of section NODE that is missing or cannot be, or a graph that
             does not suit the class.
         """
+
+    def keep_place(
+        self,
+        rank: int,
+        machine_id: int,
+        mapping: Any,
+        graph: Any,
+        iterations: int,
+        log_dir: str,
+    ) -> None:
+        """Keep where this node is in the network, and the uid that follows from it."""
+        self.rank, self.machine_id = rank, machine_id
+        self.mapping, self.graph = mapping, graph
+        self.uid = mapping.get_uid(rank, machine_id)
+        self.iterations, self.log_dir = iterations, log_dir
 
     # -- parts -----------------------------------------------------------------
 
@@ -173,6 +189,9 @@ class Node(Mailbox):
             *(self.rank, self.machine_id, self.communication, self.mapping),
             *(self.graph, self.model, self.dataset, self.log_dir),
         )
+
+    def init_node(self, node_configs: Section) -> None:
+        """Take what the class reads of section NODE; nothing here."""
 
     # -- handshakes ------------------------------------------------------------
 

@@ -78,13 +78,7 @@ class PeerSampler(Node):
         log_dir: str,
     ) -> None:
         """Keep the arguments, and the uid that follows from them."""
-        self.rank, self.machine_id = rank, machine_id
-        self.mapping, self.graph = mapping, graph
-        self.uid = mapping.get_uid(rank, machine_id)
-        self.iterations, self.log_dir = iterations, log_dir
-
-    def init_node(self, node_configs: Section) -> None:
-        """Take what the class reads of section NODE; nothing here."""
+        self.keep_place(rank, machine_id, mapping, graph, iterations, log_dir)
 
     def run(self) -> None:
         """Answer until every node has said goodbye."""

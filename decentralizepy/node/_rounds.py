@@ -29,7 +29,6 @@ class Rounds(Node):
 
     update_channel = "DPSGD"
     iteration = 0
-    iterations: int
     weights_store_dir: str
     test_after: int
     train_evaluate_after: int
