@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import random
 import threading
+import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -14,6 +15,7 @@ import torch
 
 _BUILDING = threading.Lock()  # torch draws initial weights from one global generator
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_TURN_S = 0.005  # how often a node looks whether its turn has come
 _KEPT_BYTES = 256 << 20
 
 
@@ -38,19 +40,30 @@ def cores() -> int:
 
 
 @contextlib.contextmanager
-def turn(log_dir: str, rank: int, local_nodes: int) -> Iterator[None]:
+def turn(log_dir: str, rank: int, local_nodes: int, patience: float) -> Iterator[None]:
     """Compute for long, such as an evaluation, while few other nodes do.
 
     Where nodes are more than cores, as many take turns as there are cores: all at once
     would push each other's data out of the cache, for a fifth of the time. A turn is a
-    lock on a log file, which the kernel takes back from a node that dies.
+    lock on a log file, which the kernel takes back from a node that dies; after
+    ``patience`` seconds a node goes on without one, since the other may hang.
     """
     if not is_own() or local_nodes <= cores():
         yield
         return
     with open(os.path.join(log_dir, f"{max(rank, 0) % cores()}.log")) as log:
-        fcntl.flock(log, fcntl.LOCK_EX)
+        deadline = time.monotonic() + patience
+        while not _locked(log.fileno()) and time.monotonic() < deadline:
+            time.sleep(_TURN_S)
         yield
+
+
+def _locked(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def keep_freed_memory() -> None:

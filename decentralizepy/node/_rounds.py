@@ -112,7 +112,8 @@ class Rounds(Node):
     def evaluate_due(self, train: bool, test: bool) -> dict[str, float]:
         """Evaluate what is due, in turn with the other nodes of this machine."""
         local_nodes = self.mapping.get_local_procs_count()
-        with _process.turn(self.log_dir, self.rank, local_nodes):
+        patience = self.peer_timeout / 4  # peers wait for this node meanwhile
+        with _process.turn(self.log_dir, self.rank, local_nodes, patience):
             measured = self.evaluate_train() if train else {}
             return measured | (self.evaluate() if test else {})
 
