@@ -49,6 +49,7 @@ class Mailbox:
         block: bool = True,
         missing: Missing | None = None,
         timeout: float | None = None,
+        since: float | None = None,
     ) -> Received | None:
         """Return the next (sender uid, message) of ``channel``.
 
@@ -62,6 +63,8 @@ class Mailbox:
             Returns the uids that are waited for, for messages to the user.
         timeout : float, optional
             Seconds; ``peer_timeout`` if not given.
+        since : float, optional
+            The ``time.monotonic`` at which the wait began; now if not given.
 
         Raises
         ------
@@ -69,9 +72,8 @@ class Mailbox:
             If a blocking wait reaches its limit.
         """
         queue = self.message_queue.setdefault(channel, deque())
-        wait = _Wait(
-            channel, missing, self.peer_timeout if timeout is None else timeout
-        )
+        limit = self.peer_timeout if timeout is None else timeout
+        wait = _Wait(channel, missing, limit, since)
         while True:
             if queue:
                 return queue.popleft()
@@ -98,9 +100,11 @@ class Mailbox:
 class _Wait:
     """A wait that says once whom it waits for, and ends."""
 
-    def __init__(self, channel: str, missing: Missing | None, limit: float) -> None:
+    def __init__(
+        self, channel: str, missing: Missing | None, limit: float, since: float | None
+    ) -> None:
         self.channel, self.missing, self.limit = channel, missing, limit
-        self.since = time.monotonic()
+        self.since = time.monotonic() if since is None else since
         self.warned = False
 
     def check(self, warn_after: float) -> None:

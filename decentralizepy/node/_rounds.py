@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -64,15 +65,20 @@ class Rounds(Node):
 
     def gather(self, senders: set[int]) -> dict[int, "deque[Message]"]:
         """Wait for this round's message of each of ``senders``; return their deques."""
+        since = time.monotonic()  # of the whole wait: who hangs first is named first
         while missing := self._missing(senders):
-            received = self.receive_DPSGD(missing)
+            received = self.receive_DPSGD(missing, since)
             assert received is not None
             self.file_update(*received)
         return {uid: self.peer_deques[uid] for uid in senders}
 
-    def receive_DPSGD(self, missing: Iterable[int] = ()) -> tuple[int, Message] | None:
+    def receive_DPSGD(
+        self, missing: Iterable[int] = (), since: float | None = None
+    ) -> tuple[int, Message] | None:
         """Return the next (sender, model message)."""
-        return self.receive_channel(self.update_channel, missing=lambda: missing)
+        return self.receive_channel(
+            self.update_channel, missing=lambda: missing, since=since
+        )
 
     def received_from_all(self) -> bool:
         """Tell whether this round's message of every neighbor is there."""
