@@ -3,7 +3,7 @@
 import ast
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from decentralizepy.datasets._batches import Batches, Indexable
 from decentralizepy.errors import ConfigError, DataError
 from decentralizepy.mappings.Mapping import Mapping
 
+Model = TypeVar("Model")
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 TEST_BATCH_SIZE = 16  # activations of more images than these leave the cache
@@ -116,6 +117,10 @@ class Dataset:
         ConfigError
             For what a user can get wrong: folders, files, values.
         """
+
+    def make_model(self, model_class: Callable[[], Model]) -> Model:
+        """Return a new model; override to hand it sizes that only the data know."""
+        return model_class()
 
     def get_trainset(self, batch_size: int = 1, shuffle: bool = False) -> Batches:
         """Return the batches of this node's part.

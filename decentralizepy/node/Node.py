@@ -142,7 +142,7 @@ class Node(Mailbox):
             dataset_configs["dataset_package"], dataset_configs["model_class"]
         )
         with _process.initial_weights(seed):
-            self.model = model_class()
+            self.model = self.dataset.make_model(model_class)
 
     def init_optimizer(self, optimizer_configs: Section) -> None:
         """Build the optimizer; :meth:`renew_optimizer` builds the same again."""
