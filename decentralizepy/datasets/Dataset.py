@@ -11,10 +11,12 @@ import torch
 from decentralizepy.datasets._batches import Batches, Indexable
 from decentralizepy.errors import ConfigError, DataError
 from decentralizepy.mappings.Mapping import Mapping
+from decentralizepy.nearest import did_you_mean
 
 Model = TypeVar("Model")
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
+SOURCES = ("Train", "Test")
 TEST_BATCH_SIZE = 16  # activations of more images than these leave the cache
 
 
@@ -207,6 +209,26 @@ def evaluate(
             count += len(y)
     model.train(was_training)
     return 100 * float(right) / count, float(total) / count
+
+
+def check_validation(source: str, size: float | Literal[""]) -> None:
+    """Raise a ConfigError if the validation set cannot be taken so."""
+    if source:
+        one_of(SOURCES, "validation_source", source)
+    if size and not 0 < size < 1:
+        raise ConfigError(
+            f"[DATASET] validation_size = {size}: expected a fraction between 0 and 1"
+        )
+
+
+def one_of(names: tuple[str, ...], key: str, name: str) -> str:
+    """Return ``name`` if it is one of ``names``; else raise a ConfigError."""
+    if name in names:
+        return name
+    raise ConfigError(
+        f"[DATASET] {key} = {name}: expected one of {', '.join(names)}"
+        + did_you_mean(name, names)
+    )
 
 
 def _fractions(sizes: str | Sequence[float]) -> list[float] | None:
