@@ -9,7 +9,8 @@
     │   └── DataError          a data set: missing, damaged, too small
     ├── MessageError           bytes from the network that are no message
     ├── PeerError              a peer that did not do what it must
-    │   └── PeerTimeout        a wait for peers that reached its limit
+    │   ├── PeerTimeout        a wait for peers that reached its limit
+    │   └── PeerLost           a peer that nobody can reach any more
     └── NodeFailed             a node process that ended badly
 """
 
@@ -50,6 +51,10 @@ class PeerError(DecentralizepyError):
 
 class PeerTimeout(PeerError, TimeoutError):
     """A wait that reached its limit; the message names who, what and since when."""
+
+
+class PeerLost(PeerError, ConnectionError):
+    """A peer whose process has ended, or whose machine cannot be reached."""
 
 
 class NodeFailed(DecentralizepyError):

@@ -13,6 +13,8 @@ from decentralizepy.message import Message, payload_bytes
 
 logger = logging.getLogger(__name__)
 
+DRAIN_MS = 10_000  # what was sent last may take this long to arrive at the end
+
 
 class Communication:
     """A node's end of the network.
@@ -39,6 +41,8 @@ class Communication:
         What goes to several receivers counts once for each.
     rejected : int
         Messages that did not parse, and were dropped.
+    lost : set of int
+        Peers that were connected and that nobody can reach any more.
     """
 
     def __init__(
@@ -55,6 +59,7 @@ class Communication:
         self.uid = mapping.get_uid(rank, machine_id)
         self.total_bytes = self.total_meta = self.total_data = 0
         self.rejected = 0
+        self.lost: set[int] = set()
 
     @classmethod
     def prepare(
@@ -103,8 +108,8 @@ class Communication:
         """Return (sender, frames), or None if none come in ``timeout`` milliseconds."""
         raise NotImplementedError
 
-    def terminate(self) -> None:
-        """Send what is unsent, for 10 seconds at most, and close everything."""
+    def terminate(self, drain_ms: int = DRAIN_MS) -> None:
+        """Wait until peers have all that was sent, ``drain_ms`` at most; then close."""
 
     def encrypt(self, data: Mapping[str, Any]) -> Encoded:
         """Encode a message; the name is upstream's, nothing is enciphered."""

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from decentralizepy.errors import PeerTimeout
+from decentralizepy.errors import PeerLost, PeerTimeout
 from decentralizepy.message import Message
 
 Received = tuple[int, Message]
@@ -32,6 +32,7 @@ class Mailbox:
     peer_timeout = 600.0
     warn_after = 10.0
     communication: Any
+    barrier: set[int]
     message_queue: dict[str, "deque[Received]"]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
@@ -70,6 +71,8 @@ class Mailbox:
         ------
         PeerTimeout
             If a blocking wait reaches its limit.
+        PeerLost
+            If the process of one that is waited for has ended, or its machine is gone.
         """
         queue = self.message_queue.setdefault(channel, deque())
         limit = self.peer_timeout if timeout is None else timeout
@@ -80,7 +83,17 @@ class Mailbox:
             if not self._read_one() and not queue:
                 if not block:
                     return None
+                self._check_alive(channel, missing)
                 wait.check(self.warn_after)
+
+    def _check_alive(self, channel: str, missing: Missing | None) -> None:
+        """Raise PeerLost if the transport has lost one of those who are waited for."""
+        lost = set(getattr(self.communication, "lost", ()))
+        if lost and (gone := lost.intersection(missing() if missing else self.barrier)):
+            raise PeerLost(
+                f"lost uid {', '.join(map(str, sorted(gone)))}: nobody answers at the "
+                f"address any more; waiting on {channel}"
+            )
 
     def _read_one(self) -> bool:
         """File the next message; False if none came, or another thread is reading."""
