@@ -1,8 +1,8 @@
-"""Download CIFAR-10 into ./eval/data/."""
+"""Download data sets into ./eval/data/; CIFAR-10, if none is named."""
 
 import sys
 
-from decentralizepy.datasets.download import main
+from decentralizepy.data import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(["download", *sys.argv[1:]]))

@@ -63,9 +63,9 @@ def main():
     parser.add_argument("--data", default=str(ROOT / "eval" / "data" / "stand-in"))
     args = parser.parse_args()
     if not Path(args.data, "cifar-10-batches-py").exists():
-        subprocess.run(
-            [sys.executable, ROOT / "benchmarks/make_cifar.py", args.data], check=True
-        )
+        from decentralizepy.datasets.stand_in import cifar10
+
+        cifar10.write(Path(args.data))
     evaluations = 0 if args.no_evaluation else args.rounds // 10
     limit = compute_limit(args.data, args.rounds, evaluations)
     print(f"compute limit    {limit:8.1f} s wall", flush=True)

@@ -17,15 +17,23 @@ if TYPE_CHECKING:
 
     Table = dict[str, dict[int, float]]  # metric -> round -> value
 
+DATASET_FILE = "dataset.json"
+_GENERATED = "(generated)"
 _LAYOUT = "<experiment>/<machine>/<rank>_results.json"
 
 
 @dataclass(frozen=True)
 class Run:
-    """One experiment: its name, and for each node's file the metrics in it."""
+    """One experiment: its name, for each node's file the metrics in it, and its data."""
 
     name: str
     nodes: dict[str, Table]
+    data: str = ""
+
+    @property
+    def label(self) -> str:
+        """The name, and the data if they are generated."""
+        return f"{self.name}: {self.data}" if _GENERATED in self.data else self.name
 
     def metric(self, name: str) -> DataFrame:
         """Return a metric by round (index) and node (columns).
@@ -81,6 +89,7 @@ class Run:
                 node: table if node == names[0] else _untested(table)
                 for node, table in self.nodes.items()
             },
+            self.data,
         )
 
 
@@ -95,10 +104,35 @@ def read_run(name: str, folder: Path, files: Iterable[Path]) -> Run:
         If a file holds something else.
     """
     chosen: dict[str, Path] = {}
-    for file in sorted(files):  # of the same node, .json comes before .jsonl
+    files = sorted(files)  # of the same node, .json comes before .jsonl
+    for file in files:
         node = file.relative_to(folder).with_name(file.name.rpartition("_")[0])
         chosen.setdefault(node.as_posix(), file)
-    return Run(name, {node: _read(file) for node, file in chosen.items()})
+    data = {read_dataset(file.parent) for file in files} - {""}
+    nodes = {node: _read(file) for node, file in chosen.items()}
+    return Run(name, nodes, ", ".join(sorted(data)))
+
+
+def read_dataset(log_dir: Path) -> str:
+    """Return the data set's class, marked if generated; empty if the run did not say.
+
+    Raises
+    ------
+    DataError
+        If ``dataset.json`` holds something else.
+    """
+    path = log_dir / DATASET_FILE
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        suffix = f" {_GENERATED}" if content["generated"] else ""
+        return str(content["class"] + suffix)
+    except FileNotFoundError:
+        return ""
+    except (ValueError, TypeError, KeyError) as error:
+        raise DataError(
+            f"{path}: damaged ({error}); expected"
+            ' {"class": "CIFAR10", "generated": false}'
+        ) from None
 
 
 def read_runs(folder: Path) -> list[Run]:

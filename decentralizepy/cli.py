@@ -10,6 +10,7 @@ usage: decentralizepy COMMAND ...
   graph FLAGS            write a graph file (graph -h: kinds and flags)
   plot DIR ...           draw finished runs: accuracy, loss and bytes
   compare RUN ...        a table and a picture of runs: accuracy against bytes
+  data COMMAND ...       data sets: list, download, prepare, verify, describe
 
 Each command tells its flags with -h.
 """
@@ -58,4 +59,11 @@ def compare(argv: list[str]) -> int:
     return tabulate(argv)
 
 
-COMMANDS = {"run": run, "graph": graph, "plot": plot, "compare": compare}
+def data(argv: list[str]) -> int:
+    """List, download, prepare, verify or describe data sets."""
+    from decentralizepy.data import main as manage
+
+    return manage(argv)
+
+
+COMMANDS = {"run": run, "graph": graph, "plot": plot, "compare": compare, "data": data}

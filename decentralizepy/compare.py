@@ -69,7 +69,7 @@ def table(runs: Sequence[Run]) -> Table:
         last = accuracy.iloc[-1] if len(accuracy) else None
         figures = [] if last is None else [last["mean"], last["std"], last["low"]]
         rows.add_row(
-            run.name,
+            run.label,
             *([f"{value:.1f}" for value in figures] or ["-"] * 3),
             f"{sent / factor:.2f} {unit}",
             f"{100 * sent / base:.1f}%" if base else "-",
@@ -92,8 +92,8 @@ def draw(runs: Sequence[Run]) -> bytes:
     for number, run in enumerate(runs):
         accuracy = run.spread("test_acc")
         sent = run.spread("total_bytes")["mean"].reindex(accuracy.index) / factor
-        draw_run(by_round, accuracy.index, accuracy, run.name, number)
-        draw_run(by_bytes, sent, accuracy, run.name, number)
+        draw_run(by_round, accuracy.index, accuracy, run.label, number)
+        draw_run(by_bytes, sent, accuracy, run.label, number)
     dress(by_round, "round", "test accuracy (%)")
     dress(by_bytes, f"sent per node ({unit})", "test accuracy (%)")
     title = BANDS if draw_run is draw_spread else "mean of nodes"

@@ -1,5 +1,6 @@
 """One machine's part of a run: prepare once, fork the nodes, watch them, report."""
 
+import json
 import logging
 import os
 import signal
@@ -10,8 +11,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from decentralizepy import factory
+from decentralizepy._runs import DATASET_FILE
 from decentralizepy.errors import DecentralizepyError
 from decentralizepy.experiment import Experiment
+from decentralizepy.files import write_atomic
 from decentralizepy.mappings.Mapping import Mapping
 from decentralizepy.processes import LocalNodes
 
@@ -93,6 +96,18 @@ def prepare(experiment: Experiment, scratch: Path) -> None:
     experiment.make_folders()
     dataset_class, options = factory.unpack(config["DATASET"], "dataset")
     dataset_class.prepare(**options)
+    note_dataset(experiment)
+
+
+def note_dataset(experiment: Experiment) -> None:
+    """Write which data set the run is on, and whether that is generated."""
+    from decentralizepy.datasets.generated import is_generated
+
+    section = experiment.config["DATASET"]
+    folders = [section[key] for key in ("train_dir", "test_dir") if section.get(key)]
+    generated = any(is_generated(Path(str(folder))) for folder in folders)
+    content = json.dumps({"class": section["dataset_class"], "generated": generated})
+    write_atomic(Path(experiment.args.log_dir, DATASET_FILE), content)
 
 
 def warn_of_islands(experiment: Experiment) -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
-    Spreads = dict[str, dict[str, DataFrame]]  # run -> metric -> Run.spread()
+    Spreads = dict[str, dict[str, DataFrame]]  # Run.label -> metric -> Run.spread()
 
 _LABELS = {
     "train_loss": "training loss",
@@ -168,7 +168,7 @@ def _figures(runs: list[Run], formats: list[str]) -> Iterator[tuple[str, bytes]]
 
 
 def _curves(runs: list[Run]) -> dict[str, Figure]:
-    spreads = {run.name: {m: run.spread(m) for m in _LABELS} for run in runs}
+    spreads = {run.label: {m: run.spread(m) for m in _LABELS} for run in runs}
     measured = [m for m in _LABELS if any(len(of[m]) for of in spreads.values())]
     figures = {m: _compared(spreads, m, by_bytes=False) for m in measured}
     if "total_bytes" in measured:
@@ -209,7 +209,7 @@ def _unit(spreads: Iterable[dict[str, DataFrame]]) -> tuple[float, str]:
 
 
 def _bars(runs: list[Run]) -> dict[str, Figure]:
-    names = [run.name for run in runs]
+    names = [run.label for run in runs]
     sent, data, meta = (
         [run.total(counter) for run in runs]
         for counter in ("total_bytes", "total_data_per_n", "total_meta")
@@ -261,7 +261,7 @@ def _overview(run: Run) -> Iterator[tuple[str, bytes]]:
     drawn = figure(5 * columns, 0.6 + 3.3 * rows)
     for place, (x, metrics) in enumerate(panels, 1):
         _panel(drawn.add_subplot(rows, columns, place), spreads, x, metrics)
-    title = f"{run.name}   nodes: {len(run.nodes)}   {BANDS}"
+    title = f"{run.label}   nodes: {len(run.nodes)}   {BANDS}"
     drawn.suptitle(title, x=0.01, ha="left", fontsize=9, color="0.3")
     yield "results.png", rendered(drawn, dpi=150)
 

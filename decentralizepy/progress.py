@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from decentralizepy._runs import read_dataset
 from decentralizepy._tally import Spread, Tally
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ class Progress(Tally):
         total = f"{_size(self.total_bytes)} in total"
         mean = f"{_size(self.total_bytes / max(self.reporting, 1))} per node"
         rows = [
+            ("data set", read_dataset(self.log_dir)),
             ("rounds", f"{self.slowest} of {self.iterations}"),
             ("time", _duration(self.seconds)),
             ("accuracy", _accuracy(self.accuracy, True) if self.accuracy else ""),

@@ -5,8 +5,8 @@ import json
 import pytest
 from rich.console import Console
 
+from decentralizepy import compare
 from decentralizepy._runs import read_runs
-from decentralizepy.compare import main, table
 
 
 def write_run(folder, accuracies, sent):
@@ -20,6 +20,18 @@ def write_run(folder, accuracies, sent):
         (machine / f"{rank}_results.json").write_text(json.dumps(results))
 
 
+def rows_of(folders):
+    """Return the cells of the table that the command prints."""
+    runs = [run for folder in folders for run in read_runs(folder)]
+    console = Console(record=True, width=120)
+    console.print(compare.table(runs))
+    return [
+        [cell.strip() for cell in line.split("│")[1:-1]]
+        for line in console.export_text().splitlines()
+        if line.startswith("│")
+    ]
+
+
 @pytest.fixture
 def folders(tmp_path):
     write_run(tmp_path / "full", [50.0, 70.0], 4 * 2**20)
@@ -28,27 +40,37 @@ def folders(tmp_path):
 
 
 def test_a_row_has_final_accuracy_and_bytes_over_the_firsts(folders):
-    runs = [run for folder in folders for run in read_runs(folder)]
-    console = Console(record=True, width=120)
-    console.print(table(runs))
-    rows = [
-        [cell.strip() for cell in line.split("│")[1:-1]]
-        for line in console.export_text().splitlines()
-        if line.startswith("│")
-    ]
-    assert rows == [
+    assert rows_of(folders) == [
         ["full", "60.0", "10.0", "50.0", "4.00 MiB", "100.0%"],
         ["sparse", "56.0", "1.0", "55.0", "1.00 MiB", "25.0%"],
     ]
 
 
+def test_generated_data_are_called_so(folders, monkeypatch):
+    for folder, generated in zip(folders, (True, False), strict=True):
+        content = {"class": "CIFAR10", "generated": generated}
+        (folder / "machine0/dataset.json").write_text(json.dumps(content))
+    names = ["full: CIFAR10 (generated)", "sparse"]
+    assert [row[0] for row in rows_of(folders)] == names
+    legends = []
+    monkeypatch.setattr(
+        compare,
+        "rendered",
+        lambda drawn: legends.extend(
+            each.get_text() for each in drawn.legends[0].texts
+        ),
+    )
+    compare.draw([run for folder in folders for run in read_runs(folder)])
+    assert legends == names
+
+
 def test_the_command_writes_a_picture(folders, tmp_path, capsys):
     picture = tmp_path / "out.png"
-    assert main([*map(str, folders), "-o", str(picture)]) == 0
+    assert compare.main([*map(str, folders), "-o", str(picture)]) == 0
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert "sparse" in capsys.readouterr().out
 
 
 def test_a_folder_without_results_is_one_line(tmp_path, capsys):
-    assert main([str(tmp_path)]) == 2
+    assert compare.main([str(tmp_path)]) == 2
     assert "no results here" in capsys.readouterr().err

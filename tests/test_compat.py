@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks import make_cifar
 from decentralizepy import checks, config as ini
+from decentralizepy.datasets.stand_in import cifar10
 from decentralizepy.experiment import Experiment
 from tests.communication.test_transports import free_offset
 from tests.toy import CONFIG
@@ -125,7 +125,7 @@ compress = False
 @pytest.fixture
 def tutorial(tmp_path):
     """Return the path of upstream's tutorial INI, its data a small stand-in."""
-    make_cifar.write(tmp_path, train=50, test=10, seed=1)
+    cifar10.write(tmp_path, train=50, test=10, seed=1)
     path = tmp_path / "config.ini"
     path.write_text(TUTORIAL.format(data=tmp_path))
     return path

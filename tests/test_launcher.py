@@ -14,6 +14,7 @@ import psutil
 import pytest
 import torch
 
+from decentralizepy.datasets.generated import mark
 from tests.communication.test_transports import free_offset
 from tests.toy import CONFIG
 
@@ -106,6 +107,16 @@ def test_a_run_says_what_it_made(experiment, tmp_path):
     assert {"args.json", "run.ini", "0.log", "0_results.json", "results.png"} <= made
     arguments = json.loads((tmp_path / "run" / "args.json").read_text())
     assert arguments["server_rank"] == -1
+
+
+def test_a_run_says_that_its_data_are_generated(experiment, tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    mark(data, seed=1)
+    done = run(experiment(rounds=2, DATASET={"test_dir": str(data)}))
+    assert "Points (generated)" in done.stdout
+    written = json.loads((tmp_path / "run" / "dataset.json").read_text())
+    assert written == {"class": "Points", "generated": True}
 
 
 def test_the_driver_takes_upstreams_flags(experiment, tmp_path):

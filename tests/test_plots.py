@@ -235,6 +235,47 @@ def test_many_experiments_get_their_legend_beside_the_figure(tmp_path):
     assert len(figures["test_acc"].legends[0].texts) == 5
 
 
+@pytest.fixture
+def of_generated_data(two):
+    """The experiments of ``two``; the data of ring's second machine were generated."""
+    for machine, generated in [("ring/machine1", True), ("star/machine0", False)]:
+        content = {"class": "CIFAR10", "generated": generated}
+        write(two / machine / "dataset.json", content)
+    return two
+
+
+def test_generated_data_are_called_so_in_every_figure(of_generated_data):
+    runs = read_runs(of_generated_data)
+    runs[0] = runs[0].centralized()  # which must not lose it
+    names = ["ring: CIFAR10 (generated)", "star"]
+    for drawn in plots._curves(runs).values():
+        assert [each.get_text() for each in drawn.axes[0].get_legend().texts] == names
+    for drawn in plots._bars(runs).values():
+        assert [each.get_text() for each in drawn.axes[0].get_yticklabels()] == names
+    assert "test_acc_ring.csv" in tables(of_generated_data)
+
+
+def test_generated_data_are_called_so_at_the_end_of_a_run(
+    of_generated_data, monkeypatch
+):
+    titles = []
+    monkeypatch.setattr(
+        plots, "rendered", lambda drawn, dpi: titles.append(drawn.get_suptitle()) or b""
+    )
+    plots.draw_run(of_generated_data / "ring/machine1")
+    plots.draw_run(of_generated_data / "star/machine0")
+    assert titles[0].startswith("ring/machine1: CIFAR10 (generated)   nodes: 2")
+    assert titles[1].startswith("star/machine0   nodes: 1")
+
+
+@pytest.mark.parametrize("damaged", ["", "[]", "{}", '{"class": 3, "generated": true}'])
+def test_a_damaged_name_of_the_data_is_one_line(two, capsys, damaged):
+    file = two / "star/machine0/dataset.json"
+    file.write_text(damaged)
+    assert plots.main([str(two)]) == 2
+    assert capsys.readouterr().err.startswith(f"plot: {file}: damaged (")
+
+
 def test_a_folder_without_results_is_one_line_and_status_2(tmp_path, capsys):
     assert plots.main([str(tmp_path)]) == 2
     error = capsys.readouterr().err

@@ -1,6 +1,7 @@
 import io
 import json
 import math
+import re
 import threading
 from pathlib import Path
 
@@ -61,6 +62,13 @@ def three(tmp_path, clock):
     progress = Progress(folder, [0, 1, 2], 10, clock)
     progress.poll()
     return progress
+
+
+def test_the_table_names_the_data_if_the_run_did(three):
+    assert "data set" not in text(three.summary([]))
+    content = {"class": "CIFAR10", "generated": True}
+    (three.log_dir / "dataset.json").write_text(json.dumps(content))
+    assert re.search(r"data set │ CIFAR10 \(generated\)", text(three.summary([])))
 
 
 def test_rounds_are_those_of_the_slowest_and_of_half(three):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import make_cifar
+from decentralizepy.datasets.stand_in import cifar10
 from tests.communication.test_transports import free_offset
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,7 +24,7 @@ SHORT = ["-is", "2", "-ta", "2"]
 def data(tmp_path_factory):
     """Return the flags that put a small stand-in in the place of CIFAR-10."""
     folder = tmp_path_factory.mktemp("data")
-    make_cifar.write(folder, train=320, test=40, seed=1)
+    cifar10.write(folder, train=320, test=40, seed=1)
     folders = [f"DATASET.{key}={folder}" for key in ("train_dir", "test_dir")]
     return [word for setting in folders for word in ("--set", setting)]
 

@@ -1,6 +1,5 @@
 """CIFAR-10: photographs of ten kinds of things, 32x32 in colour."""
 
-import pickle
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from decentralizepy.datasets._images import ImageDataset, Labels, Pixels
+from decentralizepy.datasets._unpickle import Allowed, load
 from decentralizepy.errors import DataError
 from decentralizepy.models.cnn import CNN, LeNet
 from decentralizepy.models.resnet8 import BasicBlock, ResNet8
@@ -59,13 +59,24 @@ def _interleave(planes: Pixels, pixels: Pixels, block: int = 64) -> None:
 
 def _batch(path: Path) -> tuple[Pixels, Labels]:
     """Return one file's pixels, of shape (n, 3, 32, 32), and labels."""
-    batch = _unpickle(path)
+    batch = load(path, _arrays(), encoding="bytes")
     data, labels = _entry(batch, "data"), _entry(batch, "labels")
     if not _fits(data, labels):
         raise DataError(
             f"{path}: expected `data`, rows of 3072 bytes, and as many `labels`, 0 to 9"
         )
     return data.reshape(-1, 3, 32, 32), np.array(labels, dtype=np.int64)
+
+
+def _arrays() -> Allowed:
+    """Return what a pickle of arrays names."""
+    rebuild = np.empty(0).__reduce__()[0]
+    return {
+        ("numpy.core.multiarray", "_reconstruct"): rebuild,
+        ("numpy._core.multiarray", "_reconstruct"): rebuild,
+        ("numpy", "ndarray"): np.ndarray,
+        ("numpy", "dtype"): np.dtype,
+    }
 
 
 def _entry(batch: Any, key: str) -> Any:
@@ -85,29 +96,3 @@ def _fits(data: Any, labels: Any) -> bool:
         and set(map(type, labels)) <= {int}
         and set(labels) <= set(range(10))
     )
-
-
-class _ArrayUnpickler(pickle.Unpickler):
-    """Reads a pickle of arrays; whatever else a pickle can name is refused."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        rebuild = np.empty(0).__reduce__()[0]
-        known = {
-            ("numpy.core.multiarray", "_reconstruct"): rebuild,
-            ("numpy._core.multiarray", "_reconstruct"): rebuild,
-            ("numpy", "ndarray"): np.ndarray,
-            ("numpy", "dtype"): np.dtype,
-        }
-        if (module, name) not in known:
-            raise pickle.UnpicklingError(f"{module}.{name} is no part of an array")
-        return known[module, name]
-
-
-def _unpickle(path: Path) -> Any:
-    try:
-        with path.open("rb") as file:
-            return _ArrayUnpickler(file, encoding="bytes").load()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
-    except Exception as error:  # a damaged pickle can raise anything
-        raise DataError(f"{path}: damaged: {error}") from error

@@ -61,6 +61,9 @@ def cuts(sizes: Sequence[float], count: int) -> list[int]:
 class DataPartitioner:
     """Parts of a shuffled data set, drawn with ``random.Random(seed)``.
 
+    With equal sizes this is the IidPartitioner of flwr-datasets, else its
+    SizePartitioner.
+
     Parameters
     ----------
     data : Indexable
@@ -100,7 +103,9 @@ class SimpleDataPartitioner(DataPartitioner):
 class KShardDataPartitioner(DataPartitioner):
     """Parts of ``shards`` runs each, cut at random places out of what is left.
 
-    Of data that is grouped by label, a node so sees about ``shards`` labels.
+    Of data that is grouped by label, a node so sees about ``shards`` labels (the shards
+    of McMahan et al., arXiv:1602.05629; ShardPartitioner of flwr-datasets, with
+    ``num_shards_per_partition``).
 
     Parameters
     ----------
@@ -137,7 +142,7 @@ class DirichletDataPartitioner(DataPartitioner):
     that hold their equal share already have none (Hsu et al., arXiv:1909.06335, in the
     balanced form of Li et al., arXiv:2102.02079). The smaller ``alpha``, the fewer
     labels on a node. A draw that leaves a node fewer samples than there are classes is
-    made again.
+    made again. Of flwr-datasets, DirichletPartitioner with ``self_balancing``.
 
     Parameters
     ----------
@@ -146,7 +151,7 @@ class DirichletDataPartitioner(DataPartitioner):
     sizes : sequence of float, default (1.0,)
         Only their number counts.
     seed : int, default 1234
-        For ``numpy.random.default_rng``.
+        For ``numpy.random.default_rng``, without its sign.
     alpha : float, default 0.1
     num_classes : int, default 10
 
@@ -166,7 +171,7 @@ class DirichletDataPartitioner(DataPartitioner):
     ) -> None:
         self.data = data
         labels, nodes = labels_of(data), len(sizes)
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(abs(seed))  # as random.Random takes it
         classes = [np.flatnonzero(labels == label) for label in range(num_classes)]
         tries = DIRICHLET_TRIES if len(labels) >= nodes * num_classes else 0
         for _ in range(tries):
@@ -195,9 +200,10 @@ def _deal(
     for label, places in enumerate(classes):
         order = rng.permutation(places)
         share = rng.dirichlet([alpha] * nodes) * (dealt.sum(axis=0) < fair)
-        if not share.sum():
+        whole = share.sum()
+        if len(order) and not whole:
             return [places[:0]] * nodes
-        ends = (np.cumsum(share / share.sum()) * len(order)).astype(np.int64)
+        ends = (np.cumsum(share / (whole or 1)) * len(order)).astype(np.int64)
         pieces.append(np.split(order, ends[:-1]))
         dealt[label] = list(map(len, pieces[-1]))
     return [np.concatenate(part) for part in zip(*pieces, strict=True)]

@@ -1,5 +1,6 @@
 """Images in memory, their partition among nodes and their validation set."""
 
+import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -7,7 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from decentralizepy.datasets.Dataset import Dataset
+from decentralizepy.datasets._batches import Indexable
+from decentralizepy.datasets._feature_skew import FEATURE_SKEWS, Skewed, change_for
+from decentralizepy.datasets.Dataset import Dataset, check_validation, one_of
 from decentralizepy.datasets.Partitioner import (
     DataPartitioner,
     DirichletDataPartitioner,
@@ -15,16 +18,19 @@ from decentralizepy.datasets.Partitioner import (
     Partition,
     SimpleDataPartitioner,
 )
+from decentralizepy.datasets.skewed_partitioners import (
+    ClassesDataPartitioner,
+    QuantityDataPartitioner,
+    check_classes,
+)
 from decentralizepy.errors import ConfigError, DataError
 from decentralizepy.mappings.Linear import Linear
 from decentralizepy.mappings.Mapping import Mapping
-from decentralizepy.nearest import did_you_mean
 
 Pixels = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
 
-PARTITIONS = ("iid", "simple", "dirichlet", "kshard")
-SOURCES = ("Train", "Test")
+PARTITIONS = ("iid", "simple", "dirichlet", "kshard", "quantity", "classes")
 
 
 class Images:
@@ -69,11 +75,23 @@ class ImageDataset(Dataset):
     partition_niid : str or bool, default "simple"
         ``iid`` or False: shuffled. ``simple``: in the order of the files.
         ``dirichlet``: label mixes drawn with ``alpha``. ``kshard`` or True: ``shards``
-        runs of the data sorted by label. See :mod:`decentralizepy.datasets.Partitioner`.
+        runs of the data sorted by label. ``quantity``: shuffled, and the numbers of
+        samples drawn with ``alpha``. ``classes``: ``classes`` labels a node. The last
+        two and ``dirichlet`` make their own sizes. See
+        :mod:`decentralizepy.datasets.Partitioner` and
+        :mod:`decentralizepy.datasets.skewed_partitioners`.
     alpha : float, default 100
-        Concentration for ``dirichlet``; a small one gives each node few labels.
+        Concentration for ``dirichlet`` and ``quantity``; the smaller, the more skew.
     shards : int, default 1
         Runs in a node's part for ``kshard``.
+    classes : int, default 2
+        Labels in a node's part for ``classes``.
+    feature_skew : {"", "rotation", "colour"}, default ""
+        What is done to the training images of the node with uid i, in any partition;
+        the images to test and to validate on stay as they are. ``rotation``: turned by
+        90 degrees i % 4 times. ``colour``: the three channels in order number i % 6;
+        grey images as negatives if i is odd. See
+        :func:`decentralizepy.datasets._feature_skew.change_for`.
 
     Raises
     ------
@@ -104,6 +122,8 @@ class ImageDataset(Dataset):
         partition_niid: str | bool | None = "simple",
         alpha: float = 100,
         shards: int = 1,
+        classes: int = 2,
+        feature_skew: Literal["", "rotation", "colour"] = "",
     ) -> None:
         super().__init__(
             rank,
@@ -119,9 +139,12 @@ class ImageDataset(Dataset):
             validation_size,
         )
         self.partition_niid = _partition(partition_niid)
-        self.alpha, self.shards = alpha, shards
-        _check_partition(self.partition_niid, alpha, shards)
-        _check_validation(validation_source, validation_size)
+        self.alpha, self.shards, self.classes = alpha, shards, classes
+        self._check_partition()
+        if feature_skew:
+            one_of(FEATURE_SKEWS, "feature_skew", feature_skew)
+        self.feature_skew = feature_skew
+        check_validation(validation_source, validation_size)
         if self.bundled:
             self.__training__ = self.__testing__ = True
         self.__validating__ = self.__validating__ and (
@@ -140,7 +163,7 @@ class ImageDataset(Dataset):
         validation_size: float | Literal[""] = "",
         **options: Any,
     ) -> None:
-        _check_validation(validation_source, validation_size)
+        check_validation(validation_source, validation_size)
         # and no such set is drawn: a long torch.randperm starts threads
         cls(-1, 0, Linear(1, 1), **options)
 
@@ -160,16 +183,19 @@ class ImageDataset(Dataset):
 
     def _load_trainset(self) -> None:
         images = self._images(self.train_dir or self.test_dir, True)
+        if self.feature_skew == "rotation":
+            _check_square(images)
         data = self._hold_out("Train", images)
         if self.dataset_id < 0:  # a service may validate on it, but has no part of it
             self.__training__ = False
             return
-        self.trainset = self._partitioner(data).use(self.dataset_id)
-        if not len(self.trainset):
+        part = self._partitioner(data).use(self.dataset_id)
+        if not len(part):
             raise DataError(
                 f"node {self.uid} gets none of the {len(data)} training samples: "
                 f"expected fewer than {self.num_partitions} nodes or other sizes"
             )
+        self.trainset = self._skewed(part)
 
     def _hold_out(self, source: str, data: Images) -> Images | Partition:
         """Take the validation set out of ``data``, if this is its source."""
@@ -190,16 +216,37 @@ class ImageDataset(Dataset):
     def _partitioner(self, data: Images | Partition) -> DataPartitioner:
         sizes = self.sizes = self.shares(len(data))
         seed = self.random_seed
-        if self.partition_niid == "iid":
-            return DataPartitioner(data, sizes, seed)
-        if self.partition_niid == "simple":
-            return SimpleDataPartitioner(data, sizes, seed)
-        if self.partition_niid == "dirichlet":
-            return DirichletDataPartitioner(
-                data, sizes, seed, self.alpha, self.num_classes
-            )
+        match self.partition_niid:
+            case "iid":
+                return DataPartitioner(data, sizes, seed)
+            case "simple":
+                return SimpleDataPartitioner(data, sizes, seed)
+            case "dirichlet":
+                return DirichletDataPartitioner(
+                    data, sizes, seed, self.alpha, self.num_classes
+                )
+            case "quantity":
+                return QuantityDataPartitioner(data, sizes, seed, self.alpha)
+            case "classes":
+                return ClassesDataPartitioner(data, sizes, seed, self.classes)
         by_label = Partition(data, np.argsort(data.targets, kind="stable"))
         return KShardDataPartitioner(by_label, sizes, self.shards, seed)
+
+    def _skewed(self, part: Partition) -> Indexable:
+        if not self.feature_skew:
+            return part
+        return Skewed(part, change_for(self.feature_skew, self.uid))
+
+    def _check_partition(self) -> None:
+        drawn = self.partition_niid in ("dirichlet", "quantity")
+        if drawn and not 0 < self.alpha < math.inf:
+            raise ConfigError(
+                f"[DATASET] alpha = {self.alpha}: expected more than 0, and finite"
+            )
+        if self.shards < 1:
+            raise ConfigError(f"[DATASET] shards = {self.shards}: expected at least 1")
+        if self.partition_niid == "classes":
+            check_classes(self.classes, self.num_classes)
 
 
 def _partition(name: str | bool | None) -> str:
@@ -208,29 +255,13 @@ def _partition(name: str | bool | None) -> str:
         return "iid"
     if name is True:
         return "kshard"
-    return _one_of(PARTITIONS, "partition_niid", name)
+    return one_of(PARTITIONS, "partition_niid", name)
 
 
-def _check_partition(name: str, alpha: float, shards: int) -> None:
-    if name == "dirichlet" and not alpha > 0:
-        raise ConfigError(f"[DATASET] alpha = {alpha}: expected more than 0")
-    if shards < 1:
-        raise ConfigError(f"[DATASET] shards = {shards}: expected at least 1")
-
-
-def _check_validation(source: str, size: float | Literal[""]) -> None:
-    if source:
-        _one_of(SOURCES, "validation_source", source)
-    if size and not 0 < size < 1:
+def _check_square(images: Images) -> None:
+    _, height, width, _ = images.pixels.shape
+    if height != width:
         raise ConfigError(
-            f"[DATASET] validation_size = {size}: expected a fraction between 0 and 1"
+            "[DATASET] feature_skew = rotation: expected square images, not of "
+            f"{height}x{width} pixels"
         )
-
-
-def _one_of(names: tuple[str, ...], key: str, name: str) -> str:
-    if name in names:
-        return name
-    raise ConfigError(
-        f"[DATASET] {key} = {name}: expected one of {', '.join(names)}"
-        + did_you_mean(name, names)
-    )

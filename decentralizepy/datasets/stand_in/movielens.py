@@ -1,0 +1,79 @@
+"""A stand-in for MovieLens latest-small: ratings of low rank, many of few films."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from decentralizepy.datasets.stand_in._write import folders
+
+Array = npt.NDArray[np.float64]
+
+TASTES = 4  # what tells one film, and one user, from another
+SCARCE = 4  # of so many ids one is a film's: they have gaps, as the real ones
+FEWEST = 20  # ratings of a user
+BEGIN = 1_100_000_000  # seconds since 1970 of the first rating
+YEAR = 31_536_000
+
+
+def write(
+    directory: Path,
+    seed: int = 1,
+    users: int = 671,
+    movies: int = 2_000,
+    ratings: int = 150,
+) -> None:
+    """Write the file ``ml-latest-small/ratings.csv``.
+
+    Parameters
+    ----------
+    directory : Path
+        What ``train_dir`` and ``test_dir`` name then.
+    seed : int, default 1
+        Decides every byte.
+    users, movies : int, default 671 and 2000
+    ratings : int, default 150
+        Of a user, on average; each has 20 at least.
+
+    Raises
+    ------
+    DataError
+        If the folder is there, and is not generated.
+    """
+    rng = np.random.default_rng(seed)
+    ids = np.sort(rng.choice(SCARCE * movies, movies, replace=False)) + 1
+    user, item = _seen(rng, users, movies, ratings)
+    values = _rated(rng, users, movies)[user, item]
+    times = BEGIN + rng.integers(0, YEAR, len(user))
+    rows = zip(user + 1, ids[item], values, times, strict=True)
+    with folders(directory, ["ml-latest-small"], seed) as (folder,):
+        lines = [f"{who},{what},{value},{when}\n" for who, what, value, when in rows]
+        text = "userId,movieId,rating,timestamp\n" + "".join(lines)
+        (folder / "ratings.csv").write_text(text)
+
+
+def _seen(
+    rng: np.random.Generator, users: int, movies: int, ratings: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return who has seen which film, by user and then by film; a few films are famous."""
+    fame = rng.permutation(1 / (10 + np.arange(movies)))
+    counts = FEWEST + rng.exponential(max(ratings - FEWEST, 0), users).astype(int)
+    seen = [
+        np.sort(rng.choice(movies, min(count, movies), False, fame / fame.sum()))
+        for count in counts
+    ]
+    return np.repeat(np.arange(users), [len(each) for each in seen]), np.concatenate(
+        seen
+    )
+
+
+def _rated(rng: np.random.Generator, users: int, movies: int) -> Array:
+    """Return what each user would give each film, in halves from 0.5 to 5."""
+    tastes = rng.standard_normal((users, TASTES)) @ rng.standard_normal(
+        (TASTES, movies)
+    )
+    scores = 3.5 + 0.6 * tastes / np.sqrt(TASTES)
+    scores += 0.4 * rng.standard_normal((users, 1)) + 0.5 * rng.standard_normal(movies)
+    scores += 0.4 * rng.standard_normal(scores.shape)
+    rated: Array = (2 * scores).round().clip(1, 10) / 2
+    return rated
