@@ -8,7 +8,8 @@ from typing import Any
 
 import zmq
 
-from decentralizepy.communication._link import ACK, NACK, Checksum, Damaged, Link, Seal
+from decentralizepy.communication._guard import Guard
+from decentralizepy.communication._link import ACK, NACK, Damaged, Link
 from decentralizepy.communication._watch import Watch
 from decentralizepy.communication.Communication import DRAIN_MS, Communication
 from decentralizepy.errors import MessageError
@@ -44,12 +45,14 @@ class ZeroMQ(Communication):
         total_procs: int,
         recv_timeout: int = 50,
         max_message: int = 0,
+        guard: Guard | None = None,
     ) -> None:
         super().__init__(rank, machine_id, mapping, total_procs, recv_timeout)
         self.identity = str(self.uid).encode()
         self.context = zmq.Context()
-        self.max_message = max_message
-        self.seal: Seal = Checksum()
+        self.max_message, self.guard = max_message, guard or Guard()
+        self.guard.start(self.context, self.uid)
+        self.seal = self.guard.seal()
         self.instance = secrets.randbits(63) + 1
         self.links: dict[int, Link] = {}
         self.watches: dict[int, Watch] = {}
@@ -59,6 +62,7 @@ class ZeroMQ(Communication):
         self._ticked = time.monotonic()
         self.router = self._socket(zmq.ROUTER)
         self.router.router_handover = True  # who connects anew is heard at once
+        self.guard.listen(self.router)
         self.router.bind(self.address(rank, machine_id))
 
     def address(self, rank: int, machine_id: int) -> str:
@@ -85,6 +89,7 @@ class ZeroMQ(Communication):
     def init_connection(self, neighbor: int) -> None:
         dealer = self._socket(zmq.DEALER)
         self.watches[neighbor] = Watch(dealer)
+        self.guard.dial(dealer, neighbor)
         dealer.connect(self.address(*self.mapping.get_machine_and_rank(neighbor)))
         self.peer_sockets[neighbor] = dealer
 
@@ -116,6 +121,7 @@ class ZeroMQ(Communication):
             self._pump(int(1000 * TICK_S))
         for uid in [*self.peer_sockets]:
             self.destroy_connection(uid, 0 if uid in self.lost else drain_ms)
+        self.guard.stop()
         self.context.destroy(linger=drain_ms)
 
     def _lacking(self) -> list[int]:
@@ -137,16 +143,16 @@ class ZeroMQ(Communication):
         came = self.router.poll(timeout)
         if came:
             identity, *frames = self.router.recv_multipart(copy=False)
-            self._take(identity.bytes, [frame.buffer for frame in frames])
+            self._take(identity, frames)
         if not came or time.monotonic() - self._ticked > TICK_S:
             self._tick()
 
-    def _take(self, identity: bytes, frames: list[Any]) -> None:
-        uid = self._sender(identity)
-        if uid is None:
-            self.reject(f"a stranger who says to be {identity[:32]!r}")
+    def _take(self, identity: zmq.Frame, parts: list[zmq.Frame]) -> None:
+        uid = self._sender(identity.bytes)
+        if uid is None or not self.guard.knows(uid, identity):
+            self.reject(f"a stranger who says to be {identity.bytes[:32]!r}")
             return
-        link = self._link(uid)
+        link, frames = self._link(uid), [part.buffer for part in parts]
         try:
             head = link.open(frames)
             self._ready.extend((uid, each) for each in link.take(head, frames[1:]))
