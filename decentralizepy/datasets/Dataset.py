@@ -198,11 +198,13 @@ def evaluate(
     model: torch.nn.Module, loss: Loss, batches: Batches
 ) -> tuple[float, float]:
     """Return the percentage of right classes and the mean loss over samples."""
+    device = next((each.device for each in model.parameters()), None)
     was_training = model.training
     model.eval()
     right, total, count = torch.zeros(()), torch.zeros((), dtype=torch.float64), 0
     with torch.inference_mode():
         for x, y in batches:
+            x, y = x.to(device), y.to(device)  # themselves if they are there
             output = model(x)
             total = total + loss(output, y) * len(y)
             right = right + (output.argmax(1) == y).sum()

@@ -1,20 +1,25 @@
 """A data set of users, each with samples of its own, in LEAF's format."""
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
 import torch
 
 from decentralizepy.datasets._leaf_cache import Array, Codec, Records, open_records
+from decentralizepy.datasets._leaf_split import file_per_user
 from decentralizepy.datasets.Dataset import Dataset, check_validation, one_of
-from decentralizepy.datasets.Partitioner import DataPartitioner, Partition
+from decentralizepy.datasets.Partitioner import (
+    DataPartitioner,
+    Partition,
+    SimpleDataPartitioner,
+)
 from decentralizepy.errors import DataError
 from decentralizepy.mappings.Linear import Linear
 from decentralizepy.mappings.Mapping import Mapping
 
 PARTITIONS = ("files", "users", "iid")
-
 
 Convert = Callable[[torch.Tensor], torch.Tensor]
 
@@ -36,8 +41,8 @@ class Samples:
         return len(self.targets)
 
     def __getitem__(self, index: Any) -> tuple[torch.Tensor, torch.Tensor]:
-        x = torch.from_numpy(np.asarray(self.x[index]))
-        y = torch.from_numpy(np.asarray(self.targets[index], dtype=np.int64))
+        x = torch.as_tensor(self.x[index])
+        y = torch.as_tensor(self.targets[index], dtype=torch.int64)
         return self.convert(x), y
 
 
@@ -106,11 +111,10 @@ class LeafDataset(Dataset):
         )
         check_validation(validation_source, validation_size)
         self.partition_niid = one_of(PARTITIONS, "partition_niid", partition_niid)
-        codec = self.codec()
         if self.train_dir:
-            self._load_trainset(open_records(self.train_dir, codec))
+            self._load_trainset(open_records(self.train_dir, self.codec()))
         if self.test_dir:
-            records = open_records(self.test_dir, codec)
+            records = open_records(self.test_dir, self.codec())
             chosen = np.arange(0, len(records.y), self.test_stride)
             self.testset = self._hold_out("Test", records, chosen)
         self.__validating__ = self.validationset is not None
@@ -123,10 +127,14 @@ class LeafDataset(Dataset):
         """Return how the records become arrays."""
         raise NotImplementedError
 
-    @staticmethod
-    def convert(x: torch.Tensor) -> torch.Tensor:
+    def convert(self, x: torch.Tensor) -> torch.Tensor:
         """Turn a batch, of the type that it has on the disk, into what a model takes."""
         return x
+
+    @staticmethod
+    def file_per_user(directory: str, write_dir: str) -> None:
+        """Divide the files of a folder by user: see `decentralizepy.datasets._leaf_split`."""
+        file_per_user(directory, write_dir)
 
     def get_client_ids(self) -> list[str]:
         """Return the users whose samples this node trains on."""
@@ -153,19 +161,18 @@ class LeafDataset(Dataset):
         return part
 
     def _load_trainset(self, records: Records) -> None:
+        bounds = _bounds(records, self.partition_niid)
+        units = _shuffled(len(bounds) - 1, self.random_seed)
         if self.dataset_id < 0:  # a service has no part
             self.__training__ = False
             return
         self._users = [user.name for user in records.users]
         self._stops = [user.stop for user in records.users]
-        bounds = _bounds(records, self.partition_niid)
-        units = range(len(bounds) - 1)
         if len(units) < self.num_partitions:
             raise DataError(self._too_few(records))
-        sizes = self.sizes = self.shares(len(units))
-        parts = DataPartitioner(units, sizes, self.random_seed).partitions
-        pieces = [np.arange(bounds[i], bounds[i + 1]) for i in parts[self.dataset_id]]
-        places = np.concatenate([np.arange(0), *pieces])
+        self.sizes = self.shares(len(units))
+        mine = SimpleDataPartitioner(units, self.sizes).partitions[self.dataset_id]
+        places = _join(bounds[units[mine]], bounds[units[mine] + 1])
         if not len(places):
             raise DataError(
                 f"node {self.uid} gets no training sample of {self.train_dir}: expected "
@@ -178,6 +185,11 @@ class LeafDataset(Dataset):
         samples = Samples(records.x, records.y, self.convert)
         if self.__validating__ and source == self.validation_source:
             count = int(len(places) * float(self.validation_size or 0))
+            if not count:
+                raise DataError(
+                    f"[DATASET] validation_size = {self.validation_size}: of the "
+                    f"{len(places)} samples that node {self.uid} has, this is none"
+                )
             rng = np.random.RandomState(self.random_seed % 2**32)
             held = rng.choice(len(places), count, replace=False)
             self.validationset = Partition(samples, places[held])
@@ -198,11 +210,24 @@ class LeafDataset(Dataset):
         )
 
 
-def _bounds(records: Records, unit: str) -> list[int]:
+def _bounds(records: Records, unit: str) -> Array:
     """Return where, in the samples, what is dealt out begins, and the end."""
     if unit == "iid":
-        return list(range(len(records.y) + 1))
+        return np.arange(len(records.y) + 1)
     if unit == "users":
-        return [0, *(user.stop for user in records.users)]
+        return np.array([0, *(user.stop for user in records.users)])
     stops = {user.file: user.stop for user in records.users}
-    return [0, *stops.values()]
+    return np.array([0, *stops.values()])
+
+
+@lru_cache  # a forked node finds its launcher's
+def _shuffled(count: int, seed: int) -> Array:
+    """Return 0 to ``count`` - 1 in the order in which all partitioners deal them out."""
+    return DataPartitioner(range(count), seed=seed).partitions[0]
+
+
+def _join(starts: Array, stops: Array) -> Array:
+    """Return the places of range after range."""
+    lengths = stops - starts
+    shifts = starts - np.cumsum(lengths) + lengths
+    return np.repeat(shifts, lengths) + np.arange(lengths.sum())

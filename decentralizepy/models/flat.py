@@ -11,8 +11,9 @@ class Flat:
     """The state of a model, in the order of its ``state_dict``, as one float32 vector.
 
     Parameters and floating-point buffers become views of the vector, so that reading or
-    averaging a model copies nothing. Whole numbers (BatchNorm's counter) and tensors
-    that another name shares are copied in and out.
+    averaging a model copies nothing. Whole numbers (BatchNorm's counter), tensors that
+    another name shares, that have another type or are on another device than the CPU
+    are copied in and out.
 
     Parameters
     ----------
@@ -82,9 +83,13 @@ class Flat:
             view = self._views[name]
             if tensor.data_ptr() != view.data_ptr() or not tensor.numel():
                 view.copy_(tensor)
-                if tensor.dtype == view.dtype and tensor.data_ptr() not in taken:
+                if _is_like(tensor, view) and tensor.data_ptr() not in taken:
                     tensor.data = view
             taken.add(tensor.data_ptr())
+
+
+def _is_like(tensor: torch.Tensor, view: torch.Tensor) -> bool:
+    return tensor.dtype == view.dtype and tensor.device == view.device
 
 
 def to_tensor(array: npt.NDArray[Any]) -> torch.Tensor:

@@ -1,12 +1,14 @@
 """Local training: mini-batches or epochs of a node's own partition."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 
-from decentralizepy.errors import DataError
+from decentralizepy.errors import ConfigError, DataError
+from decentralizepy.training import _device
 
 EVALUATION_BATCH = 16  # activations of more images than these leave the cache
 
@@ -14,7 +16,7 @@ Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 class Loader(Protocol):
-    """What a data set gives: batches of (data, target), and how many there are."""
+    """What a data set gives: batches, and how many there are."""
 
     def __iter__(self) -> Iterator[Any]: ...
 
@@ -30,6 +32,9 @@ class Trainset(Protocol):
 class Training:
     """Stochastic gradient steps on a node's own partition.
 
+    A batch is (data, target), or a dict. A subclass whose loss is another overrides
+    :meth:`batch_loss`.
+
     Parameters
     ----------
     rank, machine_id, mapping, log_dir
@@ -44,6 +49,21 @@ class Training:
     batch_size : int, default 1
     shuffle : bool, default False
         A new order in each epoch, from the data set's own generator.
+    device : str, default "cpu"
+        Where the model computes: ``cpu``, ``cuda``, ``cuda:N``, or ``auto``, which
+        spreads the nodes of a machine over its GPUs and is the CPU where there is none.
+    memory_format : {"", "channels_last", "contiguous"}, default ""
+        The layout of 4-d batches; by default as the data set gives them.
+    compile : bool, default False
+        Take training steps with ``torch.compile(model)``.
+    precision : {"float32", "bf16"}, default "float32"
+        bf16: autocast forward and loss of training steps; weights, optimizer, messages
+        and evaluation stay float32.
+
+    Raises
+    ------
+    ConfigError
+        If an option cannot be, or the device is not there.
     """
 
     def __init__(
@@ -59,15 +79,47 @@ class Training:
         full_epochs: bool | str = "",
         batch_size: int | str = "",
         shuffle: bool | str = "",
+        device: str = "cpu",
+        memory_format: Literal["", "channels_last", "contiguous"] = "",
+        compile: bool = False,
+        precision: Literal["float32", "bf16"] = "float32",
     ) -> None:
+        Training.prepare(rounds, batch_size, device, memory_format, precision)
         self.rank, self.machine_id, self.mapping = rank, machine_id, mapping
         self.model, self.optimizer, self.loss = model, optimizer, loss
         self.log_dir = log_dir
-        self.rounds = int(rounds or 1)
+        self.rounds = _count("rounds", rounds)
         self.full_epochs = bool(full_epochs)
-        self.batch_size = int(batch_size or 1)
+        self.batch_size = _count("batch_size", batch_size)
         self.shuffle = bool(shuffle)
+        self.memory_format = _device.FORMATS.get(memory_format)
+        self.precision = precision
+        _device.move(model, optimizer, _device.find(device, rank))
+        self._compiled = _device.compiled(model) if compile else None
         self._batches: Iterator[Any] | None = None
+
+    @classmethod
+    def prepare(
+        cls,
+        rounds: int | str = "",
+        batch_size: int | str = "",
+        device: str = "cpu",
+        memory_format: str = "",
+        precision: str = "float32",
+        **options: Any,
+    ) -> None:
+        """Check options without looking for a device: a launcher calls this and forks.
+
+        Raises
+        ------
+        ConfigError
+            For what a user can get wrong.
+        """
+        _count("rounds", rounds)
+        _count("batch_size", batch_size)
+        _device.check_name(device)
+        _one_of(("", *_device.FORMATS), "memory_format", memory_format)
+        _one_of(_device.PRECISIONS, "precision", precision)
 
     def reset_optimizer(self, optimizer: torch.optim.Optimizer) -> None:
         """Train with ``optimizer`` from now on."""
@@ -92,20 +144,39 @@ class Training:
         if self._batches is None:
             self._batches = self._endless(dataset)
         for batch in islice(self._batches, self.rounds):
-            self.trainstep(*batch)
+            self.trainstep(*self._placed(batch))
 
     def train_full(self, dataset: Trainset) -> None:
         """Train for one epoch."""
         for batch in self._epoch(dataset):
-            self.trainstep(*batch)
+            self.trainstep(*self._placed(batch))
 
-    def trainstep(self, data: torch.Tensor, target: torch.Tensor) -> float:
-        """Take one step on a batch and return its loss."""
+    def trainstep(self, data: Any, target: Any = None) -> float:
+        """Take one step on a batch, as for :meth:`batch_loss`, and return its loss."""
         self.optimizer.zero_grad()
-        loss = self.loss(self.model(data), target)
+        with self._autocast():
+            loss, _ = self.batch_loss(data, target)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         return loss.item()
+
+    def batch_loss(self, data: Any, target: Any = None) -> tuple[torch.Tensor, int]:
+        """Return the mean loss of a batch, a scalar, and its number of samples.
+
+        Parameters
+        ----------
+        data
+            On the model's device: a tensor, or the dict where a batch is a dict.
+        target : torch.Tensor, optional
+            None where a batch is a dict.
+        """
+        return self.loss(self.forward(data), target), len(target)
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the model's output; in training mode it is compiled if asked for."""
+        if self._compiled is not None and self.model.training:
+            return self._compiled(*args, **kwargs)
+        return self.model(*args, **kwargs)
 
     def eval_loss(self, dataset: Trainset) -> float:
         """Return the mean loss over the node's own partition, in evaluation mode."""
@@ -113,11 +184,23 @@ class Training:
         total, count = 0.0, 0
         self.model.eval()
         with torch.inference_mode():
-            for data, target in loader:
-                total += self.loss(self.model(data), target).item() * len(target)
-                count += len(target)
+            for batch in loader:
+                loss, samples = self.batch_loss(*self._placed(batch))
+                total += loss.item() * samples
+                count += samples
         self.model.train()
         return total / count
+
+    def _autocast(self) -> AbstractContextManager[Any]:
+        if self.precision == "float32":
+            return nullcontext()
+        return torch.autocast(_device.of(self.model).type, torch.bfloat16)
+
+    def _placed(self, batch: Any) -> tuple[Any, ...]:
+        """Return the arguments of a step, on the model's device."""
+        parts = (batch,) if isinstance(batch, Mapping) else batch
+        device = _device.of(self.model)
+        return tuple(_device.place(part, device, self.memory_format) for part in parts)
 
     def _endless(self, dataset: Trainset) -> Iterator[Any]:
         while True:
@@ -131,3 +214,17 @@ class Training:
                 "does not fill one batch"
             )
         yield from loader
+
+
+def _count(key: str, value: int | str) -> int:
+    """Read a whole number; an empty one is 1."""
+    count = 1 if value in ("", None) else int(value)
+    if count < 1:
+        raise ConfigError(f"[TRAIN_PARAMS] {key} = {value}: expected at least 1")
+    return count
+
+
+def _one_of(names: tuple[str, ...], key: str, name: str) -> None:
+    if name not in names:
+        known = " or ".join(filter(None, names))
+        raise ConfigError(f"[TRAIN_PARAMS] {key} = {name}: expected {known}")

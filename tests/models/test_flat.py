@@ -75,6 +75,29 @@ def test_shared_parameters_stay_shared():
     assert flat.vector().tolist() == [1.0] * 12
 
 
+def test_tensors_of_another_type_are_copied_in_and_out():
+    model = torch.nn.Linear(2, 1).double()
+    flat = Flat(model)
+    flat.load(flat.unpack(torch.tensor([1.0, 2.0, 3.0])))
+    assert model.weight.tolist() == [[1, 2]]
+    assert model.weight.dtype == torch.float64
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    model(torch.ones(1, 2).double()).sum().backward()
+    optimizer.step()
+    assert flat.vector().tolist() == [0, 1, 2]
+    assert flat.vector().dtype == torch.float32
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_the_vector_of_a_model_on_a_gpu_is_on_the_cpu():
+    model = torch.nn.Linear(2, 1).cuda()
+    flat = Flat(model)
+    flat.load(flat.unpack(torch.tensor([1.0, 2.0, 3.0])))
+    assert flat.vector().tolist() == [1, 2, 3]
+    assert flat.vector().device.type == "cpu"
+    assert model.weight.device.type == "cuda"
+
+
 def test_another_length_is_refused(model):
     with pytest.raises(ValueError, match=r"\(7,\) numbers for a model of 8"):
         Flat(model).unpack(torch.zeros(7))

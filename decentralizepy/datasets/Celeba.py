@@ -1,0 +1,127 @@
+"""CelebA: photographs of faces, by person, smiling or not."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from decentralizepy.datasets._leaf import LeafDataset
+from decentralizepy.datasets._leaf_cache import (
+    Array,
+    Codec,
+    RecordError,
+    encode_labels,
+)
+from decentralizepy.errors import DataError
+from decentralizepy.mappings.Mapping import Mapping
+from decentralizepy.models.celeba import CNN
+
+__all__ = ["CNN", "Celeba"]
+
+CLASSES = 2
+SIDE = 84
+
+
+class Celeba(LeafDataset):
+    """Faces of some 9,300 people (arXiv:1812.01097): x (3, 84, 84), 2 classes.
+
+    In the JSON files, x is the name of an image. It is opened once, as RGB and resized
+    to 84x84, when the cache is made. Batches are in the memory format channels_last.
+    Class 1 smiles.
+
+    Parameters
+    ----------
+    rank, machine_id, mapping, random_seed, only_local, train_dir, test_dir, sizes
+        As for :class:`~decentralizepy.datasets._leaf.LeafDataset`.
+    test_batch_size, validation_source, validation_size, partition_niid
+        Likewise.
+    images_dir : str
+        The folder of the images: a ``.png`` of the same name or, where there is none,
+        the file of that very name. If images change, remove ``.decentralizepy`` from
+        ``train_dir`` and ``test_dir``.
+    scaled : bool, default True
+        Whether x has values in [0, 1], else in [0, 255] as in DecentralizePy, where a
+        learning rate is some 50 times lower and the first losses are in the thousands.
+    """
+
+    num_classes = CLASSES
+
+    def __init__(
+        self,
+        rank: int,
+        machine_id: int,
+        mapping: Mapping,
+        random_seed: int = 1234,
+        only_local: bool = False,
+        train_dir: str = "",
+        test_dir: str = "",
+        images_dir: str = "",
+        sizes: str | Sequence[float] = "",
+        test_batch_size: int | Literal[""] = "",
+        validation_source: Literal["", "Train", "Test"] = "",
+        validation_size: float | Literal[""] = "",
+        partition_niid: Literal["files", "users", "iid"] = "files",
+        scaled: bool = True,
+    ) -> None:
+        self.images_dir, self.highest = images_dir, 1 if scaled else 255
+        super().__init__(
+            rank,
+            machine_id,
+            mapping,
+            random_seed,
+            only_local,
+            train_dir,
+            test_dir,
+            sizes,
+            test_batch_size,
+            validation_source,
+            validation_size,
+            partition_niid,
+        )
+
+    def codec(self) -> Codec:
+        folder = Path(self.images_dir)
+        if not self.images_dir or not folder.is_dir():
+            raise DataError(
+                f"[DATASET] images_dir = {self.images_dir}: expected the folder of the "
+                "images that train_dir and test_dir name"
+            )
+        return _Codec(folder)
+
+    def convert(self, x: torch.Tensor) -> torch.Tensor:
+        return x.movedim(-1, -3).to(torch.float32).mul_(self.highest / 255)
+
+
+class _Codec:
+    name, version = "celeba", 1
+    record, label = str, int
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.sources: Sequence[Path] = (folder,)
+
+    def encode(self, x: list[Any], y: list[Any]) -> tuple[Array, Array]:
+        pixels = np.empty((len(x), SIDE, SIDE, 3), np.uint8)
+        for number, name in enumerate(x):
+            try:
+                pixels[number] = _pixels(_find(self.folder, name))
+            except Exception as error:  # a damaged image can raise anything
+                raise RecordError(number, f"image {name}: {error}") from error
+        return pixels, encode_labels(y, CLASSES)
+
+
+def _find(folder: Path, name: str) -> Path:
+    for path in (folder / f"{name[:-4]}.png", folder / name):
+        if path.is_file():
+            return path
+    raise FileNotFoundError(f"neither it nor {name[:-4]}.png is in {folder}")
+
+
+def _pixels(path: Path) -> Array:
+    """Return an image of any size and kind as (84, 84, 3)."""
+    from PIL import Image
+
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB").resize((SIDE, SIDE)))

@@ -1,0 +1,59 @@
+"""FEMNIST: handwritten digits and letters, by writer."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from decentralizepy.datasets._batches import Batches
+from decentralizepy.datasets._leaf import LeafDataset
+from decentralizepy.datasets._leaf_cache import (
+    Array,
+    Codec,
+    RecordError,
+    encode_labels,
+)
+from decentralizepy.models.femnist import CNN, RNET, LogisticRegression
+
+__all__ = ["CNN", "RNET", "Femnist", "LogisticRegression"]
+
+CLASSES = 62
+SIDE = 28
+
+
+class Femnist(LeafDataset):
+    """Characters of some 3,500 writers (arXiv:1812.01097): x (1, 28, 28), 62 classes.
+
+    x has float32 values as in the file, 0 to 1 in LEAF's. Training leaves out a last
+    batch that is not full, unless it is the only one. The options are those of
+    :class:`~decentralizepy.datasets._leaf.LeafDataset`.
+    """
+
+    num_classes = CLASSES
+
+    def codec(self) -> Codec:
+        return _Codec()
+
+    def get_trainset(self, batch_size: int = 1, shuffle: bool = False) -> Batches:
+        trainset = self._present(self.trainset, "training")
+        generator = self.generator if shuffle else None
+        return Batches(trainset, batch_size, generator, drop_last=True)
+
+
+class _Codec:
+    name, version = "femnist", 1
+    record, label = list[float], int
+    sources: Sequence[Path] = ()
+
+    def encode(self, x: list[Any], y: list[Any]) -> tuple[Array, Array]:
+        for number, pixels in enumerate(x):
+            if len(pixels) != SIDE * SIDE:
+                reason = f"{len(pixels)} pixels in x: expected {SIDE * SIDE}"
+                raise RecordError(number, reason)
+        with np.errstate(over="ignore"):  # what is too large is then not finite
+            images = np.array(x, dtype=np.float32).reshape(len(x), 1, SIDE, SIDE)
+        finite = np.isfinite(images).all(axis=(1, 2, 3))
+        if not finite.all():
+            raise RecordError(int(finite.argmin()), "a pixel in x is not finite")
+        return images, encode_labels(y, CLASSES)

@@ -1,0 +1,189 @@
+"""LEAF's JSON files, read user by user, checked, and turned into arrays."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from decentralizepy.errors import DataError
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+Array = npt.NDArray[Any]
+
+REDRAW_S = 0.1
+
+
+class Codec(Protocol):
+    """How one data set's records become arrays.
+
+    Attributes
+    ----------
+    name : str
+        With ``version``, which cache is whose.
+    version : int
+        To be counted up when ``encode`` changes.
+    record, label : type
+        Of one x and one y in the JSON, as pydantic checks them: ``list[float]``, ``str``.
+    sources : sequence of Path
+        Files or folders besides the JSON that the arrays depend on.
+    """
+
+    name: str
+    version: int
+    record: Any
+    label: Any
+    sources: Sequence[Path]
+
+    def encode(self, x: list[Any], y: list[Any]) -> tuple[Array, Array]:
+        """Return one user's samples and labels; of one dtype and shape for all users.
+
+        Raises
+        ------
+        RecordError
+            If a record cannot be encoded.
+        """
+        ...
+
+
+class RecordError(ValueError):
+    """A record that cannot be encoded: its number in the user's list, and why."""
+
+    def __init__(self, number: int, reason: str) -> None:
+        super().__init__(reason)
+        self.number = number
+
+
+class Encoded(NamedTuple):
+    """One user: the name, the number of the file, samples and labels."""
+
+    name: str
+    file: int
+    x: Array
+    y: Array
+
+
+def encode_labels(labels: Sequence[int], classes: int) -> Array:
+    """Return the numbers of classes as int64; RecordError if one is out of range."""
+    for number, label in enumerate(labels):
+        if not 0 <= label < classes:
+            raise RecordError(number, f"label {label}: expected 0 to {classes - 1}")
+    return np.array(labels, dtype=np.int64)
+
+
+def read_encoded(files: Sequence[Path], codec: Codec) -> Iterator[Encoded]:
+    """Yield the users of all files, and show on a terminal how far it is.
+
+    Raises
+    ------
+    DataError
+        In a line with file, user and record.
+    """
+    adapter = leaf_adapter(codec.record, codec.label)
+    with _bar(files) as advance:
+        for number, path in enumerate(files):
+            users = read_users(path, adapter)
+            for name, data in users:
+                yield Encoded(name, number, *_encode(path, name, data, codec))
+                advance(path.stat().st_size / len(users))
+
+
+def leaf_adapter(record: Any, label: Any) -> TypeAdapter[Any]:
+    """Return what checks a file whose samples and labels have these types."""
+    from pydantic import FailFast, TypeAdapter
+    from typing_extensions import TypedDict
+
+    class Samples(TypedDict):
+        x: Annotated[list[record], FailFast()]
+        y: Annotated[list[label], FailFast()]
+
+    class Leaf(TypedDict):
+        users: list[str]
+        user_data: dict[str, Samples]
+
+    return TypeAdapter(Leaf)
+
+
+def read_users(
+    path: Path, adapter: TypeAdapter[Any]
+) -> list[tuple[str, dict[str, list[Any]]]]:
+    """Return the users of one file, in their order there, and what each holds.
+
+    Raises
+    ------
+    DataError
+        If the file is damaged.
+    """
+    from pydantic import ValidationError
+
+    try:
+        content = adapter.validate_json(path.read_bytes(), strict=True)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        raise DataError(f"{path}: {_place(first['loc'])}{first['msg']}") from None
+    for name in content["users"]:
+        if name not in content["user_data"]:
+            raise DataError(f"{path}: user {name} is in `users`, not in `user_data`")
+    return [(name, content["user_data"][name]) for name in content["users"]]
+
+
+def _encode(
+    path: Path, name: str, data: dict[str, list[Any]], codec: Codec
+) -> tuple[Array, Array]:
+    x, y = data["x"], data["y"]
+    if len(x) != len(y):
+        raise DataError(f"{path}: user {name}: {len(x)} samples but {len(y)} labels")
+    try:
+        return codec.encode(x, y)
+    except RecordError as error:
+        raise DataError(
+            f"{path}: user {name}: record {error.number}: {error}"
+        ) from error
+
+
+def _place(loc: tuple[int | str, ...]) -> str:
+    """Return where in a file something is wrong, as its user would say it."""
+    if loc[:1] == ("user_data",) and len(loc) > 3:
+        _, user, part, record, *rest = loc
+        inner = "".join(f"[{each}]" for each in rest)
+        return f"user {user}: record {record}: {part}{inner}: "
+    if loc[:1] == ("user_data",) and len(loc) > 1:
+        loc = (f"user {loc[1]}", *loc[2:])
+    return "".join(f"{each}: " for each in loc)
+
+
+@contextmanager
+def _bar(files: Sequence[Path]) -> Iterator[Callable[[float], None]]:
+    """Give a function that draws, now and then, the progress by a number of bytes."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    drawn = -REDRAW_S
+
+    def advance(size: float) -> None:
+        nonlocal drawn
+        progress.advance(task, size)
+        if time.monotonic() - drawn >= REDRAW_S:
+            drawn = time.monotonic()
+            progress.refresh()
+
+    console = Console(stderr=True)
+    with Progress(
+        console=console,
+        auto_refresh=False,  # a thread would not survive the fork that follows
+        transient=True,
+        disable=not console.is_terminal,
+    ) as progress:
+        total = sum(path.stat().st_size for path in files)
+        task = progress.add_task(f"reading {files[0].parent}", total=total)
+        advance(0)
+        yield advance

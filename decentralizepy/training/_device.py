@@ -1,0 +1,106 @@
+"""Where and how a model computes: its device, and the layout of what it is given."""
+
+import re
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import torch
+
+from decentralizepy.errors import ConfigError
+
+FORMATS: Mapping[str, torch.memory_format] = MappingProxyType(
+    {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
+)
+PRECISIONS = ("float32", "bf16")
+
+
+def check_name(device: str) -> None:
+    """Raise a ConfigError if ``device`` is no name of one; no device is looked for."""
+    if not re.fullmatch("cpu|auto|cuda(:[0-9]+)?", device):
+        raise ConfigError(
+            f"[TRAIN_PARAMS] device = {device}: expected cpu, cuda, cuda:N or auto"
+        )
+
+
+def find(device: str, rank: int) -> torch.device:
+    """Return what ``device`` names for the node of this ``rank``; CUDA is looked for.
+
+    Raises
+    ------
+    ConfigError
+        If it is not there.
+    """
+    check_name(device)
+    if device == "cpu":
+        return torch.device(device)
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if device == "auto":
+        return torch.device("cuda", rank % count) if count else torch.device("cpu")
+    number = int(device.partition(":")[2] or 0)
+    if number >= count:
+        there = ", ".join(f"cuda:{n}" for n in range(count)) or "no CUDA device"
+        raise ConfigError(
+            f"[TRAIN_PARAMS] device = {device}: there is {there} on this machine"
+        )
+    return torch.device("cuda", number)
+
+
+def move(
+    model: torch.nn.Module, optimizer: torch.optim.Optimizer, device: torch.device
+) -> None:
+    """Move a model, and what its optimizer keeps, to a device other than the CPU.
+
+    On the CPU a model stays where whoever made it has put it.
+    """
+    if device.type != "cpu":
+        model.to(device)
+        # some optimizers, such as Adagrad, make their state before the first step
+        optimizer.load_state_dict(optimizer.state_dict())
+
+
+def of(model: torch.nn.Module) -> torch.device:
+    """Return the device of a model's parameters; the CPU if it has none."""
+    for parameter in model.parameters():
+        return parameter.device
+    return torch.device("cpu")
+
+
+def place(
+    value: Any, device: torch.device, memory_format: torch.memory_format | None
+) -> Any:
+    """Return a tensor, or a dict of some, on ``device``; itself if it is there.
+
+    Parameters
+    ----------
+    value
+        What is neither is returned as it is.
+    memory_format
+        The layout of 4-d tensors; ``None`` leaves it.
+    """
+    if isinstance(value, Mapping):
+        return {key: place(each, device, memory_format) for key, each in value.items()}
+    if not isinstance(value, torch.Tensor):
+        return value
+    if memory_format is None or value.dim() != 4:
+        return value.to(device)
+    return value.to(device, memory_format=memory_format)
+
+
+def compiled(model: torch.nn.Module) -> Callable[..., Any]:
+    """Return ``model`` as ``torch.compile`` makes it, in the first call.
+
+    It has the parameters of ``model``. Where there is no compiler the first call raises
+    a ConfigError.
+    """
+    function: Callable[..., Any] = torch.compile(model)
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except torch._dynamo.exc.BackendCompilerFailed as error:
+            cause = error.inner_exception
+            why = f"{type(cause).__name__}: {cause}".partition("\n")[0]
+            raise ConfigError(f"[TRAIN_PARAMS] compile = true: {why}") from error
+
+    return call

@@ -1,0 +1,8 @@
+"""Divide LEAF's files by user; see ``python split_into_files.py --help``."""
+
+import sys
+
+from decentralizepy.datasets._leaf_split import main
+
+if __name__ == "__main__":
+    sys.exit(main())
