@@ -1,0 +1,62 @@
+"""Shakespeare: what the roles of the plays say; the next character is to be found."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from decentralizepy.datasets._leaf import LeafDataset
+from decentralizepy.datasets._leaf_cache import Array, Codec, RecordError
+from decentralizepy.models.lstm import LSTM
+
+__all__ = ["LSTM", "Shakespeare"]
+
+LENGTH = 80
+CLASSES = 92
+_ASCII = {"\n", "\r", *map(chr, range(ord(" "), ord("~")))}
+ALPHABET = "".join(sorted(_ASCII - set("+=\\^`|")))
+UNKNOWN = len(ALPHABET)
+
+
+class Shakespeare(LeafDataset):
+    """Lines of a role of a play (arXiv:1812.01097): x (80,) characters, y the next one.
+
+    Characters are numbers: the place in ``ALPHABET``, 90 of ASCII in their order, or 90
+    for any other; 91 is free. The test takes every 30th sample. The options are those of
+    :class:`~decentralizepy.datasets._leaf.LeafDataset`.
+    """
+
+    num_classes = CLASSES
+    test_stride = 30
+
+    def codec(self) -> Codec:
+        return _Codec()
+
+    @staticmethod
+    def convert(x: torch.Tensor) -> torch.Tensor:
+        return x.to(torch.int64)
+
+
+class _Codec:
+    name, version = "shakespeare", 1
+    record, label = str, str
+    sources: Sequence[Path] = ()
+
+    def encode(self, x: list[Any], y: list[Any]) -> tuple[Array, Array]:
+        numbers = (_encode(x, LENGTH, "x"), _encode(y, 1, "y"))
+        return numbers[0].reshape(-1, LENGTH), numbers[1]
+
+
+def _encode(texts: list[str], length: int, part: str) -> Array:
+    """Return the numbers of all characters, as uint8."""
+    for number, text in enumerate(texts):
+        if len(text) != length:
+            found = f"{len(text)} characters in {part}"
+            raise RecordError(number, f"{found}: expected {length}")
+    table = np.full(128, UNKNOWN, np.uint8)
+    table[[ord(char) for char in ALPHABET]] = np.arange(UNKNOWN)
+    codes = np.frombuffer("".join(texts).encode("utf-32-le"), "<u4")
+    numbers: Array = table[np.minimum(codes, 127)]
+    return numbers
