@@ -87,7 +87,9 @@ def test_without_the_hub_it_is_one_line_at_once(model, monkeypatch):
     for name, value in names.items():
         monkeypatch.setattr(transformer, name, value)
     monkeypatch.setattr("huggingface_hub.get_session", session)
-    with pytest.raises(DataError, match="nobody/none: not in the cache.*FOLDER") as one:
+    with pytest.raises(
+        DataError, match=r"nobody/none: not in the cache.*FOLDER"
+    ) as one:
         model()
     assert "\n" not in str(one.value)
     assert asked == [1]

@@ -1,0 +1,224 @@
+"""Amazon reviews: from the text of one to its stars."""
+
+import inspect
+import os
+import random
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+import torch
+
+from decentralizepy.datasets._batches import Batches
+from decentralizepy.datasets.Dataset import Dataset, check_validation, one_of
+from decentralizepy.datasets.Partitioner import DataPartitioner, Partition, labels_of
+from decentralizepy.datasets.text import _reviews
+from decentralizepy.datasets.text.LLMData import LLMData
+from decentralizepy.errors import ConfigError, DataError
+from decentralizepy.mappings.Linear import Linear
+from decentralizepy.mappings.Mapping import Mapping
+from decentralizepy.models.transformer import (
+    BERT,
+    BERT_NAME,
+    MOBILE_BERT_NAME,
+    STARS,
+    MobileBERT,
+    Transformer,
+)
+from decentralizepy.nearest import did_you_mean
+
+__all__ = ["BERT", "AmazonReview", "LLMData", "MobileBERT", "Transformer"]
+
+Model = TypeVar("Model")
+
+TOKENIZERS = {"BERT": BERT_NAME, "MobileBERT": MOBILE_BERT_NAME}
+PARTITIONS = ("files", "iid")
+
+
+class AmazonReview(Dataset):
+    """Reviews in CSV files, one a client: the tokens of a text, and 1 to 5 stars.
+
+    A batch is a dict of ``input_ids`` and ``attention_mask``, both of shape (batch,
+    length), and ``labels``, one-hot of shape (batch, 5). The files, in UTF-8, have a
+    line of names with ``data_path`` (the text), ``label_name`` (1 to 5) and
+    ``label_id``. They are cut into tokens once, before the nodes start.
+
+    Parameters
+    ----------
+    rank, machine_id, mapping, random_seed, only_local, train_dir, test_dir, sizes
+        As for :class:`~decentralizepy.datasets.Dataset.Dataset`; ``train_dir`` and
+        ``test_dir`` are folders of such files.
+    test_batch_size, validation_source, validation_size
+        Likewise. A validation set out of ``Train`` is taken from the node's own part.
+    tokenizer : str, default "BERT"
+        ``BERT`` or ``MobileBERT``, or a folder that holds a tokenizer and a model. A
+        model class whose constructor takes ``source``, such as ``Transformer``, is
+        handed the folder.
+    partition_niid : {"files", "iid"}, default "files"
+        ``files``: each node has one file of ``train_dir`` to itself, in an order
+        shuffled with ``random_seed``; ``sizes`` is ignored. ``iid``: the reviews of
+        all files are shuffled and divided.
+
+    Raises
+    ------
+    ConfigError
+        If an option has a value that it cannot have, or ``transformers`` is missing.
+    DataError
+        If files or tokenizer cannot be used, or there is no part for each node.
+    """
+
+    num_classes = STARS
+
+    def __init__(
+        self,
+        rank: int,
+        machine_id: int,
+        mapping: Mapping,
+        random_seed: int = 1234,
+        only_local: bool = False,
+        train_dir: str = "",
+        test_dir: str = "",
+        sizes: str | Sequence[float] = "",
+        test_batch_size: int | Literal[""] = "",
+        validation_source: str = "",
+        validation_size: float | Literal[""] = "",
+        tokenizer: str = "BERT",
+        partition_niid: str = "files",
+    ) -> None:
+        super().__init__(
+            rank,
+            machine_id,
+            mapping,
+            random_seed,
+            only_local,
+            train_dir,
+            test_dir,
+            sizes,
+            test_batch_size,
+            validation_source,
+            validation_size,
+        )
+        check_validation(validation_source, validation_size)
+        self.partition_niid = one_of(PARTITIONS, "partition_niid", partition_niid)
+        self.source = _source(tokenizer)
+        if self.train_dir:
+            self._load_trainset(_reviews.read(self.train_dir, self.source))
+        if self.test_dir:
+            data = _reviews.read(self.test_dir, self.source).data
+            self.testset = self._hold_out("Test", Partition(data, range(len(data))))
+        self.__validating__ = self.validationset is not None
+
+    @classmethod
+    def prepare(cls, **options: Any) -> None:
+        cls(-1, 0, Linear(1, 1), **options)
+
+    def make_model(self, model_class: Callable[..., Model]) -> Model:
+        """Return a new model, of this set's ``source`` if its class takes that."""
+        if "source" in inspect.signature(model_class).parameters:
+            return model_class(source=self.source)
+        return model_class()
+
+    def get_trainset(self, batch_size: int = 1, shuffle: bool = True) -> Batches:
+        """Return the batches of this node's part; RuntimeError if there is none."""
+        return super().get_trainset(batch_size, shuffle)
+
+    def test(
+        self, model: torch.nn.Module, loss: object = None, one_batch: bool = False
+    ) -> tuple[float, float]:
+        """Return the accuracy in percent and the mean loss on the test set.
+
+        Parameters
+        ----------
+        model : torch.nn.Module
+            Returns ``(loss, logits)``; left in the mode that it was in.
+        loss : object, optional
+            Ignored: the model has its own.
+        one_batch : bool, default False
+            Test on one batch only, drawn at random.
+        """
+        if not one_batch:
+            return _evaluate(model, self.get_testset())
+        testset = self._present(self.testset, "test")
+        batches = Batches(testset, self.test_batch_size, self.generator)
+        return _evaluate(model, islice(batches, 1))
+
+    def validate(
+        self, model: torch.nn.Module, loss: object = None
+    ) -> tuple[float, float]:
+        """Return the accuracy in percent and the mean loss on the validation set."""
+        return _evaluate(model, self.get_validationset())
+
+    def get_label_distribution(self) -> list[int]:
+        """Return how many of this node's reviews have 1, 2, ... 5 stars."""
+        labels = labels_of(self._present(self.trainset, "training"))
+        counts: list[int] = np.bincount(labels, minlength=STARS).tolist()
+        return counts
+
+    def _load_trainset(self, reviews: _reviews.Reviews) -> None:
+        if self.dataset_id < 0:  # a service has no part of it
+            self.__training__ = False
+            return
+        own = self._own_file if self.partition_niid == "files" else self._own_share
+        self.trainset = self._hold_out("Train", own(reviews))
+
+    def _own_share(self, reviews: _reviews.Reviews) -> Partition:
+        shares = self.sizes = self.shares(len(reviews.data))
+        partitioner = DataPartitioner(reviews.data, shares, self.random_seed)
+        return partitioner.use(self.dataset_id)
+
+    def _own_file(self, reviews: _reviews.Reviews) -> Partition:
+        order = list(range(len(reviews.ends)))
+        if len(order) < self.num_partitions:
+            raise DataError(
+                f"[DATASET] train_dir = {self.train_dir}: {len(order)} files for "
+                f"{self.num_partitions} nodes; partition_niid = iid divides all reviews"
+            )
+        random.Random(self.random_seed).shuffle(order)
+        file = order[self.dataset_id]
+        start = reviews.ends[file - 1] if file else 0
+        return Partition(reviews.data, range(start, reviews.ends[file]))
+
+    def _hold_out(self, source: str, part: Partition) -> Partition:
+        """Take the validation set out of ``part``, if this is its source."""
+        if not self.__validating__ or source != self.validation_source:
+            return part
+        order = np.random.default_rng(self.random_seed).permutation(part.index)
+        count = int(len(order) * float(self.validation_size or 0))
+        if not count:
+            raise DataError(
+                f"[DATASET] validation_size = {self.validation_size}: none of the "
+                f"{len(order)} reviews of validation_source = {source}"
+            )
+        self.validationset = Partition(part.data, order[:count])
+        return Partition(part.data, order[count:])
+
+
+def _source(tokenizer: str) -> str:
+    """Return the folder, or the name on the hub, that ``tokenizer`` means."""
+    if tokenizer in TOKENIZERS or os.path.isdir(tokenizer):
+        return TOKENIZERS.get(tokenizer, tokenizer)
+    raise ConfigError(
+        f"[DATASET] tokenizer = {tokenizer}: expected {', '.join(TOKENIZERS)} or a folder"
+        + did_you_mean(tokenizer, TOKENIZERS)
+    )
+
+
+def _evaluate(
+    model: torch.nn.Module, batches: Iterable[dict[str, torch.Tensor]]
+) -> tuple[float, float]:
+    """Return the percentage of right classes and the mean loss over samples."""
+    device = next(model.parameters()).device
+    was_training = model.training
+    model.eval()
+    right, total, count = torch.zeros(()), torch.zeros((), dtype=torch.float64), 0
+    with torch.inference_mode():
+        for batch in batches:
+            batch = {name: column.to(device) for name, column in batch.items()}
+            loss, logits = model(**batch)[:2]
+            labels = batch["labels"]
+            right = right + (logits.argmax(1) == labels.argmax(1)).sum().cpu()
+            total = total + loss.cpu() * len(labels)
+            count += len(labels)
+    model.train(was_training)
+    return 100 * float(right) / count, float(total) / count

@@ -1,0 +1,5 @@
+"""Data sets of text, for transformers."""
+
+from decentralizepy.datasets.text.LLMData import LLMData
+
+__all__ = ["LLMData"]

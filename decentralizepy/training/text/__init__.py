@@ -1,0 +1,5 @@
+"""Training on text."""
+
+from decentralizepy.training.text.LLMTraining import LLMTraining
+
+__all__ = ["LLMTraining"]
