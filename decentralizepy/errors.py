@@ -54,7 +54,14 @@ class PeerTimeout(PeerError, TimeoutError):
 
 
 class PeerLost(PeerError, ConnectionError):
-    """A peer whose process has ended, or whose machine cannot be reached."""
+    """Peers, ``uids``, whose process has ended or whose machine cannot be reached."""
+
+    def __init__(self, uids: set[int], meanwhile: str) -> None:
+        names = ", ".join(map(str, sorted(uids)))
+        super().__init__(
+            f"lost uid {names}: nobody answers at the address any more; {meanwhile}"
+        )
+        self.uids = uids
 
 
 class NodeFailed(DecentralizepyError):

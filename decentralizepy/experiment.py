@@ -3,13 +3,15 @@
 import inspect
 import logging
 import shutil
+import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from decentralizepy import checks, config as ini, factory, utils
+from decentralizepy import checks, config as ini, factory, resume, utils
+from decentralizepy.checkpoints import newest_common
 from decentralizepy.errors import ConfigError, GraphError
 from decentralizepy.graphs.Graph import Graph
 from decentralizepy.mappings.Manual import Manual
@@ -48,6 +50,9 @@ class Experiment:
             For all that a user can get wrong in them.
         """
         flags = utils.get_args(argv)
+        if flags.resume:
+            argv = resume.complete(sys.argv[1:] if argv is None else argv, flags.resume)
+            flags = utils.get_args(argv)
         path = flags.config_file
         config: Config = ini.read(path)
         ini.override(config, flags.set)
@@ -62,7 +67,21 @@ class Experiment:
             node_class = load_class(nodes, "node", *DEFAULT_NODE)
         if service_class is None and "server_class" in nodes:
             service_class = load_class(nodes, "server")
+        config.setdefault("RUN", {})["checkpoint_every"] = args.checkpoint_every
         return cls(args, config, graph, mapping, node_class, service_class)
+
+    def start_from_checkpoints(self) -> int:
+        """Have the nodes start from the newest round that all have a checkpoint of.
+
+        Clients of a parameter server go back to theirs when the server asks them: it
+        alone knows the round.
+        """
+        clients = getattr(self.node_class, "on_demand", False)
+        served = self.service_class is not None and self._evaluates()
+        ranks = [rank for rank in self.ranks if (served if rank < 0 else not clients)]
+        number = newest_common(self.args.log_dir, ranks) if ranks else 1
+        self.config["RUN"]["first_round"] = number
+        return number
 
     @property
     def ranks(self) -> list[int]:
@@ -107,6 +126,7 @@ class Experiment:
             args.machine_id,
             self.mapping.get_uid(rank, args.machine_id),
             Path(args.log_dir) / log,
+            fresh="first_round" not in self.config["RUN"],
         )
 
     def _options(self, service: bool) -> tuple[Any, ...]:

@@ -8,15 +8,18 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from decentralizepy import factory
 from decentralizepy._runs import DATASET_FILE
-from decentralizepy.errors import DecentralizepyError
+from decentralizepy.errors import ConfigError, DecentralizepyError, NodeFailed
 from decentralizepy.experiment import Experiment
 from decentralizepy.files import write_atomic
 from decentralizepy.mappings.Mapping import Mapping
 from decentralizepy.processes import LocalNodes
+
+if TYPE_CHECKING:
+    from decentralizepy.progress import Progress
 
 POLL_S = 0.5
 
@@ -61,20 +64,69 @@ def launch(
 
 def run(experiment: Experiment) -> None:
     """Prepare, start, watch and report; raises what went wrong."""
-    from decentralizepy.progress import Progress, Screen
-
     with tempfile.TemporaryDirectory(prefix="decentralizepy-") as scratch:
         prepare(experiment, Path(scratch))
-        args = experiment.args
-        progress = Progress(args.log_dir, experiment.ranks, args.iterations)
+        if experiment.args.resume:
+            resume(experiment)
         try:
-            with LocalNodes(experiment.specs()) as nodes:
-                nodes.start()
-                with Screen(progress) as screen:
-                    watch(nodes, screen)
+            progress, failure = run_nodes(experiment)
         finally:
-            complete_results(Path(args.log_dir), experiment.ranks)
+            complete_results(Path(experiment.args.log_dir), experiment.ranks)
         report(experiment, progress)
+        if failure:
+            raise failure
+
+
+def resume(experiment: Experiment) -> None:
+    """Go on from the newest round that all nodes have a checkpoint of."""
+    number = experiment.start_from_checkpoints()
+    if not number:
+        raise ConfigError(
+            f"--resume {experiment.args.resume}: there is no round of which all nodes "
+            "have a checkpoint; [RUN] checkpoint_every = K makes them"
+        )
+    print(f"going on after round {number}")
+
+
+def run_nodes(experiment: Experiment) -> "tuple[Progress, NodeFailed | None]":
+    """Run the nodes to their end, as often as [FAULTS] on_peer_loss allows.
+
+    Returns
+    -------
+    progress : Progress
+    failure : NodeFailed or None
+        A node that the others finished without.
+    """
+    policy = experiment.config.get("FAULTS", {}).get("on_peer_loss")
+    left = experiment.args.max_restarts if policy == "restart" else 0
+    while True:
+        try:
+            return attempt(experiment, go_on=policy == "drop")
+        except NodeFailed as error:
+            if not left or error.exit_status == ConfigError.exit_status:
+                raise
+            number = experiment.start_from_checkpoints()
+            told = str(error).split(";", maxsplit=1)[0]
+            print(
+                f"warning: {told}; starting all again after round {number}",
+                file=sys.stderr,
+            )
+            left -= 1
+
+
+def attempt(
+    experiment: Experiment, go_on: bool
+) -> "tuple[Progress, NodeFailed | None]":
+    """Start all nodes, and watch them to their end."""
+    from decentralizepy.progress import Progress, Screen
+
+    args = experiment.args
+    progress = Progress(args.log_dir, experiment.ranks, args.iterations)
+    with LocalNodes(experiment.specs(), go_on) as nodes:
+        nodes.start()
+        with Screen(progress) as screen:
+            watch(nodes, screen)
+        return progress, nodes.failure()
 
 
 def prepare(experiment: Experiment, scratch: Path) -> None:
@@ -84,6 +136,7 @@ def prepare(experiment: Experiment, scratch: Path) -> None:
     torch.set_num_threads(1)  # a pool of threads does not survive a fork
     config, args = experiment.config, experiment.args
     warn_of_islands(experiment)
+    check_loss_policy(config)
     for each in (experiment.node_class, experiment.service_class):
         if prepare_node := getattr(each, "prepare", None):
             prepare_node(config, experiment.graph)
@@ -94,9 +147,23 @@ def prepare(experiment: Experiment, scratch: Path) -> None:
     sharing_class, options = factory.unpack(config["SHARING"], "sharing")
     sharing_class.prepare(**options)
     experiment.make_folders()
+    training_class, options = factory.unpack(config["TRAIN_PARAMS"], "training")
+    if prepare_training := getattr(training_class, "prepare", None):
+        prepare_training(**options)
     dataset_class, options = factory.unpack(config["DATASET"], "dataset")
     dataset_class.prepare(**options)
     note_dataset(experiment)
+
+
+def check_loss_policy(config: dict[str, dict[str, Any]]) -> None:
+    """Raise a ConfigError if the sharing cannot do without a lost peer."""
+    sharing_class, _ = factory.unpack(config["SHARING"], "sharing")
+    policy = config.get("FAULTS", {}).get("on_peer_loss")
+    if policy == "drop" and not getattr(sharing_class, "forgets_peers", False):
+        raise ConfigError(
+            f"[FAULTS] on_peer_loss = drop: {sharing_class.__name__} keeps a state that a "
+            "lost peer has a part in; expected abort or restart"
+        )
 
 
 def note_dataset(experiment: Experiment) -> None:

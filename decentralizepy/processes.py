@@ -36,6 +36,7 @@ class NodeSpec:
     uid: int
     log: Path
     kwargs: Mapping[str, Any] = field(default_factory=dict)
+    fresh: bool = True  # whether its log begins anew
 
     def __str__(self) -> str:
         return f"uid {self.uid} (rank {self.rank}, machine {self.machine_id})"
@@ -45,10 +46,16 @@ class LocalNodes:
     """One operating-system process for each of ``specs``.
 
     Use as a context: whatever happens inside, no process is left at its end.
+
+    Parameters
+    ----------
+    specs : list of NodeSpec
+    go_on : bool, default False
+        Let the others finish when a node has failed.
     """
 
-    def __init__(self, specs: list[NodeSpec]) -> None:
-        self.specs = specs
+    def __init__(self, specs: list[NodeSpec], go_on: bool = False) -> None:
+        self.specs, self.go_on = specs, go_on
         self.processes: list[BaseProcess] = []
 
     def start(self) -> None:
@@ -71,13 +78,12 @@ class LocalNodes:
         Raises
         ------
         NodeFailed
-            If a node ended with anything but 0.
+            If a node ended with anything but 0, unless the others are to go on.
         """
         running = [process for process in self.processes if process.exitcode is None]
         connection.wait([process.sentinel for process in running], timeout)
-        failed = [code not in (0, None) for code in self._exit_codes()]
-        if any(failed):
-            raise self._failure()
+        if not self.go_on and (failure := self.failure()):
+            raise failure
         return self.alive == 0
 
     @property
@@ -111,10 +117,12 @@ class LocalNodes:
     def _exit_codes(self) -> list[int | None]:
         return [process.exitcode for process in self.processes]
 
-    def _failure(self) -> NodeFailed:
+    def failure(self) -> NodeFailed | None:
         """Return the error that names the node that failed by itself, not for a peer."""
         codes = zip(self.specs, self._exit_codes(), strict=True)
         failed = [(spec, code) for spec, code in codes if code]
+        if not failed:
+            return None
         spec, code = min(failed, key=lambda item: item[1] == 3)
         error = NodeFailed(
             f"{spec} {_cause(code)}; its log, {spec.log}, ends:\n{tail(spec.log)}"
@@ -159,7 +167,8 @@ def _run(spec: NodeSpec) -> NoReturn:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launcher decides
     signal.signal(signal.SIGTERM, _stop)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
-    spec.log.write_text("")
+    if spec.fresh:
+        spec.log.write_text("")
     with open(spec.log, "a", encoding="utf-8") as log:
         faulthandler.enable(log)
         logging.getLogger().addHandler(logging.StreamHandler(log))

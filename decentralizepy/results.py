@@ -3,6 +3,7 @@
 import json
 import math
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -65,12 +66,16 @@ class Results:
     ----------
     log_dir : str
     rank : int
+    done : int, default 0
+        Rounds whose lines are there from before, and stay.
     """
 
-    def __init__(self, log_dir: str, rank: int) -> None:
+    def __init__(self, log_dir: str, rank: int, done: int = 0) -> None:
         self.path = Path(log_dir) / f"{rank}_results.jsonl"
-        self._file = self.path.open("w", encoding="utf-8", buffering=1)
-        self._start = time.monotonic()
+        kept = [line for line in _lines(self.path) if line["round"] <= done]
+        write_atomic(self.path, "".join(json.dumps(line) + "\n" for line in kept))
+        self._file = self.path.open("a", encoding="utf-8", buffering=1)
+        self._start = time.monotonic() - (kept[-1]["time"] if kept else 0)
 
     def add(self, round_number: int, measured: dict[str, Any]) -> None:
         """Append a round, counted from 1; what is not finite is written as null."""
@@ -98,17 +103,24 @@ def derive(lines: Path) -> Path:
     A last line that was cut off, as by a kill, is left out.
     """
     table: dict[str, dict[str, Any]] = {name: {} for name in METRICS}
-    for line in lines.read_text(encoding="utf-8").splitlines():
-        try:
-            row = json.loads(line)
-        except ValueError:
-            break
+    for row in _lines(lines):
         number = str(row.pop("round"))
         for name, value in row.items():
             table.setdefault(name, {})[number] = value
     path = lines.with_suffix(".json")
     write_atomic(path, json.dumps(table))
     return path
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a file of lines; none if there is none, as far as it is whole."""
+    if not path.exists():
+        return
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            yield json.loads(line)
+        except ValueError:
+            return
 
 
 def is_derived(lines: Path) -> bool:

@@ -17,7 +17,8 @@ ALLOWED = {
     "datasets": BASE | {"mappings", "models"},
     "training": {"errors"},
     "sharing": BASE | {"factory", "models.flat", "utils"},
-    "node": BASE | {"factory", "graphs", "models.flat", "results", "sharing.Sharing"},
+    "node": BASE
+    | {"checkpoints", "factory", "graphs", "models.flat", "results", "sharing.Sharing"},
 }
 LOW = ["errors", "files", "message", "nearest", "config", "flags", "utils", "values"]
 PLUGINS = set(ALLOWED)

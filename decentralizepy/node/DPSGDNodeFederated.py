@@ -1,8 +1,10 @@
 """The client of federated averaging: it trains when the server asks."""
 
 from collections.abc import Iterator
+from functools import cached_property
 
 from decentralizepy.message import Message
+from decentralizepy.node._checkpoint import state_of
 from decentralizepy.node.LiveNode import LiveNode
 from decentralizepy.node.Node import Section
 
@@ -16,6 +18,8 @@ class DPSGDNodeFederated(LiveNode):
     by default. The server alone evaluates.
     """
 
+    on_demand = True
+
     def init_dataset_model(self, dataset_configs: Section) -> None:
         super().init_dataset_model({**dataset_configs, "test_dir": ""})
 
@@ -27,8 +31,33 @@ class DPSGDNodeFederated(LiveNode):
     def rounds(self) -> Iterator[int]:
         """Yield the rounds that the server asks this client for, until its goodbye."""
         while "BYE" not in (request := self.next_request()):
+            if self.first_round:
+                self.catch_up(request["iteration"])
             self.load(request)
             yield request["iteration"]
+
+    def resume(self) -> None:
+        """Nothing yet: the first request tells which round it is."""
+
+    def catch_up(self, iteration: int) -> None:
+        """Go on from the last round before ``iteration`` that this client took part in."""
+        assert self.checkpoints is not None
+        past = [number for number in self.checkpoints.rounds() if number <= iteration]
+        if past:
+            self.go_back_to(past[-1])
+        self.first_round = 0
+
+    def keep(self) -> None:
+        """Write a checkpoint: who knows when the server asks again."""
+        if self.checkpoints and self.checkpoints.every:
+            number = self.iteration + 1
+            self.checkpoints.write(number, *state_of(self), self.checkpoints_kept)
+
+    @cached_property
+    def checkpoints_kept(self) -> int:
+        """All since the server's last checkpoint, and the one before."""
+        assert self.checkpoints is not None
+        return 2 * self.checkpoints.every + 1
 
     def next_request(self) -> Message:
         """Wait for the server, which may leave a client out for many rounds."""

@@ -6,6 +6,7 @@ import random
 from collections.abc import Collection
 from typing import Any
 
+from decentralizepy.node._identity import identify
 from decentralizepy.node._rounds import Rounds
 from decentralizepy.node.Node import Section
 
@@ -31,6 +32,7 @@ class FederatedParameterServer(Rounds):
     """
 
     log_name = "ParameterServer"
+    lasting: tuple[str, ...] = ("rng",)
 
     def __init__(
         self,
@@ -82,10 +84,12 @@ class FederatedParameterServer(Rounds):
             *(weights_store_dir, test_after, train_evaluate_after, working_fraction),
         )
         self.init_limits(config.get("FAULTS", {}))
+        self.init_checkpoints(config.get("RUN", {}))
         self.init_dataset_model({**config["DATASET"], "train_dir": ""})
         self.init_loss(config["TRAIN_PARAMS"])
         self.init_comm(config["COMMUNICATION"])
         self.init_sharing(config["SHARING"])
+        self.identity = identify(self, config)
         self.my_neighbors = set(range(mapping.get_n_procs()))
         self.connect_neighbors()
 
@@ -111,7 +115,7 @@ class FederatedParameterServer(Rounds):
 
     def pick_workers(self) -> set[int]:
         """Return this round's clients."""
-        clients = sorted(self.my_neighbors)
+        clients = sorted(self.my_neighbors - self.lost_peers)
         count = math.ceil(len(clients) * self.working_fraction)
         return set(self.rng.sample(clients, count))
 
@@ -135,5 +139,5 @@ class FederatedParameterServer(Rounds):
     def finish(self) -> None:
         self.store()
         bye = {"BYE": self.uid, "CHANNEL": "WORKER_REQUEST"}
-        self.communication.broadcast(sorted(self.my_neighbors), bye)
+        self.communication.broadcast(sorted(self.my_neighbors - self.lost_peers), bye)
         self.communication.terminate()

@@ -1,9 +1,11 @@
 """The round of every learning node: train, share, gather, average, record."""
 
 import logging
+from collections import deque
 from collections.abc import Collection
 from typing import Any
 
+from decentralizepy.node._identity import identify
 from decentralizepy.node._rounds import Rounds
 from decentralizepy.node.Node import Section
 
@@ -87,12 +89,14 @@ class LiveNode(Rounds):
         )
         self.service_uid = args[0] if args else -1
         self.init_limits(config.get("FAULTS", {}))
+        self.init_checkpoints(config.get("RUN", {}))
         self.init_dataset_model(config["DATASET"])
         self.init_optimizer(config["OPTIMIZER_PARAMS"])
         self.init_trainer(config["TRAIN_PARAMS"])
         self.init_comm(config["COMMUNICATION"])
         self.init_sharing(config["SHARING"])
         self.init_node(config.get("NODE", {}))
+        self.identity = identify(self, config)
         self.my_neighbors = graph.neighbors(self.uid) | graph.in_neighbors(self.uid)
         self.connect_neighbors()
 
@@ -119,8 +123,9 @@ class LiveNode(Rounds):
     def round(self) -> None:
         """Train, share, gather, average."""
         self.trainer.train(self.dataset)
-        self.my_neighbors = set(self.get_neighbors())
-        senders = self.get_senders(self.my_neighbors)
+        neighbors = set(self.get_neighbors())
+        senders = set(self.get_senders(neighbors)) - self.lost_peers
+        self.my_neighbors = neighbors - self.lost_peers
         self.meet(self.my_neighbors | senders)
         self.share(self.my_neighbors)
         self.sharing._averaging(self.gather(senders))
@@ -140,3 +145,14 @@ class LiveNode(Rounds):
         message = self.sharing.get_data_to_send(degree=len(receivers))
         message["CHANNEL"] = "DPSGD"
         self.communication.broadcast(sorted(receivers), message)
+        self._shared = message
+
+    def stand_in(self, uids: set[int]) -> set[int]:
+        """Take this node's own model for a lost peer's: its weight stays at home.
+
+        The degree that was told to the other neighbors holds for this round too, so the
+        mixing matrix of those who are left is symmetric and its rows sum to 1.
+        """
+        for uid in uids:
+            self.peer_deques[uid] = deque([self._shared])
+        return uids

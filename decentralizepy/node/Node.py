@@ -9,14 +9,18 @@ import torch
 import torch._dynamo
 
 from decentralizepy import factory
+from decentralizepy.errors import ConfigError, PeerLost
 from decentralizepy.message import Message
 from decentralizepy.node import _process
+from decentralizepy.node._identity import differences
 from decentralizepy.node._mailbox import Mailbox
 
+logger = logging.getLogger(__name__)
 Section = dict[str, Any]
 
 LOG_FORMAT = "[%(asctime)s][%(module)s][%(levelname)s] %(message)s"
 DEFAULT_SEED = 97
+GREETING_MS = 2_000  # for a peer of another run to hear so
 
 
 class Node(Mailbox):
@@ -46,9 +50,20 @@ class Node(Mailbox):
         Models received and not yet averaged, by sender.
     start_timeout : float
         Seconds that the start barrier may take.
+    on_peer_loss : str
+        What section FAULTS says: ``abort``, ``drop`` or ``restart``.
+    lost_peers : set of int
+        The uids that this node goes on without.
+    first_round : int
+        Where the node begins: after as many rounds as its checkpoint has seen.
+    identity : dict
+        What must be equal on all nodes of a run, in digests; see
+        :mod:`decentralizepy.node._identity`.
     """
 
     start_timeout = 300.0
+    on_peer_loss = "abort"
+    first_round = 0
     rank: int
     machine_id: int
     uid: int
@@ -60,12 +75,15 @@ class Node(Mailbox):
     barrier: set[int]
     peer_deques: dict[int, "deque[Message]"]
     sent_disconnections: bool
+    lost_peers: set[int]
+    identity: dict[str, int]
     logger: logging.Logger
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         node = super().__new__(cls)
         node.barrier, node.peer_deques = set(), {}
         node.sent_disconnections = False
+        node.lost_peers, node.identity = set(), {}
         node.logger = logging.Logger("")
         return node
 
@@ -127,9 +145,10 @@ class Node(Mailbox):
             handler.close()
 
     def init_limits(self, config: Section) -> None:
-        """Take the time limits of section FAULTS, in seconds."""
+        """Take section FAULTS: time limits, in seconds, and what to do without a peer."""
         for name in ("start_timeout", "peer_timeout", "warn_after"):
             setattr(self, name, float(config.get(name, getattr(self, name))))
+        self.on_peer_loss = config.get("on_peer_loss", self.on_peer_loss)
 
     def init_dataset_model(self, dataset_configs: Section) -> None:
         """Build the data set, and the model from a seed that is every node's."""
@@ -198,7 +217,8 @@ class Node(Mailbox):
     def connect_neighbor(self, neighbor: int) -> None:
         """Open the link to ``neighbor`` and greet it."""
         self.communication.init_connection(neighbor)
-        self.communication.send(neighbor, {"HELLO": self.uid, "CHANNEL": "CONNECT"})
+        hello = {"HELLO": self.uid, "RUN": self.identity, "CHANNEL": "CONNECT"}
+        self.communication.send(neighbor, hello)
 
     def wait_for_hello(self, neighbor: int) -> None:
         """Wait until ``neighbor`` has greeted this node."""
@@ -224,7 +244,19 @@ class Node(Mailbox):
                 timeout=self.start_timeout,
             )
             assert received is not None
-            self.barrier.add(received[0])
+            self._welcome(*received)
+
+    def _welcome(self, uid: int, hello: Message) -> None:
+        """Take a peer up, if it is of the same run."""
+        differing = differences(self.identity, hello.get("RUN"))
+        if differing:
+            self.communication.terminate(GREETING_MS)  # the peer is to hear of it too
+            raise ConfigError(
+                f"uid {uid} (machine {self.mapping.get_machine_and_rank(uid)[1]}) and uid "
+                f"{self.uid} (machine {self.machine_id}) are not of the same run: they "
+                f"differ in {', '.join(differing)}"
+            )
+        self.barrier.add(uid)
 
     def disconnect_neighbors(self) -> None:
         """Say goodbye to all who greeted this node, and wait for theirs; once."""
@@ -234,6 +266,15 @@ class Node(Mailbox):
         for uid in sorted(self.barrier):
             self.communication.send(uid, {"BYE": self.uid, "CHANNEL": "DISCONNECT"})
         while self.barrier:
-            received = self.receive_channel("DISCONNECT", missing=lambda: self.barrier)
+            try:
+                received = self.receive_channel(
+                    "DISCONNECT", missing=lambda: self.barrier
+                )
+            except (
+                PeerLost
+            ) as error:  # all rounds are done: nothing more is needed of it
+                logger.warning("at the end: %s", error)
+                self.barrier -= error.uids
+                continue
             assert received is not None
             self.barrier.discard(received[0])

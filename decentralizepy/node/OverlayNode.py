@@ -20,6 +20,7 @@ class OverlayNode(LiveNode):
         The uids that chose this node.
     """
 
+    lasting = ("in_edges", "out_edges")
     in_edges: set[int]
     out_edges: set[int]
 
@@ -33,7 +34,10 @@ class OverlayNode(LiveNode):
 
     def instantiate(self, *args: Any, **kwargs: Any) -> None:
         super().instantiate(*args, **kwargs)
-        self.build_topology()
+        if self.first_round:
+            self.resume()  # to the edges that were built before
+        else:
+            self.build_topology()
         self.my_neighbors = self.out_edges | self.in_edges
         if not self.my_neighbors:
             raise ConfigError(

@@ -90,10 +90,7 @@ class Mailbox:
         """Raise PeerLost if the transport has lost one of those who are waited for."""
         lost = set(getattr(self.communication, "lost", ()))
         if lost and (gone := lost.intersection(missing() if missing else self.barrier)):
-            raise PeerLost(
-                f"lost uid {', '.join(map(str, sorted(gone)))}: nobody answers at the "
-                f"address any more; waiting on {channel}"
-            )
+            raise PeerLost(gone, f"waiting on {channel}")
 
     def _read_one(self) -> bool:
         """File the next message; False if none came, or another thread is reading."""

@@ -5,13 +5,17 @@ import logging
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from decentralizepy.checkpoints import Checkpoints
+from decentralizepy.errors import PeerLost
 from decentralizepy.files import write_atomic
 from decentralizepy.message import Message
 from decentralizepy.node import _process
-from decentralizepy.node.Node import Node
+from decentralizepy.node._checkpoint import give_back, reach, state_of
+from decentralizepy.node.Node import Node, Section
 from decentralizepy.results import Results, Schedule
 
 logger = logging.getLogger(__name__)
@@ -30,26 +34,62 @@ class Rounds(Node):
 
     update_channel = "DPSGD"
     iteration = 0
+    on_demand = False
+    """Whether the node takes part only in rounds that another asks it to."""
+    lasting: tuple[str, ...] = ()
+    """Names of the node's own attributes that a checkpoint keeps, beside its parts'."""
+    checkpoints: Checkpoints | None = None
     weights_store_dir: str
     test_after: int
     train_evaluate_after: int
 
+    def init_checkpoints(self, config: Section) -> None:
+        """Take what the launcher says in section RUN of checkpoints."""
+        every = int(config.get("checkpoint_every") or 0)
+        self.checkpoints = Checkpoints(self.log_dir, self.rank, every)
+        self.first_round = int(config.get("first_round") or 0)
+
     def run(self) -> None:
         """Go through the rounds, then pass the end barrier."""
-        self.results = Results(self.log_dir, self.rank)
+        self.results = Results(self.log_dir, self.rank, self.first_round)
         self.schedule = Schedule(self.test_after, self.train_evaluate_after)
         try:
+            self.resume()
             for iteration in self.rounds():
                 self.iteration = iteration
                 self.round()
                 self.record()
+                self.keep()
             self.finish()
         finally:
             self.results.close()
 
     def rounds(self) -> Iterator[int]:
-        """Yield the numbers of the rounds, from 0."""
-        yield from range(self.iterations)
+        """Yield the numbers of the rounds, from 0 or where a checkpoint ended."""
+        yield from range(self.first_round, self.iterations)
+
+    def resume(self) -> None:
+        """Go on from the checkpoint that the launcher chose, if it did."""
+        if self.first_round:
+            self.go_back_to(self.first_round)
+            self.iteration = self.first_round - 1
+
+    def go_back_to(self, number: int) -> None:
+        """Take on the state of the checkpoint after ``number`` rounds."""
+        assert self.checkpoints is not None
+        give_back(self, *self.checkpoints.read(number))
+
+    def keep(self) -> None:
+        """Write a checkpoint, if one is due."""
+        kept, done = self.checkpoints, self.iteration + 1
+        if kept and kept.every and done % kept.every == 0:
+            kept.write(done, *state_of(self), self.checkpoints_kept)
+
+    @cached_property
+    def checkpoints_kept(self) -> int:
+        """How many are kept: another node may be as many rounds behind as it is far."""
+        assert self.checkpoints is not None
+        return reach(self.graph) // self.checkpoints.every + 2
 
     @property
     def rounds_ahead(self) -> int:
@@ -67,10 +107,33 @@ class Rounds(Node):
         """Wait for this round's message of each of ``senders``; return their deques."""
         since = time.monotonic()  # of the whole wait: who hangs first is named first
         while missing := self._missing(senders):
-            received = self.receive_DPSGD(missing, since)
+            try:
+                received = self.receive_DPSGD(missing, since)
+            except PeerLost as error:
+                senders = senders - self.give_up(error)
+                continue
             assert received is not None
             self.file_update(*received)
         return {uid: self.peer_deques[uid] for uid in senders}
+
+    def give_up(self, error: PeerLost) -> set[int]:
+        """Go on without the peers that are lost, or raise; return those not to wait for.
+
+        Raises
+        ------
+        PeerLost
+            Unless section FAULTS says ``on_peer_loss = drop``.
+        """
+        if self.on_peer_loss != "drop":
+            raise error
+        logger.warning("round %d: %s; going on without", self.iteration + 1, error)
+        self.lost_peers |= error.uids
+        self.barrier -= error.uids
+        return error.uids - self.stand_in(error.uids)
+
+    def stand_in(self, uids: set[int]) -> set[int]:
+        """Put something in place of lost peers' models; return those for whom it did."""
+        return set()
 
     def receive_DPSGD(
         self, missing: Iterable[int] = (), since: float | None = None
@@ -111,6 +174,8 @@ class Rounds(Node):
         if train_due or test_due:
             measured |= self.evaluate_due(train_due, test_due)
         measured |= self.count_bytes()
+        if self.lost_peers:
+            measured["lost_peers"] = sorted(self.lost_peers)
         self.results.add(self.iteration + 1, measured)
         if test_due:
             self.results.write()

@@ -46,6 +46,8 @@ class PowerGossip(Sharing):
         compress, compression_package, compression_class, float_precision.
     """
 
+    forgets_peers = False
+
     def __init__(
         self,
         *parts: Any,

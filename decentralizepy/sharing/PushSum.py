@@ -48,6 +48,8 @@ class PushSum(Sharing):
         The push weight.
     """
 
+    forgets_peers = False
+
     def __init__(self, *parts: Any, **codec: Any) -> None:
         super().__init__(*parts, **codec)
         self.z = self.flat.vector().clone()

@@ -53,6 +53,9 @@ class Sharing:
         The compressor's; None is its own default.
     """
 
+    forgets_peers = True
+    """Whether a peer may be lost without trace: nothing of it is kept over rounds."""
+
     def __init__(
         self,
         rank: int,

@@ -46,6 +46,8 @@ class DifferenceSharing(Sharing):
         compress, compression_package, compression_class, float_precision.
     """
 
+    forgets_peers = False
+
     def __init__(self, *parts: Any, step_size: Fraction, **codec: Any) -> None:
         super().__init__(*parts, **codec)
         self.step_size = fraction("step_size", step_size)

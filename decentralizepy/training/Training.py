@@ -97,6 +97,7 @@ class Training:
         _device.move(model, optimizer, _device.find(device, rank))
         self._compiled = _device.compiled(model) if compile else None
         self._batches: Iterator[Any] | None = None
+        self.epoch_start, self.batches_done = torch.empty(0), 0  # for checkpoints
 
     @classmethod
     def prepare(
@@ -204,7 +205,25 @@ class Training:
 
     def _endless(self, dataset: Trainset) -> Iterator[Any]:
         while True:
-            yield from self._epoch(dataset)
+            yield from self._resumable(dataset)
+
+    def _resumable(self, dataset: Trainset) -> Iterator[Any]:
+        """Yield an epoch's batches, from the place that a checkpoint has given back."""
+        generator = getattr(dataset, "generator", torch.default_generator)
+        now, done = generator.get_state(), self.batches_done
+        if done:
+            generator.set_state(self.epoch_start)
+        else:
+            self.epoch_start = now
+        batches = self._epoch(dataset)
+        for _ in islice(batches, done):
+            pass
+        if done:
+            generator.set_state(now)
+        for batch in batches:
+            self.batches_done += 1
+            yield batch
+        self.batches_done = 0
 
     def _epoch(self, dataset: Trainset) -> Iterator[Any]:
         loader = dataset.get_trainset(self.batch_size, self.shuffle)

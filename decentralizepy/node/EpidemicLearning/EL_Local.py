@@ -21,6 +21,8 @@ class EL_Local(LiveNode):
     NeurIPS 2023, arXiv:2310.01972, EL-Local.
     """
 
+    lasting = ("rng",)
+
     @classmethod
     def prepare(cls, config: dict[str, Section], graph: Graph) -> None:
         degree = config.get("NODE", {}).get("graph_degree", DEFAULT_DEGREE)

@@ -1,6 +1,6 @@
 """The parameter server of sparse ternary compression."""
 
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Collection
 from typing import Any
 
@@ -20,13 +20,14 @@ class STCServer(FederatedParameterServer):
     """
 
     update_channel = "WORKER_GRADIENTS"
+    lasting = ("rng", "updates", "made", "applied")
 
     def instantiate(self, *args: Any, **kwargs: Any) -> None:
         super().instantiate(*args, **kwargs)
         kept = max(1, self.sharing.flat.size // max(1, self.sharing.k))
         self.updates: deque[Message] = deque(maxlen=kept)
         self.made = 0
-        self.applied: dict[int, int] = defaultdict(int)  # updates, by client
+        self.applied = dict.fromkeys(self.my_neighbors, 0)  # updates, by client
 
     def round(self) -> None:
         super().round()

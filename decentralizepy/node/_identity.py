@@ -1,0 +1,44 @@
+"""What must be equal on all nodes of a run, told in the first message of each."""
+
+import json
+import zlib
+from typing import Any
+
+PROTOCOL = 1  # of messages; another number cannot talk to this one
+SECTIONS = ("DATASET", "OPTIMIZER_PARAMS", "TRAIN_PARAMS", "SHARING", "NODE")
+LOCAL = {"train_dir", "test_dir", "images_dir", "device", "compile"}  # a machine's own
+
+
+def identify(node: Any, config: dict[str, dict[str, Any]]) -> dict[str, int]:
+    """Return digests of what a node is made from, by the name that its user knows."""
+    identity = {"protocol": PROTOCOL, "iterations": node.iterations}
+    for name in SECTIONS:
+        section = config.get(name, {})
+        shared = {key: section[key] for key in section if key not in LOCAL}
+        identity[f"[{name}]"] = _digest(shared)
+    shapes = [
+        [name, list(part.shape)] for name, part in node.model.state_dict().items()
+    ]
+    identity["model"] = _digest(shapes)
+    identity["graph"] = _digest(_edges(node.graph))
+    if not node.on_demand:
+        identity["the round to start from"] = node.first_round
+    return identity
+
+
+def differences(mine: dict[str, int], theirs: Any) -> list[str]:
+    """Return the names in which two identities differ; a foreign node may have none."""
+    if not mine or not isinstance(theirs, dict) or not theirs:
+        return []
+    return [name for name in mine if name in theirs and mine[name] != theirs[name]]
+
+
+def _edges(graph: Any) -> Any:
+    kind = [type(graph).__name__, graph.n_procs]
+    if not getattr(graph, "fixed", False):
+        return kind
+    return [kind, [sorted(graph.neighbors(uid)) for uid in range(graph.n_procs)]]
+
+
+def _digest(value: Any) -> int:
+    return zlib.crc32(json.dumps(value, sort_keys=True, default=str).encode())
