@@ -1,4 +1,4 @@
-"""The sixteen flags of a launch, on the command line or in section RUN."""
+"""The flags of a launch, on the command line or in section RUN."""
 
 from argparse import ArgumentTypeError
 from collections.abc import Callable, Iterator, Mapping
@@ -9,10 +9,15 @@ from decentralizepy.nearest import did_you_mean
 
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _GRAPH_TYPES = ("edges", "adjacency")
+_TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 
 
 class Flag(NamedTuple):
-    """A flag: its names, what its text means, and what counts without it."""
+    """A flag: its names, what its text means, and what counts without it.
+
+    A flag whose default is False is a switch, which takes no value on the command line;
+    one whose default is a list takes one value or more.
+    """
 
     short: str
     name: str
@@ -22,12 +27,13 @@ class Flag(NamedTuple):
 
 
 def flags() -> list[Flag]:
-    """Return all flags; a list as default means one value or more."""
+    """Return all flags: upstream's sixteen, then those without a short name."""
     now = datetime.now().isoformat(timespec="seconds")
     whole, natural, count = _whole(), _whole(0), _whole(1)
     rate = _reading(float, "a number above 0 and up to 1", lambda part: 0 < part <= 1)
     level = _reading(_level, " or ".join(_LEVELS), _LEVELS.__contains__)
     form = _reading(str, " or ".join(_GRAPH_TYPES), _GRAPH_TYPES.__contains__)
+    truth = _reading(_truth, "true or false", lambda known: True)
     return [
         Flag("-mid", "machine_id", natural, 0, "number of this machine"),
         Flag("-ps", "procs_per_machine", natural, [1], "processes, of all or of each"),
@@ -45,6 +51,17 @@ def flags() -> list[Flag]:
         Flag("-sm", "server_machine", natural, 0, "machine of the service"),
         Flag("-sr", "server_rank", whole, -1, "rank of the service"),
         Flag("-wr", "working_rate", rate, 1.0, "fraction of clients in a round"),
+        Flag("", "force", truth, False, "start in spite of what preflight estimates"),
+        Flag("", "overwrite", truth, False, "replace the run in the log folder"),
+        Flag("", "resume", str, "", "log folder of the run to go on with"),
+        Flag(
+            "",
+            "checkpoint_every",
+            natural,
+            0,
+            "rounds from checkpoint to checkpoint; 0: none",
+        ),
+        Flag("", "max_restarts", natural, 3, "how often a node is started again"),
     ]
 
 
@@ -103,6 +120,10 @@ def _reading(
         return value
 
     return read
+
+
+def _truth(text: str) -> bool | None:
+    return _TRUTHS.get(text.lower())  # "yes" and "on" are True in a file already
 
 
 def _level(text: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from decentralizepy.errors import ConfigError
 from decentralizepy.files import write_atomic
-from decentralizepy.flags import flags, run_problems, run_values
+from decentralizepy.flags import Flag, flags, run_problems, run_values
 
 T = TypeVar("T")
 
@@ -36,21 +36,14 @@ def write_args(args: Namespace, dir: str | os.PathLike[str]) -> None:
 
 
 def make_parser() -> ArgumentParser:
-    """Return the parser of upstream's sixteen flags and ``--set``.
+    """Return the parser of the flags of a launch and ``--set``.
 
     A command may add flags of its own.
     """
     parser = ArgumentParser()
     for flag in flags():
-        parser.add_argument(
-            flag.short,
-            f"--{flag.name}",
-            type=flag.reading,
-            nargs="+" if isinstance(flag.default, list) else None,
-            default=flag.default,
-            help=f"{flag.help} (default: %(default)s)",
-            metavar=flag.name.upper(),
-        )
+        names = filter(None, (flag.short, f"--{flag.name}"))
+        parser.add_argument(*names, default=flag.default, **_form(flag))
     parser.add_argument(
         "--set",
         action="append",
@@ -59,6 +52,18 @@ def make_parser() -> ArgumentParser:
         help="set a key of the INI file; may be given often",
     )
     return parser
+
+
+def _form(flag: Flag) -> dict[str, Any]:
+    """Return how a flag is written on the command line, in argparse's words."""
+    if flag.default is False:
+        return {"action": "store_true", "help": flag.help}
+    return {
+        "type": flag.reading,
+        "nargs": "+" if isinstance(flag.default, list) else None,
+        "metavar": flag.name.upper(),
+        "help": f"{flag.help} (default: %(default)s)",
+    }
 
 
 def get_args(

@@ -2,6 +2,7 @@
 
 import pytest
 
+from decentralizepy.config import typed
 from decentralizepy.flags import flags, run_problems, run_values
 from decentralizepy.utils import get_args
 
@@ -26,10 +27,11 @@ UPSTREAM = [
 ]
 
 
-def test_the_sixteen_flags_are_upstreams():
+def test_the_first_sixteen_flags_are_upstreams():
     known = flags()
     names = [(flag.short, flag.name, type(flag.default)) for flag in known]
-    assert names == [row[:3] for row in UPSTREAM]
+    assert names[:16] == [row[:3] for row in UPSTREAM]
+    assert not any(flag.short for flag in known[16:])  # upstream may yet take them
     defaults = {flag.name: flag.default for flag in known}
     expected = {
         name: default for _, name, _, default in UPSTREAM if default is not None
@@ -48,6 +50,9 @@ def test_the_sixteen_flags_are_upstreams():
         ("log_dir", 5, "5"),
         ("working_rate", 1, 1.0),
         ("server_rank", -2, -2),
+        ("resume", "runs/first", "runs/first"),
+        ("checkpoint_every", 10, 10),
+        ("max_restarts", 0, 0),
     ],
 )
 def test_a_value_in_the_file_means_what_it_means_on_the_command_line(key, value, read):
@@ -69,6 +74,8 @@ FAULTS = [
     ("working_rate", 0, "0: expected a number above 0 and up to 1"),
     ("working_rate", 1.5, "1.5: expected a number above 0 and up to 1"),
     ("working_rate", "nan", "nan: expected a number above 0 and up to 1"),
+    ("checkpoint_every", -1, "-1: expected a whole number from 0 up"),
+    ("max_restarts", "many", "many: expected a whole number from 0 up"),
     ("graph_type", "edge", "edge: expected edges or adjacency"),
     (
         "log_level",
@@ -87,6 +94,17 @@ def test_a_fault_reads_alike_in_the_file_and_on_the_command_line(
         get_args([f"--{key}", *str(value).split()])
     assert stop.value.code == 2
     assert capsys.readouterr().err.endswith(f"--{key}: {why}\n")
+
+
+@pytest.mark.parametrize("switch", ["force", "overwrite"])
+def test_a_switch_takes_a_value_in_the_file_alone(switch):
+    assert getattr(get_args([]), switch) is False
+    assert getattr(get_args([f"--{switch}"]), switch) is True
+    for text, meant in (("yes", True), ("True", True), ("1", True), ("off", False)):
+        assert getattr(get_args([], {switch: typed(text)}), switch) is meant
+    assert list(run_problems({switch: "maybe"})) == [
+        f"{switch} = maybe: expected true or false"
+    ]
 
 
 def test_an_empty_value_is_absent():

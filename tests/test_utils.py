@@ -12,7 +12,7 @@ from decentralizepy.errors import ConfigError
 
 def test_without_flags_every_default_counts():
     args = utils.get_args([])
-    assert len(vars(args)) == 16 + 1  # upstream's, and --set
+    assert len(vars(args)) == 16 + 5 + 1  # upstream's, ours, and --set
     assert args.set == []
     assert args.procs_per_machine[0] == 1  # upstream's scripts index it
     assert (args.iterations, args.server_rank, args.working_rate) == (1, -1, 1.0)
@@ -72,10 +72,10 @@ def test_flags_that_are_given_are_told_from_defaults():
 def test_a_command_adds_flags_of_its_own():
     parser = utils.make_parser()
     parser.add_argument("file")
-    parser.add_argument("--resume", action="store_true")
-    words = ["my.ini", "--resume", "-is", "3"]
+    parser.add_argument("--draw", action="store_true")
+    words = ["my.ini", "--draw", "-is", "3"]
     args = utils.get_args(words, {"test_after": 2}, parser)
-    assert (args.file, args.resume, args.iterations, args.test_after) == (
+    assert (args.file, args.draw, args.iterations, args.test_after) == (
         "my.ini",
         True,
         3,
