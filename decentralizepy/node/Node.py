@@ -12,7 +12,7 @@ from decentralizepy import factory
 from decentralizepy.errors import ConfigError, PeerLost
 from decentralizepy.message import Message
 from decentralizepy.node import _process
-from decentralizepy.node._identity import differences
+from decentralizepy.node._identity import Identity, differences
 from decentralizepy.node._mailbox import Mailbox
 
 logger = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ class Node(Mailbox):
     peer_deques: dict[int, "deque[Message]"]
     sent_disconnections: bool
     lost_peers: set[int]
-    identity: dict[str, int]
+    identity: Identity
     logger: logging.Logger
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
@@ -217,7 +217,11 @@ class Node(Mailbox):
     def connect_neighbor(self, neighbor: int) -> None:
         """Open the link to ``neighbor`` and greet it."""
         self.communication.init_connection(neighbor)
-        hello = {"HELLO": self.uid, "RUN": self.identity, "CHANNEL": "CONNECT"}
+        hello = {
+            "HELLO": self.uid,
+            "RUN": [*self.identity.values()],
+            "CHANNEL": "CONNECT",
+        }
         self.communication.send(neighbor, hello)
 
     def wait_for_hello(self, neighbor: int) -> None:

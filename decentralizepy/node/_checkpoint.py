@@ -57,7 +57,7 @@ def give_back(node: Any, state: dict[str, Any], tensors: Tensors) -> None:
     """
     differing = [
         name
-        for name in differences(node.identity, state["identity"])
+        for name in differences(node.identity, [*state["identity"].values()])
         if name not in FREE
     ]
     if differing:

@@ -4,14 +4,16 @@ import json
 import zlib
 from typing import Any
 
+Identity = dict[str, int | None]
+
 PROTOCOL = 1  # of messages; another number cannot talk to this one
 SECTIONS = ("DATASET", "OPTIMIZER_PARAMS", "TRAIN_PARAMS", "SHARING", "NODE")
 LOCAL = {"train_dir", "test_dir", "images_dir", "device", "compile"}  # a machine's own
 
 
-def identify(node: Any, config: dict[str, dict[str, Any]]) -> dict[str, int]:
+def identify(node: Any, config: dict[str, dict[str, Any]]) -> Identity:
     """Return digests of what a node is made from, by the name that its user knows."""
-    identity = {"protocol": PROTOCOL, "iterations": node.iterations}
+    identity: Identity = {"protocol": PROTOCOL, "iterations": node.iterations}
     for name in SECTIONS:
         section = config.get(name, {})
         shared = {key: section[key] for key in section if key not in LOCAL}
@@ -21,16 +23,25 @@ def identify(node: Any, config: dict[str, dict[str, Any]]) -> dict[str, int]:
     ]
     identity["model"] = _digest(shapes)
     identity["graph"] = _digest(_edges(node.graph))
-    if not node.on_demand:
-        identity["the round to start from"] = node.first_round
-    return identity
+    start = None if node.on_demand else node.first_round
+    return {**identity, "the round to start from": start}
 
 
-def differences(mine: dict[str, int], theirs: Any) -> list[str]:
-    """Return the names in which two identities differ; a foreign node may have none."""
-    if not mine or not isinstance(theirs, dict) or not theirs:
+def differences(mine: Identity, theirs: object) -> list[str]:
+    """Return the names in which ``theirs``, the values of an identity, differs.
+
+    None says nothing, nor does a foreign node that tells no identity.
+    """
+    if not mine or not isinstance(theirs, list) or not theirs:
         return []
-    return [name for name in mine if name in theirs and mine[name] != theirs[name]]
+    if len(theirs) != len(mine):
+        return ["protocol"]
+    pairs = zip(mine.items(), theirs, strict=True)
+    return [
+        name
+        for (name, own), value in pairs
+        if None not in (own, value) and own != value
+    ]
 
 
 def _edges(graph: Any) -> Any:
