@@ -25,6 +25,10 @@ NODES, LIMIT_S = 4, 60
 
 @pytest.fixture
 def experiment(tmp_path):
+    return make_experiment(tmp_path)
+
+
+def make_experiment(tmp_path):
     """Return a function that writes an INI and returns the words that run it."""
 
     def experiment(comm="TCP", rounds=10, name="run", driver=None, **sections):

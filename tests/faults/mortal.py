@@ -1,0 +1,51 @@
+"""Parts that fail once, or write down what they do; an INI file can name them."""
+
+import json
+from pathlib import Path
+
+from decentralizepy.sharing.Sharing import Sharing
+from tests.toy import Linear, Points, die
+
+__all__ = ["Linear", "Mortal", "Weighing"]
+
+
+class Mortal(Points):
+    """Points whose node ``who`` dies at the end of round ``when``, if ``marker`` exists.
+
+    The file is removed first, so that it dies only once.
+    """
+
+    def __init__(
+        self,
+        rank,
+        machine_id,
+        mapping,
+        who: int = 2,
+        when: int = 3,
+        marker: str = "",
+        how: str = "kill",
+        **options,
+    ):
+        super().__init__(rank, machine_id, mapping, **options)
+        self.who, self.when, self.marker, self.how = who, when, marker, how
+        self.passes = 0
+
+    def get_trainset(self, batch_size=1, shuffle=False):
+        if self.uid == self.who and not shuffle:  # the evaluation at the end of a round
+            self.passes += 1
+            if self.passes == self.when and self.marker and Path(self.marker).exists():
+                Path(self.marker).unlink()
+                die(self.how)
+        return super().get_trainset(batch_size, shuffle)
+
+
+class Weighing(Sharing):
+    """Writes the weights that it averages with: a JSON line for each peer."""
+
+    def edge_weight(self, uid, n_peers, message):
+        weight = super().edge_weight(uid, n_peers, message)
+        # a stand-in for a lost peer says what this node itself said
+        line = [self.communication_round, self.uid, uid, weight]
+        with Path(self.log_dir, "weights.jsonl").open("a") as file:
+            file.write(json.dumps(line) + "\n")
+        return weight

@@ -1,0 +1,164 @@
+"""Nodes that die in real runs (A1 to A4, E4): breaks when a run hangs, lies or differs."""
+
+import json
+import random
+import time
+
+import pytest
+import torch
+
+from tests.test_launcher import (  # noqa: F401  (a fixture)
+    experiment,
+    make_experiment,
+    results,
+    run,
+    weights,
+)
+
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
+ROUNDS, EVERY, NODES = 12, 3, 4
+ADAM = {"optimizer_class": "Adam", "lr": "0.05"}
+CHECKPOINTS = {"RUN": {"checkpoint_every": str(EVERY), "reset_optimizer": "0"}}
+DRAW = random.Random(7)
+KILLS = [(DRAW.randrange(NODES), DRAW.randint(1, ROUNDS)) for _ in range(20)]
+
+
+@pytest.fixture
+def mortal(tmp_path):
+    """Return a function that gives the sections in which a node dies once."""
+
+    def mortal(who, when, how="kill", rounds=ROUNDS):
+        marker = tmp_path / "marker"
+        marker.touch()
+        dying = {
+            "dataset_package": "tests.faults.mortal",
+            "dataset_class": "Mortal",
+            "who": str(who),
+            "when": str(when),
+            "marker": str(marker),
+            "how": how,
+        }
+        return {"DATASET": dying, "OPTIMIZER_PARAMS": ADAM, **CHECKPOINTS}
+
+    return mortal
+
+
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory):
+    """Return the results and weights of a run in which nothing fails."""
+    folder = tmp_path_factory.mktemp("clean")
+    words = make_experiment(folder)(rounds=ROUNDS, **undisturbed())
+    done = run(words)
+    assert done.returncode == 0, done.stderr
+    return results(folder / "run"), weights(folder / "run" / "weights")
+
+
+def undisturbed():
+    dataset = {"dataset_package": "tests.faults.mortal", "dataset_class": "Mortal"}
+    return {"DATASET": dataset, "OPTIMIZER_PARAMS": ADAM, **CHECKPOINTS}
+
+
+def as_if_nothing_had_happened(clean, folder):
+    tables, final = clean
+    assert results(folder) == tables
+    own = weights(folder / "weights")
+    assert own.keys() == final.keys()
+    assert all(torch.equal(own[name], final[name]) for name in final)
+
+
+@pytest.mark.parametrize(("who", "when"), KILLS)
+def test_a_killed_run_that_is_gone_on_with_ends_as_if_it_had_not_been(
+    experiment, tmp_path, clean, mortal, who, when  # noqa: F811
+):
+    """A1 and E4: the death is told within seconds, and a resume is bit by bit."""
+    words = experiment(rounds=ROUNDS, **mortal(who, when))
+    done = run(words)
+    assert done.returncode == 1
+    assert f"uid {who} (rank {who}, machine 0) was killed by SIGKILL" in done.stderr
+    folder = tmp_path / "run"
+    if when <= EVERY:  # there is no checkpoint that all have, or there may not be
+        again = run([*words, "--overwrite"])
+    else:
+        again = run([*words[:4], "--resume", str(folder)])
+        assert "going on after round" in again.stdout
+    assert again.returncode == 0, again.stderr
+    as_if_nothing_had_happened(clean, folder)
+
+
+@pytest.mark.parametrize("who", range(NODES))
+@pytest.mark.parametrize("when", [1, 3, 4, 6, 9, 12])
+def test_a_node_that_dies_is_started_again(
+    experiment, tmp_path, clean, mortal, who, when  # noqa: F811
+):
+    """A3: on_peer_loss = restart ends as if nothing had happened, and says what did."""
+    faults = {"FAULTS": {"on_peer_loss": "restart"}}
+    done = run(experiment(rounds=ROUNDS, **mortal(who, when), **faults))
+    assert done.returncode == 0, done.stderr
+    told = f"warning: uid {who} (rank {who}, machine 0) was killed by SIGKILL"
+    assert told in done.stderr
+    assert "starting all again after round" in done.stderr
+    as_if_nothing_had_happened(clean, tmp_path / "run")
+
+
+def test_a_node_that_fails_again_and_again_ends_the_run(
+    experiment, mortal
+):  # noqa: F811
+    sections = mortal(1, 2, how="raise")
+    sections["DATASET"] |= {"dataset_package": "tests.toy", "dataset_class": "Dying"}
+    for key in ("who", "when", "marker"):
+        del sections["DATASET"][key]
+    sections["RUN"] = {**CHECKPOINTS["RUN"], "max_restarts": "2"}
+    start = time.monotonic()
+    faults = {"FAULTS": {"on_peer_loss": "restart"}}
+    done = run(experiment(rounds=50, **sections, **faults))
+    assert done.returncode == 1
+    assert done.stderr.count("starting all again") == 2
+    assert "RuntimeError: the toy broke" in done.stderr
+    assert time.monotonic() - start < 60
+
+
+def test_the_others_go_on_without_a_node_that_died(
+    experiment, tmp_path, mortal
+):  # noqa: F811
+    """A2: 8 nodes in a ring, one dies; the others finish, with a symmetric matrix."""
+    sections = mortal(3, 4)
+    sections["RUN"] = {"procs_per_machine": "8", "checkpoint_every": "0"}
+    sharing = {"sharing_package": "tests.faults.mortal", "sharing_class": "Weighing"}
+    faults = {"FAULTS": {"on_peer_loss": "drop"}}
+    done = run(experiment(rounds=ROUNDS, SHARING=sharing, **sections, **faults))
+    assert done.returncode == 1  # not every node ended well
+    assert "uid 3 (rank 3, machine 0) was killed by SIGKILL" in done.stderr
+    tables = results(tmp_path / "run")
+    for rank in set(range(8)) - {3}:
+        table = tables[f"{rank}_results.json"]
+        assert list(table["total_bytes"]) == [str(r + 1) for r in range(ROUNDS)]
+        lost = table.get("lost_peers", {})
+        assert list(lost.values())[-1:] == ([[3]] if rank in (2, 4) else [])
+    assert symmetric_among(tmp_path / "run" / "weights.jsonl", set(range(8)) - {3})
+
+
+def symmetric_among(path, alive):
+    """Tell whether the weights of each pair of ``alive`` agree in all rounds."""
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    table = {(r, i, j): w for r, i, j, w in lines}
+    pairs = [(r, i, j) for r, i, j in table if {i, j} <= alive]
+    assert {r for r, _, _ in pairs} == set(range(ROUNDS))
+    rows = {}
+    for r, i, j in pairs:
+        rows[r, i] = rows.get((r, i), 0) + table[r, i, j]
+    assert max(rows.values()) <= 1
+    return all(table[r, i, j] == table[r, j, i] for r, i, j in pairs)
+
+
+def test_an_algorithm_that_remembers_its_peers_cannot_drop_them(
+    experiment,
+):  # noqa: F811
+    sharing = {
+        "sharing_package": "decentralizepy.sharing.Choco",
+        "sharing_class": "Choco",
+        "alpha": "0.5",
+        "step_size": "0.5",
+    }
+    done = run(experiment(SHARING=sharing, FAULTS={"on_peer_loss": "drop"}))
+    assert done.returncode == 2
+    assert "[FAULTS] on_peer_loss = drop: Choco keeps a state" in done.stderr
