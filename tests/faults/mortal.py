@@ -3,10 +3,12 @@
 import json
 from pathlib import Path
 
+import torch
+
 from decentralizepy.sharing.Sharing import Sharing
 from tests.toy import Linear, Points, die
 
-__all__ = ["Linear", "Mortal", "Weighing"]
+__all__ = ["Linear", "Mortal", "Weighing", "Wide"]
 
 
 class Mortal(Points):
@@ -49,3 +51,11 @@ class Weighing(Sharing):
         with Path(self.log_dir, "weights.jsonl").open("a") as file:
             file.write(json.dumps(line) + "\n")
         return weight
+
+
+class Wide(Linear):
+    """The toy's model with a layer more."""
+
+    def __init__(self):
+        super().__init__()
+        self.more = torch.nn.Linear(2, 2)

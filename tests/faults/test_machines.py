@@ -1,0 +1,97 @@
+"""Two launchers that are two machines (A1, A9, A14): breaks when one does not hear of the other."""
+
+import subprocess
+import time
+
+import pytest
+
+from tests.test_launcher import LIMIT_S, ROOT, experiment  # noqa: F401  (a fixture)
+
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(90)]
+
+
+@pytest.fixture
+def machines(experiment, tmp_path):  # noqa: F811
+    """Return a function that starts two machines; a dict changes the second's sections."""
+
+    def start(rounds=1000, other=None, **sections):
+        two = {"procs_per_machine": "2", "machines": "2"}
+        sections["RUN"] = {**two, **sections.get("RUN", {})}
+        first = experiment(rounds=rounds, name="first", **sections)
+        merged = {
+            name: {**sections.get(name, {}), **(other or {}).get(name, {})}
+            for name in {*sections, *(other or {})}
+        }
+        second = experiment(rounds=rounds, name="second", **merged)
+        offset = "--set", f"COMMUNICATION.offset={offset_of(tmp_path / 'first.ini')}"
+        (tmp_path / "ip.json").write_text('{"0": "127.0.0.1", "1": "127.0.0.2"}')
+        return [
+            subprocess.Popen(
+                [*words, *offset, "-mid", str(machine)],
+                cwd=ROOT,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for machine, words in enumerate((first, second))
+        ]
+
+    return start
+
+
+def offset_of(path):
+    lines = path.read_text().splitlines()
+    return next(line.split()[-1] for line in lines if line.startswith("offset"))
+
+
+def ends(launchers):
+    """Return exit status, errors and seconds since now, of each launcher."""
+    start, told = time.monotonic(), []
+    for launcher in launchers:
+        _, errors = launcher.communicate(timeout=LIMIT_S)
+        told.append((launcher.returncode, errors, time.monotonic() - start))
+    return told
+
+
+DIFFERENT = {
+    "lr": ({"OPTIMIZER_PARAMS": {"lr": "0.1"}}, "[OPTIMIZER_PARAMS]"),
+    "batch": ({"TRAIN_PARAMS": {"batch_size": "5"}}, "[TRAIN_PARAMS]"),
+    "seed": ({"DATASET": {"random_seed": "4"}}, "[DATASET]"),
+    "model": (
+        {"DATASET": {"model_class": "Wide", "dataset_package": "tests.faults.mortal"}},
+        "model",
+    ),
+    "graph": (
+        {
+            "GRAPH": {
+                "graph_package": "decentralizepy.graphs.FullyConnected",
+                "graph_class": "FullyConnected",
+            }
+        },
+        "graph",
+    ),
+}
+
+
+@pytest.mark.parametrize(("other", "field"), DIFFERENT.values(), ids=DIFFERENT)
+def test_machines_that_run_different_things_say_what_differs(machines, other, field):
+    """A14."""
+    launchers = machines(other=other)
+    for status, errors, seconds in ends(launchers):
+        assert status == 2, errors
+        assert "are not of the same run: they differ in" in errors
+        assert field in errors.split("differ in")[1].splitlines()[0]
+        assert seconds < 40  # of which most are the start; a wait would last 300
+
+
+def test_a_death_on_one_machine_ends_the_other(machines, tmp_path):
+    """A1 over machines: the other is out within ten seconds, with status 3."""
+    dying = {"dataset_class": "Dying", "how": "kill"}  # uid 2, on machine 1
+    launchers = machines(DATASET=dying)
+    (first, told, seconds), (second, cause, _) = ends(launchers)
+    assert (first, second) == (3, 1), told + cause
+    assert "uid 2 (rank 0, machine 1) was killed by SIGKILL" in cause
+    assert "lost uid" in told
+    died = (tmp_path / "second" / "2_results.jsonl").exists()
+    assert died
+    assert seconds < 40
