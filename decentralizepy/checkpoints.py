@@ -68,6 +68,12 @@ class Checkpoints:
         except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
             raise ConfigError(f"{path}: damaged: {error}") from error
 
+    def forget_after(self, number: int) -> None:
+        """Remove the checkpoints of later rounds, which are to be gone through again."""
+        for later in self.rounds():
+            if later > number:
+                self.path(later).unlink(missing_ok=True)
+
     def is_whole(self, number: int) -> bool:
         """Tell whether the checkpoint of a round can be read."""
         try:

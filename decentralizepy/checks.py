@@ -14,6 +14,7 @@ from decentralizepy.factory import RESERVED, find_class, find_module
 from decentralizepy.flags import run_problems
 from decentralizepy.nearest import nearest
 from decentralizepy.options import Options
+from decentralizepy.trials import is_ours, trial
 from decentralizepy.utils import remove_keys
 from decentralizepy.values import misfit, shown
 
@@ -49,23 +50,39 @@ SECTIONS = (*PARTS, "NODE", "RUN", "FAULTS")
 FOLDERS = ("train_dir", "test_dir", "images_dir")
 
 _SECONDS = Annotated[float, Field(gt=0)]
-_FAULTS = Options(
-    known={
+_COUNT = Annotated[int, Field(ge=1)]
+
+
+def _keys(**kinds: Any) -> Options:
+    """Return options, none of them required, of a section that names no class."""
+    known = {
         name: Parameter(name, Parameter.KEYWORD_ONLY, default=0, annotation=kind)
-        for name, kind in (
-            ("on_peer_loss", Literal["abort"]),
-            ("peer_timeout", _SECONDS),
-            ("start_timeout", _SECONDS),
-            ("warn_after", _SECONDS),
-        )
-    },
-    closed=True,
-    words=set(),
-    room=0,
+        for name, kind in kinds.items()
+    }
+    return Options(known, closed=True, words=set(), room=0)
+
+
+_FAULTS = _keys(
+    nonfinite=Literal["abort", "drop", "keep"],
+    on_peer_loss=Literal["abort", "drop", "restart"],
+    peer_timeout=_SECONDS,
+    start_timeout=_SECONDS,
+    warn_after=_SECONDS,
+)
+_NODE = _keys(
+    graph_degree=Annotated[int, Field(ge=0)],
+    timeout=_SECONDS,
+    initial_neighbors=_COUNT,
+    k=_COUNT,
+    gossip_rounds=_COUNT,
 )
 
 
-def check(config: Mapping[str, Section], path: str | os.PathLike[str]) -> None:
+def check(
+    config: Mapping[str, Section],
+    path: str | os.PathLike[str],
+    nodes: Iterable[Any] = (),
+) -> None:
     """Raise one ConfigError with a line for each thing that is wrong with an INI file.
 
     Parameters
@@ -74,16 +91,19 @@ def check(config: Mapping[str, Section], path: str | os.PathLike[str]) -> None:
         What :func:`decentralizepy.config.read` returned.
     path
         The file, as its user wrote it.
+    nodes
+        The classes of nodes and services that a driver runs, whatever the file says.
     """
-    found = [f"{path}: {problem}" for problem in problems(config)]
+    found = [f"{path}: {problem}" for problem in problems(config, nodes)]
     if found:
         raise ConfigError("\n".join(found))
 
 
-def problems(config: Mapping[str, Section]) -> Iterator[str]:
+def problems(config: Mapping[str, Section], nodes: Iterable[Any] = ()) -> Iterator[str]:
     """Yield what is wrong with the sections, the classes they name and their options.
 
-    The classes are imported. A misspelt section or key is read as the one it stands for.
+    The classes are imported, and those that can be are tried with their options. A
+    misspelt section or key is read as the one it stands for.
     """
     free = [name for name in SECTIONS if name not in config]
     meant = {name: nearest(name, free) for name in config if name not in SECTIONS}
@@ -95,15 +115,15 @@ def problems(config: Mapping[str, Section]) -> Iterator[str]:
         if name not in config and name not in meant.values():
             yield f"section [{name}] is missing"
     for name, section in config.items():
-        found = _section(meant.get(name) or name, section)
+        found = _section(meant.get(name) or name, section, nodes)
         yield from (f"[{name}] {problem}" for problem in dict.fromkeys(found))
 
 
-def _section(name: str, section: Section) -> Iterator[str]:
+def _section(name: str, section: Section, nodes: Iterable[Any]) -> Iterator[str]:
     if name in PARTS:
         yield from _part(PARTS[name], section)
     elif name == "NODE":
-        yield from _node(section)
+        yield from _node(section, nodes)
     elif name == "RUN":
         yield from run_problems(section)
     elif name == "FAULTS":
@@ -128,16 +148,24 @@ def _part(part: Part, written: Section) -> Iterator[str]:
     if options.room < passed:
         yield f"{name} = {section[name]}: does not take the arguments {part.arguments}"
         return
-    if part.prefix == "sharing":
-        yield from _compression(options, section)
-    yield from _options(section[name], options, remove_keys(section, reserved))
+    found = list(_compression(options, section)) if part.prefix == "sharing" else []
+    found += _options(section[name], options, remove_keys(section, reserved))
+    yield from found or trial(part.prefix, target, section)
 
 
-def _node(section: Section) -> Iterator[str]:
-    for prefix in ("node", "server"):
-        keys = (f"{prefix}_package", f"{prefix}_class")
+def _node(written: Section, nodes: Iterable[Any]) -> Iterator[str]:
+    names = [
+        f"{of}_{what}" for of in ("node", "server") for what in ("package", "class")
+    ]
+    section = yield from _respelt(written, names)
+    classes = list(nodes)
+    for keys in (names[:2], names[2:]):
         if not section.keys().isdisjoint(keys):
-            yield from _class(section, *keys)
+            classes.append((yield from _class(section, *keys)))
+    # a class of the user's own reads what it likes
+    closed = all(each is None or is_ours(each) for each in classes)
+    known = _NODE._replace(closed=closed)
+    yield from _options("NODE", known, remove_keys(section, names))
 
 
 def _respelt(

@@ -11,6 +11,7 @@ usage: decentralizepy COMMAND ...
   plot DIR ...           draw finished runs: accuracy, loss and bytes
   compare RUN ...        a table and a picture of runs: accuracy against bytes
   data COMMAND ...       data sets: list, download, prepare, verify, describe
+  keys FLAGS             make the keys of a closed network (keys -h: the flags)
 
 Each command tells its flags with -h.
 """
@@ -66,4 +67,18 @@ def data(argv: list[str]) -> int:
     return manage(argv)
 
 
-COMMANDS = {"run": run, "graph": graph, "plot": plot, "compare": compare, "data": data}
+def keys(argv: list[str]) -> int:
+    """Make keys."""
+    from decentralizepy.keys import main as make
+
+    return make(argv)
+
+
+COMMANDS = {
+    "run": run,
+    "graph": graph,
+    "plot": plot,
+    "compare": compare,
+    "data": data,
+    "keys": keys,
+}

@@ -47,8 +47,8 @@ def read(path: str | os.PathLike[str]) -> dict[str, Section]:
     Raises
     ------
     ConfigError
-        If the file is not there or is no INI file; one line with the file, and the line
-        or the section and key.
+        If the file is not there or is no INI file; each line has the file, and the
+        line or the section and key.
     """
     parser = configparser.ConfigParser(
         default_section="", inline_comment_prefixes=(";",), interpolation=None
@@ -56,7 +56,8 @@ def read(path: str | os.PathLike[str]) -> dict[str, Section]:
     try:
         parser.read_file(io.StringIO(_text(path), newline=None))
     except configparser.Error as error:
-        raise ConfigError(f"{path}{_cause(error)}") from error
+        lines = (f"{path}{cause}" for cause in _causes(error))
+        raise ConfigError("\n".join(lines)) from error
     return {
         section: {key: typed(text) for key, text in parser.items(section)}
         for section in parser.sections()
@@ -94,18 +95,22 @@ def _text(path: str | os.PathLike[str]) -> str:
         raise ConfigError(f"{path}, line {line}: not text in UTF-8") from error
 
 
-def _cause(error: configparser.Error) -> str:
+def _causes(error: configparser.Error) -> list[str]:
     match error:
         case configparser.DuplicateSectionError(section=section, lineno=line):
-            return f", line {line}: a second section [{section}]"
+            return [f", line {line}: a second section [{section}]"]
         case configparser.DuplicateOptionError(section=section, option=key):
-            return f", line {error.lineno}: [{section}] {key}: given twice"
+            return [f", line {error.lineno}: [{section}] {key}: given twice"]
         case configparser.MissingSectionHeaderError(line=text, lineno=line):
-            return f", line {line}: {_short(text)}: expected a [SECTION] first"
-        case configparser.ParsingError(errors=[(line, quoted), *_]):
-            text = quoted[1:-1].removesuffix("\\n")
-            return f", line {line}: {_short(text)}: expected key = value"
-    return f": {_short(error.message)}"
+            return [f", line {line}: {_short(text)}: expected a [SECTION] first"]
+        case configparser.ParsingError(errors=errors):
+            return [_no_value(line, quoted) for line, quoted in errors]
+    return [f": {_short(error.message)}"]
+
+
+def _no_value(line: int, quoted: str) -> str:
+    text = quoted[1:-1].removesuffix("\\n")
+    return f", line {line}: {_short(text)}: expected key = value"
 
 
 def _short(text: str) -> str:

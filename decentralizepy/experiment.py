@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from decentralizepy import checks, config as ini, factory, resume, utils
+from decentralizepy import _folders, checks, config as ini, factory, resume, utils
 from decentralizepy.checkpoints import newest_common
 from decentralizepy.errors import ConfigError, GraphError
 from decentralizepy.graphs.Graph import Graph
@@ -56,7 +56,7 @@ class Experiment:
         path = flags.config_file
         config: Config = ini.read(path)
         ini.override(config, flags.set)
-        checks.check(config, path)
+        checks.check(config, path, filter(None, (node_class, service_class)))
         args = utils.get_args(argv, config.get("RUN"))
         mapping = make_mapping(config.get("MAPPING", {}), args, mapping_class)
         if config.get("GRAPH") and "graph_file" not in utils.given(argv):
@@ -67,6 +67,7 @@ class Experiment:
             node_class = load_class(nodes, "node", *DEFAULT_NODE)
         if service_class is None and "server_class" in nodes:
             service_class = load_class(nodes, "server")
+        check_parts(args, config, graph, node_class, service_class)
         config.setdefault("RUN", {})["checkpoint_every"] = args.checkpoint_every
         return cls(args, config, graph, mapping, node_class, service_class)
 
@@ -95,19 +96,19 @@ class Experiment:
         return [self._spec(rank) for rank in self.ranks]
 
     def make_folders(self) -> None:
-        """Make the folders of logs and weights, with what the run is made from."""
+        """Make the folders of logs and weights, with what the run is made from.
+
+        Raises
+        ------
+        ConfigError
+            If they cannot be written to, or hold what is not to be replaced.
+        """
         args = self.args
         for name in ("log_dir", "weights_store_dir"):
-            folder = Path(getattr(args, name))
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-                (folder / ".probe").touch()
-                (folder / ".probe").unlink()
-            except OSError as error:
-                raise ConfigError(f"--{name} {folder}: {error.strerror}") from None
-        for rank in self.ranks:  # of an earlier run in the same folder
-            for old in Path(args.log_dir).glob(f"{rank}_results.json*"):
-                old.unlink()
+            _folders.make(f"--{name}", Path(getattr(args, name)))
+        if not getattr(args, "resume", ""):
+            overwrite = getattr(args, "overwrite", False)
+            _folders.clear(Path(args.log_dir), self.ranks, overwrite)
         _keep(args.config_file, args.log_dir)
         if args.graph_file:
             _keep(args.graph_file, args.log_dir)
@@ -148,6 +149,13 @@ class Experiment:
         return "test_after" in inspect.signature(self.service_class).parameters
 
 
+def check_parts(*parts: Any) -> None:
+    """Raise a ConfigError if the parts of an experiment do not go together."""
+    from decentralizepy import rules  # all nodes and torch: not for a misspelt key
+
+    rules.check(rules.Parts(*parts))
+
+
 def load_class(section: dict[str, Any], prefix: str, *default: str) -> Any:
     """Return the class that ``<prefix>_package`` and ``<prefix>_class`` name."""
     keys = (f"{prefix}_package", f"{prefix}_class")
@@ -164,16 +172,40 @@ def make_mapping(
         mapping_class = load_class(
             section, "mapping", "decentralizepy.mappings.Linear", "Linear"
         )
-    per_machine = counts if issubclass(mapping_class, Manual) else counts[0]
+    _check_machines(args)
+    per_machine = counts if issubclass(mapping_class, Manual) else _one(counts)
     make: Callable[..., Mapping] = mapping_class
     return make(args.machines, per_machine, args.server_machine, args.machine_id)
+
+
+def _check_machines(args: Namespace) -> None:
+    for name in ("machine_id", "server_machine"):
+        machine = getattr(args, name)
+        if machine >= args.machines:
+            raise ConfigError(
+                f"--{name} {machine}: expected a number below --machines "
+                f"{args.machines}; machines are counted from 0"
+            )
+
+
+def _one(counts: Sequence[int]) -> int:
+    if len(set(counts)) > 1:
+        raise ConfigError(
+            f"--procs_per_machine {' '.join(map(str, counts))}: expected one number, of "
+            "all machines; one for each takes [MAPPING] mapping_class = Manual"
+        )
+    return counts[0]
 
 
 def make_graph(section: dict[str, Any], args: Namespace, n_procs: int) -> Graph:
     """Return the graph of the file, if there is one to read, else of section GRAPH."""
     if not args.graph_file:
-        built: Graph = factory.build(section, "graph", n_procs)
-        return built
+        return _built(section, args.config_file, n_procs)
+    if not section and not Path(args.graph_file).exists():
+        raise GraphError(
+            f"--graph_file {args.graph_file}: no such file, and {args.config_file} has "
+            "no section [GRAPH]: expected one of them"
+        )
     graph = Graph()
     graph.read_graph_from_file(args.graph_file, args.graph_type)
     if graph.n_procs != n_procs:
@@ -181,6 +213,15 @@ def make_graph(section: dict[str, Any], args: Namespace, n_procs: int) -> Graph:
             f"{args.graph_file}: a graph of {graph.n_procs} nodes, but there are {n_procs} "
             f"processes (-ms {args.machines}, -ps {args.procs_per_machine})"
         )
+    return graph
+
+
+def _built(section: dict[str, Any], path: str, n_procs: int) -> Graph:
+    try:
+        graph: Graph = factory.build(section, "graph", n_procs)
+    except GraphError as error:
+        name = section["graph_class"]
+        raise GraphError(f"{path}: [GRAPH] graph_class = {name}: {error}") from error
     return graph
 
 

@@ -62,6 +62,9 @@ def flags() -> list[Flag]:
             "rounds from checkpoint to checkpoint; 0: none",
         ),
         Flag("", "max_restarts", natural, 3, "how often a node is started again"),
+        Flag(
+            "", "allow_disconnected", truth, False, "let parts of a graph learn apart"
+        ),
     ]
 
 

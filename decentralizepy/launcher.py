@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from decentralizepy import factory
+from decentralizepy import factory, preflight
 from decentralizepy._runs import DATASET_FILE
 from decentralizepy.errors import ConfigError, DecentralizepyError, NodeFailed
 from decentralizepy.experiment import Experiment
@@ -152,6 +152,7 @@ def prepare(experiment: Experiment, scratch: Path) -> None:
         prepare_training(**options)
     dataset_class, options = factory.unpack(config["DATASET"], "dataset")
     dataset_class.prepare(**options)
+    preflight.check(experiment, model_size(experiment))
     note_dataset(experiment)
 
 
@@ -164,6 +165,19 @@ def check_loss_policy(config: dict[str, dict[str, Any]]) -> None:
             f"[FAULTS] on_peer_loss = drop: {sharing_class.__name__} keeps a state that a "
             "lost peer has a part in; expected abort or restart"
         )
+
+
+def model_size(experiment: Experiment) -> int:
+    """Return how many numbers the model has; a node's data and model are built for it.
+
+    What a node would find wrong with its part of the data is found here.
+    """
+    section, args = experiment.config["DATASET"], experiment.args
+    place = (max(experiment.ranks), args.machine_id, experiment.mapping)
+    dataset = factory.build(section, "dataset", *place)
+    model_class = factory.load(section["dataset_package"], section["model_class"])
+    model = dataset.make_model(model_class)
+    return sum(part.numel() for part in model.state_dict().values())
 
 
 def note_dataset(experiment: Experiment) -> None:

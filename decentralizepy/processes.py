@@ -16,10 +16,12 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, NoReturn
 
+from decentralizepy._machine import Machine
 from decentralizepy.errors import DecentralizepyError, NodeFailed
 
 STOP_S = 3.5  # a node that was asked to stop has this long to close its files
 LOG_LINES = 12
+OOM_SCORE = "500"  # of 1,000
 _CRASH = "Fatal Python error"  # how faulthandler begins
 _PR_SET_PDEATHSIG = 1
 _SIGNALS = {signal.SIGINT, signal.SIGTERM}
@@ -57,6 +59,7 @@ class LocalNodes:
     def __init__(self, specs: list[NodeSpec], go_on: bool = False) -> None:
         self.specs, self.go_on = specs, go_on
         self.processes: list[BaseProcess] = []
+        self._oom_kills = Machine().oom_kills()
 
     def start(self) -> None:
         """Fork all nodes; what the launcher has loaded is shared with them."""
@@ -68,7 +71,9 @@ class LocalNodes:
         )
         with _signals_held():
             for spec in self.specs:
-                process = context.Process(target=_run, args=(spec,), daemon=True)
+                process = context.Process(
+                    target=_run, args=(spec, os.getpid()), daemon=True
+                )
                 process.start()
                 self.processes.append(process)
 
@@ -124,8 +129,10 @@ class LocalNodes:
         if not failed:
             return None
         spec, code = min(failed, key=lambda item: item[1] == 3)
+        short = code == -signal.SIGKILL and Machine().oom_kills() > self._oom_kills
+        cause = _cause(code) + (" for want of memory" if short else "")
         error = NodeFailed(
-            f"{spec} {_cause(code)}; its log, {spec.log}, ends:\n{tail(spec.log)}"
+            f"{spec} {cause}; its log, {spec.log}, ends:\n{tail(spec.log)}"
         )
         error.exit_status = code if code in (2, 3) else 1
         return error
@@ -161,9 +168,11 @@ def _signals_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
 
-def _run(spec: NodeSpec) -> NoReturn:
+def _run(spec: NodeSpec, launcher: int) -> NoReturn:
     """Be the node's process: run it, log how it failed, end with a true status."""
-    _end_with(os.getppid())
+    _end_with(launcher)
+    with suppress(OSError):  # where memory is short, a node dies, and is reported
+        Path("/proc/self/oom_score_adj").write_text(OOM_SCORE)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launcher decides
     signal.signal(signal.SIGTERM, _stop)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)

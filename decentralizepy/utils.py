@@ -2,13 +2,15 @@
 
 import json
 import os
+import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from decentralizepy.errors import ConfigError
 from decentralizepy.files import write_atomic
 from decentralizepy.flags import Flag, flags, run_problems, run_values
+from decentralizepy.nearest import did_you_mean
 
 T = TypeVar("T")
 
@@ -35,12 +37,20 @@ def write_args(args: Namespace, dir: str | os.PathLike[str]) -> None:
     write_atomic(os.path.join(dir, "args.json"), text)
 
 
+class _Parser(ArgumentParser):
+    """A parser that says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        print(message.removeprefix("argument "), file=sys.stderr)
+        sys.exit(ConfigError.exit_status)
+
+
 def make_parser() -> ArgumentParser:
     """Return the parser of the flags of a launch and ``--set``.
 
     A command may add flags of its own.
     """
-    parser = ArgumentParser()
+    parser = _Parser()
     for flag in flags():
         names = filter(None, (flag.short, f"--{flag.name}"))
         parser.add_argument(*names, default=flag.default, **_form(flag))
@@ -88,17 +98,32 @@ def get_args(
     ConfigError
         If ``defaults`` has an unknown name or a value that does not fit, each in a line.
     SystemExit
-        With status 2, after a message, if a flag does not fit.
+        With status 2, after a line on stderr, if a flag does not fit.
     """
     parser = parser or make_parser()
-    args = parser.parse_args(argv)
+    args = _parsed(parser, argv)
     if not defaults:
         return args
     problems = list(run_problems(defaults))
     if problems:
         lines = (f"{args.config_file}: [RUN] {problem}" for problem in problems)
         raise ConfigError("\n".join(lines))
-    return parser.parse_args(argv, Namespace(**run_values(defaults)))
+    return _parsed(parser, argv, Namespace(**run_values(defaults)))
+
+
+def _parsed(
+    parser: ArgumentParser,
+    argv: Sequence[str] | None,
+    namespace: Namespace | None = None,
+) -> Namespace:
+    args, left = parser.parse_known_args(argv, namespace)
+    if left:
+        unknown = next((word for word in left if word.startswith("-")), None)
+        if unknown is None:
+            parser.error(f"{left[0]}: not a flag, and no flag takes it")
+        known = [f"--{flag.name}" for flag in flags()]
+        parser.error(f"{unknown}: no such flag{did_you_mean(unknown, known)}")
+    return args
 
 
 def given(

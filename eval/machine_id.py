@@ -4,7 +4,7 @@ import socket
 import sys
 
 from decentralizepy import config
-from decentralizepy.communication.TCP import host_of, read_addresses
+from decentralizepy.communication._addresses import host_of, read_addresses
 from decentralizepy.errors import DecentralizepyError
 
 

@@ -38,7 +38,8 @@ KNOWN = ", ".join(SECTIONS)
 FLAGS = (
     "machine_id, procs_per_machine, machines, log_dir, weights_store_dir, iterations, "
     "log_level, graph_file, graph_type, test_after, train_evaluate_after, "
-    "reset_optimizer, server_machine, server_rank, working_rate"
+    "reset_optimizer, server_machine, server_rank, working_rate, force, overwrite, "
+    "resume, checkpoint_every, max_restarts, allow_disconnected"
 )
 
 
@@ -95,10 +96,14 @@ FINE = {
         "[DATASET]",
         "[MAPPING]\nmapping_package=tests.parts\nmapping_class=Places\n[DATASET]",
     ),
-    "keys of a node": ("[DATASET]", "[NODE]\ngraph_degree = 3\nfoo = bar\n[DATASET]"),
+    "keys of a node": ("[DATASET]", "[NODE]\ngraph_degree = 3\nK = 4\n[DATASET]"),
     "a node": (
         "[DATASET]",
         "[NODE]\nnode_package = tests.parts\nnode_class = Net\n[DATASET]",
+    ),
+    "keys of a node of the user's own": (
+        "[DATASET]",
+        "[NODE]\nnode_package = tests.parts\nnode_class = Net\nfoo = bar\n[DATASET]",
     ),
     "flags": (
         "[DATASET]",
@@ -219,6 +224,28 @@ BAD = [
         "[DATASET]",
         "[NODE]\nserver_package = tests.parts\n[DATASET]",
         "[NODE] server_class: missing",
+    ),
+    # keys of a node
+    (
+        "[DATASET]",
+        "[NODE]\ngraph_degre = 3\n[DATASET]",
+        "[NODE] graph_degre: not an option of NODE; did you mean graph_degree?",
+    ),
+    (
+        "[DATASET]",
+        "[NODE]\nfoo = bar\n[DATASET]",
+        "[NODE] foo: not an option of NODE; it takes graph_degree, timeout, "
+        "initial_neighbors, k, gossip_rounds",
+    ),
+    (
+        "[DATASET]",
+        "[NODE]\nK = many\n[DATASET]",
+        "[NODE] k = many: expected a whole number (NODE)",
+    ),
+    (
+        "[DATASET]",
+        "[NODE]\nnode_pakage = tests.parts\nnode_class = Net\n[DATASET]",
+        "[NODE] node_pakage: not a key of this section; did you mean node_package?",
     ),
     # names of options
     (
@@ -382,7 +409,7 @@ BAD = [
     (
         "[DATASET]",
         "[FAULTS]\non_peer_loss = sulk\n[DATASET]",
-        "[FAULTS] on_peer_loss = sulk: expected abort (FAULTS)",
+        "[FAULTS] on_peer_loss = sulk: expected abort or drop or restart (FAULTS)",
     ),
 ]  # fmt: skip
 

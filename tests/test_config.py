@@ -86,7 +86,6 @@ BAD = [
     ("[A]\nlr = 1\nmomentum 0.9\n", ", line 3: momentum 0.9: expected key = value"),
     ("[A\nlr = 1\n", ", line 1: [A: expected a [SECTION] first"),
     ("[A]\n= 1\n", ", line 2: = 1: expected key = value"),
-    ("[A]\nx\ny\n", ", line 2: x: expected key = value"),
     ("[A]\nx = \xe4".encode("latin-1"), ", line 2: not text in UTF-8"),
     ("[A]".encode("utf-16"), ", line 1: not text in UTF-8"),
     ("[A]\nx " + "y " * 99, f", line 2: {'x' + ' y' * 28}...: expected key = value"),
@@ -99,6 +98,16 @@ def test_what_is_no_ini_file_is_one_line(tmp_path, text, message):
     with pytest.raises(ConfigError) as error:
         read(path)
     assert str(error.value) == f"{path}{message}"
+
+
+def test_all_lines_that_are_none_are_told_at_once(tmp_path):
+    path = ini(tmp_path, "[A]\nx\nlr = 1\ny\n")
+    with pytest.raises(ConfigError) as error:
+        read(path)
+    assert str(error.value).splitlines() == [
+        f"{path}, line 2: x: expected key = value",
+        f"{path}, line 4: y: expected key = value",
+    ]
 
 
 def test_a_missing_file_is_named_as_given_and_in_full(tmp_path, monkeypatch):

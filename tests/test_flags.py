@@ -93,10 +93,12 @@ def test_a_fault_reads_alike_in_the_file_and_on_the_command_line(
     with pytest.raises(SystemExit) as stop:
         get_args([f"--{key}", *str(value).split()])
     assert stop.value.code == 2
-    assert capsys.readouterr().err.endswith(f"--{key}: {why}\n")
+    said = capsys.readouterr().err
+    assert said.endswith(f"--{key}: {why}\n")
+    assert said.count("\n") == 1
 
 
-@pytest.mark.parametrize("switch", ["force", "overwrite"])
+@pytest.mark.parametrize("switch", ["force", "overwrite", "allow_disconnected"])
 def test_a_switch_takes_a_value_in_the_file_alone(switch):
     assert getattr(get_args([]), switch) is False
     assert getattr(get_args([f"--{switch}"]), switch) is True

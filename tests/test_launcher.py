@@ -321,10 +321,10 @@ def test_a_port_in_use_ends_before_anything_starts(experiment, tmp_path):
     assert f"port {port} of 127.0.0.1 cannot be used" in done.stderr
 
 
-def test_an_unconnected_graph_is_a_warning(experiment, tmp_path):
+def test_an_unconnected_graph_that_is_asked_for_is_a_warning(experiment, tmp_path):
     graph = tmp_path / "islands.edges"
     graph.write_text("4\n0 1\n2 3\n")
-    done = run([*experiment(rounds=2), "-gf", str(graph)])
+    done = run([*experiment(rounds=2), "-gf", str(graph), "--allow_disconnected"])
     assert done.returncode == 0
     assert "warning: the graph is not connected: parts of 2, 2 nodes" in done.stderr
 

@@ -14,6 +14,7 @@ from decentralizepy.message import Message, payload_bytes
 logger = logging.getLogger(__name__)
 
 DRAIN_MS = 10_000  # what was sent last may take this long to arrive at the end
+LOGGED = 20  # messages that are dropped before only some of them are logged
 
 
 class Communication:
@@ -152,6 +153,10 @@ class Communication:
                 return None
 
     def reject(self, reason: str) -> None:
-        """Count and log something that came in and is no message."""
+        """Count something that came in and is no message; log the first, then few."""
         self.rejected += 1
-        logger.warning("dropped what came from %s", reason)
+        # a flood is not to fill the disk: 20, then at 32, 64, 128 ...
+        if self.rejected <= LOGGED or self.rejected.bit_count() == 1:
+            logger.warning(
+                "dropped what came from %s (%d so far)", reason, self.rejected
+            )

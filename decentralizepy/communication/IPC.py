@@ -4,8 +4,9 @@ import os
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from decentralizepy.communication import _security
 from decentralizepy.communication._zeromq import ZeroMQ
 from decentralizepy.errors import AddressError
 from decentralizepy.mappings.Mapping import Mapping
@@ -29,6 +30,13 @@ class IPC(ZeroMQ):
     socket_dir : str, default ""
         The folder of the sockets. The launcher gives each run one of its own;
         without a launcher it is a folder of this user in the system's temporary one.
+    security : {"none", "mac"}, default "none"
+        With ``mac`` a node listens only to those who have the run's key; what keeps
+        others out in any case is that the folder is its owner's alone.
+    key_file : str, default ""
+        Of ``mac``: the file of the key, which the launcher makes if none is given.
+    max_message : int, default 0
+        Bytes that an array, or a header, of a message may have; 0 for no limit.
     """
 
     def __init__(
@@ -41,11 +49,17 @@ class IPC(ZeroMQ):
         offset: int = 9000,
         recv_timeout: int = 50,
         socket_dir: str = "",
+        security: Literal["none", "mac"] = "none",
+        key_file: str = "",
+        max_message: _security.Bytes = 0,
     ) -> None:
         folder = Path(socket_dir or _default_dir())
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.socket_dir, self.offset = folder, offset
-        super().__init__(rank, machine_id, mapping, total_procs, recv_timeout)
+        super().__init__(
+            *(rank, machine_id, mapping, total_procs, recv_timeout, max_message),
+            guard=_security.make_guard(security, key_file, ""),
+        )
 
     @classmethod
     def prepare(
@@ -65,7 +79,9 @@ class IPC(ZeroMQ):
             raise AddressError(
                 f"[COMMUNICATION] socket_dir = {folder}: longer than {_PATH_LIMIT - 10} bytes"
             )
-        return {**options, "socket_dir": folder}
+        uids = [mapping.get_uid(rank, machine_id) for rank in ranks]
+        made = _security.prepare(options, uids, uids, True, scratch)
+        return {**made, "socket_dir": folder}
 
     def address(self, rank: int, machine_id: int) -> str:
         return f"ipc://{self.socket_dir}/{self.offset}.{rank}"

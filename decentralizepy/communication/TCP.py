@@ -1,11 +1,20 @@
 """Messages over TCP, on one machine or many."""
 
-import json
+import ipaddress
 import socket
+import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
+from pydantic import Field
+
+from decentralizepy.communication import _security
+from decentralizepy.communication._addresses import (
+    host_of,
+    hosts_of,
+    read_addresses,
+)
 from decentralizepy.communication._zeromq import ZeroMQ
 from decentralizepy.errors import AddressError
 from decentralizepy.mappings.Mapping import Mapping
@@ -25,11 +34,30 @@ class TCP(ZeroMQ):
         Two runs on one machine need offsets that differ by twice their ranks.
     recv_timeout : int, default 50
         Milliseconds that ``receive(block=False)`` waits at most.
+    security : {"none", "mac", "curve"}, default "none"
+        Who may talk to a node. ``none``: whoever reaches its port and says to be a
+        node. ``mac``: whoever has the run's key, by which also changed and repeated
+        messages are found. ``curve``: the owners of the keys in ``keys_dir``, each
+        under its own uid; what they send is enciphered.
+    key_file : str, default ""
+        Of ``mac``: a file that ``decentralizepy keys --mac`` made, the same on every
+        machine, and new for every run. On one machine the launcher makes it.
+    keys_dir : str, default ""
+        Of ``curve``: a folder that ``decentralizepy keys`` made, with the public keys
+        of all nodes and the secret ones of this machine's.
+    max_message : int, default 0
+        Bytes that an array, or a header, of a message may have: a larger one is not
+        sent, and a peer that sends one is cut off; 0 for no limit.
+    heartbeat_timeout : float, default 10
+        Seconds after which another machine that does not answer counts as gone; 0:
+        when TCP gives up, after minutes. Not read if all nodes are on one machine.
 
     Raises
     ------
     AddressError
         If the file or a machine in it is missing, or a name does not resolve.
+    ConfigError
+        If the keys that ``security`` needs are not there.
     """
 
     def __init__(
@@ -41,10 +69,19 @@ class TCP(ZeroMQ):
         addresses_filepath: str,
         offset: int = 9000,
         recv_timeout: int = 50,
+        security: Literal["none", "mac", "curve"] = "none",
+        key_file: str = "",
+        keys_dir: str = "",
+        max_message: _security.Bytes = 0,
+        heartbeat_timeout: Annotated[float, Field(ge=0)] = 10,
     ) -> None:
         self.addresses_filepath, self.offset = addresses_filepath, offset
         self.ip_addresses = read_addresses(addresses_filepath)
-        super().__init__(rank, machine_id, mapping, total_procs, recv_timeout)
+        self.heartbeat_timeout = 0 if is_local(mapping) else heartbeat_timeout
+        super().__init__(
+            *(rank, machine_id, mapping, total_procs, recv_timeout, max_message),
+            guard=_security.make_guard(security, key_file, keys_dir),
+        )
 
     @classmethod
     def prepare(
@@ -59,14 +96,36 @@ class TCP(ZeroMQ):
         addresses = read_addresses(path)
         uids = range(mapping.get_n_procs())
         machines = {mapping.get_machine_and_rank(uid)[1] for uid in uids}
-        hosts = {m: host_of(addresses, m, path) for m in machines | {machine_id}}
-        for rank in sorted(ranks):
-            check_free(hosts[machine_id], port_of(rank, options.get("offset", 9000)))
-        return options
+        hosts = hosts_of(addresses, machines, path)
+        hosts[machine_id] = host_of(addresses, machine_id, path)
+        offset = options.get("offset", 9000)
+        ports = [port_of(rank, offset) for rank in sorted(ranks)]
+        check_free(hosts[machine_id], *ports)
+        local = [mapping.get_uid(rank, machine_id) for rank in ranks]
+        made = _security.prepare(options, local, uids, is_local(mapping), scratch)
+        warn_if_open(made.get("security", "none"), set(hosts.values()))
+        return made
 
     def address(self, rank: int, machine_id: int) -> str:
         host = host_of(self.ip_addresses, machine_id, self.addresses_filepath)
         return f"tcp://{host}:{port_of(rank, self.offset)}"
+
+
+def is_local(mapping: Mapping) -> bool:
+    """Tell whether all nodes are on this machine."""
+    return mapping.get_local_procs_count() == mapping.get_n_procs()
+
+
+def warn_if_open(security: str, hosts: set[str]) -> None:
+    """Say that messages are neither enciphered nor signed, if they leave the machine."""
+    if security == "none" and not all(
+        ipaddress.ip_address(h).is_loopback for h in hosts
+    ):
+        print(
+            "warning: [COMMUNICATION] security = none: whoever reaches the nodes' ports"
+            " can read and send models; mac and curve close them",
+            file=sys.stderr,
+        )
 
 
 def port_of(rank: int, offset: int) -> int:
@@ -80,59 +139,37 @@ def port_of(rank: int, offset: int) -> int:
     return port
 
 
-def read_addresses(path: str) -> dict[str, str]:
-    """Return the address file's machines and hosts."""
-    try:
-        addresses = json.loads(Path(path).read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise AddressError(
-            f"[COMMUNICATION] addresses_filepath = {path}: {error.strerror}"
-        ) from None
-    except ValueError as error:
-        raise AddressError(f"{path}: no JSON: {error}") from None
-    if not isinstance(addresses, dict) or not all(
-        isinstance(host, str) for host in addresses.values()
-    ):
-        raise AddressError(
-            f'{path}: expected a JSON object of machines and hosts, as {{"0": "localhost"}}'
-        )
-    return addresses
+def check_free(host: str, *ports: int) -> None:
+    """Raise an AddressError, a line for each, if no node could listen at some ports."""
+    causes = {port: cause for port in ports if (cause := _refusal(host, port))}
+    owners = _owners() if causes else {}
+    lines = (
+        f"port {port} of {host} cannot be used: {cause}{owners.get(port, '')}; set "
+        "another offset in [COMMUNICATION]"
+        for port, cause in causes.items()
+    )
+    if causes:
+        raise AddressError("\n".join(lines))
 
 
-def host_of(addresses: dict[str, str], machine_id: int, path: str) -> str:
-    """Return the IP address of a machine."""
-    host = addresses.get(str(machine_id))
-    if host is None:
-        known = ", ".join(sorted(addresses)) or "none"
-        raise AddressError(f'{path}: no machine "{machine_id}"; it has {known}')
-    try:
-        return socket.gethostbyname(host)
-    except (OSError, UnicodeError):
-        raise AddressError(
-            f'{path}: machine "{machine_id}": the name {host!r} does not resolve'
-        ) from None
-
-
-def check_free(host: str, port: int) -> None:
-    """Raise an AddressError if no node could listen at ``host:port``."""
+def _refusal(host: str, port: int) -> str | None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise AddressError(
-                f"port {port} of {host} cannot be used: {error.strerror}{_owner(port)};"
-                " set another offset in [COMMUNICATION]"
-            ) from None
+            return error.strerror
+    return None
 
 
-def _owner(port: int) -> str:
-    """Name the process that listens at ``port``, where the system tells it."""
+def _owners() -> dict[int, str]:
+    """Name the processes that listen at ports, where the system tells it."""
     import psutil  # only where something went wrong
 
     try:
         connections = psutil.net_connections("tcp")
     except psutil.Error:
-        return ""
-    pids = [c.pid for c in connections if c.laddr and c.laddr.port == port and c.pid]
-    return f" by process {pids[0]}" if pids else ""
+        return {}
+    return {
+        c.laddr.port: f" by process {c.pid}" for c in connections if c.laddr and c.pid
+    }

@@ -6,14 +6,16 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from hmac import compare_digest
 from typing import Any, NamedTuple, Protocol
 
-from decentralizepy.errors import MessageError, PeerError
+from decentralizepy.errors import MessageError
 
-DATA, ACK, NACK = range(3)
+DATA, ACK, NACK, ASK = range(4)
 MAGIC = b"dp\x01"  # and the version of this layout
-UNACKNOWLEDGED_LIMIT = 64  # messages that a peer may leave unanswered
-HELD_LIMIT = 64  # messages that may come before one that is missing
+WINDOW = 64  # messages that may be on their way: a receiver holds no more
+WINDOW_BYTES = 1 << 29  # a sender keeps no more than that, and one message
+ASK_S = 1.0  # a silent peer is asked what it has after 1, 2, 4, 8 ... seconds
 _HEAD = struct.Struct("!3sBQQQ")
 
 Frames = list[Any]
@@ -25,8 +27,9 @@ class Head(NamedTuple):
     Attributes
     ----------
     kind : int
-        DATA; ACK, ``number`` being the next message that is expected; or NACK, likewise,
-        and that it is to be sent again.
+        DATA; ACK, ``number`` being the next message that is expected; NACK, likewise, and
+        that it is to be sent again; ASK for one of these, ``number`` being that of the
+        next DATA.
     sender, receiver : int
         The instances, random numbers of a process; 0 while the receiver's is unknown.
     number : int
@@ -90,13 +93,17 @@ class Sent:
     number: int
     frames: Frames
     digest: bytes
+    size: int
 
 
 class Link:
     """The numbered messages to, and from, one peer.
 
-    A transport hands what comes in to :meth:`take`, sends what :meth:`outgoing` and
-    :meth:`again` return, and answers with :meth:`answer`. Nothing here sends or waits.
+    A transport hands what comes in to :meth:`open` and then to :meth:`take` or
+    :meth:`acknowledge`, and sends what the other methods return. Nothing here sends or
+    waits. A gap is not complained of when it is seen, since what is missing may be on
+    its way, but when the sender asks: what it sent before it asked has then arrived, or
+    never will.
 
     Parameters
     ----------
@@ -105,35 +112,54 @@ class Link:
     instance : int
         This process's random number, not 0.
     seal : Seal
+
+    Attributes
+    ----------
+    repeated : int
+        Messages that came more than once, and were dropped.
     """
 
     def __init__(self, me: int, peer: int, instance: int, seal: Seal) -> None:
         self.me, self.peer, self.instance, self.seal = me, peer, instance, seal
-        self.peer_instance = 0
+        self.peer_instance = self.repeated = 0
         self.unacknowledged: deque[Sent] = deque()
-        self.sent = self.expected = 0
+        self.sent = self.expected = self._bytes = self._asked = 0
         self.held: dict[int, Frames] = {}
+        self._complained = -1
+        self._silent_since: float | None = None
+
+    @property
+    def full(self) -> bool:
+        """Whether the peer must acknowledge something before more may be sent."""
+        return len(self.unacknowledged) >= WINDOW or self._bytes >= WINDOW_BYTES
 
     def outgoing(self, frames: Frames, digest: bytes) -> Frames:
         """Number a message and keep it; return the frames to send."""
-        if len(self.unacknowledged) >= UNACKNOWLEDGED_LIMIT:
-            raise PeerError(
-                f"uid {self.peer} has not acknowledged {UNACKNOWLEDGED_LIMIT} messages"
-            )
-        sent = Sent(self.sent, frames, digest)
+        size = sum(memoryview(frame).nbytes for frame in frames)
+        sent = Sent(self.sent, frames, digest, size)
         self.sent += 1
+        self._bytes += size
         self.unacknowledged.append(sent)
         return self._sealed(sent)
 
-    def again(self, first: int = 0) -> list[Frames]:
-        """Return the unacknowledged messages from number ``first`` on."""
-        return [
-            self._sealed(sent) for sent in self.unacknowledged if sent.number >= first
-        ]
+    def again(self) -> list[Frames]:
+        """Return the messages that a connection may have lost."""
+        return [self._sealed(sent) for sent in self.unacknowledged]
 
-    def answer(self, kind: int = ACK) -> bytes:
-        """Return an ACK or a NACK of what has come in so far."""
-        return b"".join(self._head(kind, self.expected, b""))
+    def overdue(self, now: float) -> bool:
+        """Tell whether to ask at time ``now`` (seconds): more and more rarely."""
+        if not self.unacknowledged:
+            self._silent_since = None
+        elif self._silent_since is None:
+            self._silent_since, self._asked = now, 0
+        elif now - self._silent_since >= ASK_S * 2**self._asked:
+            self._asked += 1
+            return True
+        return False
+
+    def ask(self) -> Frames:
+        """Return the question what the peer has."""
+        return [self._head(ASK, self.sent)]
 
     def take(self, head: Head, frames: Frames) -> list[Frames]:
         """Return the messages, in order, that a DATA message makes complete.
@@ -144,22 +170,48 @@ class Link:
             If the peer is another process than before.
         """
         self._meet(head)
-        if head.kind != DATA or head.number < self.expected or head.number in self.held:
+        ahead = head.number - self.expected
+        if head.kind != DATA or ahead >= WINDOW:
             return []
-        if len(self.held) < HELD_LIMIT:
-            self.held[head.number] = frames
+        if ahead < 0 or head.number in self.held:
+            self.repeated += 1
+            return []
+        self.held[head.number] = frames
         ready = []
         while self.expected in self.held:
             ready.append(self.held.pop(self.expected))
             self.expected += 1
         return ready
 
+    def answer(self, head: Head) -> bytes:
+        """Return what a message of ``head``, which was taken, is answered with."""
+        lacking = head.kind == ASK and self.expected < head.number
+        return self._head(NACK if lacking else ACK, self.expected)
+
+    def complaint(self) -> bytes | None:
+        """Return the answer to damage, once a message: a forger is not to make more."""
+        if self._complained == self.expected:
+            return None
+        self._complained = self.expected
+        return self._head(NACK, self.expected)
+
     def acknowledge(self, head: Head) -> list[Frames]:
-        """Forget what the peer has; return what it asks for again."""
+        """Forget what the peer has; return what is to be sent now.
+
+        Raises
+        ------
+        MessageError
+            If the peer is another process than before, or this is no answer.
+        """
         self._meet(head)
+        if head.kind not in (ACK, NACK) or head.number > self.sent:
+            raise MessageError("an answer to what was never asked")
+        self._silent_since = None
         while self.unacknowledged and self.unacknowledged[0].number < head.number:
-            self.unacknowledged.popleft()
-        return self.again(head.number) if head.kind == NACK else []
+            self._bytes -= self.unacknowledged.popleft().size
+        if head.kind == ACK or not self.unacknowledged:
+            return []
+        return [self._sealed(self.unacknowledged[0]), self.ask()]
 
     def open(self, frames: Frames) -> Head:
         """Return the head of ``frames``, which came from this peer.
@@ -174,7 +226,8 @@ class Link:
         if len(head) < _HEAD.size or not head.startswith(MAGIC):
             raise MessageError("not a message of this version of decentralizepy")
         _, kind, sender, receiver, number = _HEAD.unpack(head)
-        if seal != self.seal.sign(head, self.seal.of(frames[1:]), (self.peer, self.me)):
+        expected = self.seal.sign(head, self.seal.of(frames[1:]), (self.peer, self.me))
+        if not compare_digest(seal, expected):
             raise Damaged("a message whose seal does not fit its content")
         if receiver not in (0, self.instance):
             raise MessageError("a message for another process, such as an earlier one")
@@ -186,12 +239,12 @@ class Link:
         self.peer_instance = head.sender
 
     def _sealed(self, sent: Sent) -> Frames:
-        return [b"".join(self._head(DATA, sent.number, sent.digest)), *sent.frames]
+        return [self._head(DATA, sent.number, sent.digest), *sent.frames]
 
-    def _head(self, kind: int, number: int, digest: bytes) -> tuple[bytes, bytes]:
+    def _head(self, kind: int, number: int, digest: bytes | None = None) -> bytes:
         head = _HEAD.pack(MAGIC, kind, self.instance, self.peer_instance, number)
-        digest = digest or self.seal.of(())
-        return head, self.seal.sign(head, digest, (self.me, self.peer))
+        digest = self.seal.of(()) if digest is None else digest
+        return head + self.seal.sign(head, digest, (self.me, self.peer))
 
 
 class Damaged(MessageError):

@@ -3,7 +3,7 @@
 import zmq
 from zmq.utils.monitor import recv_monitor_message
 
-LOST_AFTER = 5  # attempts in a row that find nobody, about a second if they are refused
+LOST_AFTER = 5  # attempts in a row that find nobody: about a second if they are refused
 _EVENTS = (
     zmq.EVENT_CONNECTED
     | zmq.EVENT_HANDSHAKE_SUCCEEDED
@@ -18,36 +18,39 @@ class Watch:
     A process that hangs is still connected to, by its kernel; one that has ended, or a
     machine that is gone, is not.
 
-    Attributes
+    Parameters
     ----------
-    lost : bool
-        Whether there was a connection and nobody answers at the address any more.
+    socket : zmq.Socket
+        Before it connects.
+    met : bool, default False
+        Whether an earlier socket was connected to the peer.
     """
 
-    def __init__(self, socket: "zmq.Socket[bytes]") -> None:
+    def __init__(self, socket: "zmq.Socket[bytes]", met: bool = False) -> None:
+        self.met = met
         self._socket = socket
         self._monitor = socket.get_monitor_socket(_EVENTS)
-        self._connections = self._failures = 0
         self._connected = False
+        self._failures = 0
 
     @property
     def lost(self) -> bool:
-        return self._connections > 0 and self._failures >= LOST_AFTER
+        """Whether there was a connection and nobody answers at the address any more."""
+        return self.met and self._failures >= LOST_AFTER
 
     def look(self) -> bool:
-        """Take note of what happened; tell whether a connection replaced an old one."""
-        renewed = False
+        """Take note of what happened; tell whether a connection has broken."""
+        broken = False
         while self._monitor.poll(0):
             event = recv_monitor_message(self._monitor)["event"]
-            if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
-                self._connections += 1
-                renewed = self._connections > 1
-            if event == zmq.EVENT_CLOSED:
+            if event == zmq.EVENT_CLOSED:  # an attempt has failed
                 self._failures += not self._connected
-            else:
-                self._failures = 0
-                self._connected = event != zmq.EVENT_DISCONNECTED
-        return renewed
+                continue
+            self._failures = 0
+            self._connected = event != zmq.EVENT_DISCONNECTED
+            self.met |= event == zmq.EVENT_HANDSHAKE_SUCCEEDED
+            broken |= self.met and not self._connected
+        return broken
 
     def close(self) -> None:
         """Stop following."""

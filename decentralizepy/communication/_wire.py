@@ -41,6 +41,7 @@ _MALFORMED = (
     TypeError,
     OverflowError,
     RecursionError,
+    MemoryError,  # nested lists that say to be long
     msgpack.UnpackException,
 )
 

@@ -2,6 +2,7 @@
 
 import logging
 import secrets
+import threading
 import time
 from collections import deque
 from typing import Any
@@ -9,33 +10,40 @@ from typing import Any
 import zmq
 
 from decentralizepy.communication._guard import Guard
-from decentralizepy.communication._link import ACK, NACK, Damaged, Link
+from decentralizepy.communication._link import Damaged, Link
+from decentralizepy.communication._sockets import open_socket
 from decentralizepy.communication._watch import Watch
 from decentralizepy.communication.Communication import DRAIN_MS, Communication
-from decentralizepy.errors import MessageError
+from decentralizepy.errors import ConfigError, MessageError, PeerLost, PeerTimeout
 from decentralizepy.mappings.Mapping import Mapping
 
 logger = logging.getLogger(__name__)
 
-RECONNECT_MS = 20  # peers of one launch bind within a few of these
-CONNECT_MS = 2_000  # how long a machine that does not answer is tried, each time
+SERVICES = 16  # their uids are -1, -2 ...
 TICK_S = 0.05  # how often acknowledgements are read, and connections looked after
-BACKLOG = 64  # messages of one peer that may wait in memory; then it has to
-_HEARTBEATS = 5  # in the time after which a silent connection counts as cut
+FAREWELL_MS = 1_000  # for the last acknowledgements to leave
 
 
 class ZeroMQ(Communication):
     """Frames over ZeroMQ; a transport adds only ``address``.
 
     ZeroMQ loses what was under way when a connection breaks. Here each message has a
-    number and a checksum, is kept until the peer acknowledges it, and is sent again
-    after a new connection or when the peer misses it; see
+    number and a checksum, is kept until the peer acknowledges it, and is sent again on a
+    new connection or when the peer misses it; see
     :class:`~decentralizepy.communication._link.Link`. Acknowledgements travel back on
     the same connection, and are no part of the counters.
+
+    Attributes
+    ----------
+    heartbeat_timeout : float
+        Seconds after which a machine that does not answer counts as gone; 0: when TCP
+        gives up, after minutes. See :func:`_sockets.open_socket`.
+    stall_timeout : float
+        Seconds that sending may wait for a peer that acknowledges nothing.
     """
 
     heartbeat_timeout = 0.0
-    """Seconds without a sign of life after which a connection is made anew; 0: never."""
+    stall_timeout = 600.0
 
     def __init__(
         self,
@@ -48,8 +56,8 @@ class ZeroMQ(Communication):
         guard: Guard | None = None,
     ) -> None:
         super().__init__(rank, machine_id, mapping, total_procs, recv_timeout)
-        self.identity = str(self.uid).encode()
         self.context = zmq.Context()
+        self.context.max_sockets = 1_000 + 4 * mapping.get_n_procs()
         self.max_message, self.guard = max_message, guard or Guard()
         self.guard.start(self.context, self.uid)
         self.seal = self.guard.seal()
@@ -60,51 +68,54 @@ class ZeroMQ(Communication):
         self._ready: deque[tuple[int, list[Any]]] = deque()
         self._digested: tuple[Any, bytes] = (None, b"")
         self._ticked = time.monotonic()
+        self._reading, self._sending = threading.RLock(), threading.RLock()
         self.router = self._socket(zmq.ROUTER)
-        self.router.router_handover = True  # who connects anew is heard at once
         self.guard.listen(self.router)
         self.router.bind(self.address(rank, machine_id))
+
+    @property
+    def repeated(self) -> int:
+        """Messages that came more than once; all but the first were dropped."""
+        return sum(link.repeated for link in self.links.values())
 
     def address(self, rank: int, machine_id: int) -> str:
         """Return the ZeroMQ endpoint at which the node of this place listens."""
         raise NotImplementedError
 
     def _socket(self, kind: int) -> "zmq.Socket[bytes]":
-        socket = self.context.socket(kind)
-        socket.identity = self.identity
-        socket.linger = DRAIN_MS
-        socket.reconnect_ivl = RECONNECT_MS
-        socket.reconnect_ivl_max = 50 * RECONNECT_MS
-        socket.connect_timeout = CONNECT_MS
-        socket.sndhwm, socket.rcvhwm = 0, BACKLOG
-        socket.maxmsgsize = self.max_message or -1
-        if self.heartbeat_timeout:
-            timeout = int(1000 * self.heartbeat_timeout)
-            socket.heartbeat_ivl, socket.heartbeat_timeout = (
-                timeout // _HEARTBEATS,
-                timeout,
-            )
-        return socket
+        limits = self.max_message, self.heartbeat_timeout
+        # a name of its own: a stranger who knew it could take the connection over
+        name = f"{self.uid}.{secrets.token_hex(8)}".encode()
+        return open_socket(self.context, kind, name, *limits)
 
     def init_connection(self, neighbor: int) -> None:
-        dealer = self._socket(zmq.DEALER)
-        self.watches[neighbor] = Watch(dealer)
-        self.guard.dial(dealer, neighbor)
-        dealer.connect(self.address(*self.mapping.get_machine_and_rank(neighbor)))
-        self.peer_sockets[neighbor] = dealer
+        with self._sending:
+            self._dial(neighbor)
 
     def already_connected(self, neighbor: int) -> bool:
         return neighbor in self.peer_sockets
 
     def destroy_connection(self, neighbor: int, linger: int | None = None) -> None:
-        self.watches.pop(neighbor).close()
-        self.peer_sockets.pop(neighbor).close(linger)
+        with self._sending:
+            self.watches.pop(neighbor).close()
+            self.peer_sockets.pop(neighbor).close(linger)
+
+    def forget(self, neighbor: int) -> None:
+        """Begin anew with a peer whose process is another one than before."""
+        with self._sending:
+            if self.already_connected(neighbor):
+                self.destroy_connection(neighbor, 0)
+            self.links.pop(neighbor, None)
+            self.lost.discard(neighbor)
 
     def deliver(self, neighbor: int, frames: list[Any]) -> None:
-        if self._digested[0] is not frames:  # a broadcast delivers the same to many
-            self._digested = (frames, self.seal.of(frames))
-        sealed = self._link(neighbor).outgoing(frames, self._digested[1])
-        self._transmit(neighbor, sealed)
+        self._check_size(neighbor, frames)
+        self._wait_for_room(neighbor)
+        with self._sending:
+            if self._digested[0] is not frames:  # a broadcast delivers the same to many
+                self._digested = (frames, self.seal.of(frames))
+            sealed = self._link(neighbor).outgoing(frames, self._digested[1])
+            self._transmit(neighbor, sealed)
 
     def poll(self, timeout: int) -> tuple[int, list[Any]] | None:
         if not self._ready:
@@ -113,22 +124,53 @@ class ZeroMQ(Communication):
 
     def terminate(self, drain_ms: int = DRAIN_MS) -> None:
         deadline = time.monotonic() + drain_ms / 1000
-        self._tick()
+        self._pump(0)
         while lacking := self._lacking():
             if time.monotonic() > deadline:
                 logger.warning("no confirmation of the last message by uid %s", lacking)
                 break
             self._pump(int(1000 * TICK_S))
         for uid in [*self.peer_sockets]:
-            self.destroy_connection(uid, 0 if uid in self.lost else drain_ms)
+            self.destroy_connection(uid, 0)
         self.guard.stop()
-        self.context.destroy(linger=drain_ms)
+        self.context.destroy(linger=min(drain_ms, FAREWELL_MS))
 
     def _lacking(self) -> list[int]:
         """Return the peers that have not confirmed all messages, and still may."""
-        links = self.links.items()
-        open_links = [each for each in links if each[0] not in self.lost]
-        return [uid for uid, link in open_links if link.unacknowledged]
+        still = [uid for uid in self.peer_sockets if uid not in self.lost]
+        return [uid for uid in still if self._link(uid).unacknowledged]
+
+    def _check_size(self, uid: int, frames: list[Any]) -> None:
+        """Refuse what the peer's end would refuse without a word."""
+        largest = max(memoryview(frame).nbytes for frame in frames)
+        if 0 < self.max_message < largest:
+            raise ConfigError(
+                f"a frame of {largest} bytes for uid {uid}; [COMMUNICATION] max_message "
+                f"allows {self.max_message}"
+            )
+
+    def _wait_for_room(self, uid: int) -> None:
+        """Wait while a peer has too much to acknowledge; what comes in is kept."""
+        deadline = time.monotonic() + self.stall_timeout
+        while self._link(uid).full:
+            if uid in self.lost:
+                raise PeerLost({uid}, "sending to it")
+            if time.monotonic() > deadline:
+                raise PeerTimeout(
+                    f"uid {uid} has acknowledged nothing for {self.stall_timeout:g} s"
+                )
+            self._pump(int(1000 * TICK_S))
+
+    def _dial(self, uid: int, met: bool = False) -> None:
+        """Connect to a peer, and send what an earlier connection may have lost."""
+        dealer = self._socket(zmq.DEALER)
+        self.watches[uid] = Watch(dealer, met)
+        self.guard.dial(dealer, uid)
+        dealer.connect(self.address(*self.mapping.get_machine_and_rank(uid)))
+        self.peer_sockets[uid] = dealer
+        for frames in self._link(uid).again():
+            logger.info("message to uid %d sent again", uid)
+            self._transmit(uid, frames)
 
     def _link(self, uid: int) -> Link:
         if uid not in self.links:
@@ -140,66 +182,64 @@ class ZeroMQ(Communication):
 
     def _pump(self, timeout: int) -> None:
         """Take what has come in ``timeout`` milliseconds, and do what is due."""
-        came = self.router.poll(timeout)
-        if came:
-            identity, *frames = self.router.recv_multipart(copy=False)
-            self._take(identity, frames)
-        if not came or time.monotonic() - self._ticked > TICK_S:
-            self._tick()
+        with self._reading:
+            came = self.router.poll(timeout)
+            if came:
+                identity, *frames = self.router.recv_multipart(copy=False)
+                self._take(identity, frames)
+            if not came or time.monotonic() - self._ticked > TICK_S:
+                self._tick()
 
     def _take(self, identity: zmq.Frame, parts: list[zmq.Frame]) -> None:
+        """Take a message, and answer it on the connection that it came by."""
         uid = self._sender(identity.bytes)
         if uid is None or not self.guard.knows(uid, identity):
             self.reject(f"a stranger who says to be {identity.bytes[:32]!r}")
             return
         link, frames = self._link(uid), [part.buffer for part in parts]
+        answer = None
         try:
             head = link.open(frames)
             self._ready.extend((uid, each) for each in link.take(head, frames[1:]))
-        except Damaged as error:
-            self.reject(f"uid {uid}: {error}")
-            self._answer(uid, NACK)
+            answer = link.answer(head)
         except MessageError as error:
             self.reject(f"uid {uid}: {error}")
-        else:
-            self._answer(uid, ACK)
+            if isinstance(error, Damaged):
+                answer = link.complaint()
+        if answer:
+            self.router.send_multipart([identity.bytes, answer])
 
     def _tick(self) -> None:
-        """Ask for what is missing, read acknowledgements, look after connections."""
-        self._ticked = time.monotonic()
-        for uid, link in self.links.items():
-            if link.held:
-                self._answer(uid, NACK)
-        for uid, dealer in self.peer_sockets.items():
-            while dealer.poll(0):
-                self._settle(
-                    uid, [frame.buffer for frame in dealer.recv_multipart(copy=False)]
-                )
-            if self.watches[uid].look():
-                self._send_again(uid, self._link(uid).again())
-            (self.lost.add if self.watches[uid].lost else self.lost.discard)(uid)
+        """Read acknowledgements, and look after connections."""
+        self._ticked = now = time.monotonic()
+        with self._sending:
+            for uid in [*self.peer_sockets]:
+                self._settle(uid)
+                watch = self.watches[uid]
+                if watch.look():  # what waits in the old socket would come twice
+                    self.destroy_connection(uid, 0)
+                    self._dial(uid, met=True)
+                elif self._link(uid).overdue(now):
+                    self._transmit(uid, self._link(uid).ask())
+                (self.lost.add if watch.lost else self.lost.discard)(uid)
 
-    def _answer(self, uid: int, kind: int) -> None:
-        self.router.send_multipart([str(uid).encode(), self._link(uid).answer(kind)])
-
-    def _settle(self, uid: int, frames: list[Any]) -> None:
-        """Take an acknowledgement, and send again what it asks for."""
-        link = self._link(uid)
-        try:
-            self._send_again(uid, link.acknowledge(link.open(frames)))
-        except MessageError as error:
-            self.reject(f"uid {uid}: {error}")
-
-    def _send_again(self, uid: int, messages: list[list[Any]]) -> None:
-        for frames in messages:
-            logger.info("message to uid %d sent again", uid)
-            self._transmit(uid, frames)
+    def _settle(self, uid: int) -> None:
+        """Read a peer's acknowledgements, and send again what it asks for."""
+        link, dealer = self._link(uid), self.peer_sockets[uid]
+        while dealer.poll(0):
+            frames = [frame.buffer for frame in dealer.recv_multipart(copy=False)]
+            try:
+                for wanted in link.acknowledge(link.open(frames)):
+                    self._transmit(uid, wanted)
+            except MessageError as error:
+                self.reject(f"uid {uid}: {error}")
 
     def _sender(self, identity: bytes) -> int | None:
-        """Return the uid that ``identity`` spells, if the network has such a node."""
+        """Return the uid that ``identity`` begins with, if the network may have it."""
+        spelt = identity.partition(b".")[0]
         try:
-            uid = int(identity)
+            uid = int(spelt)
         except ValueError:
             return None
-        known = str(uid).encode() == identity and uid < self.mapping.get_n_procs()
-        return uid if known else None
+        known = -SERVICES <= uid < self.mapping.get_n_procs()
+        return uid if known and str(uid).encode() == spelt else None

@@ -18,16 +18,16 @@ Adjacency = list[set[int]]
 Arc = tuple[int, int, int]  # line of the file, from node, to node
 
 
-def read(file: FilePath, form: str) -> Adjacency:
+def read(file: FilePath, form: str, symmetrize: bool = False) -> Adjacency:
     """Read the neighbor sets out of a graph file, or raise a GraphError."""
     try:
         data = Path(file).read_bytes()
     except (OSError, ValueError) as error:
         raise GraphError(f"{file}: the graph cannot be read: {_why(error)}") from error
-    return parse(data, form, str(file))
+    return parse(data, form, str(file), symmetrize)
 
 
-def parse(data: bytes, form: str, name: str) -> Adjacency:
+def parse(data: bytes, form: str, name: str, symmetrize: bool = False) -> Adjacency:
     """Read the neighbor sets out of the bytes of a graph file.
 
     Parameters
@@ -38,6 +38,8 @@ def parse(data: bytes, form: str, name: str) -> Adjacency:
         ``"edges"`` or ``"adjacency"``.
     name : str
         What error messages call the file.
+    symmetrize : bool
+        Take a neighbor that only one row names for one of both; default False.
 
     Raises
     ------
@@ -49,7 +51,8 @@ def parse(data: bytes, form: str, name: str) -> Adjacency:
     n = _count(head, name)
     if form == "edges":
         return _symmetric(_collect(_arcs_of_edges(lines, n, name), n, name))
-    return _checked(_collect(_arcs_of_rows(lines, n, name), n, name), name)
+    adjacency = _collect(_arcs_of_rows(lines, n, name), n, name)
+    return _symmetric(adjacency) if symmetrize else _checked(adjacency, name)
 
 
 def render(adjacency: Sequence[set[int]], form: str) -> str:
@@ -194,5 +197,8 @@ def _checked(adjacency: Adjacency, name: str) -> Adjacency:
             f"line {u + 2} has {v} but line {v + 2} lacks {u}" for u, v in one_way[:10]
         )
         more = f" and {len(one_way) - 10} more" if len(one_way) > 10 else ""
-        raise GraphError(f"{name}: not symmetric: {shown}{more}")
+        raise GraphError(
+            f"{name}: not symmetric: {shown}{more}; `decentralizepy graph --symmetrize "
+            f"{name} -a -f NEW` adds what is lacking"
+        )
     return adjacency

@@ -1,4 +1,4 @@
-"""The command that makes a graph file."""
+"""The command that makes a graph file, or mends one."""
 
 import argparse
 import sys
@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from decentralizepy.errors import ConfigError
+from decentralizepy.graphs import _format
 from decentralizepy.graphs.FullyConnected import FullyConnected
 from decentralizepy.graphs.Graph import Graph
 from decentralizepy.graphs.Regular import Regular
@@ -80,6 +81,11 @@ def second_eigenvalue(graph: Graph) -> float:
 
 
 def _make(args: argparse.Namespace) -> Graph:
+    if args.symmetrize:
+        return _symmetrized(args.symmetrize)
+    for name in ("graph", "nodes"):
+        if getattr(args, name) is None:
+            raise ConfigError(f"-{name[0]}/--{name} is missing")
     make, flags = _KINDS[args.graph]
     options: dict[str, Any] = {name: getattr(args, name) for name in flags}
     for name, value in options.items():
@@ -90,6 +96,13 @@ def _make(args: argparse.Namespace) -> Graph:
     return make(args.nodes, **options)
 
 
+def _symmetrized(file: str) -> Graph:
+    graph = Graph()
+    graph.adj_list = _format.read(file, "adjacency", symmetrize=True)
+    graph.n_procs = len(graph.adj_list)
+    return graph
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise ConfigError(message)
@@ -98,8 +111,8 @@ class _Parser(argparse.ArgumentParser):
 def _parser(prog: str | None) -> argparse.ArgumentParser:
     parser = _Parser(prog=prog, description="Make a graph file.")
     add = parser.add_argument
-    add("-g", "--graph", choices=_KINDS, required=True, help="kind of graph")
-    add("-n", "--nodes", type=int, required=True, help="number of nodes")
+    add("-g", "--graph", choices=_KINDS, help="kind of graph")
+    add("-n", "--nodes", type=int, help="number of nodes")
     add("-s", "--seed", type=int, help="seed of Regular and SmallWorld")
     add("-d", "--degree", type=int, help="degree of each node (Regular)")
     add(
@@ -112,4 +125,9 @@ def _parser(prog: str | None) -> argparse.ArgumentParser:
     add("-b", "--beta", type=float, help="probability of moving an edge (SmallWorld)")
     add("-f", "--file", required=True, help="file to write")
     add("-a", "--adjacency", action="store_true", help="write rows, not edges")
+    add(
+        "--symmetrize",
+        metavar="ROWS",
+        help="mend a file of rows, where one names a neighbor that does not name it",
+    )
     return parser

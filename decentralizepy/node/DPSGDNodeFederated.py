@@ -30,22 +30,23 @@ class DPSGDNodeFederated(LiveNode):
 
     def rounds(self) -> Iterator[int]:
         """Yield the rounds that the server asks this client for, until its goodbye."""
+        caught_up = False
         while "BYE" not in (request := self.next_request()):
-            if self.first_round:
+            if not caught_up:
                 self.catch_up(request["iteration"])
+                caught_up = True
             self.load(request)
             yield request["iteration"]
 
     def resume(self) -> None:
-        """Nothing yet: the first request tells which round it is."""
+        """Do nothing yet: the first request tells which round it is."""
 
     def catch_up(self, iteration: int) -> None:
         """Go on from the last round before ``iteration`` that this client took part in."""
         assert self.checkpoints is not None
-        past = [number for number in self.checkpoints.rounds() if number <= iteration]
-        if past:
+        self.checkpoints.forget_after(iteration if self.first_round else 0)
+        if past := self.checkpoints.rounds():
             self.go_back_to(past[-1])
-        self.first_round = 0
 
     def keep(self) -> None:
         """Write a checkpoint: who knows when the server asks again."""

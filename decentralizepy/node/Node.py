@@ -1,5 +1,6 @@
 """What every node and service is made of: parts from the INI file, and handshakes."""
 
+import inspect
 import logging
 import os
 from collections import deque
@@ -20,6 +21,7 @@ Section = dict[str, Any]
 
 LOG_FORMAT = "[%(asctime)s][%(module)s][%(levelname)s] %(message)s"
 DEFAULT_SEED = 97
+SMALL_MESSAGE = 1 << 20  # bytes
 GREETING_MS = 2_000  # for a peer of another run to hear so
 
 
@@ -194,11 +196,21 @@ class Node(Mailbox):
 
     def init_comm(self, comm_configs: Section) -> None:
         """Build the communication, which binds this node's address."""
-        self.communication = factory.build(
-            comm_configs,
-            "comm",
-            *(self.rank, self.machine_id, self.mapping, self.graph.n_procs),
-        )
+        comm_class, options = factory.unpack(comm_configs, "comm")
+        if "max_message" in inspect.signature(comm_class).parameters:
+            options = {"max_message": self.largest_message(), **options}
+        place = (self.rank, self.machine_id, self.mapping, self.graph.n_procs)
+        self.communication = comm_class(*place, **options)
+
+    def largest_message(self) -> int:
+        """Return the bytes that a part of a message may have; 0 for no limit.
+
+        Three times the model: its numbers, their places, and what a codec may add.
+        """
+        if not hasattr(self, "model"):
+            return 0
+        numbers: int = sum(part.numel() for part in self.model.state_dict().values())
+        return 3 * 4 * numbers + SMALL_MESSAGE
 
     def init_sharing(self, sharing_configs: Section) -> None:
         """Build the sharing."""

@@ -4,7 +4,7 @@ import logging
 from typing import Any
 
 from decentralizepy.message import Message
-from decentralizepy.node.Node import DEFAULT_SEED, Node, Section
+from decentralizepy.node.Node import DEFAULT_SEED, SMALL_MESSAGE, Node, Section
 
 
 class PeerSampler(Node):
@@ -79,6 +79,9 @@ class PeerSampler(Node):
     ) -> None:
         """Keep the arguments, and the uid that follows from them."""
         self.keep_place(rank, machine_id, mapping, graph, iterations, log_dir)
+
+    def largest_message(self) -> int:
+        return SMALL_MESSAGE
 
     def run(self) -> None:
         """Answer until every node has said goodbye."""

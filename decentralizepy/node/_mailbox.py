@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from decentralizepy.errors import PeerLost, PeerTimeout
-from decentralizepy.message import Message
+from decentralizepy.message import CHANNELS, Message
 
 Received = tuple[int, Message]
 Missing = Callable[[], Iterable[int]]
 
+CHANNEL_LIMIT = 32  # channels, of which foreign nodes may have some of their own
 SWITCH_S = 0.05  # how soon a second thread sees what the first one filed
 
 
@@ -103,8 +104,13 @@ class Mailbox:
         if received is None:
             return False
         channel = received[1]["CHANNEL"]
-        self.message_queue.setdefault(channel, deque()).append(received)
+        if channel in self.message_queue or channel in CHANNELS or self._has_room():
+            self.message_queue.setdefault(channel, deque()).append(received)
         return True
+
+    def _has_room(self) -> bool:
+        """Tell whether a channel that nobody has read yet may be kept for later."""
+        return len(self.message_queue) < CHANNEL_LIMIT
 
 
 class _Wait:

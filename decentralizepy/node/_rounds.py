@@ -73,6 +73,8 @@ class Rounds(Node):
         if self.first_round:
             self.go_back_to(self.first_round)
             self.iteration = self.first_round - 1
+        if self.checkpoints:
+            self.checkpoints.forget_after(self.first_round)
 
     def go_back_to(self, number: int) -> None:
         """Take on the state of the checkpoint after ``number`` rounds."""

@@ -1,6 +1,8 @@
 """Whole models, mixed with Metropolis-Hastings weights; the base of every sharing."""
 
 import inspect
+import logging
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -8,9 +10,11 @@ import numpy as np
 import torch
 
 from decentralizepy import factory
-from decentralizepy.errors import ConfigError, PeerError
+from decentralizepy.errors import ConfigError, NodeFailed, PeerError
 from decentralizepy.message import Message
 from decentralizepy.models.flat import Flat, to_tensor
+
+logger = logging.getLogger(__name__)
 
 State = dict[str, torch.Tensor]
 """What is averaged: tensors by name."""
@@ -55,6 +59,13 @@ class Sharing:
 
     forgets_peers = True
     """Whether a peer may be lost without trace: nothing of it is kept over rounds."""
+
+    nonfinite = "abort"
+    """Of a model with NaN or infinity: ``abort``, ``drop`` it (its weight stays at home)
+    or ``keep``; a node sets it from section FAULTS."""
+
+    agreed = False
+    """Whether all degrees are the graph's; if not, a node takes any that can be."""
 
     def __init__(
         self,
@@ -138,7 +149,10 @@ class Sharing:
         """Return the weight that this round's graph has for ``uid``, or ``weight``."""
         graph = self.graph.at(self.communication_round)
         own: float | None = graph.weight(self.uid, uid)
-        return self.weight(n_peers, message) if own is None else own
+        if own is not None:
+            return own
+        self._check_degree(uid, message)
+        return self.weight(n_peers, message)
 
     def local(self) -> State:
         """Return this node's own model, in the terms in which models are averaged."""
@@ -168,9 +182,11 @@ class Sharing:
         weight: Callable[[int, int, Message], float],
     ) -> None:
         own = self.local()
-        total = {name: tensor.clone() for name, tensor in own.items()}
+        self._check_own(own)
+        total = copy_of(own)
         for uid in sorted(peer_deques):
             message = peer_deques[uid].popleft()
+            before = copy_of(total) if self.nonfinite == "drop" else total
             try:
                 share = weight(uid, len(peer_deques), message)
                 self.pull(total, own, message, share)
@@ -179,9 +195,41 @@ class Sharing:
                     f"uid {uid} sent a model of round {message.get('iteration')} "
                     f"that does not fit this node's: {error}"
                 ) from error
+            if self.nonfinite != "keep" and not finite(total):
+                self._complain(uid)
+                total = before
         self.adopt(total)
         self._post_step()
         self.communication_round += 1
+
+    def _check_own(self, own: State) -> None:
+        """Raise NodeFailed if training has left numbers, unless that is to be kept."""
+        if self.nonfinite == "abort" and not finite(own):
+            raise NodeFailed(
+                f"uid {self.uid}: its own model has NaN or infinity after training in "
+                f"round {self.communication_round + 1}; a smaller lr may help, and "
+                "[FAULTS] nonfinite = keep goes on"
+            )
+
+    def _complain(self, uid: int) -> None:
+        """Raise PeerError for a model with NaN or infinity, or say that it is dropped."""
+        round_ = self.communication_round + 1
+        text = f"uid {uid} sent a model with NaN or infinity in round {round_}"
+        if self.nonfinite == "abort" or not self.forgets_peers:
+            raise PeerError(text)
+        logger.warning("%s: dropped", text)
+
+    def _check_degree(self, uid: int, message: Message) -> None:
+        """Raise ValueError if a peer says to have a degree that it cannot have."""
+        degree, most = message.get("degree"), self.graph.n_procs - 1
+        if degree is None:  # this sharing needs none
+            return
+        if type(degree) is not int or not 0 <= degree <= most:
+            raise ValueError(f"degree: {degree!r}, not a whole number from 0 to {most}")
+        if self.agreed:
+            known = len(self.graph.at(self.communication_round).neighbors(uid))
+            if degree != known:
+                raise ValueError(f"degree: {degree}, but the graph says {known}")
 
     def _pre_step(self) -> None:
         """Run before a message is made."""
@@ -191,6 +239,25 @@ class Sharing:
 
     def _degree(self) -> int:
         return len(self.graph.neighbors(self.uid))
+
+
+def copy_of(state: State) -> State:
+    """Return copies of the tensors by name."""
+    return {name: tensor.clone() for name, tensor in state.items()}
+
+
+def finite(state: State) -> bool:
+    """Tell whether no tensor by name holds NaN or infinity."""
+    return all(map(_is_finite, state.values()))
+
+
+def _is_finite(tensor: torch.Tensor) -> bool:
+    if tensor.is_complex():
+        tensor = torch.view_as_real(tensor)
+    if not tensor.is_floating_point() or not tensor.numel():
+        return True
+    # NaN goes through both, in one pass; isfinite() takes 20 times as long
+    return all(math.isfinite(bound) for bound in torch.aminmax(tensor))
 
 
 def make_compressor(

@@ -144,7 +144,7 @@ def prepare(transport, options, mapping=None, machine=0):
     [
         ("nonsense", "no JSON"),
         ("[]", "expected a JSON object"),
-        ('{"0": 1}', "expected a JSON object"),
+        ('{"0": 1}', 'machine "0": expected a host name or an IP address, not 1'),
         ("{}", 'no machine "0"; it has none'),
         ('{"1": "localhost"}', 'no machine "0"; it has 1'),
         ('{"0": "no.such.host.invalid"}', "'no.such.host.invalid' does not resolve"),

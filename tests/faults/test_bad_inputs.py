@@ -13,7 +13,6 @@ import pytest
 import torch
 
 from decentralizepy.checks import SECTIONS
-from decentralizepy.config import read
 from decentralizepy.graphs.generate import main as generate
 from decentralizepy.launcher import launch
 from decentralizepy.node.DPSGDNode import DPSGDNode
@@ -101,10 +100,14 @@ def sharing(name, options="", package=None):
 def graph(name, options=""):
     start = INI.index("graph_package")
     old = INI[start : INI.index("[NODE]")]
-    return old, f"graph_package = decentralizepy.graphs.{name}\ngraph_class = {name}\n{options}\n"
+    return (
+        old,
+        f"graph_package = decentralizepy.graphs.{name}\ngraph_class = {name}\n{options}\n",
+    )
 
 
-def changed(*changes, text=INI):
+def changed(*changes):
+    text = INI
     for old, new in changes:
         assert old in text, old
         text = text.replace(old, new, 1)
@@ -113,8 +116,8 @@ def changed(*changes, text=INI):
 
 def without(name):
     """Return INI without one section."""
-    parts = INI.split("\n[")
-    return "\n[".join(part for part in parts if not part.strip("[").startswith(name))
+    parts = f"\n{INI}".split("\n[")
+    return "\n[".join(part for part in parts if not part.startswith(f"{name}]"))
 
 
 @pytest.fixture
@@ -122,10 +125,17 @@ def folder(tmp_path, monkeypatch):
     """Stand in a folder with an INI file, an address file and no run."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "ip.json").write_text('{"0": "localhost"}')
-    (tmp_path / "run.ini").write_text(
-        INI.replace("9000", str(free_offset(2 * NODES + 2)))
-    )
+    (tmp_path / "run.ini").write_text(INI)
+    set_offset(tmp_path)
     return tmp_path
+
+
+def set_offset(folder):
+    """Give the nodes ports that nobody has; what is wrong is to be something else."""
+    file, offset = folder / "run.ini", free_offset(2 * NODES + 2)
+    file.write_bytes(
+        file.read_bytes().replace(b"offset = 9000", b"offset = %d" % offset)
+    )
 
 
 @pytest.fixture
@@ -140,6 +150,7 @@ def refused(folder, monkeypatch, capsys):
     handler, threads = signal.getsignal(signal.SIGTERM), torch.get_num_threads()
 
     def refused(*argv, classes=(), config="run.ini"):
+        set_offset(folder)
         with pytest.raises(SystemExit) as stop:
             launch(*classes, argv=["-cf", config, *argv])
         out, err = capsys.readouterr()
@@ -414,7 +425,10 @@ def test_parts_that_do_not_go_together(folder, refused, classes, changes, line):
 
 
 def test_unix_sockets_reach_one_machine_only(folder, refused):
-    change = ("communication.TCP\ncomm_class = TCP", "communication.IPC\ncomm_class = IPC")
+    change = (
+        "communication.TCP\ncomm_class = TCP",
+        "communication.IPC\ncomm_class = IPC",
+    )
     (folder / "run.ini").write_text(changed(change))
     assert refused("-ms", "2", "-ps", "2") == [
         "[COMMUNICATION] comm_class = IPC: unix sockets reach one machine; use TCP"
@@ -477,7 +491,9 @@ def test_islands_of_many_nodes_are_not_all_listed(folder, refused):
         ("4\n0 1\n2 3\n", (DPSGDWithPeerSampler, PeerSamplerDynamic)),
     ],
 )
-def test_islands_do_not_matter_where_models_go_elsewhere(folder, refused, text, classes):
+def test_islands_do_not_matter_where_models_go_elsewhere(
+    folder, refused, text, classes
+):
     """The next thing that is wrong is told, so the graph was let through."""
     (folder / "g").write_text(text)
     (folder / "ip.json").write_text("{}")
@@ -629,7 +645,9 @@ CIFAR = "cifar-10-batches-py"
 
 def data(options="", name="Digits", model="MLP"):
     toy = "tests.toy\ndataset_class = Points\nmodel_class = Linear"
-    ours = f"decentralizepy.datasets.{name}\ndataset_class = {name}\nmodel_class = {model}"
+    ours = (
+        f"decentralizepy.datasets.{name}\ndataset_class = {name}\nmodel_class = {model}"
+    )
     return toy, f"{ours}\n{options}"
 
 
@@ -663,8 +681,7 @@ def test_data_that_cannot_be(folder, refused, change, line):
         (folder / name / CIFAR).mkdir(parents=True)
         if content is not None:
             (folder / name / CIFAR / "data_batch_1").write_bytes(content)
-    offset = read(folder / "run.ini")["COMMUNICATION"]["offset"]
-    (folder / "run.ini").write_text(changed(change, ("9000", str(offset))))
+    (folder / "run.ini").write_text(changed(change))
     lines = refused()
     assert len(lines) == 1
     assert lines[0].startswith(line.format(folder=folder))
@@ -698,7 +715,7 @@ PROCESSES = {
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize(("words", "change", "line"), PROCESSES.values(), ids=PROCESSES)
 def test_a_real_launch_ends_at_once(folder, words, change, line):
-    """Time is that of processors: the machine may be busy with other tests."""
+    """Time is that of processors, and more of it where others want them too."""
     text = (folder / "run.ini").read_text()
     assert not change or change[0] in text
     (folder / "run.ini").write_text(text.replace(*change) if change else text)
@@ -715,7 +732,8 @@ def test_a_real_launch_ends_at_once(folder, words, change, line):
     assert done.returncode == 2, done.stderr
     assert done.stderr.splitlines() == [line.format(folder=folder)]
     assert done.stdout == ""
-    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < LIMIT_S
+    took = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    assert took < LIMIT_S * max(1, os.getloadavg()[0] / (os.cpu_count() or 1))
     assert_nothing_ran(folder)
 
 

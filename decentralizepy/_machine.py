@@ -1,0 +1,101 @@
+"""What the kernel and its control groups leave this process of a machine."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+_FILES = {
+    "memory": (
+        ("memory.limit_in_bytes", "memory.usage_in_bytes"),
+        ("memory.max", "memory.current"),
+    ),
+    "pids": (("pids.max", "pids.current"),),
+}
+_CACHED = {
+    "memory.usage_in_bytes": ("total_active_file", "total_inactive_file"),
+    "memory.current": ("active_file", "inactive_file"),
+    "pids.current": (),
+}
+_KILLS = ("memory.oom_control", "memory.events")
+
+
+class Free(NamedTuple):
+    """How much is left, and who says so."""
+
+    amount: int
+    where: str
+
+
+class Machine(NamedTuple):
+    """Where the kernel tells of itself; control groups of version 1, 2 or both."""
+
+    proc: Path = Path("/proc")
+    cgroups: Path = Path("/sys/fs/cgroup")
+
+    def memory(self) -> Free | None:
+        """Return the bytes that can be had without swapping; None if nothing tells."""
+        free = [*self._groups_leave("memory")]
+        available = _words(self.proc / "meminfo").get("MemAvailable:")
+        if available is not None:
+            free.append(Free(available << 10, "MemAvailable"))
+        return min(free, default=None)
+
+    def threads(self) -> Free | None:
+        """Return the processes and threads that control groups leave."""
+        return min(self._groups_leave("pids"), default=None)
+
+    def oom_kills(self) -> int:
+        """Return how many processes of this group were killed for want of memory.
+
+        Where the group does not count, it is those of the whole machine.
+        """
+        counters = [
+            folder / name for folder in self._groups("memory") for name in _KILLS
+        ]
+        for counter in (*counters, self.proc / "vmstat"):
+            if (kills := _words(counter).get("oom_kill")) is not None:
+                return kills
+        return 0
+
+    def _groups_leave(self, controller: str) -> Iterator[Free]:
+        """Yield what each group around this process leaves of its limit."""
+        for folder in self._groups(controller):
+            for limit, used in _FILES[controller]:
+                most, now = _number(folder / limit), _number(folder / used)
+                if most is not None and now is not None:
+                    stat = _words(folder / "memory.stat")
+                    cached = sum(stat.get(name, 0) for name in _CACHED[used])
+                    yield Free(max(0, most - now + cached), f"{folder / limit}")
+
+    def _groups(self, controller: str) -> Iterator[Path]:
+        """Yield the folders of this process's group and of those around it."""
+        for line in _text(self.proc / "self" / "cgroup").splitlines():
+            _, names, path = line.split(":", 2)
+            bases = [self.cgroups / controller]
+            if not names:
+                bases = [self.cgroups, self.cgroups / "unified"]
+            elif controller not in names.split(","):
+                continue
+            # in a container, the path may be one of the host's that is not seen here
+            parts = [part for part in path.split("/") if part not in ("", "..")]
+            for base in bases:
+                for depth in range(len(parts), -1, -1):
+                    yield base.joinpath(*parts[:depth])
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
+
+
+def _number(path: Path) -> int | None:
+    text = _text(path).strip()
+    return int(text) if text.isdecimal() else None  # "max": no limit
+
+
+def _words(path: Path) -> dict[str, int]:
+    """Return the numbers of a file with a name and a number in each line."""
+    rows = (line.split() for line in _text(path).splitlines())
+    return {row[0]: int(row[1]) for row in rows if row[1:] and row[1].isdecimal()}

@@ -1,0 +1,12 @@
+"""Messages over TCP that are acknowledged, under the name that old INI files use."""
+
+from decentralizepy.communication.TCP import TCP as _TCP
+
+
+class TCP(_TCP):
+    """The same as :class:`decentralizepy.communication.TCP.TCP`, options and all.
+
+    In DecentralizePy this was a transport of its own that acknowledged messages and sent
+    lost ones again. Here every ZeroMQ transport does so, and each message arrives exactly
+    once; see :class:`~decentralizepy.communication._zeromq.ZeroMQ`.
+    """

@@ -1,0 +1,138 @@
+"""Key files: one secret that a run shares, or a pair of keys for each node."""
+
+import json
+import os
+import secrets
+import stat
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+import zmq
+from zmq.utils import z85
+
+from decentralizepy.errors import ConfigError
+
+MAC_BYTES = 32
+PUBLIC = "public.json"
+
+
+def make_mac(path: Path) -> None:
+    """Write 32 random bytes to ``path``, for its owner alone; it must not be there."""
+    _write_secret(path, secrets.token_bytes(MAC_BYTES))
+
+
+def read_mac(path: Path) -> bytes:
+    """Return the key that :func:`make_mac` wrote.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be read, others than its owner can, or it is not of 32 bytes.
+    """
+    key = _read_secret(path)
+    if len(key) != MAC_BYTES:
+        raise ConfigError(
+            f"{path}: {len(key)} bytes; expected a key of {MAC_BYTES}, as"
+            " `decentralizepy keys --mac FILE` makes it"
+        )
+    return key
+
+
+def make_curve(folder: Path, uids: Iterable[int]) -> None:
+    """Write ``<uid>.secret`` for each of ``uids``, and their public keys, to ``folder``.
+
+    Keys are Curve25519's, as text in Z85 (ZeroMQ RFC 32).
+
+    Raises
+    ------
+    ConfigError
+        If a file is there already, or cannot be written.
+    """
+    pairs = {uid: zmq.curve_keypair() for uid in uids}
+    public = {str(uid): key.decode() for uid, (key, _) in pairs.items()}
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{folder}: {error.strerror}") from None
+    _write(folder / PUBLIC, f"{json.dumps(public, indent=2)}\n".encode(), 0o644)
+    for uid, (_, secret) in pairs.items():
+        _write_secret(folder / f"{uid}.secret", secret + b"\n")
+
+
+def read_public(folder: Path) -> dict[int, bytes]:
+    """Return the public keys in ``folder`` by uid.
+
+    Raises
+    ------
+    ConfigError
+        If there is no file of them, or it holds something else.
+    """
+    path = folder / PUBLIC
+    try:
+        content = json.loads(path.read_bytes())
+        keys = {int(uid): _checked(key.encode()) for uid, key in content.items()}
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+    except (ValueError, AttributeError):
+        raise ConfigError(
+            f"{path}: expected a JSON object of uids and public keys, as"
+            " `decentralizepy keys DIR --nodes N` makes it"
+        ) from None
+    return keys
+
+
+def read_curve(folder: Path, uid: int, public: bytes) -> bytes:
+    """Return the secret key of ``uid``, which belongs to its ``public`` one.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be read, others than its owner can, or is another pair's.
+    """
+    path = folder / f"{uid}.secret"
+    secret = _read_secret(path).strip()
+    try:
+        own = zmq.curve_public(_checked(secret))
+    except ValueError:
+        raise ConfigError(f"{path}: no secret key in Z85, 40 characters") from None
+    if own != public:
+        raise ConfigError(f"{path}: not the secret of uid {uid}'s key in {PUBLIC}")
+    return secret
+
+
+def _checked(key: bytes) -> bytes:
+    with suppress(KeyError):  # a character that Z85 has not
+        if len(z85.decode(key)) == 32:
+            return key
+    raise ValueError("no key")
+
+
+def _write_secret(path: Path, content: bytes) -> None:
+    _write(path, content, 0o600)
+
+
+def _write(path: Path, content: bytes, mode: int) -> None:
+    try:
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as f:
+            f.write(content)
+    except FileExistsError:
+        raise ConfigError(
+            f"{path}: is there already; keys are never replaced"
+        ) from None
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+
+
+def _read_secret(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            content = file.read(4096)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+    if mode & 0o077:
+        raise ConfigError(
+            f"{path}: others can read this key (mode {mode:o}); chmod 600 {path}"
+        )
+    return content

@@ -1,0 +1,84 @@
+"""Network namespaces that are machines, on one cable that can be cut, slow or lossy; as root."""
+
+import contextlib
+import os
+import secrets
+import shutil
+import subprocess
+
+SUBNET = "10.203.77"
+
+
+def usable():
+    """Tell why namespaces cannot be made here, or return None."""
+    if os.geteuid() != 0:
+        return "needs root"
+    for tool in ("ip", "tc", "nft"):
+        if not shutil.which(tool):
+            return f"needs {tool} (apt-get install iproute2 nftables)"
+    name = f"probe{os.getpid()}"
+    if subprocess.run(["ip", "netns", "add", name], capture_output=True).returncode:
+        return "no network namespaces here"
+    sh("ip", "netns", "delete", name)
+    return None
+
+
+def sh(*words, stdin=None):
+    subprocess.run(words, check=True, input=stdin, text=True, capture_output=True)
+
+
+class Cable:
+    """Two namespaces, joined; the address of machine m is ``addresses[str(m)]``."""
+
+    def __init__(self):
+        self.names = [f"decpy{secrets.token_hex(4)}{side}" for side in "ab"]
+        self.addresses = {str(side): f"{SUBNET}.{side + 1}" for side in (0, 1)}
+
+    def __enter__(self):
+        first, second = self.names
+        for name in self.names:
+            sh("ip", "netns", "add", name)
+        peer = ["type", "veth", "peer", "name", "eth0", "netns", second]
+        sh("ip", "link", "add", "eth0", "netns", first, *peer)
+        for side, name in enumerate(self.names):
+            address = f"{self.addresses[str(side)]}/24"
+            sh("ip", "-n", name, "address", "add", address, "dev", "eth0")
+            sh("ip", "-n", name, "link", "set", "eth0", "up")
+            sh("ip", "-n", name, "link", "set", "lo", "up")
+        return self
+
+    def __exit__(self, *exception):
+        for name in self.names:
+            with contextlib.suppress(subprocess.CalledProcessError):
+                sh("ip", "netns", "delete", name)
+
+    def on(self, side, words):
+        """Return the words that run ``words`` on a machine."""
+        return ["ip", "netns", "exec", self.names[side], *words]
+
+    def drop(self, *sides, per_cent=100):
+        """Lose what the machines send; of all packets, or of some at random."""
+        chance = f"numgen random mod 100 < {per_cent}" if per_cent < 100 else ""
+        rules = f"""
+            table inet faults {{
+                chain output {{
+                    type filter hook output priority 0;
+                    oifname "eth0" {chance} drop
+                }}
+            }}
+        """
+        for side in sides:
+            sh(*self.on(side, ["nft", "-f", "-"]), stdin=rules)
+
+    def heal(self):
+        """Lose nothing any more."""
+        for side in (0, 1):
+            with contextlib.suppress(subprocess.CalledProcessError):
+                sh(*self.on(side, ["nft", "delete", "table", "inet", "faults"]))
+
+    def slow(self, rate):
+        """Let each machine send at ``rate``, in tc's words."""
+        shape = ["tbf", "rate", rate, "burst", "16kb", "latency", "400ms"]
+        for side in (0, 1):
+            words = ["tc", "qdisc", "add", "dev", "eth0", "root", *shape]
+            sh(*self.on(side, words))

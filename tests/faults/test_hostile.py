@@ -1,0 +1,159 @@
+"""Strangers at the ports of a real run without keys: breaks when they are felt in it.
+
+Rows C1 to C7, C11, C12 and B11 of the matrix. All nodes are processes of this machine.
+"""
+
+import configparser
+import re
+import subprocess
+import time
+
+import psutil
+import pytest
+import torch
+
+from tests.faults import strangers
+from tests.test_launcher import LIMIT_S, NODES, ROOT, make_experiment, results, weights
+
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
+ROUNDS = 80  # 20 s, or 2 once the strangers are gone
+GROWTH = 64 << 20
+
+
+def patient(folder, **communication):
+    """Return the words that start a run, and the file that lets it go on quickly."""
+    go = folder / "go"
+    dataset = {"dataset_package": "tests.faults.strangers", "dataset_class": "Patient"}
+    sections = {"DATASET": {**dataset, "go": str(go)}, "COMMUNICATION": communication}
+    words = make_experiment(folder)(rounds=ROUNDS, **sections)
+    return words, go
+
+
+def start(words):
+    return subprocess.Popen(
+        words, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """Return the results and weights of a run that nobody else knows of."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    words, go = patient(folder)
+    go.touch()
+    process = start(words)
+    _, errors = process.communicate(timeout=LIMIT_S)
+    assert process.returncode == 0, errors
+    return results(folder / "run"), weights(folder / "run" / "weights")
+
+
+def resident(process):
+    """Return the bytes that each node has in memory, by process."""
+    nodes = psutil.Process(process.pid).children()
+    return {node.pid: node.memory_info().rss for node in nodes}
+
+
+def wait_for_round(process, folder, number):
+    lines = [folder / f"{rank}_results.jsonl" for rank in range(NODES)]
+    deadline = time.monotonic() + LIMIT_S
+    while not all(p.exists() and p.read_text().count("\n") >= number for p in lines):
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def ports(folder):
+    config = configparser.ConfigParser()
+    config.read(folder / "run.ini")
+    offset = int(config["COMMUNICATION"]["offset"])
+    return [offset + 2 * rank + 1 for rank in range(NODES)]
+
+
+def besiege(folder, attack, **communication):
+    """Run a network under attack from its fifth round on.
+
+    Returns the most bytes that a node's memory grew by. The strangers stay connected
+    for two more seconds.
+    """
+    words, go = patient(folder, **communication)
+    process = start(words)
+    try:
+        wait_for_round(process, folder / "run", 5)
+        before = resident(process)
+        with strangers.Stranger(ports(folder)) as stranger:
+            attack(stranger)
+            after = resident(process)
+            assert after.keys() == before.keys(), "a node has ended"
+            go.touch()
+            time.sleep(1)
+        _, errors = process.communicate(timeout=LIMIT_S)
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode == 0, errors
+    return max(after[pid] - before[pid] for pid in before)
+
+
+def dropped(folder):
+    """Return how many messages the nodes say to have dropped, within a factor of 2."""
+    logs = (log.read_text() for log in sorted((folder / "run").glob("*.log")))
+    counts = [
+        re.findall(r"dropped what came from .*\((\d+) so far\)", log) for log in logs
+    ]
+    return sum(int(numbers[-1]) for numbers in counts if numbers)
+
+
+def assert_same(folder, undisturbed):
+    tables, final = undisturbed
+    assert results(folder / "run") == tables
+    others = weights(folder / "run" / "weights")
+    assert final.keys() == others.keys()
+    assert all(torch.equal(final[name], others[name]) for name in final)
+
+
+def test_garbage_under_any_name_changes_nothing(tmp_path, undisturbed):
+    """C2, C3, C4: names that are no uid, and frames that are no message."""
+    assert besiege(tmp_path, strangers.babble) < GROWTH
+    assert_same(tmp_path, undisturbed)
+    assert dropped(tmp_path) > 5_000
+
+
+def test_scans_and_claims_change_nothing(tmp_path, undisturbed):
+    """C4, B11: connections that say nothing, HTTP, and frames of a terabyte."""
+    assert besiege(tmp_path, strangers.scan) < GROWTH
+    assert_same(tmp_path, undisturbed)
+
+
+def test_well_made_messages_of_strangers_change_nothing(tmp_path, undisturbed):
+    """C1, C5, C6, C10: greetings and goodbyes, new channels, models, code as a pickle."""
+    marker = tmp_path / "executed"
+    growth = besiege(tmp_path, lambda stranger: strangers.forge(stranger, marker))
+    assert growth < GROWTH
+    assert not marker.exists()
+    assert_same(tmp_path, undisturbed)
+
+
+def test_a_second_process_in_a_neighbors_name_changes_nothing(tmp_path, undisturbed):
+    """C7: it comes later than the neighbor; one that comes first needs mac or curve."""
+    marker = tmp_path / "executed"
+    besiege(tmp_path, lambda stranger: strangers.impersonate(stranger, marker))
+    assert_same(tmp_path, undisturbed)
+
+
+def test_a_flood_fills_no_memory(tmp_path, undisturbed):
+    """C12: what nobody reads is dropped, and what is not read yet waits in the kernel."""
+    assert besiege(tmp_path, strangers.flood, max_message="200000") < GROWTH
+    assert_same(tmp_path, undisturbed)
+    sizes = [log.stat().st_size for log in (tmp_path / "run").glob("*.log")]
+    assert max(sizes) < 1 << 20
+
+
+@pytest.mark.parametrize("security", ["mac", "curve"])
+def test_closed_networks_end_as_open_ones(tmp_path, undisturbed, security):
+    options = {"security": security}
+    if security == "curve":
+        options["keys_dir"] = str(tmp_path / "keys")
+        words = ["-m", "decentralizepy", "keys", options["keys_dir"], "--nodes", "4"]
+        subprocess.run([patient(tmp_path)[0][0], *words], cwd=ROOT, check=True)
+    besiege(tmp_path, strangers.babble, **options)
+    assert_same(tmp_path, undisturbed)
