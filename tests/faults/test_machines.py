@@ -84,7 +84,7 @@ def test_machines_that_run_different_things_say_what_differs(machines, other, fi
         assert seconds < 40  # of which most are the start; a wait would last 300
 
 
-def test_a_death_on_one_machine_ends_the_other(machines, tmp_path):
+def test_a_death_on_one_machine_ends_the_other(machines):
     """A1 over machines: the other is out within ten seconds, with status 3."""
     dying = {"dataset_class": "Dying", "how": "kill"}  # uid 2, on machine 1
     launchers = machines(DATASET=dying)
@@ -92,6 +92,4 @@ def test_a_death_on_one_machine_ends_the_other(machines, tmp_path):
     assert (first, second) == (3, 1), told + cause
     assert "uid 2 (rank 0, machine 1) was killed by SIGKILL" in cause
     assert "lost uid" in told
-    died = (tmp_path / "second" / "2_results.jsonl").exists()
-    assert died
     assert seconds < 40
