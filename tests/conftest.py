@@ -1,6 +1,7 @@
 """Whole networks inside the test's process: nodes are threads, messages go in memory."""
 
 import copy
+import os
 import threading
 import time
 
@@ -15,6 +16,17 @@ from tests.toy import CONFIG
 JOIN_S = 30
 hypothesis.settings.register_profile("shared machine", deadline=None)
 hypothesis.settings.load_profile("shared machine")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    """Fail a test that was skipped for want of data, where REQUIRE_DATA says so."""
+    report = yield
+    wanted = os.environ.get("REQUIRE_DATA") and item.get_closest_marker("dataset")
+    if report.skipped and wanted:
+        report.outcome = "failed"
+        report.longrepr = f"skipped for want of its data: {report.longrepr}"
+    return report
 
 
 class Network:
