@@ -129,7 +129,7 @@ class ZeroMQ(Communication):
             if time.monotonic() > deadline:
                 logger.warning("no confirmation of the last message by uid %s", lacking)
                 break
-            self._pump(int(1000 * TICK_S))
+            self._await_answers(lacking)
         for uid in [*self.peer_sockets]:
             self.destroy_connection(uid, 0)
         self.guard.stop()
@@ -159,7 +159,16 @@ class ZeroMQ(Communication):
                 raise PeerTimeout(
                     f"uid {uid} has acknowledged nothing for {self.stall_timeout:g} s"
                 )
-            self._pump(int(1000 * TICK_S))
+            self._await_answers([uid])
+
+    def _await_answers(self, uids: list[int]) -> None:
+        """Wait a tick for acknowledgements by ``uids``, or for whatever comes in."""
+        with self._reading, self._sending:
+            dealers = [self.peer_sockets[uid] for uid in uids]
+            zmq.select([self.router, *dealers], [], [], TICK_S)
+            for uid in uids:
+                self._settle(uid)
+            self._pump(0)
 
     def _dial(self, uid: int, met: bool = False) -> None:
         """Connect to a peer, and send what an earlier connection may have lost."""

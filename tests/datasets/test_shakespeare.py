@@ -1,6 +1,7 @@
 """Shakespeare: characters as numbers, records that are refused, and learning."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -117,3 +118,24 @@ def test_the_network_learns_which_letter_follows(tmp_path, monkeypatch):
             optimizer.step()
     accuracy, _ = dataset.test(model, loss)
     assert accuracy > 50, "12.5 is the majority"
+
+
+REAL = Path(__file__).resolve().parent.parent / "data" / "cache" / "shakespeare"
+
+
+@pytest.mark.dataset
+@pytest.mark.skipif(not REAL.exists(), reason="bash tests/data/fetch.sh brings it")
+def test_the_real_plays_are_dealt_out_by_role():
+    folders = {
+        name: str(REAL / name.split("_")[0]) for name in ("train_dir", "test_dir")
+    }
+    nodes = [node(rank, 8, partition_niid="users", **folders) for rank in range(8)]
+    roles = [set(each.get_client_ids()) for each in nodes]
+    assert sum(map(len, roles)) == len(set.union(*roles)) > 800
+    assert "HAMLET_HAM" in set.union(*roles)
+    assert sum(len(each.trainset) for each in nodes) > 150_000
+    x, y = next(iter(nodes[0].get_trainset(16)))
+    assert x.shape == (16, 80)
+    assert {int(value) for value in x.flatten()} | set(y.tolist()) <= set(range(91))
+    counts = nodes[0].get_label_distribution()
+    assert max(range(92), key=counts.__getitem__) == ALPHABET.index(" ")

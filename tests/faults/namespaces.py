@@ -33,6 +33,7 @@ class Cable:
     def __init__(self):
         self.names = [f"decpy{secrets.token_hex(4)}{side}" for side in "ab"]
         self.addresses = {str(side): f"{SUBNET}.{side + 1}" for side in (0, 1)}
+        self.started = []
 
     def __enter__(self):
         first, second = self.names
@@ -48,9 +49,17 @@ class Cable:
         return self
 
     def __exit__(self, *exception):
+        for process in self.started:
+            process.kill()
+            process.communicate()
         for name in self.names:
             with contextlib.suppress(subprocess.CalledProcessError):
                 sh("ip", "netns", "delete", name)
+
+    def start(self, side, words, **options):
+        """Start ``words`` on a machine; they end with the cable at the latest."""
+        self.started.append(subprocess.Popen(self.on(side, words), **options))
+        return self.started[-1]
 
     def on(self, side, words):
         """Return the words that run ``words`` on a machine."""

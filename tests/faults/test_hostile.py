@@ -4,7 +4,9 @@ Rows C1 to C7, C11, C12 and B11 of the matrix. All nodes are processes of this m
 """
 
 import configparser
+import functools
 import re
+import socket
 import subprocess
 import time
 
@@ -21,12 +23,15 @@ GROWTH = 64 << 20
 
 
 def patient(folder, **communication):
-    """Return the words that start a run, and the file that lets it go on quickly."""
-    go = folder / "go"
+    """Return the words that start a run, and the files that let it begin and hurry."""
+    come, go = folder / "come", folder / "go"
     dataset = {"dataset_package": "tests.faults.strangers", "dataset_class": "Patient"}
-    sections = {"DATASET": {**dataset, "go": str(go)}, "COMMUNICATION": communication}
+    sections = {
+        "DATASET": {**dataset, "come": str(come), "go": str(go)},
+        "COMMUNICATION": communication,
+    }
     words = make_experiment(folder)(rounds=ROUNDS, **sections)
-    return words, go
+    return words, come, go
 
 
 def start(words):
@@ -39,8 +44,9 @@ def start(words):
 def undisturbed(tmp_path_factory):
     """Return the results and weights of a run that nobody else knows of."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    words, go = patient(folder)
-    go.touch()
+    words, *files = patient(folder)
+    for file in files:
+        file.touch()
     process = start(words)
     _, errors = process.communicate(timeout=LIMIT_S)
     assert process.returncode == 0, errors
@@ -69,21 +75,37 @@ def ports(folder):
     return [offset + 2 * rank + 1 for rank in range(NODES)]
 
 
-def besiege(folder, attack, **communication):
-    """Run a network under attack from its fifth round on.
+def wait_for_port(port):
+    deadline = time.monotonic() + LIMIT_S
+    while time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise TimeoutError(port)
+
+
+def besiege(folder, attack, early=False, **communication):
+    """Run a network under attack from its fifth round on, or before node 0 is there.
 
     Returns the most bytes that a node's memory grew by. The strangers stay connected
-    for two more seconds.
+    for another second.
     """
-    words, go = patient(folder, **communication)
+    words, come, go = patient(folder, **communication)
+    if not early:
+        come.touch()
     process = start(words)
     try:
-        wait_for_round(process, folder / "run", 5)
+        if early:
+            wait_for_port(ports(folder)[3])
+        else:
+            wait_for_round(process, folder / "run", 5)
         before = resident(process)
         with strangers.Stranger(ports(folder)) as stranger:
             attack(stranger)
             after = resident(process)
             assert after.keys() == before.keys(), "a node has ended"
+            come.touch()
             go.touch()
             time.sleep(1)
         _, errors = process.communicate(timeout=LIMIT_S)
@@ -124,19 +146,19 @@ def test_scans_and_claims_change_nothing(tmp_path, undisturbed):
     assert_same(tmp_path, undisturbed)
 
 
-def test_well_made_messages_of_strangers_change_nothing(tmp_path, undisturbed):
+@pytest.mark.parametrize("early", [True, False])
+def test_well_made_messages_of_strangers_change_nothing(tmp_path, undisturbed, early):
     """C1, C5, C6, C10: greetings and goodbyes, new channels, models, code as a pickle."""
     marker = tmp_path / "executed"
-    growth = besiege(tmp_path, lambda stranger: strangers.forge(stranger, marker))
-    assert growth < GROWTH
+    attack = functools.partial(strangers.forge, marker=marker)
+    assert besiege(tmp_path, attack, early) < GROWTH
     assert not marker.exists()
     assert_same(tmp_path, undisturbed)
 
 
 def test_a_second_process_in_a_neighbors_name_changes_nothing(tmp_path, undisturbed):
     """C7: it comes later than the neighbor; one that comes first needs mac or curve."""
-    marker = tmp_path / "executed"
-    besiege(tmp_path, lambda stranger: strangers.impersonate(stranger, marker))
+    besiege(tmp_path, strangers.impersonate)
     assert_same(tmp_path, undisturbed)
 
 

@@ -39,15 +39,13 @@ def start(cable, folder, rounds=ROUNDS, model="Linear", dataset="Points"):
         },
     )
     (folder / "ip.json").write_text(json.dumps(cable.addresses))
+    options = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
     return [
-        subprocess.Popen(
-            cable.on(
-                side, [*words, "-mid", str(side), "-ld", str(folder / f"log{side}")]
-            ),
+        cable.start(
+            side,
+            [*words, "-mid", str(side), "-ld", str(folder / f"log{side}")],
             cwd=ROOT,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
+            **options,
         )
         for side in (0, 1)
     ]
