@@ -189,7 +189,7 @@ class Link:
         return self._head(NACK if lacking else ACK, self.expected)
 
     def complaint(self) -> bytes | None:
-        """Return the answer to damage, once a message: a forger is not to make more."""
+        """Return the answer to what cannot be taken, once a message: a forger is not to make more."""
         if self._complained == self.expected:
             return None
         self._complained = self.expected
@@ -200,9 +200,13 @@ class Link:
 
         Raises
         ------
+        Replaced
+            If another process answers at the peer's address.
         MessageError
-            If the peer is another process than before, or this is no answer.
+            If this is no answer.
         """
+        if self.peer_instance not in (0, head.sender):
+            raise Replaced("another process answers at its address")
         self._meet(head)
         if head.kind not in (ACK, NACK) or head.number > self.sent:
             raise MessageError("an answer to what was never asked")
@@ -230,7 +234,7 @@ class Link:
         if not compare_digest(seal, expected):
             raise Damaged("a message whose seal does not fit its content")
         if receiver not in (0, self.instance):
-            raise MessageError("a message for another process, such as an earlier one")
+            raise Stray("a message for another process, such as an earlier one")
         return Head(kind, sender, receiver, number)
 
     def _meet(self, head: Head) -> None:
@@ -249,3 +253,11 @@ class Link:
 
 class Damaged(MessageError):
     """A message that has changed on its way, and is to be sent again."""
+
+
+class Stray(MessageError):
+    """A message whose sender is to learn that this is another process."""
+
+
+class Replaced(MessageError):
+    """An answer that tells that a peer's process has ended, and another began."""

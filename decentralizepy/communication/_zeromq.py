@@ -10,7 +10,7 @@ from typing import Any
 import zmq
 
 from decentralizepy.communication._guard import Guard
-from decentralizepy.communication._link import Damaged, Link
+from decentralizepy.communication._link import Damaged, Link, Replaced, Stray
 from decentralizepy.communication._sockets import open_socket
 from decentralizepy.communication._watch import Watch
 from decentralizepy.communication.Communication import DRAIN_MS, Communication
@@ -65,6 +65,7 @@ class ZeroMQ(Communication):
         self.links: dict[int, Link] = {}
         self.watches: dict[int, Watch] = {}
         self.peer_sockets: dict[int, zmq.Socket[bytes]] = {}
+        self._replaced: set[int] = set()
         self._ready: deque[tuple[int, list[Any]]] = deque()
         self._digested: tuple[Any, bytes] = (None, b"")
         self._ticked = time.monotonic()
@@ -107,6 +108,7 @@ class ZeroMQ(Communication):
                 self.destroy_connection(neighbor, 0)
             self.links.pop(neighbor, None)
             self.lost.discard(neighbor)
+            self._replaced.discard(neighbor)
 
     def deliver(self, neighbor: int, frames: list[Any]) -> None:
         self._check_size(neighbor, frames)
@@ -180,6 +182,8 @@ class ZeroMQ(Communication):
         for frames in self._link(uid).again():
             logger.info("message to uid %d sent again", uid)
             self._transmit(uid, frames)
+        if met:  # the answer tells whether it is still the same process
+            self._transmit(uid, self._link(uid).ask())
 
     def _link(self, uid: int) -> Link:
         if uid not in self.links:
@@ -213,7 +217,7 @@ class ZeroMQ(Communication):
             answer = link.answer(head)
         except MessageError as error:
             self.reject(f"uid {uid}: {error}")
-            if isinstance(error, Damaged):
+            if isinstance(error, (Damaged, Stray)):
                 answer = link.complaint()
         if answer:
             self.router.send_multipart([identity.bytes, answer])
@@ -230,7 +234,8 @@ class ZeroMQ(Communication):
                     self._dial(uid, met=True)
                 elif self._link(uid).overdue(now):
                     self._transmit(uid, self._link(uid).ask())
-                (self.lost.add if watch.lost else self.lost.discard)(uid)
+                gone = watch.lost or uid in self._replaced
+                (self.lost.add if gone else self.lost.discard)(uid)
 
     def _settle(self, uid: int) -> None:
         """Read a peer's acknowledgements, and send again what it asks for."""
@@ -240,6 +245,8 @@ class ZeroMQ(Communication):
             try:
                 for wanted in link.acknowledge(link.open(frames)):
                     self._transmit(uid, wanted)
+            except Replaced:
+                self._replaced.add(uid)
             except MessageError as error:
                 self.reject(f"uid {uid}: {error}")
 

@@ -184,3 +184,15 @@ def test_a_second_thread_may_send_while_the_first_reads(make):
         came += [each for end in ends if (each := end.receive(block=False))]
     thread.join()
     assert all(message["params"].sum() == 1000 for _, message in came)
+
+
+def test_a_peer_whose_place_another_process_takes_at_once_is_lost(make):
+    """A node that was started again is not the one that its peers wait for."""
+    sender, receiver = make(0), make(1)
+    meet(sender, receiver)
+    receiver.context.destroy(linger=0)  # as if killed
+    successor = make(1)
+    until(lambda: 1 in sender.lost, sender, successor)
+    sender.forget(1)
+    meet(sender, successor)
+    assert not sender.lost

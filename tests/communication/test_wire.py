@@ -45,7 +45,10 @@ def flat_bytes(frames):
     return [np.ascontiguousarray(frame).reshape(-1).view("u1") for frame in frames]
 
 
-@given(st.dictionaries(st.text(), VALUES, max_size=4))
+KEYS = st.text().filter(lambda key: key != "BYE")  # which has a type of its own
+
+
+@given(st.dictionaries(KEYS, VALUES, max_size=4))
 def test_every_message_comes_back(content):
     message = {**content, "CHANNEL": "test"}
     frames = encode(message)
