@@ -1,6 +1,7 @@
 """Decentralized parallel stochastic gradient descent, in lock-step with the neighbors."""
 
 from decentralizepy.node.LiveNode import LiveNode
+from decentralizepy.node.Node import Section
 
 
 class DPSGDNode(LiveNode):
@@ -22,6 +23,16 @@ class DPSGDNode(LiveNode):
     def chooses(self) -> bool:
         """Whether a subclass has another idea of neighbors than the graph."""
         return type(self).get_neighbors is not DPSGDNode.get_neighbors
+
+    def init_sharing(self, sharing_configs: Section) -> None:
+        super().init_sharing(sharing_configs)
+        self.sharing.agreed = not self.chooses and self.on_peer_loss != "drop"
+
+    def hears(self, uid: int) -> bool:
+        if self.chooses or not self.graph.fixed:
+            return True
+        graph = self.graph
+        return uid in graph.neighbors(self.uid) | graph.in_neighbors(self.uid)
 
     def get_neighbors(self) -> set[int]:
         neighbors: set[int] = self.graph.at(self.iteration).neighbors(self.uid)

@@ -64,6 +64,7 @@ class Node(Mailbox):
     """
 
     start_timeout = 300.0
+    nonfinite = "abort"
     on_peer_loss = "abort"
     first_round = 0
     rank: int
@@ -151,6 +152,7 @@ class Node(Mailbox):
         for name in ("start_timeout", "peer_timeout", "warn_after"):
             setattr(self, name, float(config.get(name, getattr(self, name))))
         self.on_peer_loss = config.get("on_peer_loss", self.on_peer_loss)
+        self.nonfinite = config.get("nonfinite", self.nonfinite)
 
     def init_dataset_model(self, dataset_configs: Section) -> None:
         """Build the data set, and the model from a seed that is every node's."""
@@ -220,6 +222,7 @@ class Node(Mailbox):
             *(self.rank, self.machine_id, self.communication, self.mapping),
             *(self.graph, self.model, self.dataset, self.log_dir),
         )
+        self.sharing.nonfinite = self.nonfinite
 
     def init_node(self, node_configs: Section) -> None:
         """Take what the class reads of section NODE; nothing here."""

@@ -63,9 +63,12 @@ class Stranger(contextlib.ExitStack):
 
 
 def send(dealer, frames):
-    """Send, if that is possible: the connection may have been refused."""
-    with contextlib.suppress(zmq.Again):
+    """Send, if a connection takes more at once; tell whether."""
+    try:
         dealer.send_multipart(frames)
+    except zmq.Again:
+        return False
+    return True
 
 
 def babble(stranger):
@@ -124,8 +127,10 @@ class Forger:
         self.send([bytes(frame) for frame in encode(message)])
 
     def send(self, frames):
-        send(self.dealer, self.link.outgoing(frames, self.seal.of(frames)))
+        sealed = self.link.outgoing(frames, self.seal.of(frames))
         self.link.unacknowledged.clear()
+        if not send(self.dealer, sealed):
+            self.link.sent -= 1  # a gap would keep what follows from being read
 
 
 class Payload:

@@ -1,0 +1,123 @@
+"""The four parsers of what others write, as functions of bytes: only our own errors may come out.
+
+``python -m tests.faults.fuzz_parsers NAME -max_total_time=60`` lets atheris, which
+``pip install atheris`` gets for some versions of Python, look for bytes that get
+further than others; what follows NAME is libFuzzer's. NAME is a key of ``PARSERS``.
+"""
+
+import contextlib
+import inspect
+import logging
+import os
+import sys
+import tempfile
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+
+from decentralizepy import config
+from decentralizepy.communication import _addresses, _wire
+from decentralizepy.errors import AddressError, ConfigError, GraphError, MessageError
+from decentralizepy.graphs import _format
+
+FRAMES = [bytes(12), bytes(0)]
+MEMORY = Path("/dev/shm")
+
+
+def ini(data: bytes, file: Path) -> None:
+    """Read bytes as an INI file, and its text as assignments."""
+    file.write_bytes(data)
+    with contextlib.suppress(ConfigError):
+        config.read(file)
+    with contextlib.suppress(ConfigError):
+        config.override({}, data.decode("utf-8", "replace").split("\n"))
+
+
+def graph(data: bytes, file: Path) -> None:
+    """Read bytes as both kinds of graph file."""
+    if data[:7].strip().isdigit() and int(data[:7]) > 1000:
+        data = data[2:]  # a million of nodes is allowed, and slow
+    for form in _format.FORMATS:
+        with contextlib.suppress(GraphError):
+            _format.parse(data, form, "graph", symmetrize=len(data) % 2 == 0)
+
+
+def header(data: bytes, file: Path) -> None:
+    """Read bytes as the header of messages with and without frames."""
+    for frames in ([], FRAMES[:1], FRAMES):
+        with contextlib.suppress(MessageError):
+            _wire.decode([data, *frames])
+
+
+def addresses(data: bytes, file: Path) -> None:
+    """Read bytes as an address file."""
+    file.write_bytes(data)
+    with contextlib.suppress(AddressError):
+        _addresses.read_addresses(str(file))
+
+
+def _headers() -> list[bytes]:
+    array = np.zeros(3, np.float32)
+    messages = [
+        {"CHANNEL": "CONNECT", "HELLO": 1},
+        {"CHANNEL": "DPSGD", "iteration": 3, "degree": 2, "params": array},
+        {"CHANNEL": "PEERS", "NEIGHBORS": {1, 2, 3}, "x": [None, 1.5, {"a": b"b"}]},
+        {"CHANNEL": "DPSGD", "iteration": 3, "params": array, "more": array[:0]},
+    ]
+    return [bytes(_wire.encode(message)[0]) for message in messages]
+
+
+PARSERS = {"ini": ini, "graph": graph, "header": header, "addresses": addresses}
+SEEDS = {
+    "ini": [
+        b"[SHARING]\nsharing_class = Sharing\n; a comment\nlr : 0x10\n\n[NODE]\nk = 1_0\n",
+        b"\xef\xbb\xbf[A]\r\na=1e400\r\n b\r\n[DEFAULT]\nc = %(d)s ; e\n[A.b]\n=\n",
+    ],
+    "graph": [
+        b"4\n0 1\n1 2\n2 3\n3 0\n",
+        b"4\n1 3\n0 2\n1 3\n0 2\n",
+        b"\xef\xbb\xbf3\r\n1\r0\n\n",
+    ],
+    "header": _headers(),
+    "addresses": [
+        b'{"0": "localhost", "1": "10.0.0.2"}',
+        b'{"0": ["a", 1, null], "0": {"b": 1e9}}',
+        b"[" * 2000,
+    ],
+}
+
+
+def _instrument(atheris: ModuleType) -> None:
+    import configparser
+
+    for module in (config, _wire, _format, _addresses, configparser):
+        for item in vars(module).values():
+            members = vars(item).values() if inspect.isclass(item) else [item]
+            for member in filter(inspect.isfunction, members):
+                if member.__module__ == module.__name__:
+                    atheris.instrument_func(member)
+
+
+def main(name: str) -> None:
+    """Fuzz the parser ``name`` until libFuzzer ends."""
+    import atheris
+
+    logging.disable()
+    _instrument(atheris)
+    shelf = MEMORY if MEMORY.is_dir() else None
+    folder = Path(tempfile.mkdtemp(prefix="fuzz-", dir=shelf))
+    seeds, file = folder / "seeds", folder / "file"
+    seeds.mkdir()
+    for number, seed in enumerate(SEEDS[name]):
+        (seeds / str(number)).write_bytes(seed)
+    parser = PARSERS[name]
+    atheris.Setup(
+        [sys.argv[0], *sys.argv[2:], str(seeds)], lambda data: parser(data, file)
+    )
+    os.chdir(folder)  # where libFuzzer leaves what fails
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,149 @@
+"""Who waits for whom (A6, A8, A13): breaks when a person cannot see what holds a run up."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from collections import Counter
+
+import pytest
+import torch
+
+from tests.test_launcher import (  # noqa: F401  (a fixture)
+    LIMIT_S,
+    NODES,
+    ROOT,
+    experiment,
+    results,
+    run,
+    weights,
+)
+
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
+SLOW = {"dataset_package": "tests.faults.slow", "dataset_class": "Slow"}
+
+
+def test_a_paused_node_is_named_while_others_wait(
+    experiment, tmp_path  # noqa: F811
+):
+    """A6: the wait is told with uid, seconds and round; the result is that of no pause."""
+    clean = run(experiment(name="clean", DATASET=SLOW))
+    assert clean.returncode == 0, clean.stderr
+    stopped = tmp_path / "stopped"
+    process = subprocess.Popen(
+        experiment(
+            name="paused",
+            DATASET={**SLOW, "who": "1", "stop_in": "4"},
+            FAULTS={"warn_after": "0.5"},
+        ),
+        cwd=ROOT,
+        env={**os.environ, "STOPPED": str(stopped)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_for(lambda: stopped.exists() and stopped.read_text())
+    wait_for(lambda: list((tmp_path / "paused").glob("*.waiting")))
+    time.sleep(2.5)  # the launcher looks once a second
+    os.kill(int(stopped.read_text()), signal.SIGCONT)
+    _, told = process.communicate(timeout=LIMIT_S)
+    assert process.returncode == 0, told
+    line = re.search(r"^waiting for uid 1 since (\d+) s, round 4$", told, re.M)
+    assert line, told
+    assert 0 <= int(line[1]) <= 4
+    assert told.count("waiting for") == 1
+    assert not list((tmp_path / "paused").glob("*.waiting"))
+    assert results(tmp_path / "paused") == results(tmp_path / "clean")
+    own, others = (weights(tmp_path / n / "weights") for n in ("paused", "clean"))
+    assert all(torch.equal(own[name], others[name]) for name in others)
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + LIMIT_S
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_slow_node_is_named_in_results_and_on_the_screen(
+    experiment, tmp_path  # noqa: F811
+):
+    """A8: a node ten times slower is no error; the others' lines and the table name it."""
+    pause, rounds = 0.3, 20
+    dataset = {**SLOW, "who": "2", "seconds": str(pause)}
+    done = run(experiment(rounds=rounds, DATASET=dataset))
+    assert done.returncode == 0, done.stderr
+    for rank in range(NODES):
+        text = (tmp_path / "run" / f"{rank}_results.jsonl").read_text()
+        rows = [json.loads(line) for line in text.splitlines()]
+        waits = [row["wait"] for row in rows]
+        if rank in (1, 3):  # its neighbors in the ring
+            assert Counter(row["slowest"] for row in rows).most_common(1)[0][0] == 2
+        if rank == 2:
+            assert sum(waits) < rounds * pause / 4
+        else:
+            assert rounds * pause * 0.6 < sum(waits) <= rows[-1]["time"]
+    table = json.loads((tmp_path / "run" / "1_results.json").read_text())
+    assert len(table["wait"]) == rounds
+    told = re.findall(r"slowest\W+2 \(others waited ([\d.]+) s a round\)", done.stdout)
+    assert told, done.stdout  # in the table, if not in a line before
+    assert pause * 0.6 < float(told[-1]) < pause * 2
+    assert "slowest: 2" in done.stdout
+
+
+def test_nobody_is_named_where_all_are_alike(experiment):  # noqa: F811
+    done = run(experiment(rounds=5, DATASET={"dataset_class": "Endless"}))
+    assert done.returncode == 0, done.stderr
+    assert "waiting" not in done.stderr
+
+
+def test_a_machine_that_never_starts_is_named(experiment, tmp_path):  # noqa: F811
+    """A13: told at the start barrier, and in the error of status 3 after start_timeout."""
+    words = experiment(
+        RUN={"procs_per_machine": "2", "machines": "2"},
+        FAULTS={"start_timeout": "4", "warn_after": "0.5"},
+    )
+    (tmp_path / "ip.json").write_text('{"0": "127.0.0.1", "1": "127.0.0.2"}')
+    start = time.monotonic()
+    done = run(words)
+    assert time.monotonic() - start < 30
+    assert done.returncode == 3, done.stderr
+    barrier = "start: 1 of 2 machines, waiting for machine 1 (127.0.0.2) since"
+    assert done.stderr.count(barrier) == 1, done.stderr
+    error = r"waiting on CONNECT for uid [23] on machine 1 \(127\.0\.0\.2\) for 4 s"
+    assert re.search(error, done.stderr)
+
+
+def test_a_node_that_was_killed_waits_for_nobody(tmp_path):
+    """A notice counts only while its process lives, so a restart shows none of before."""
+    from decentralizepy._waiting import read_waiting
+    from decentralizepy.node._notice import Notice
+
+    content = {
+        "uid": 0,
+        "channel": "DPSGD",
+        "round": 3,
+        "since": time.monotonic(),
+        "missing": {1: ""},
+        "machines": 1,
+    }
+    script = (
+        "import os, json, signal; from decentralizepy.node._notice import Notice;"
+        f"notice = Notice({str(tmp_path)!r}, 0, json.loads({json.dumps(content)!r}));"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([*experiment_python(), script], cwd=ROOT, timeout=LIMIT_S)
+    assert (tmp_path / "0.waiting").exists()
+    assert read_waiting(tmp_path) is None
+    notice = Notice(str(tmp_path), 0, content)
+    assert str(read_waiting(tmp_path)) == "waiting for uid 1 since 0 s, round 3"
+    notice.end()
+    assert read_waiting(tmp_path) is None
+
+
+def experiment_python():
+    import sys
+
+    return [sys.executable, "-c"]
