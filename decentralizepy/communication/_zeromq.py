@@ -37,7 +37,7 @@ class ZeroMQ(Communication):
     ----------
     heartbeat_timeout : float
         Seconds after which a machine that does not answer counts as gone; 0: when TCP
-        gives up, after minutes. See :func:`_sockets.open_socket`.
+        gives up, after minutes. See ``_sockets.py``.
     stall_timeout : float
         Seconds that sending may wait for a peer that acknowledges nothing.
     """

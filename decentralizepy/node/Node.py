@@ -59,8 +59,7 @@ class Node(Mailbox):
     first_round : int
         Where the node begins: after as many rounds as its checkpoint has seen.
     identity : dict
-        What must be equal on all nodes of a run, in digests; see
-        :mod:`decentralizepy.node._identity`.
+        What must be equal on all nodes of a run, in digests.
     """
 
     start_timeout = 300.0
