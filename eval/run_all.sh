@@ -13,7 +13,7 @@ shift $(($# > 0))
 
 configs=(${CONFIGS:-eval/config_digits.ini})
 if [ -z "${CONFIGS:-}" ] && [ -d eval/data/cifar-10-batches-py ]; then
-    configs+=(eval/step_configs/*.ini)
+    configs+=(eval/step_configs/config_cifar_*.ini)
 fi
 mkdir -p "$out"
 for config in "${configs[@]}"; do

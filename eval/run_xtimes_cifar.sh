@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# run_xtimes.sh on CIFAR-10: its arguments and settings, with these defaults.
+# SAMPLES: of the training set.
+export CONFIG=${CONFIG:-eval/step_configs/config_cifar_sharing.ini}
+export SAMPLES=${SAMPLES:-50000} BATCH=${BATCH:-8} ROUNDS=${ROUNDS:-10}
+exec bash "$(dirname "$0")/run_xtimes.sh" "${1:-}" -gf eval/regular_16.txt "${@:2}"

@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# run_xtimes.sh on Reddit: its arguments and settings, with these defaults.
+# SAMPLES: of the sample of LEAF's that DecentralizePy was run on.
+export CONFIG=${CONFIG:-eval/step_configs/config_reddit_sharing.ini}
+export SAMPLES=${SAMPLES:-70642} BATCH=${BATCH:-16} ROUNDS=${ROUNDS:-10}
+exec bash "$(dirname "$0")/run_xtimes.sh" "${1:-}" -gf eval/regular_16.txt "${@:2}"
