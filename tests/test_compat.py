@@ -22,6 +22,7 @@ NODES, ROUNDS, LIMIT_S = 4, 4, 60
 NAMES = """
 communication.Communication: Communication
 communication.TCP: TCP
+communication.TCP_ACK: TCP
 compression.Compression: Compression
 compression.Elias: Elias
 compression.EliasFpzip: EliasFpzip
@@ -30,6 +31,15 @@ compression.EliasQuantization: EliasQuantization
 compression.Lz4Wrapper: Lz4Wrapper
 compression.Quantization: Quantization
 datasets.CIFAR10: CIFAR10 CNN LeNet ResNet8 BasicBlock
+datasets.Celeba: Celeba CNN
+datasets.Femnist: Femnist LogisticRegression CNN RNET
+datasets.MovieLens: MovieLens MatrixFactorization
+datasets.Reddit: Reddit RNN
+datasets.Shakespeare: Shakespeare LSTM
+datasets.text.AmazonReview: AmazonReview BERT MobileBERT
+datasets.text.LLMData: LLMData
+node.KFN: KFN
+training.text.LLMTraining: LLMTraining
 datasets.Data: Data
 datasets.Dataset: Dataset
 datasets.Partitioner: Partition DataPartitioner SimpleDataPartitioner

@@ -160,8 +160,9 @@ class PartialModel(EntrySharing):
             self.accumulated[places] = 0
 
     def _save_scores(self) -> None:
-        scores = self.scores
-        if scores.is_complex():
-            scores = torch.view_as_real(scores)
-        content = self.record() | {"tensor": scores.tolist()}
-        self.write("model_change", f"{self.communication_round + 1}.json", content)
+        """Write the scores, and beside them what the entries are."""
+        kinds = {"model_change": self.scores, "model_val": self.coefficients()}
+        for folder, vector in kinds.items():
+            numbers = torch.view_as_real(vector) if vector.is_complex() else vector
+            content = self.record() | {"tensor": numbers.tolist()}
+            self.write(folder, f"{self.communication_round + 1}.json", content)

@@ -1,0 +1,8 @@
+"""Draw how evenly entries are sent: ``plot_percentile.py DIR``; ``plot_percentile.py -h`` says more."""
+
+import sys
+
+from decentralizepy.pictures.percentiles import main
+
+if __name__ == "__main__":
+    sys.exit(main())
