@@ -15,7 +15,7 @@ from decentralizepy.message import Message, check
 Array = npt.NDArray[Any]
 Frame = bytes | Array
 
-HEADER_LIMIT = 1 << 20
+HEADER_LIMIT = 1 << 19  # what it describes may take 80 times as much memory
 _ARRAY, _TENSOR, _SET = 1, 2, 3  # the header's extension types
 _DTYPES = frozenset(
     np.dtype(name).str
@@ -71,7 +71,7 @@ def encode(message: Mapping[str, Any]) -> list[Frame]:
     Raises
     ------
     MessageError
-        If a value has a type that cannot be sent, or the header exceeds 1 MiB.
+        If a value has a type that cannot be sent, or the header exceeds 512 KiB.
     """
     arrays: list[Array] = []
     try:
@@ -122,30 +122,36 @@ def decode(frames: Sequence[Any]) -> Message:
     """
     if not frames or memoryview(frames[0]).nbytes > HEADER_LIMIT:
         raise MessageError("no header, or one over its limit")
-    named: list[int] = []
+    named: set[int] = set()
     try:
-        message = msgpack.unpackb(
-            memoryview(frames[0]),
-            strict_map_key=False,
-            ext_hook=_unpacker(frames, named),
-        )
+        message = _parse(memoryview(frames[0]), _unpacker(frames, named))
     except _MALFORMED as error:
         raise MessageError(f"a header that does not parse: {error}") from None
-    if sorted(named) != list(range(1, len(frames))):
+    if len(named) != len(frames) - 1:
         raise MessageError(f"{len(frames) - 1} arrays, of which {len(named)} are named")
     return check(message)
 
 
-def _unpacker(frames: Sequence[Any], named: list[int]) -> Callable[[int, bytes], Any]:
+def _parse(data: bytes | memoryview, ext_hook: Callable[[int, bytes], Any]) -> Any:
+    # a list of a stated length is allocated before it is read: see first if it is there
+    whole = msgpack.Unpacker(strict_map_key=False)
+    whole.feed(data)
+    whole.skip()
+    return msgpack.unpackb(data, strict_map_key=False, ext_hook=ext_hook)
+
+
+def _unpacker(frames: Sequence[Any], named: set[int]) -> Callable[[int, bytes], Any]:
     def unpack(code: int, data: bytes) -> Any:
-        content = msgpack.unpackb(data)
+        content = _parse(data, msgpack.ExtType)
         if code == _SET:
             return set(content)
         if code not in (_ARRAY, _TENSOR):
             raise ValueError(f"unknown extension {code}")
         index, dtype, shape = content
+        if index in named:
+            raise ValueError(f"two arrays in frame {index}")
         array = _view(frames, index, dtype, shape)
-        named.append(index)
+        named.add(index)
         return array if code == _ARRAY else torch.from_numpy(_writable(array))
 
     return unpack

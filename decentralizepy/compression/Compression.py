@@ -28,7 +28,16 @@ class Compression:
     *args, **kwargs
         Ignored, so that every codec can be made as ``cls(float_precision=...)``. A
         ``float_precision`` of None is always the class's own default.
+
+    Attributes
+    ----------
+    limit : int
+        Numbers that may come out of a decoder, two for a complex one, and the bound of
+        all indices that a sharing sends: it sets its own. What says to hold more is
+        refused before anything is allocated for it. 2**30 by default.
     """
+
+    limit = 1 << 30
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         pass

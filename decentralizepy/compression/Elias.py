@@ -35,7 +35,8 @@ class Elias(Compression):
         return seal(_CODEC, "?", unary.size, body)
 
     def decompress(self, encoded: Any) -> npt.NDArray[np.int64]:
-        _, count, body = unseal(_CODEC, "?", encoded)
+        # the zeros and ones are never more than the gaps add up to
+        _, count, body = unseal(_CODEC, "?", encoded, self.limit)
         size = -(-count // 8)
         widths = _zeros_before_ones(body[:size], count)
         low = unpack(body[size:], widths)

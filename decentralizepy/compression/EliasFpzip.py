@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from decentralizepy.compression._arrays import from_float32, to_float32
+from decentralizepy.compression._fpzip_head import read_head
 from decentralizepy.compression._frame import seal, unseal
 from decentralizepy.compression.Compression import Array, Bytes
 from decentralizepy.compression.Elias import Elias
@@ -18,9 +19,11 @@ class EliasFpzip(Elias):
     """Send values to the bit, in about 3.7 bytes each if they are normal.
 
     fpzip codes each value's difference from the one before (Lindstrom and Isenburg,
-    Fast and efficient compression of floating-point data, 2006). Its decoder trusts
-    its input: the checksum keeps damage from it, but not a peer that means harm.
-    Among peers that are not trusted use :class:`~decentralizepy.compression.Zstd.Zstd`.
+    Fast and efficient compression of floating-point data, 2006). Its decoder, in C++,
+    trusts its input, by which it indexes its tables. Only the sizes that a stream states
+    are checked here, and the checksum keeps damage from it: a peer that means harm can
+    crash a node, or worse. Among strangers use
+    :class:`~decentralizepy.compression.Zstd.Zstd`, or ``security = mac``.
     """
 
     precision = 0
@@ -31,11 +34,9 @@ class EliasFpzip(Elias):
         return seal(_CODEC, kind, flat.size, body)
 
     def decompress_float(self, encoded: Any) -> Array:
-        kind, count, body = unseal(_CODEC, "fF", encoded)
-        flat = _decode(body.tobytes()) if count else np.empty(0, np.float32)
-        if flat.size < count:
-            raise MessageError(f"{flat.size} values of fpzip; {count} were announced")
-        return from_float32(kind, flat[:count])
+        kind, count, body = unseal(_CODEC, "fF", encoded, self.limit)
+        flat = _decode(body.tobytes(), count) if count else np.empty(0, np.float32)
+        return from_float32(kind, flat)
 
 
 def _encode(flat: npt.NDArray[np.float32], precision: int) -> bytes:
@@ -52,14 +53,17 @@ def _encode(flat: npt.NDArray[np.float32], precision: int) -> bytes:
     return encoded
 
 
-def _decode(body: bytes) -> npt.NDArray[np.float32]:
+def _decode(body: bytes, count: int) -> npt.NDArray[np.float32]:
     import fpzip
 
+    head = read_head(body)
+    if head.double:
+        raise MessageError("values of fpzip are float32, not float64")
+    if head.shape not in ((count, 1, 1, 1), (count, 1, 1, 2)):
+        raise MessageError(f"{head.shape} values of fpzip; {count} were announced")
     try:
         decoded = fpzip.decompress(body)
     except (fpzip.FpzipError, MemoryError, ValueError) as error:
         raise MessageError(f"values that fpzip cannot read: {error}") from None
-    if decoded.dtype != np.float32:
-        raise MessageError(f"values of fpzip are float32, not {decoded.dtype}")
-    flat: npt.NDArray[np.float32] = decoded.reshape(-1)
+    flat: npt.NDArray[np.float32] = decoded.reshape(-1)[:count]
     return flat

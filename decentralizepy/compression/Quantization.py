@@ -54,7 +54,7 @@ class Quantization(Compression):
         return seal(_CODEC, kind, flat.size, body)
 
     def decompress_float(self, encoded: Any) -> Array:
-        kind, count, body = unseal(_CODEC, "fF", encoded)
+        kind, count, body = unseal(_CODEC, "fF", encoded, self.limit)
         if body.size < _SCALE.size:
             raise MessageError("quantised values without their scale")
         peak, k = _SCALE.unpack(body[: _SCALE.size].data)

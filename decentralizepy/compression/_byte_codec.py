@@ -14,7 +14,6 @@ from decentralizepy.compression._frame import Frame, seal, unseal
 from decentralizepy.compression.Compression import Array, Bytes, Compression, Indices
 from decentralizepy.errors import MessageError
 
-_LIMIT = 1 << 32
 _TYPES = {"I": "<u4", "q": "<i8", "f": "<f4", "F": "<f4"}
 
 
@@ -22,7 +21,7 @@ class ByteCodec(Compression):
     """Send the gaps of indices, and values, as a compressor of bytes packs them.
 
     A subclass gives the compressor. Nothing is allocated for data that says to hold
-    more than 4 GiB, or more than its bytes can.
+    more than ``limit`` items, or more than its bytes can.
     """
 
     codec: bytes
@@ -51,7 +50,7 @@ class ByteCodec(Compression):
         return seal(self.codec, kind, gaps.size, body)
 
     def decompress(self, encoded: Any) -> Any:
-        return from_gaps(self._open(unseal(self.codec, "Iq", encoded)))
+        return from_gaps(self._open(self._unseal("Iq", encoded)))
 
     def compress_float(self, values: Array) -> Any:
         kind, flat = to_float32(values)
@@ -59,13 +58,16 @@ class ByteCodec(Compression):
         return seal(self.codec, kind, flat.size, body)
 
     def decompress_float(self, encoded: Any) -> Any:
-        frame = unseal(self.codec, "fF", encoded)
+        frame = self._unseal("fF", encoded)
         flat = self._open(frame).astype(np.float32, copy=False)
         return from_float32(frame.kind, flat)
+
+    def _unseal(self, kinds: str, encoded: Any) -> Frame:
+        return unseal(self.codec, kinds, encoded, self.limit)
 
     def _open(self, frame: Frame) -> Array:
         dtype = _TYPES[frame.kind]
         size = frame.items * np.dtype(dtype).itemsize
-        if size > min(_LIMIT, self.ratio * frame.body.size):
+        if size > self.ratio * frame.body.size:
             raise MessageError(f"{frame.body.size} bytes that say to hold {size}")
         return self.expand(frame.body, dtype, frame.items)

@@ -29,14 +29,14 @@ def seal(codec: bytes, kind: str, items: int, body: bytes) -> Bytes:
     return np.frombuffer(b"".join((head, _SUM.pack(checksum), body)), np.uint8)
 
 
-def unseal(codec: bytes, kinds: str, encoded: Any) -> Frame:
+def unseal(codec: bytes, kinds: str, encoded: Any, limit: int) -> Frame:
     """Return the frame in ``encoded``.
 
     Raises
     ------
     MessageError
         If it is no buffer of bytes, of another codec, of a kind that is not in
-        ``kinds``, cut short, or damaged.
+        ``kinds``, cut short, damaged, or says to hold more than ``limit`` items.
     """
     data = _view(encoded)
     if data.nbytes < _START:
@@ -45,6 +45,8 @@ def unseal(codec: bytes, kinds: str, encoded: Any) -> Frame:
     made_by, kind, items = _HEAD.unpack(head)
     if made_by != codec or kind not in kinds.encode():
         raise MessageError(f"compressed data of {made_by + kind!r}, not of {codec!r}")
+    if items > limit:
+        raise MessageError(f"data that say to hold {items} items; {limit} at most")
     (checksum,) = _SUM.unpack(data[_HEAD.size : _START])
     if checksum != zlib.crc32(body, zlib.crc32(head)):
         raise MessageError("compressed data whose checksum is wrong: damaged")

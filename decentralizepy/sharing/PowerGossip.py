@@ -76,6 +76,11 @@ class PowerGossip(Sharing):
         self.sent = {peer: self._parse(message, peer) for peer in peers}
         return message
 
+    def capacity(self) -> int:
+        # products for each neighbor, none larger than the model
+        nodes: int = self.graph.n_procs
+        return nodes * super().capacity()
+
     def pull(self, total: State, own: State, message: Message, weight: float) -> None:
         peer = message["uid"]
         theirs = self._parse(message, self.uid)

@@ -58,14 +58,16 @@ class Sharing:
     """
 
     forgets_peers = True
-    """Whether a peer may be lost without trace: nothing of it is kept over rounds."""
+    """Whether a peer may be lost without trace, since nothing of it is kept over rounds."""
 
     nonfinite = "abort"
-    """Of a model with NaN or infinity: ``abort``, ``drop`` it (its weight stays at home)
-    or ``keep``; a node sets it from section FAULTS."""
+    """What to do with a model that is not finite, as section FAULTS says.
+
+    ``abort``, ``drop`` it, so that its weight stays at home, or ``keep`` it.
+    """
 
     agreed = False
-    """Whether all degrees are the graph's; if not, a node takes any that can be."""
+    """Whether all degrees are the graph's. If not, a node takes any that can be."""
 
     def __init__(
         self,
@@ -93,6 +95,8 @@ class Sharing:
         self.compressor = make_compressor(
             compress, compression_package, compression_class, float_precision
         )
+        if self.compressor is not None:
+            self.compressor.limit = self.capacity()
 
     @classmethod
     def prepare(cls, **options: Any) -> None:
@@ -122,6 +126,14 @@ class Sharing:
         """Return the model that a message of ``serialized_model`` stands for."""
         params = self.decompress_data(m)["params"]
         return self.flat.unpack(to_tensor(params))
+
+    def capacity(self) -> int:
+        """Return the most numbers that a compressed message may hold; no index is as large.
+
+        Room is left for a basis: its coefficients, at borders, are a few more than N.
+        """
+        size: int = self.flat.size
+        return 2 * size + 4096
 
     def compress_data(self, data: Message) -> Message:
         """Encode ``params`` and ``indices``, if ``compress``."""

@@ -47,7 +47,7 @@ def test_a_tenth_of_a_model_takes_under_six_bits_an_index():
     ("items", "body", "said"),
     [
         (9, b"\xff", "9 bits of Elias codes in 1 bytes"),
-        (2**64 - 1, b"\xff", "18446744073709551615 bits"),
+        (2**64 - 1, b"\xff", "hold 18446744073709551615 items"),
         (8, b"\xfe", "cut short"),
         (8, b"\x00", "cut short"),
         (64, bytes(7) + b"\x01" + bytes(8), "63 zeros"),

@@ -90,7 +90,7 @@ def test_wrong_number_of_levels_is_named(k):
         (1, 0, 0, b"", "in 0 levels"),
         (1, 2**31, 0, b"", "in 2147483648 levels"),
         (1, 2, 5, b"\x00", "5 values of 3 bits in 1 bytes"),
-        (1, 2, 2**64 - 1, b"\x00", "18446744073709551615 values"),
+        (1, 2, 2**64 - 1, b"\x00", "hold 18446744073709551615 items"),
         (1, 2, 1, b"\xa0", "level 5 of 4"),
         (1, 127, 1, b"\xff", "level 255 of 254"),
     ],

@@ -9,6 +9,7 @@ import contextlib
 import inspect
 import logging
 import os
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -36,8 +37,9 @@ def ini(data: bytes, file: Path) -> None:
 
 def graph(data: bytes, file: Path) -> None:
     """Read bytes as both kinds of graph file."""
-    if data[:7].strip().isdigit() and int(data[:7]) > 1000:
-        data = data[2:]  # a million of nodes is allowed, and slow
+    nodes = re.match(rb"\W*0*(\d{1,18})", data)
+    if nodes and 1000 < int(nodes[1]) <= _format.MAX_NODES:
+        return  # allowed, and slow
     for form in _format.FORMATS:
         with contextlib.suppress(GraphError):
             _format.parse(data, form, "graph", symmetrize=len(data) % 2 == 0)
