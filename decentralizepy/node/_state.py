@@ -91,17 +91,22 @@ def put(old: Any, new: Any) -> Any:
     if isinstance(new, Drawn):
         new.restore(old)
         return old
-    if isinstance(old, torch.Tensor) and isinstance(new, torch.Tensor):
-        if (old.shape, old.dtype) == (new.shape, new.dtype):
-            with torch.no_grad():
-                old.copy_(new)
-            return old
+    if alike(old, new):
+        with torch.no_grad():
+            old.copy_(new)
+        return old
     if isinstance(old, dict) and isinstance(new, dict) and old.keys() == new.keys():
         old.update({key: put(old[key], new[key]) for key in old})
         return old
     if isinstance(old, deque) and isinstance(new, deque):
         return deque(new, old.maxlen)
     return new
+
+
+def alike(one: Any, other: Any) -> bool:
+    """Tell whether both are tensors of one shape and type."""
+    tensors = isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor)
+    return tensors and (one.shape, one.dtype) == (other.shape, other.dtype)
 
 
 def attributes(part: Any, tensors: Tensors, place: str) -> dict[str, Any]:

@@ -5,13 +5,13 @@ import time
 
 import pytest
 
-from tests.test_launcher import LIMIT_S, ROOT, experiment  # noqa: F401  (a fixture)
+from tests.test_launcher import LIMIT_S, ROOT
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(90)]
 
 
 @pytest.fixture
-def machines(experiment, tmp_path):  # noqa: F811
+def machines(experiment, tmp_path):
     """Return a function that starts two machines; a dict changes the second's sections."""
 
     def start(rounds=1000, other=None, **sections):

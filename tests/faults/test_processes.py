@@ -7,8 +7,7 @@ import time
 import pytest
 import torch
 
-from tests.test_launcher import (  # noqa: F401  (a fixture)
-    experiment,
+from tests.test_launcher import (
     make_experiment,
     results,
     run,
@@ -68,7 +67,7 @@ def as_if_nothing_had_happened(clean, folder):
 
 @pytest.mark.parametrize(("who", "when"), KILLS)
 def test_a_killed_run_that_is_gone_on_with_ends_as_if_it_had_not_been(
-    experiment, tmp_path, clean, mortal, who, when  # noqa: F811
+    experiment, tmp_path, clean, mortal, who, when
 ):
     """A1 and E4: the death is told within seconds, and a resume is bit by bit."""
     words = experiment(rounds=ROUNDS, **mortal(who, when))
@@ -88,7 +87,7 @@ def test_a_killed_run_that_is_gone_on_with_ends_as_if_it_had_not_been(
 @pytest.mark.parametrize("who", range(NODES))
 @pytest.mark.parametrize("when", [1, 3, 4, 6, 9, 12])
 def test_a_node_that_dies_is_started_again(
-    experiment, tmp_path, clean, mortal, who, when  # noqa: F811
+    experiment, tmp_path, clean, mortal, who, when
 ):
     """A3: on_peer_loss = restart ends as if nothing had happened, and says what did."""
     faults = {"FAULTS": {"on_peer_loss": "restart"}}
@@ -100,9 +99,7 @@ def test_a_node_that_dies_is_started_again(
     as_if_nothing_had_happened(clean, tmp_path / "run")
 
 
-def test_a_node_that_fails_again_and_again_ends_the_run(
-    experiment, mortal
-):  # noqa: F811
+def test_a_node_that_fails_again_and_again_ends_the_run(experiment, mortal):
     sections = mortal(1, 2, how="raise")
     sections["DATASET"] |= {"dataset_package": "tests.toy", "dataset_class": "Dying"}
     for key in ("who", "when", "marker"):
@@ -117,9 +114,7 @@ def test_a_node_that_fails_again_and_again_ends_the_run(
     assert time.monotonic() - start < 60
 
 
-def test_the_others_go_on_without_a_node_that_died(
-    experiment, tmp_path, mortal
-):  # noqa: F811
+def test_the_others_go_on_without_a_node_that_died(experiment, tmp_path, mortal):
     """A2: 8 nodes in a ring, one dies; the others finish, with a symmetric matrix."""
     sections = mortal(3, 4)
     sections["RUN"] = {"procs_per_machine": "8", "checkpoint_every": "0"}
@@ -152,7 +147,7 @@ def symmetric_among(path, alive):
 
 def test_an_algorithm_that_remembers_its_peers_cannot_drop_them(
     experiment,
-):  # noqa: F811
+):
     sharing = {
         "sharing_package": "decentralizepy.sharing.Choco",
         "sharing_class": "Choco",
