@@ -4,10 +4,12 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import fmean, median_low
 from typing import NamedTuple
+
+from decentralizepy._slowest import Waits
 
 _METRICS = ("test_acc", "test_loss", "train_loss")
 
@@ -41,11 +43,15 @@ class Tally:
         Rounds that the run is to have.
     clock : callable, default=time.monotonic
         Returns seconds; ``seconds`` counts from the construction.
+    uids : list of int, optional
+        Those of the ``ranks``; the ranks if not given, as on machine 0.
 
     Attributes
     ----------
     finished : dict
         The last round of each rank, 0 before its first.
+    waits : Waits
+        Who waited for whom.
     """
 
     def __init__(
@@ -54,8 +60,11 @@ class Tally:
         ranks: list[int],
         iterations: int,
         clock: Callable[[], float] = time.monotonic,
+        uids: Sequence[int] | None = None,
     ) -> None:
         self.log_dir, self.ranks = Path(log_dir), list(ranks)
+        self.waits = Waits()
+        self._uids = dict(zip(ranks, uids or ranks, strict=True))
         self.iterations = iterations
         self.clock = clock
         self._started = self._moved = clock()
@@ -185,6 +194,7 @@ class Tally:
     def _forget(self, rank: int) -> None:
         self.finished[rank] = self._offsets[rank] = 0
         self._last[rank] = {}
+        self.waits.forget(self._uids[rank])
         for rounds in self._values.values():
             for values in rounds.values():
                 values.pop(rank, None)
@@ -198,6 +208,7 @@ class Tally:
         except (ValueError, TypeError, KeyError):
             return
         self.finished[rank] = max(number, self.finished[rank])
+        self.waits.add(self._uids[rank], record)
         for key, value in record.items():
             if key in self._values:
                 known = self._values[key].setdefault(number, {})

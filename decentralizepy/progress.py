@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from decentralizepy._runs import read_dataset
 from decentralizepy._tally import Spread, Tally
+from decentralizepy._waiting import Waiting, read_waiting
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -31,7 +32,20 @@ def byte_unit(largest: float) -> tuple[float, str]:
 
 
 class Progress(Tally):
-    """The numbers of :class:`Tally` in words, for a person."""
+    """The numbers of :class:`Tally` in words, for a person.
+
+    Attributes
+    ----------
+    waiting : Waiting or None
+        Whom nodes wait for, if they have waited long.
+    """
+
+    waiting: Waiting | None = None
+
+    def poll(self) -> None:
+        """Read what was appended since the last poll, and who waits."""
+        super().poll()
+        self.waiting = read_waiting(self.log_dir)
 
     def render(self, alive: int) -> RenderableType:
         """Return the live view; ``alive`` processes have not ended."""
@@ -61,6 +75,8 @@ class Progress(Tally):
             parts.append(f"loss {self._losses(', ')}")
         parts.append(f"{_size(self.total_bytes)} sent")
         parts.append(f"{alive}/{len(self.ranks)} alive")
+        if slowest := self.waits.recently():
+            parts.append(f"slowest: {slowest}")
         return "; ".join([*parts, self._times(", ")])
 
     def summary(self, files: Iterable[Path | str]) -> RenderableType:
@@ -92,13 +108,16 @@ class Progress(Tally):
     def _rows(self, alive: int) -> list[tuple[str, str]]:
         colour = "green" if alive == len(self.ranks) else "yellow"
         pace = f"{_size(self.bytes_per_round)}/round"
-        return [
+        rows = [
             ("accuracy", _accuracy(self.accuracy) if self.accuracy else "not yet"),
             ("loss", self._losses("   ") or "not yet"),
             ("sent", f"{_size(self.total_bytes)}   {pace}   {self._kinds()}"),
             ("alive", f"[{colour}]{alive}/{len(self.ranks)}[/] processes"),
             ("time", self._times("   ")),
+            ("slowest", str(self.waits.recently() or "")),
+            ("waits", f"[yellow]{self.waiting}[/]" if self.waiting else ""),
         ]
+        return [(label, text) for label, text in rows if text]
 
     def _results(self) -> list[tuple[str, str]]:
         total = f"{_size(self.total_bytes)} in total"
@@ -107,6 +126,7 @@ class Progress(Tally):
             ("data set", read_dataset(self.log_dir)),
             ("rounds", f"{self.slowest} of {self.iterations}"),
             ("time", _duration(self.seconds)),
+            ("slowest", str(self.waits.overall() or "")),
             ("accuracy", _accuracy(self.accuracy, True) if self.accuracy else ""),
             ("loss", self._losses("   ")),
             ("sent", f"{mean}   {total}"),
@@ -135,23 +155,33 @@ class Screen:
     """Show a :class:`Progress` while its run goes on.
 
     On a terminal a view that is drawn over itself, at most twice a second; elsewhere a
-    line every 5 s, and one when an evaluation is complete, at most one a second.
-    Starts no thread; a context manager.
+    line every 5 s, and one when an evaluation is complete, at most one a second; there
+    long waits are told on standard error, once a minute at most unless others are waited
+    for. Starts no thread; a context manager.
 
     Parameters
     ----------
     progress : Progress
     console : rich.console.Console, optional
         Where to; standard output by default.
+    errors : rich.console.Console, optional
+        Where long waits are told, if there is no view.
     """
 
-    REDRAW, LINE, EVALUATED = 0.5, 5.0, 1.0  # seconds
+    REDRAW, LINE, EVALUATED, WAITING = 0.5, 5.0, 1.0, 60.0  # seconds
 
-    def __init__(self, progress: Progress, console: Console | None = None) -> None:
+    def __init__(
+        self,
+        progress: Progress,
+        console: Console | None = None,
+        errors: Console | None = None,
+    ) -> None:
         from rich.console import Console
 
         self.progress = progress
         self.console = console or Console()
+        self.errors = errors or Console(stderr=True)
+        self._told = ("", -math.inf)
         self._live: Live | None = None
         self._alive = len(progress.ranks)
         self._shown = -math.inf
@@ -191,12 +221,23 @@ class Screen:
         self.progress.poll()
         if self._live:
             self._live.update(self.progress.render(alive), refresh=True)
-        elif waited >= self.LINE or self.progress.evaluated > self._evaluated:
-            self.message(self.progress.line(alive))
-        else:
+            self._shown = self.progress.clock()
             return
-        self._evaluated = self.progress.evaluated
-        self._shown = self.progress.clock()
+        self._tell_waiting()
+        if waited >= self.LINE or self.progress.evaluated > self._evaluated:
+            self.message(self.progress.line(alive))
+            self._evaluated = self.progress.evaluated
+            self._shown = self.progress.clock()
+
+    def _tell_waiting(self) -> None:
+        if not (waiting := self.progress.waiting):
+            return
+        (whom, when), now = self._told, self.progress.clock()
+        if waiting.whom != whom or now - when >= self.WAITING:
+            self.errors.print(
+                str(waiting), markup=False, highlight=False, soft_wrap=True
+            )
+            self._told = waiting.whom, now
 
     def message(self, text: str) -> None:
         """Print ``text`` above the view."""

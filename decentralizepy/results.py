@@ -1,13 +1,20 @@
 """What a node measured, when it is due, and the files it is written to."""
 
 import json
+import logging
 import math
+import os
 import time
+from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from decentralizepy.errors import DecentralizepyError
 from decentralizepy.files import write_atomic
+
+logger = logging.getLogger(__name__)
 
 METRICS = (
     "train_loss",
@@ -60,7 +67,8 @@ class Results:
 
     The lines, in ``<rank>_results.jsonl``, are whole after each round whatever happens
     later; ``<rank>_results.json`` holds ``{metric: {round: value}}`` with rounds from
-    "1", as upstream's scripts read it.
+    "1", as upstream's scripts read it. While the disk takes nothing, lines are kept in
+    memory and tried again after each round. A context, which closes the files.
 
     Parameters
     ----------
@@ -70,27 +78,120 @@ class Results:
         Rounds whose lines are there from before, and stay.
     """
 
+    WARN_EVERY = 60.0  # seconds
+    SHARE = 20  # upstream's file, written whole, may take this part of the time
+
     def __init__(self, log_dir: str, rank: int, done: int = 0) -> None:
         self.path = Path(log_dir) / f"{rank}_results.jsonl"
         kept = [line for line in _lines(self.path) if line["round"] <= done]
         write_atomic(self.path, "".join(json.dumps(line) + "\n" for line in kept))
-        self._file = self.path.open("a", encoding="utf-8", buffering=1)
+        self._file = _Lines(self.path)
+        self._unsaved: deque[str] = deque()
+        self._warned = -math.inf
+        self._write_next = -math.inf
         self._start = time.monotonic() - (kept[-1]["time"] if kept else 0)
 
     def add(self, round_number: int, measured: dict[str, Any]) -> None:
         """Append a round, counted from 1; what is not finite is written as null."""
         line = {"round": round_number, "time": time.monotonic() - self._start}
         line |= {name: _finite(value) for name, value in measured.items()}
-        self._file.write(json.dumps(line) + "\n")
+        self._unsaved.append(json.dumps(line))
+        try:
+            self._save()
+        except OSError as error:
+            self._warn(error)
 
     def write(self) -> None:
-        """Write upstream's file as it stands; the lines stay."""
-        derive(self.path)
+        """Write upstream's file as it stands, unless too much time has gone into that."""
+        began = time.monotonic()
+        if began < self._write_next:
+            return
+        try:
+            derive(self.path)
+        except OSError as error:
+            self._warn(error)
+        ended = time.monotonic()
+        self._write_next = ended + self.SHARE * (ended - began)
 
     def close(self) -> None:
-        """Write upstream's file for the last time."""
-        self._file.close()
-        self.write()
+        """Save what is left, and write upstream's file for the last time.
+
+        Raises
+        ------
+        DecentralizepyError
+            If the disk still does not take it.
+        """
+        try:
+            self._save()
+            derive(self.path)
+        except OSError as error:
+            rounds = len(self._unsaved)
+            raise DecentralizepyError(
+                f"{self.path}: {error.strerror}; the last {rounds} rounds are not saved"
+                if rounds
+                else f"{self.path.with_suffix('.json')}: {error.strerror}; the lines are "
+                f"whole in {self.path}"
+            ) from error
+        finally:
+            self._file.close()
+
+    def __enter__(self) -> "Results":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *exception: object) -> None:
+        try:
+            self.close()
+        except DecentralizepyError as error:
+            if kind is None:
+                raise
+            logger.error("%s", error)  # what ends the run is something else
+
+    def _save(self) -> None:
+        while self._unsaved:
+            self._file.append(self._unsaved[0])
+            self._unsaved.popleft()
+
+    def _warn(self, error: OSError) -> None:
+        now = time.monotonic()
+        if now - self._warned >= self.WARN_EVERY:
+            self._warned = now
+            logger.warning(
+                "%s: %s; %d rounds are kept in memory and tried again",
+                *(self.path, error.strerror, len(self._unsaved)),
+            )
+
+
+class _Lines:
+    """A file that grows by whole lines: what a full disk cut off is taken back."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = os.open(path, os.O_WRONLY | os.O_APPEND)
+        self._whole = os.fstat(self._file).st_size
+        self._torn = False
+
+    def append(self, line: str) -> None:
+        """Append a line, or raise an OSError."""
+        if self._torn:
+            self._mend()
+        content = line.encode() + b"\n"
+        self._torn = True
+        try:
+            sent = 0
+            while sent < len(content):  # a disk that fills up takes a part, then fails
+                sent += os.write(self._file, content[sent:])
+        except OSError:
+            with suppress(OSError):  # then before the next line
+                self._mend()
+            raise
+        self._whole += len(content)
+        self._torn = False
+
+    def close(self) -> None:
+        os.close(self._file)
+
+    def _mend(self) -> None:
+        os.ftruncate(self._file, self._whole)
+        self._torn = False
 
 
 def _finite(value: Any) -> Any:

@@ -68,13 +68,17 @@ def run(words, **options):
     )
 
 
+TIMINGS = {"time", "wait", "slowest"}  # they differ from run to run
+
+
 def results(folder):
-    """Return the results of all nodes, times aside."""
-    tables = {}
-    for path in sorted(folder.glob("*_results.json")):
-        tables[path.name] = json.loads(path.read_text())
-        del tables[path.name]["time"]
-    return tables
+    """Return the results of all nodes, timings aside."""
+    paths = sorted(folder.glob("*_results.json"))
+    tables = {path.name: json.loads(path.read_text()) for path in paths}
+    return {
+        file: {name: table[name] for name in table.keys() - TIMINGS}
+        for file, table in tables.items()
+    }
 
 
 def weights(folder):

@@ -3,6 +3,7 @@ import json
 import math
 import re
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from hypothesis import given, strategies as st
 from rich.console import Console
 
 from decentralizepy import _tally
+from decentralizepy._waiting import read_waiting
+from decentralizepy.node._notice import Notice
 from decentralizepy.progress import Progress, Screen, byte_unit
 
 
@@ -264,6 +267,138 @@ def test_the_summary_reads_the_last_rounds_and_gathers_files(three, clock):
 )
 def test_bytes_are_counted_in_a_unit_that_suits(count, unit):
     assert byte_unit(count)[1] == unit
+
+
+def waits(folder, rank, slowest, wait, rounds=20, seconds=1.0):
+    """Write rounds of ``seconds`` in which a node waited ``wait`` for ``slowest``."""
+    for number in range(1, rounds + 1):
+        row = {"round": number, "time": seconds * number}
+        append(folder, rank, {**row, "wait": wait, "slowest": slowest})
+
+
+def ring_with_a_slow_node(folder):
+    """Six nodes: 3 is slow, and each other waits for its neighbor on the way there."""
+    for rank, slowest in enumerate([1, 2, 3, 2, 3, 4]):
+        waits(folder, rank, slowest, 0.01 if rank == 3 else 0.8)
+
+
+def test_the_node_that_all_wait_for_is_named_through_those_between(tmp_path, clock):
+    """Breaks when the neighbors of a slow node, which wait themselves, are blamed."""
+    ring_with_a_slow_node(tmp_path)
+    progress = Progress(tmp_path, list(range(6)), 20, clock)
+    told = "3 (others waited 0.8 s a round)"
+    shown = text(progress.summary([]))
+    assert re.search(rf"slowest │ {re.escape(told)}", shown)
+    assert f"slowest: {told}" in progress.line(6)
+    assert re.search(rf"slowest +{re.escape(told)}", text(progress.render(6)))
+
+
+def test_waits_are_those_of_uids(tmp_path, clock):
+    """On machine 1 rank 0 is uid 6: it waited for uid 9, which is rank 3 there."""
+    for rank, slowest in enumerate([7, 8, 9, 8, 9, 10]):
+        waits(tmp_path, rank, slowest, 0.01 if rank == 3 else 0.8)
+    progress = Progress(tmp_path, list(range(6)), 20, clock, range(6, 12))
+    progress.poll()
+    assert progress.waits.recently().uid == 9
+
+
+def test_a_node_of_another_machine_may_be_the_slow_one(tmp_path, clock):
+    waits(tmp_path, 0, 1, 0.5)
+    waits(tmp_path, 1, 7, 0.5)
+    progress = Progress(tmp_path, [0, 1], 20, clock)
+    progress.poll()
+    assert progress.waits.overall() == (7, pytest.approx(0.5), pytest.approx(0.5))
+
+
+def test_short_waits_name_nobody(tmp_path, clock):
+    waits(tmp_path, 0, 1, 0.15)
+    waits(tmp_path, 1, 0, 0.01)
+    progress = Progress(tmp_path, [0, 1], 20, clock)
+    assert "slowest" not in text(progress.summary([]))
+    assert "slowest" not in progress.line(2)
+
+
+def test_the_last_rounds_count_in_the_view_and_all_in_the_table(tmp_path, clock):
+    waits(tmp_path, 0, 1, 0.9, rounds=100)
+    for number in range(101, 112):
+        row = {"round": number, "time": float(number), "wait": 0.0, "slowest": 1}
+        append(tmp_path, 0, row)
+    progress = Progress(tmp_path, [0], 200, clock)
+    progress.poll()
+    assert progress.waits.recently() is None
+    assert progress.waits.overall().uid == 1
+
+
+@pytest.fixture
+def notice(tmp_path):
+    """Return a function that leaves the notice of a node's wait; all are taken away."""
+    left = []
+
+    def notice(uid, missing, since=12.0, channel="DPSGD", number=20, machines=4):
+        content = {"uid": uid, "channel": channel, "round": number}
+        content |= {"since": time.monotonic() - since, "machines": machines}
+        left.append(Notice(str(tmp_path), uid, {**content, "missing": missing}))
+
+    yield notice
+    for each in left:
+        each.end()
+
+
+def test_a_wait_names_those_that_hold_the_others_up(tmp_path, notice):
+    assert read_waiting(tmp_path) is None
+    notice(2, {1: ""})
+    notice(3, {2: "", 5: "machine 1"}, since=10, number=19)
+    assert str(read_waiting(tmp_path)) == "waiting for uid 1, 5 since 12 s, round 19"
+
+
+def test_all_are_named_where_each_waits_for_another(tmp_path, notice):
+    notice(1, {2: ""})
+    notice(2, {1: ""})
+    assert str(read_waiting(tmp_path)) == "waiting for uid 1, 2 since 12 s, round 20"
+
+
+def test_the_start_is_told_in_machines(tmp_path, notice):
+    start = {"channel": "CONNECT", "number": 1}
+    notice(0, {6: "machine 2 (10.99.0.3)"}, **start)
+    notice(1, {5: "machine 2 (10.99.0.3)"}, **start)
+    told = "start: 3 of 4 machines, waiting for machine 2 (10.99.0.3) since 12 s"
+    assert str(read_waiting(tmp_path)) == told
+    notice(2, {3: ""}, **start)
+    assert str(read_waiting(tmp_path)) == "start: waiting for uid 3, 5, 6 since 12 s"
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1]", '{"uid": 3}'])
+def test_a_notice_that_is_half_written_is_passed_over(tmp_path, content, notice):
+    notice(1, {2: ""})
+    (tmp_path / "1.waiting").write_text(content)  # the lock is of the file, and stays
+    assert read_waiting(tmp_path) is None
+
+
+def test_without_a_terminal_a_wait_is_told_once_a_minute(tmp_path, clock, notice):
+    progress = Progress(tmp_path, [0, 1, 2], 20, clock)
+    screen = Screen(progress, Console(file=io.StringIO()), Console(file=io.StringIO()))
+    notice(0, {1: ""})
+    with screen:
+        for clock.now in range(10, 100):
+            screen.update(3)
+            if clock.now == 80:
+                notice(1, {2: ""})
+    told = screen.errors.file.getvalue().splitlines()
+    assert [line[:18] for line in told] == [
+        "waiting for uid 1 ",
+        "waiting for uid 1 ",
+        "waiting for uid 2 ",
+    ]
+    assert "waiting" not in screen.console.file.getvalue()
+
+
+def test_on_a_terminal_a_wait_is_a_row_of_the_view(three, notice, tmp_path):
+    three.log_dir = tmp_path
+    notice(0, {1: ""})
+    three.poll()
+    assert re.search(
+        r"waits +waiting for uid 1 since 12 s, round 20", text(three.render(3))
+    )
 
 
 def plain(progress):

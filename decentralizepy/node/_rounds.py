@@ -51,9 +51,9 @@ class Rounds(Node):
 
     def run(self) -> None:
         """Go through the rounds, then pass the end barrier."""
-        self.results = Results(self.log_dir, self.rank, self.first_round)
         self.schedule = Schedule(self.test_after, self.train_evaluate_after)
-        try:
+        with Results(self.log_dir, self.rank, self.first_round) as self.results:
+            self.take_waits()  # those of the start are no round's
             self.resume()
             for iteration in self.rounds():
                 self.iteration = iteration
@@ -61,8 +61,6 @@ class Rounds(Node):
                 self.record()
                 self.keep()
             self.finish()
-        finally:
-            self.results.close()
 
     def rounds(self) -> Iterator[int]:
         """Yield the numbers of the rounds, from 0 or where a checkpoint ended."""
@@ -89,7 +87,7 @@ class Rounds(Node):
 
     @cached_property
     def checkpoints_kept(self) -> int:
-        """How many are kept: another node may be as many rounds behind as it is far."""
+        """How many are kept, since another node is as many rounds behind as it is far."""
         assert self.checkpoints is not None
         return reach(self.graph) // self.checkpoints.every + 2
 
@@ -108,6 +106,7 @@ class Rounds(Node):
     def gather(self, senders: set[int]) -> dict[int, "deque[Message]"]:
         """Wait for this round's message of each of ``senders``; return their deques."""
         since = time.monotonic()  # of the whole wait: who hangs first is named first
+        last = None
         while missing := self._missing(senders):
             try:
                 received = self.receive_DPSGD(missing, since)
@@ -116,6 +115,9 @@ class Rounds(Node):
                 continue
             assert received is not None
             self.file_update(*received)
+            last = received[0] if received[0] in missing else last
+        if last is not None:
+            self.note_wait(since, last)
         return {uid: self.peer_deques[uid] for uid in senders}
 
     def give_up(self, error: PeerLost) -> set[int]:
@@ -175,9 +177,11 @@ class Rounds(Node):
         measured: dict[str, Any] = {}
         if train_due or test_due:
             measured |= self.evaluate_due(train_due, test_due)
-        measured |= self.count_bytes()
+        measured |= self.count_bytes() | self.take_waits()
         if self.lost_peers:
             measured["lost_peers"] = sorted(self.lost_peers)
+        if rejected := getattr(self.communication, "rejected", 0):
+            measured["rejected"] = rejected
         self.results.add(self.iteration + 1, measured)
         if test_due:
             self.results.write()

@@ -1,5 +1,6 @@
-"""Points of which one node takes its time, or stops for a while; an INI file can name them."""
+"""Points that hold a run up, or fill its disk, for a while; an INI file can name them."""
 
+import contextlib
 import os
 import signal
 import time
@@ -7,13 +8,13 @@ from pathlib import Path
 
 from tests.toy import Linear, Points
 
-__all__ = ["Linear", "Slow"]
+__all__ = ["Filling", "Linear", "Slow"]
 
 
 class Slow(Points):
-    """Points whose node ``who`` sleeps ``seconds`` in each round.
+    """Points whose node ``who`` sleeps ``seconds`` before each pass over them.
 
-    In round ``stop_in`` it stops its process until somebody continues it.
+    Before pass ``stop_in`` it stops its process until somebody continues it.
     """
 
     def __init__(
@@ -38,3 +39,40 @@ class Slow(Points):
                 Path(os.environ["STOPPED"]).write_text(str(os.getpid()))
                 os.kill(os.getpid(), signal.SIGSTOP)
         return super().get_trainset(batch_size, shuffle)
+
+
+class Filling(Points):
+    """Points whose node 0 fills the disk of the file ``filler`` before pass ``full_in``.
+
+    Before pass ``free_in`` it makes room again.
+    """
+
+    def __init__(
+        self,
+        rank,
+        machine_id,
+        mapping,
+        filler: str = "",
+        full_in: int = 0,
+        free_in: int = 0,
+        **options,
+    ):
+        super().__init__(rank, machine_id, mapping, **options)
+        self.filler, self.full_in, self.free_in = filler, full_in, free_in
+        self.passes = 0
+
+    def get_trainset(self, batch_size=1, shuffle=False):
+        if self.uid == 0 and shuffle:
+            self.passes += 1
+            if self.passes == self.full_in:
+                fill(self.filler)
+            if self.passes == self.free_in:
+                Path(self.filler).unlink()
+        return super().get_trainset(batch_size, shuffle)
+
+
+def fill(path):
+    """Write to a file until the disk takes nothing more."""
+    with open(path, "wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(512))

@@ -5,12 +5,15 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from collections import Counter
 
 import pytest
 import torch
 
+from decentralizepy._waiting import read_waiting
+from decentralizepy.node._notice import Notice
 from tests.test_launcher import (  # noqa: F401  (a fixture)
     LIMIT_S,
     NODES,
@@ -22,21 +25,24 @@ from tests.test_launcher import (  # noqa: F401  (a fixture)
 )
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
-SLOW = {"dataset_package": "tests.faults.slow", "dataset_class": "Slow"}
 
 
-def test_a_paused_node_is_named_while_others_wait(
-    experiment, tmp_path  # noqa: F811
-):
+def slow(**options):
+    """Return the sections of a run in which each round is a pass over the data."""
+    dataset = {"dataset_package": "tests.faults.slow", "dataset_class": "Slow"}
+    return {"DATASET": {**dataset, **options}, "TRAIN_PARAMS": {"rounds": "4"}}
+
+
+def test_a_paused_node_is_named_while_others_wait(experiment, tmp_path):  # noqa: F811
     """A6: the wait is told with uid, seconds and round; the result is that of no pause."""
-    clean = run(experiment(name="clean", DATASET=SLOW))
+    clean = run(experiment(name="clean", **slow()))
     assert clean.returncode == 0, clean.stderr
     stopped = tmp_path / "stopped"
     process = subprocess.Popen(
         experiment(
             name="paused",
-            DATASET={**SLOW, "who": "1", "stop_in": "4"},
-            FAULTS={"warn_after": "0.5"},
+            FAULTS={"warn_after": "1"},
+            **slow(who="1", stop_in="4"),
         ),
         cwd=ROOT,
         env={**os.environ, "STOPPED": str(stopped)},
@@ -50,10 +56,9 @@ def test_a_paused_node_is_named_while_others_wait(
     os.kill(int(stopped.read_text()), signal.SIGCONT)
     _, told = process.communicate(timeout=LIMIT_S)
     assert process.returncode == 0, told
-    line = re.search(r"^waiting for uid 1 since (\d+) s, round 4$", told, re.M)
-    assert line, told
-    assert 0 <= int(line[1]) <= 4
-    assert told.count("waiting for") == 1
+    lines = re.findall(r"^waiting for uid 1 since (\d+) s, round 4$", told, re.M)
+    assert len(lines) == 1, told
+    assert 1 <= int(lines[0]) <= 5
     assert not list((tmp_path / "paused").glob("*.waiting"))
     assert results(tmp_path / "paused") == results(tmp_path / "clean")
     own, others = (weights(tmp_path / n / "weights") for n in ("paused", "clean"))
@@ -72,8 +77,7 @@ def test_a_slow_node_is_named_in_results_and_on_the_screen(
 ):
     """A8: a node ten times slower is no error; the others' lines and the table name it."""
     pause, rounds = 0.3, 20
-    dataset = {**SLOW, "who": "2", "seconds": str(pause)}
-    done = run(experiment(rounds=rounds, DATASET=dataset))
+    done = run(experiment(rounds=rounds, **slow(who="2", seconds=str(pause))))
     assert done.returncode == 0, done.stderr
     for rank in range(NODES):
         text = (tmp_path / "run" / f"{rank}_results.jsonl").read_text()
@@ -108,7 +112,7 @@ def test_a_machine_that_never_starts_is_named(experiment, tmp_path):  # noqa: F8
     (tmp_path / "ip.json").write_text('{"0": "127.0.0.1", "1": "127.0.0.2"}')
     start = time.monotonic()
     done = run(words)
-    assert time.monotonic() - start < 30
+    assert time.monotonic() - start < LIMIT_S
     assert done.returncode == 3, done.stderr
     barrier = "start: 1 of 2 machines, waiting for machine 1 (127.0.0.2) since"
     assert done.stderr.count(barrier) == 1, done.stderr
@@ -118,9 +122,6 @@ def test_a_machine_that_never_starts_is_named(experiment, tmp_path):  # noqa: F8
 
 def test_a_node_that_was_killed_waits_for_nobody(tmp_path):
     """A notice counts only while its process lives, so a restart shows none of before."""
-    from decentralizepy._waiting import read_waiting
-    from decentralizepy.node._notice import Notice
-
     content = {
         "uid": 0,
         "channel": "DPSGD",
@@ -134,16 +135,10 @@ def test_a_node_that_was_killed_waits_for_nobody(tmp_path):
         f"notice = Notice({str(tmp_path)!r}, 0, json.loads({json.dumps(content)!r}));"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
-    subprocess.run([*experiment_python(), script], cwd=ROOT, timeout=LIMIT_S)
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, timeout=LIMIT_S)
     assert (tmp_path / "0.waiting").exists()
     assert read_waiting(tmp_path) is None
     notice = Notice(str(tmp_path), 0, content)
     assert str(read_waiting(tmp_path)) == "waiting for uid 1 since 0 s, round 3"
     notice.end()
     assert read_waiting(tmp_path) is None
-
-
-def experiment_python():
-    import sys
-
-    return [sys.executable, "-c"]

@@ -1,6 +1,5 @@
 """Breaks when a node that goes on from a checkpoint is not the node that was stopped."""
 
-import json
 import random
 from collections import deque
 
@@ -21,6 +20,7 @@ from decentralizepy.node.FederatedParameterServer import FederatedParameterServe
 from decentralizepy.node.KNN import KNN
 from decentralizepy.node.STC.STCClient import STCClient
 from decentralizepy.node.STC.STCServer import STCServer
+from tests.test_launcher import results
 
 ROUNDS, STOP = 8, 5
 
@@ -54,11 +54,6 @@ def same(nodes, others):
         own, other = node.model.state_dict(), others[uid].model.state_dict()
         assert all(torch.equal(own[name], other[name]) for name in own), f"uid {uid}"
         assert node.communication.total_bytes == others[uid].communication.total_bytes
-
-
-def results(folder):
-    tables = {p.name: json.loads(p.read_text()) for p in folder.glob("*_results.json")}
-    return {name: {**table, "time": None} for name, table in tables.items()}
 
 
 def stopped_and_gone_on_with(run_nodes, graph, options, first=STOP, **sections):
@@ -96,7 +91,9 @@ def test_every_kind_of_node_goes_on_bit_by_bit(run_nodes, node, server, algorith
         options |= {"service_class": server, "service_options": some}
     section = sharing(algorithm) | ({"alpha": 0.3} if algorithm == "STC" else {})
     same(
-        *stopped_and_gone_on_with(run_nodes, FullyConnected(4), options, SHARING=section)
+        *stopped_and_gone_on_with(
+            run_nodes, FullyConnected(4), options, SHARING=section
+        )
     )
 
 

@@ -86,3 +86,26 @@ def test_two_threads_read_two_channels(node):
     for thread in (second, reader):
         thread.join(5)
     assert {message["CHANNEL"] for _, message in received} == {"first", "second"}
+
+
+def test_the_wait_of_a_round_and_who_ended_the_longest_are_counted(node):
+    """Breaks when results do not say who held a round up."""
+    node.note_wait(time.monotonic() - 2, 1)
+    node.note_wait(time.monotonic() - 3, 2)
+    node.note_wait(time.monotonic() - 1, 1)
+    waits = node.take_waits()
+    assert waits["wait"] == pytest.approx(6, abs=0.1)
+    assert waits["slowest"] == 2
+    assert node.take_waits() == {"wait": 0.0}
+
+
+def test_a_wait_of_its_own_is_counted_and_a_look_is_not(node):
+    node.receive_channel("mine", block=False)
+    assert node.take_waits() == {"wait": 0.0}
+    timer = threading.Timer(0.1, deliver, (node, "mine", 2))
+    timer.start()
+    node.receive_channel("mine", timeout=5)
+    waits = node.take_waits()
+    assert 0.05 < waits["wait"] < 5
+    assert waits["slowest"] == 2
+    timer.join()
