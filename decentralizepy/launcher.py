@@ -121,7 +121,9 @@ def attempt(
     from decentralizepy.progress import Progress, Screen
 
     args = experiment.args
-    progress = Progress(args.log_dir, experiment.ranks, args.iterations)
+    place = experiment.mapping.get_uid
+    uids = [place(rank, args.machine_id) for rank in experiment.ranks]
+    progress = Progress(args.log_dir, experiment.ranks, args.iterations, uids=uids)
     with LocalNodes(experiment.specs(), go_on) as nodes:
         nodes.start()
         with Screen(progress) as screen:
@@ -214,7 +216,10 @@ def complete_results(log_dir: Path, ranks: Sequence[int]) -> None:
     for rank in ranks:
         lines = log_dir / f"{rank}_results.jsonl"
         if lines.exists() and not is_derived(lines):
-            derive(lines)
+            try:
+                derive(lines)
+            except OSError as error:
+                print(f"warning: {lines}: not derived: {error}", file=sys.stderr)
 
 
 def report(experiment: Experiment, progress: Any) -> None:

@@ -180,9 +180,11 @@ def _run(spec: NodeSpec, launcher: int) -> NoReturn:
         spec.log.write_text("")
     with open(spec.log, "a", encoding="utf-8") as log:
         faulthandler.enable(log)
+        logging.raiseExceptions = False  # a log that cannot be written ends nothing
         logging.getLogger().addHandler(logging.StreamHandler(log))
         status = _status_of(spec)
-        logging.shutdown()
+        with suppress(OSError):
+            logging.shutdown()
     os._exit(status)  # nothing of the launcher's is for this process to clean up
 
 

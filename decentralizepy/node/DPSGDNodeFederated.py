@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from decentralizepy.message import Message
-from decentralizepy.node._checkpoint import state_of
 from decentralizepy.node.LiveNode import LiveNode
 from decentralizepy.node.Node import Section
 
@@ -51,8 +50,7 @@ class DPSGDNodeFederated(LiveNode):
     def keep(self) -> None:
         """Write a checkpoint: who knows when the server asks again."""
         if self.checkpoints and self.checkpoints.every:
-            number = self.iteration + 1
-            self.checkpoints.write(number, *state_of(self), self.checkpoints_kept)
+            self.write_checkpoint(self.iteration + 1)
 
     @cached_property
     def checkpoints_kept(self) -> int:

@@ -4,6 +4,7 @@ import inspect
 import logging
 import os
 from collections import deque
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -59,7 +60,7 @@ class Node(Mailbox):
     first_round : int
         Where the node begins: after as many rounds as its checkpoint has seen.
     identity : dict
-        What must be equal on all nodes of a run, in digests.
+        Digests of what must be equal on all nodes of a run.
     """
 
     start_timeout = 300.0
@@ -144,7 +145,8 @@ class Node(Mailbox):
     def close_log(self) -> None:
         """Close the log's file; it is opened again if something is still to be said."""
         for handler in self.logger.handlers:
-            handler.close()
+            with suppress(OSError):  # on a full disk
+                handler.close()
 
     def init_limits(self, config: Section) -> None:
         """Take section FAULTS: time limits, in seconds, and what to do without a peer."""

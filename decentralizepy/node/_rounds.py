@@ -83,7 +83,15 @@ class Rounds(Node):
         """Write a checkpoint, if one is due."""
         kept, done = self.checkpoints, self.iteration + 1
         if kept and kept.every and done % kept.every == 0:
-            kept.write(done, *state_of(self), self.checkpoints_kept)
+            self.write_checkpoint(done)
+
+    def write_checkpoint(self, number: int) -> None:
+        """Write the state after ``number`` rounds; the run goes on if the disk is full."""
+        assert self.checkpoints is not None
+        try:
+            self.checkpoints.write(number, *state_of(self), self.checkpoints_kept)
+        except OSError as error:
+            logger.warning("no checkpoint of round %d: %s", number, error)
 
     @cached_property
     def checkpoints_kept(self) -> int:
