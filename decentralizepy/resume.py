@@ -36,7 +36,7 @@ def words(folder: str) -> list[str]:
     flags = [
         word
         for name, value in earlier.items()
-        if name not in ONCE and value is not None
+        if name not in ONCE and value is not None and value is not False
         for word in (f"--{name}", *_words(value))
     ]
     return ["--config_file", str(kept), "--log_dir", folder, *flags, *settings]
@@ -48,4 +48,6 @@ def complete(argv: Sequence[str], folder: str) -> list[str]:
 
 
 def _words(value: Any) -> list[str]:
+    if value is True:  # a switch
+        return []
     return [str(each) for each in value] if isinstance(value, list) else [str(value)]

@@ -68,11 +68,11 @@ def run(words, **options):
     )
 
 
-TIMINGS = {"time", "wait", "slowest"}  # they differ from run to run
+TIMINGS = {"time", "wait", "slowest", "rejected"}  # they differ from run to run
 
 
 def results(folder):
-    """Return the results of all nodes, timings aside."""
+    """Return the results of all nodes, without timings and what strangers did."""
     paths = sorted(folder.glob("*_results.json"))
     tables = {path.name: json.loads(path.read_text()) for path in paths}
     return {
