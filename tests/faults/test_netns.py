@@ -7,8 +7,6 @@ import time
 import pytest
 import torch
 
-from decentralizepy.communication._sockets import CONNECT_MS
-from decentralizepy.communication._watch import LOST_AFTER
 from tests.faults.namespaces import Cable, usable
 from tests.test_launcher import ROOT, make_experiment, results, weights
 
