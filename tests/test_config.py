@@ -139,13 +139,13 @@ def folder(tmp_path_factory):
 
 @settings(max_examples=300)
 @given(text=st.binary() | st.text(st.sampled_from("[]ab=:;# \n\t\r%\v\x85\u2028é")))
-def test_any_file_is_read_or_refused_in_one_line(folder, text):
-    path, refusal = ini(folder, text), None
+def test_any_file_is_read_or_refused_with_a_line_for_each_fault(folder, text):
+    path, refusal = ini(folder, text), ""
     try:
         read(path)
     except ConfigError as error:
         refusal = str(error)
-    assert refusal is None or (refusal.startswith(str(path)) and "\n" not in refusal)
+    assert all(line.startswith(str(path)) for line in refusal.split("\n") if refusal)
 
 
 @given(

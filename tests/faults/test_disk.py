@@ -135,7 +135,6 @@ def test_a_run_on_a_disk_that_fills_up(
         assert "No space left on device" in done.stderr
         for rank in range(4):
             rounds = rounds_in(folder / f"{rank}_results.jsonl")
-            assert rounds[:2] == [1, 2]
             assert rounds == [*range(1, len(rounds) + 1)]
 
 
