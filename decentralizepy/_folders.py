@@ -1,6 +1,7 @@
 """The folders of a run: made, tried, and not mixed with those of another run."""
 
 import shutil
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -18,9 +19,9 @@ def make(name: str, folder: Path) -> None:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".probe"
-        probe.write_text("probe")
-        probe.unlink()
+        # a name of its own: machines that share a folder try it at the same time
+        with tempfile.NamedTemporaryFile("w", dir=folder) as probe:
+            probe.write("probe")
     except OSError as error:
         raise ConfigError(f"{name} {folder}: {error.strerror}") from None
 

@@ -1,6 +1,7 @@
 """Breaks when a run mixes its results with another's, or destroys what it must not."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -65,3 +66,14 @@ def test_a_folder_is_made_and_tried(tmp_path):
     assert os.listdir(tmp_path / "a" / "b") == []
     with pytest.raises(ConfigError, match=r"^--log_dir /dev/null/x: Not a directory$"):
         _folders.make("--log_dir", Path("/dev/null/x"))
+
+
+def test_many_may_try_a_folder_at_the_same_time(tmp_path):
+    """Machines share the folder of weights; one took the other's file away."""
+    with ThreadPoolExecutor(8) as pool:
+        list(
+            pool.map(
+                lambda _: _folders.make("--log_dir", tmp_path / "shared"), range(400)
+            )
+        )
+    assert not list((tmp_path / "shared").iterdir())
