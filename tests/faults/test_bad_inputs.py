@@ -3,7 +3,6 @@
 import json
 import os
 import pickle
-import resource
 import signal
 import subprocess
 import sys
@@ -28,7 +27,7 @@ from decentralizepy.processes import LocalNodes
 from tests.communication.test_transports import free_offset
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-NODES, LIMIT_S = 4, 3
+NODES = 4
 
 INI = """\
 [DATASET]
@@ -712,15 +711,13 @@ PROCESSES = {
 
 
 @pytest.mark.processes
-@pytest.mark.timeout(60)
 @pytest.mark.parametrize(("words", "change", "line"), PROCESSES.values(), ids=PROCESSES)
-def test_a_real_launch_ends_at_once(folder, words, change, line):
-    """Time is that of processors, and more of it where others want them too."""
+def test_a_real_launch_starts_nothing(folder, words, change, line):
+    """As a user would see it: one line on stderr, exit status 2, no process, no file."""
     text = (folder / "run.ini").read_text()
     assert not change or change[0] in text
     (folder / "run.ini").write_text(text.replace(*change) if change else text)
     (folder / "islands").write_text("4\n0 1\n2 3\n")
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
         [sys.executable, *words],
         cwd=folder,
@@ -728,12 +725,9 @@ def test_a_real_launch_ends_at_once(folder, words, change, line):
         capture_output=True,
         text=True,
     )
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert done.returncode == 2, done.stderr
     assert done.stderr.splitlines() == [line.format(folder=folder)]
     assert done.stdout == ""
-    took = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    assert took < LIMIT_S * max(1, os.getloadavg()[0] / (os.cpu_count() or 1))
     assert_nothing_ran(folder)
 
 
