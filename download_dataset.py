@@ -2,7 +2,7 @@
 
 import sys
 
-from decentralizepy.data import main
+from decentralizepy.commands.data import main
 
 if __name__ == "__main__":
     sys.exit(main(["download", *sys.argv[1:]]))

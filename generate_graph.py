@@ -2,7 +2,7 @@
 
 import sys
 
-from decentralizepy.graphs.generate import main
+from decentralizepy.commands.graph import main
 
 if __name__ == "__main__":
     sys.exit(main())

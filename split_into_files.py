@@ -2,7 +2,7 @@
 
 import sys
 
-from decentralizepy.datasets._leaf_split import main
+from decentralizepy.datasets.leaf.split import main
 
 if __name__ == "__main__":
     sys.exit(main())

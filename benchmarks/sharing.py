@@ -19,7 +19,7 @@ from decentralizepy.datasets.CIFAR10 import LeNet
 from decentralizepy.graphs.FullyConnected import FullyConnected
 from decentralizepy.mappings.Linear import Linear
 from decentralizepy.message import payload_bytes
-from decentralizepy.node._process import keep_freed_memory
+from decentralizepy.node.process import keep_freed_memory
 
 NODES = 5  # each has 4 peers
 PARTIAL = {"accumulation": True, "accumulate_averaging_changes": True}

@@ -168,7 +168,7 @@ def bare_loops(data, nodes, rounds, evaluations, barrier):
     import torch
 
     from decentralizepy.datasets.CIFAR10 import CIFAR10, LeNet
-    from decentralizepy.node._process import keep_freed_memory
+    from decentralizepy.node.process import keep_freed_memory
 
     torch.set_num_threads(1)
     keep_freed_memory()

@@ -1,8 +1,12 @@
-"""The ``decentralizepy`` command."""
+"""The ``decentralizepy`` command: a table of commands."""
 
 import sys
 from collections.abc import Sequence
 
+from decentralizepy import factory
+from decentralizepy.errors import did_you_mean
+
+COMMANDS = ("run", "graph", "plot", "compare", "data", "keys")
 USAGE = """\
 usage: decentralizepy COMMAND ...
 
@@ -18,67 +22,17 @@ Each command tells its flags with -h.
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a sub-command and return the exit status."""
+    """Run a command and return the exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
     command, rest = (words[0], words[1:]) if words else ("", [])
     if command in ("-h", "--help"):
         print(USAGE, end="")
         return 0
     if command not in COMMANDS:
+        if command:
+            hint = did_you_mean(command, COMMANDS)
+            print(f"{command}: no such command{hint}", file=sys.stderr)
         print(USAGE, end="", file=sys.stderr)
         return 2
-    return COMMANDS[command](rest)
-
-
-def run(argv: list[str]) -> int:
-    """Run an experiment; the first word may be the INI file."""
-    from decentralizepy.launcher import launch
-
-    if argv and not argv[0].startswith("-"):
-        argv = ["--config_file", *argv]
-    launch(argv=argv)
-
-
-def graph(argv: list[str]) -> int:
-    """Write a graph file."""
-    from decentralizepy.graphs.generate import main as generate
-
-    return generate(argv)
-
-
-def plot(argv: list[str]) -> int:
-    """Draw finished runs."""
-    from decentralizepy.plots import main as draw
-
-    return draw(argv)
-
-
-def compare(argv: list[str]) -> int:
-    """Compare finished runs."""
-    from decentralizepy.compare import main as tabulate
-
-    return tabulate(argv)
-
-
-def data(argv: list[str]) -> int:
-    """List, download, prepare, verify or describe data sets."""
-    from decentralizepy.data import main as manage
-
-    return manage(argv)
-
-
-def keys(argv: list[str]) -> int:
-    """Make keys."""
-    from decentralizepy.keys import main as make
-
-    return make(argv)
-
-
-COMMANDS = {
-    "run": run,
-    "graph": graph,
-    "plot": plot,
-    "compare": compare,
-    "data": data,
-    "keys": keys,
-}
+    status: int = factory.load(f"decentralizepy.commands.{command}", "main")(rest)
+    return status

@@ -14,6 +14,9 @@
     └── NodeFailed             a node process that ended badly
 """
 
+import difflib
+from collections.abc import Iterable
+
 
 class DecentralizepyError(Exception):
     """The root of the tree; ``exit_status`` is what a launcher ends with."""
@@ -66,3 +69,23 @@ class PeerLost(PeerError, ConnectionError):
 
 class NodeFailed(DecentralizepyError):
     """A node process that died or raised; names uid, rank, machine and the cause."""
+
+
+def nearest(word: str, names: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """Return the name that is most like ``word``, ``None`` if none is like it.
+
+    Upper and lower case count as equal; ``cutoff`` is the least likeness, 0 to 1, as in
+    :func:`difflib.get_close_matches`.
+    """
+    written = {name.casefold(): name for name in names}
+    found = difflib.get_close_matches(word.casefold(), written, n=1, cutoff=cutoff)
+    return written[found[0]] if found else None
+
+
+def did_you_mean(word: str, names: Iterable[str], form: str = "{}") -> str:
+    """Return ``"; did you mean <name>?"``, or ``""`` if no name is near.
+
+    ``form`` says how the name is shown, such as ``"[{}]"`` for a section.
+    """
+    name = nearest(word, names)
+    return f"; did you mean {form.format(name)}?" if name else ""

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType, ModuleType
 from typing import Any
 
-from decentralizepy.errors import ConfigError
-from decentralizepy.nearest import did_you_mean
-from decentralizepy.options import Options
+from decentralizepy.config.signatures import Options
+from decentralizepy.errors import ConfigError, did_you_mean
 
 #: Keys that name more than the class itself, by the prefix of a section's keys.
 RESERVED: Mapping[str, tuple[str, ...]] = MappingProxyType(

@@ -10,16 +10,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from decentralizepy import factory, preflight
-from decentralizepy._runs import DATASET_FILE
+from decentralizepy import factory
+from decentralizepy.engines.process import LocalNodes
 from decentralizepy.errors import ConfigError, DecentralizepyError, NodeFailed
-from decentralizepy.experiment import Experiment
 from decentralizepy.files import write_atomic
 from decentralizepy.mappings.Mapping import Mapping
-from decentralizepy.processes import LocalNodes
+from decentralizepy.results.read import DATASET_FILE
+from decentralizepy.run import preflight
+from decentralizepy.run.experiment import Experiment
 
 if TYPE_CHECKING:
-    from decentralizepy.progress import Progress
+    from decentralizepy.monitor.screen import Progress
 
 POLL_S = 0.5
 
@@ -118,7 +119,7 @@ def attempt(
     experiment: Experiment, go_on: bool
 ) -> "tuple[Progress, NodeFailed | None]":
     """Start all nodes, and watch them to their end."""
-    from decentralizepy.progress import Progress, Screen
+    from decentralizepy.monitor.screen import Progress, Screen
 
     args = experiment.args
     place = experiment.mapping.get_uid
@@ -211,7 +212,7 @@ def watch(nodes: LocalNodes, screen: Any) -> None:
 
 def complete_results(log_dir: Path, ranks: Sequence[int]) -> None:
     """Write the results files of nodes that could not do it themselves."""
-    from decentralizepy.results import derive, is_derived
+    from decentralizepy.results.write import derive, is_derived
 
     for rank in ranks:
         lines = log_dir / f"{rank}_results.jsonl"
@@ -226,7 +227,7 @@ def report(experiment: Experiment, progress: Any) -> None:
     """Draw the run, and end with a table of what came out and where it is."""
     from rich.console import Console
 
-    from decentralizepy.plots import draw_run
+    from decentralizepy.figures.overview import draw_run
 
     log_dir = Path(experiment.args.log_dir)
     try:

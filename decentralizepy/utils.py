@@ -7,10 +7,9 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn, TypeVar
 
-from decentralizepy.errors import ConfigError
+from decentralizepy.config.flags import Flag, flags, run_problems, run_values
+from decentralizepy.errors import ConfigError, did_you_mean
 from decentralizepy.files import write_atomic
-from decentralizepy.flags import Flag, flags, run_problems, run_values
-from decentralizepy.nearest import did_you_mean
 
 T = TypeVar("T")
 

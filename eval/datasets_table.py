@@ -11,13 +11,14 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from decentralizepy import config, factory
-from decentralizepy._runs import read_dataset, read_runs
-from decentralizepy.compare import sent_per_node
+from decentralizepy import factory
+from decentralizepy.commands.compare import sent_per_node
+from decentralizepy.config import ini
 from decentralizepy.datasets.MovieLens import MovieLens
 from decentralizepy.datasets.Partitioner import labels_of
 from decentralizepy.mappings.Linear import Linear
-from decentralizepy.progress import byte_unit
+from decentralizepy.monitor.screen import byte_unit
+from decentralizepy.results.read import read_dataset, read_runs
 
 COLUMNS = ("data set", "model", "parameters", "baseline", "reached", "sent", "time")
 
@@ -36,7 +37,7 @@ def row(folder):
     """Return what there is to tell of a run, in the order of ``COLUMNS``."""
     (run,) = read_runs(folder)
     (path,) = folder.glob("machine0/*.ini")
-    section = config.read(path)["DATASET"]
+    section = ini.read(path)["DATASET"]
     dataset_class, options = factory.unpack(section, "dataset")
     dataset = dataset_class(0, 0, Linear(1, 1), **options)
     model = dataset.make_model(

@@ -3,14 +3,14 @@
 import socket
 import sys
 
-from decentralizepy import config
 from decentralizepy.communication._addresses import host_of, read_addresses
+from decentralizepy.config import ini
 from decentralizepy.errors import DecentralizepyError
 
 
 def main(path: str) -> int:
     """Return the number of the first machine whose address this one can bind; else 0."""
-    addresses_path = config.read(path)["COMMUNICATION"].get("addresses_filepath")
+    addresses_path = ini.read(path)["COMMUNICATION"].get("addresses_filepath")
     if not addresses_path:  # a transport within one machine
         return 0
     addresses = read_addresses(str(addresses_path))

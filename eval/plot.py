@@ -2,7 +2,7 @@
 
 import sys
 
-from decentralizepy.plots import main
+from decentralizepy.commands.plot import main
 
 if __name__ == "__main__":
     sys.exit(main())

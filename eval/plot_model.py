@@ -2,7 +2,7 @@
 
 import sys
 
-from decentralizepy.pictures.changes import main
+from decentralizepy.figures.changes import main
 
 if __name__ == "__main__":
     sys.exit(main())

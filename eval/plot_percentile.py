@@ -2,7 +2,7 @@
 
 import sys
 
-from decentralizepy.pictures.percentiles import main
+from decentralizepy.figures.percentiles import main
 
 if __name__ == "__main__":
     sys.exit(main())

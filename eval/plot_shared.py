@@ -2,7 +2,7 @@
 
 import sys
 
-from decentralizepy.pictures.shared import main
+from decentralizepy.figures.shared import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -2,7 +2,7 @@
 
 import sys
 
-from decentralizepy.pictures.tables import main
+from decentralizepy.figures.tables import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -10,7 +10,7 @@ from collections import deque
 import torch
 from torch import multiprocessing as mp
 
-from decentralizepy import config as ini
+from decentralizepy.config import ini
 from decentralizepy.graphs.Ring import Ring
 from decentralizepy.mappings.Linear import Linear
 from decentralizepy.node.DPSGDNode import DPSGDNode

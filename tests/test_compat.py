@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from decentralizepy import checks, config as ini
+from decentralizepy.config import checks, ini
 from decentralizepy.datasets.stand_in import cifar10
-from decentralizepy.experiment import Experiment
+from decentralizepy.run.experiment import Experiment
 from tests.communication.test_transports import free_offset
 from tests.toy import CONFIG
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from decentralizepy.checks import PARTS
 from decentralizepy.communication._wire import encode
+from decentralizepy.config.checks import PARTS
 from decentralizepy.datasets.Digits import CNN, MLP
 from decentralizepy.graphs.Ring import Ring
 from decentralizepy.mappings.Linear import Linear

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import zmq
 from pydantic import Field
 
-from decentralizepy.communication import _keys
+from decentralizepy.communication import keys
 from decentralizepy.communication._guard import Guard
 from decentralizepy.communication._link import Mac, Seal
 from decentralizepy.errors import ConfigError
@@ -45,13 +45,13 @@ class CurveGuard(Guard):
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder, self._public = folder, _keys.read_public(folder)
+        self._folder, self._public = folder, keys.read_public(folder)
 
     def start(self, context: "zmq.Context[Any]", uid: int) -> None:
         from zmq.auth.thread import ThreadAuthenticator
 
         self._own = _public_key(self._folder, self._public, uid)
-        self._secret = _keys.read_curve(self._folder, uid, self._own)
+        self._secret = keys.read_curve(self._folder, uid, self._own)
         log = logging.getLogger(__name__)
         self._authenticator = ThreadAuthenticator(context, log=log)
         self._authenticator.start()
@@ -89,7 +89,7 @@ def make_guard(security: str, key_file: str, keys_dir: str) -> Guard:
         If its key cannot be read.
     """
     if security == "mac":
-        return MacGuard(_keys.read_mac(Path(_required(key_file, "key_file"))))
+        return MacGuard(keys.read_mac(Path(_required(key_file, "key_file"))))
     if security == "curve":
         return CurveGuard(Path(_required(keys_dir, "keys_dir")))
     return Guard()
@@ -133,27 +133,27 @@ def prepare(
         }
     if security == "curve":
         folder = Path(_required(options.get("keys_dir"), "keys_dir"))
-        public = _keys.read_public(folder)
+        public = keys.read_public(folder)
         for uid in {*local, *uids}:
             _public_key(folder, public, uid)
         for uid in local:
-            _keys.read_curve(folder, uid, public[uid])
+            keys.read_curve(folder, uid, public[uid])
     return options
 
 
 def _mac_key(written: str | None, alone: bool, scratch: Path) -> str:
     if written or not alone:
         path = Path(_required(written, "key_file"))
-        _keys.read_mac(path)
+        keys.read_mac(path)
     else:
         path = Path(scratch, "mac.key")
-        _keys.make_mac(path)
+        keys.make_mac(path)
     return str(path)
 
 
 def _public_key(folder: Path, public: dict[int, bytes], uid: int) -> bytes:
     if uid not in public:
-        raise ConfigError(f"{folder / _keys.PUBLIC}: no key of uid {uid}")
+        raise ConfigError(f"{folder / keys.PUBLIC}: no key of uid {uid}")
     return public[uid]
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from decentralizepy.datasets._images import ImageDataset, Labels, Pixels
-from decentralizepy.datasets._unpickle import Allowed, load
+from decentralizepy.datasets.images import ImageDataset, Labels, Pixels
+from decentralizepy.datasets.sources.unpickle import Allowed, load
 from decentralizepy.errors import DataError
 from decentralizepy.models.cnn import CNN, LeNet
 from decentralizepy.models.resnet8 import BasicBlock, ResNet8
@@ -24,7 +24,7 @@ class CIFAR10(ImageDataset):
 
     ``train_dir`` and ``test_dir`` name the folder that holds ``cifar-10-batches-py``.
     No node downloads: ``python download_dataset.py`` does. The other options are those
-    of :class:`~decentralizepy.datasets._images.ImageDataset`.
+    of :class:`~decentralizepy.datasets.images.ImageDataset`.
     """
 
     @staticmethod

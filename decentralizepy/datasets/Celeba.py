@@ -7,13 +7,13 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from decentralizepy.datasets._leaf import LeafDataset
-from decentralizepy.datasets._leaf_cache import (
+from decentralizepy.datasets.leaf.cache import (
     Array,
     Codec,
     RecordError,
     encode_labels,
 )
+from decentralizepy.datasets.leaf.dataset import LeafDataset
 from decentralizepy.errors import DataError
 from decentralizepy.mappings.Mapping import Mapping
 from decentralizepy.models.celeba import CNN
@@ -34,7 +34,7 @@ class Celeba(LeafDataset):
     Parameters
     ----------
     rank, machine_id, mapping, random_seed, only_local, train_dir, test_dir, sizes
-        As for :class:`~decentralizepy.datasets._leaf.LeafDataset`.
+        As for :class:`~decentralizepy.datasets.leaf.dataset.LeafDataset`.
     test_batch_size, validation_source, validation_size, partition_niid
         Likewise.
     images_dir : str

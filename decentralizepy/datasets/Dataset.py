@@ -8,10 +8,9 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 import torch
 
-from decentralizepy.datasets._batches import Batches, Indexable
-from decentralizepy.errors import ConfigError, DataError
+from decentralizepy.datasets.batches import Batches, Indexable
+from decentralizepy.errors import ConfigError, DataError, did_you_mean
 from decentralizepy.mappings.Mapping import Mapping
-from decentralizepy.nearest import did_you_mean
 
 Model = TypeVar("Model")
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from decentralizepy.datasets._images import ImageDataset, Labels, Pixels
+from decentralizepy.datasets.images import ImageDataset, Labels, Pixels
 from decentralizepy.errors import DataError
 from decentralizepy.models.digits import CNN, MLP
 
@@ -22,7 +22,7 @@ class Digits(ImageDataset):
     sample is for testing: 359 of them, 1,438 for training, all classes alike.
 
     ``train_dir`` and ``test_dir`` are ignored: both sets are always there. The other
-    options are those of :class:`~decentralizepy.datasets._images.ImageDataset`.
+    options are those of :class:`~decentralizepy.datasets.images.ImageDataset`.
     """
 
     highest = 16

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from decentralizepy.datasets._images import ImageDataset, Labels, Pixels
+from decentralizepy.datasets.images import ImageDataset, Labels, Pixels
 from decentralizepy.errors import DataError
 from decentralizepy.models import cnn
 
@@ -22,7 +22,7 @@ class FashionMNIST(ImageDataset):
     ``train_dir`` and ``test_dir`` name a folder that holds the idx files, packed with
     gzip or not, itself or below ``FashionMNIST/raw``. Where they are empty, the files
     of the Debian package ``dataset-fashion-mnist`` are read. The other options are
-    those of :class:`~decentralizepy.datasets._images.ImageDataset`.
+    those of :class:`~decentralizepy.datasets.images.ImageDataset`.
     """
 
     bundled = True

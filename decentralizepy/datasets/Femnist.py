@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from decentralizepy.datasets._batches import Batches
-from decentralizepy.datasets._leaf import LeafDataset
-from decentralizepy.datasets._leaf_cache import (
+from decentralizepy.datasets.batches import Batches
+from decentralizepy.datasets.leaf.cache import (
     Array,
     Codec,
     RecordError,
     encode_labels,
 )
+from decentralizepy.datasets.leaf.dataset import LeafDataset
 from decentralizepy.models.femnist import CNN, RNET, LogisticRegression
 
 __all__ = ["CNN", "RNET", "Femnist", "LogisticRegression"]
@@ -27,7 +27,7 @@ class Femnist(LeafDataset):
 
     x has float32 values as in the file, 0 to 1 in LEAF's. Training leaves out a last
     batch that is not full, unless it is the only one. The options are those of
-    :class:`~decentralizepy.datasets._leaf.LeafDataset`.
+    :class:`~decentralizepy.datasets.leaf.dataset.LeafDataset`.
     """
 
     num_classes = CLASSES

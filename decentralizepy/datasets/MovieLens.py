@@ -286,7 +286,7 @@ def download_movie_lens(dest: str) -> None:
     DataError
         If the network or the disk fails, or the folder is there already.
     """
-    from decentralizepy.datasets import catalog, download
+    from decentralizepy.datasets.sources import catalog, download
 
     source = catalog.find("movielens").source
     assert isinstance(source, download.Web)

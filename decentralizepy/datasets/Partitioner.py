@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from decentralizepy.datasets._batches import Indexable
+from decentralizepy.datasets.batches import Indexable
 from decentralizepy.errors import DataError
 
 Indices = npt.NDArray[np.int64]

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from typing_extensions import TypedDict
 
-from decentralizepy.datasets._leaf import LeafDataset
-from decentralizepy.datasets._leaf_cache import Array, Codec, RecordError
 from decentralizepy.datasets._vocabulary import PAD, WORDS, read_vocabulary
+from decentralizepy.datasets.leaf.cache import Array, Codec, RecordError
+from decentralizepy.datasets.leaf.dataset import LeafDataset
 from decentralizepy.errors import DataError
 from decentralizepy.models.lstm import RNN
 
@@ -27,7 +27,7 @@ class Reddit(LeafDataset):
     The numbers, 0 to 9998, are those of ``vocab/reddit_vocab.pck``, two folders above
     ``train_dir`` or, without one, ``test_dir``. The label is the last word of a target
     sequence that is no pad; sequences without one are left out. The options are those
-    of :class:`~decentralizepy.datasets._leaf.LeafDataset`.
+    of :class:`~decentralizepy.datasets.leaf.dataset.LeafDataset`.
     """
 
     num_classes = WORDS

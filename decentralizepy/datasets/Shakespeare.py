@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from decentralizepy.datasets._leaf import LeafDataset
-from decentralizepy.datasets._leaf_cache import Array, Codec, RecordError
+from decentralizepy.datasets.leaf.cache import Array, Codec, RecordError
+from decentralizepy.datasets.leaf.dataset import LeafDataset
 from decentralizepy.models.lstm import LSTM
 
 __all__ = ["LSTM", "Shakespeare"]
@@ -25,7 +25,7 @@ class Shakespeare(LeafDataset):
 
     Characters are numbers: the place in ``ALPHABET``, 90 of ASCII in their order, or 90
     for any other; 91 is free. The test takes every 30th sample. The options are those of
-    :class:`~decentralizepy.datasets._leaf.LeafDataset`.
+    :class:`~decentralizepy.datasets.leaf.dataset.LeafDataset`.
     """
 
     num_classes = CLASSES

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from decentralizepy.datasets._unpickle import load
+from decentralizepy.datasets.sources.unpickle import load
 from decentralizepy.errors import DataError
 
 WORDS = 9999

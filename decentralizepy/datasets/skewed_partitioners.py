@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from decentralizepy.datasets._batches import Indexable
+from decentralizepy.datasets.batches import Indexable
 from decentralizepy.datasets.Partitioner import DataPartitioner, cuts, labels_of
 from decentralizepy.errors import ConfigError, DataError
 

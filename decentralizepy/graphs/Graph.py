@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from decentralizepy.errors import GraphError
-from decentralizepy.graphs import _format
+from decentralizepy.graphs import format
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -120,7 +120,7 @@ class Graph:
         return len(self.components()) == 1
 
     def read_graph_from_file(
-        self, file: _format.FilePath, type: str = "edges", force_connect: bool = False
+        self, file: format.FilePath, type: str = "edges", force_connect: bool = False
     ) -> int:
         """Become the graph of a file; a graph that cannot be read changes nothing.
 
@@ -149,20 +149,20 @@ class Graph:
             removed with a warning in the log, and a graph that is not connected is
             no error: see `is_connected`.
         """
-        self.adj_list = _format.read(file, type)
+        self.adj_list = format.read(file, type)
         self.n_procs = len(self.adj_list)
         if force_connect:
             self.connect_graph()
         return self.n_procs
 
-    def write_graph_to_file(self, file: _format.FilePath, type: str = "edges") -> None:
+    def write_graph_to_file(self, file: format.FilePath, type: str = "edges") -> None:
         """Write the graph, whole or not at all, in a format of `read_graph_from_file`.
 
         In ``edges`` each edge is there twice, as ``u v`` and as ``v u``.
         """
         if not self.n_procs:
             raise GraphError(f"{file}: not written: the graph has no nodes")
-        _format.write(_format.render(self.adj_list, type), file)
+        format.write(format.render(self.adj_list, type), file)
 
     def mixing_matrix(self) -> NDArray[np.float64]:
         """Return the averaging weights, n x n: the graph's own, or Metropolis-Hastings.

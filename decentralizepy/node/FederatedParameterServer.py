@@ -7,8 +7,8 @@ from collections.abc import Collection
 from typing import Any
 
 from decentralizepy.node._identity import identify
-from decentralizepy.node._rounds import Rounds
 from decentralizepy.node.Node import Section
+from decentralizepy.node.rounds import Rounds
 
 
 class FederatedParameterServer(Rounds):

@@ -13,9 +13,9 @@ import torch._dynamo
 from decentralizepy import factory
 from decentralizepy.errors import ConfigError, PeerLost
 from decentralizepy.message import Message
-from decentralizepy.node import _process
+from decentralizepy.node import process
 from decentralizepy.node._identity import Identity, differences
-from decentralizepy.node._mailbox import Mailbox
+from decentralizepy.node.mailbox import Mailbox
 
 logger = logging.getLogger(__name__)
 Section = dict[str, Any]
@@ -100,7 +100,7 @@ class Node(Mailbox):
         *args: Any,
         **kwargs: Any,
     ) -> None:
-        _process.configure(mapping.get_local_procs_count())
+        process.configure(mapping.get_local_procs_count())
 
     @classmethod
     def prepare(cls, config: dict[str, Section], graph: Any) -> None:
@@ -138,7 +138,7 @@ class Node(Mailbox):
         handler.setFormatter(logging.Formatter(LOG_FORMAT))
         self.logger = logging.Logger(f"{rank}", log_level)
         self.logger.addHandler(handler)
-        if _process.is_own():
+        if process.is_own():
             root = logging.getLogger()
             root.handlers, root.level = [handler], log_level
 
@@ -158,14 +158,14 @@ class Node(Mailbox):
     def init_dataset_model(self, dataset_configs: Section) -> None:
         """Build the data set, and the model from a seed that is every node's."""
         seed = dataset_configs.get("random_seed", DEFAULT_SEED)
-        _process.seed(seed)
+        process.seed(seed)
         self.dataset = factory.build(
             dataset_configs, "dataset", self.rank, self.machine_id, self.mapping
         )
         model_class = factory.load(
             dataset_configs["dataset_package"], dataset_configs["model_class"]
         )
-        with _process.initial_weights(seed):
+        with process.initial_weights(seed):
             self.model = self.dataset.make_model(model_class)
 
     def init_optimizer(self, optimizer_configs: Section) -> None:

@@ -5,9 +5,9 @@ from typing import Any
 import torch
 
 from decentralizepy.message import Message
-from decentralizepy.sharing._checks import Fraction, fraction
-from decentralizepy.sharing._sparse import count, largest, spread
+from decentralizepy.sharing.checks import Fraction, fraction
 from decentralizepy.sharing.difference import DifferenceSharing, Floats
+from decentralizepy.sharing.sparse import count, largest, spread
 
 
 class Choco(DifferenceSharing):

@@ -9,10 +9,10 @@ import torch
 
 from decentralizepy.message import Message
 from decentralizepy.models.flat import to_tensor
-from decentralizepy.sharing._checks import Fraction
-from decentralizepy.sharing._sparse import largest
+from decentralizepy.sharing.checks import Fraction
 from decentralizepy.sharing.entries import EntrySharing
 from decentralizepy.sharing.Sharing import frozen
+from decentralizepy.sharing.sparse import largest
 from decentralizepy.utils import identity
 
 

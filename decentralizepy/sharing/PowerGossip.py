@@ -11,7 +11,7 @@ from pydantic import Field
 from decentralizepy.errors import ConfigError
 from decentralizepy.message import Message
 from decentralizepy.models.flat import to_tensor
-from decentralizepy.sharing._checks import Fraction, fraction, whole
+from decentralizepy.sharing.checks import Fraction, fraction, whole
 from decentralizepy.sharing.Sharing import Queue, Sharing, State, frozen
 
 Tensors = list[torch.Tensor]

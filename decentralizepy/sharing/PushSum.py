@@ -10,7 +10,7 @@ import torch
 from decentralizepy.errors import ConfigError
 from decentralizepy.message import Message
 from decentralizepy.models.flat import to_tensor
-from decentralizepy.sharing._checks import field
+from decentralizepy.sharing.checks import field
 from decentralizepy.sharing.Sharing import Queue, Sharing, State, frozen
 
 

@@ -7,7 +7,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from decentralizepy.message import Message
-from decentralizepy.sharing._checks import Array, Fraction, field, whole
+from decentralizepy.sharing.checks import Array, Fraction, field, whole
 from decentralizepy.sharing.difference import DifferenceSharing, Floats
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from decentralizepy.message import Message
-from decentralizepy.sharing._checks import Fraction, whole
+from decentralizepy.sharing.checks import Fraction, whole
 from decentralizepy.sharing.entries import EntrySharing, whole_number
 from decentralizepy.sharing.Sharing import frozen
 

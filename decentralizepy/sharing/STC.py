@@ -8,9 +8,9 @@ import torch
 
 from decentralizepy.errors import ConfigError, PeerError
 from decentralizepy.message import Message
-from decentralizepy.sharing._checks import Fraction, field, fraction
-from decentralizepy.sharing._sparse import count, largest, spread, whole_numbers
+from decentralizepy.sharing.checks import Fraction, field, fraction
 from decentralizepy.sharing.Sharing import Queue, Sharing, State
+from decentralizepy.sharing.sparse import count, largest, spread, whole_numbers
 from decentralizepy.utils import identity
 
 CODEC_PACKAGE = "decentralizepy.compression.EliasFpzipLossy"

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from decentralizepy.message import Message
-from decentralizepy.sharing._checks import Fraction, field
+from decentralizepy.sharing.checks import Fraction, field
 from decentralizepy.sharing.difference import DifferenceSharing, Floats
 
 

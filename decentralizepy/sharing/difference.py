@@ -10,9 +10,9 @@ import torch
 
 from decentralizepy.errors import ConfigError
 from decentralizepy.message import Message
-from decentralizepy.sharing._checks import Fraction, fraction
-from decentralizepy.sharing._sparse import whole_numbers
+from decentralizepy.sharing.checks import Fraction, fraction
 from decentralizepy.sharing.Sharing import Queue, Sharing, State
+from decentralizepy.sharing.sparse import whole_numbers
 
 Floats = npt.NDArray[np.float32]
 

@@ -11,7 +11,7 @@ from decentralizepy.errors import ConfigError
 from decentralizepy.files import write_atomic
 from decentralizepy.message import Message
 from decentralizepy.models.flat import to_tensor
-from decentralizepy.sharing._checks import fraction
+from decentralizepy.sharing.checks import fraction
 from decentralizepy.sharing.Sharing import Sharing, State
 
 Read = tuple[torch.Tensor | None, torch.Tensor]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import zmq
 
-from decentralizepy.communication import _keys
+from decentralizepy.communication import keys as key_files
 from decentralizepy.communication._link import Checksum, Link, Mac
 from decentralizepy.communication._wire import encode
 from decentralizepy.communication.IPC import IPC
@@ -28,8 +28,8 @@ KEY, OTHER = b"k" * 32, b"o" * 32
 def open_end(tmp_path):
     """Return a function that opens a node's end of one network over TCP."""
     (tmp_path / "ip.json").write_text('{"0": "localhost"}')
-    _keys._write(tmp_path / "mac.key", KEY, 0o600)
-    _keys.make_curve(tmp_path / "keys", range(NODES))
+    key_files._write(tmp_path / "mac.key", KEY, 0o600)
+    key_files.make_curve(tmp_path / "keys", range(NODES))
     offset, ends = free_offset(2 * NODES), []
 
     def open_end(rank, security="none", **options):
@@ -158,14 +158,14 @@ def test_a_repeated_message_is_heard_once(open_end, stranger):
 
 
 def own_keys(folder, uid):
-    public = _keys.read_public(folder)
-    return public[uid], _keys.read_curve(folder, uid, public[uid])
+    public = key_files.read_public(folder)
+    return public[uid], key_files.read_curve(folder, uid, public[uid])
 
 
 def test_curve_hears_known_keys_each_under_its_own_uid(open_end, stranger, tmp_path):
     end = open_end(0, "curve")
     keys, message = own_keys(tmp_path / "keys", 3), sealed(Checksum(), me=5)
-    server = _keys.read_public(tmp_path / "keys")[0]
+    server = key_files.read_public(tmp_path / "keys")[0]
     stranger(end, b"5", message, keys=keys, server=server)  # 3 says to be 5
     assert heard(end) == []
     assert end.rejected == 1
@@ -176,7 +176,7 @@ def test_curve_hears_known_keys_each_under_its_own_uid(open_end, stranger, tmp_p
 @pytest.mark.parametrize("who", ["unknown key", "unknown server", "no key"])
 def test_curve_does_not_even_see_others(open_end, stranger, tmp_path, who):
     end, message = open_end(0, "curve"), sealed(Checksum())
-    server = _keys.read_public(tmp_path / "keys")[0]
+    server = key_files.read_public(tmp_path / "keys")[0]
     if who == "unknown key":
         stranger(end, b"1", message, keys=zmq.curve_keypair(), server=server)
     elif who == "unknown server":  # somebody else's, so that its proof fails
@@ -274,7 +274,7 @@ def prepare(given, scratch, mapping=None, ranks=(0, 1)):
 
 def test_one_machine_makes_its_key_of_mac(tmp_path):
     made = prepare(options(tmp_path, security="mac"), tmp_path)
-    assert len(_keys.read_mac(tmp_path / "mac.key")) == 32
+    assert len(key_files.read_mac(tmp_path / "mac.key")) == 32
     assert made["key_file"] == str(tmp_path / "mac.key")
     assert os.stat(made["key_file"]).st_mode & 0o777 == 0o600
 
@@ -302,7 +302,7 @@ def test_a_key_that_is_not_used_is_an_error(tmp_path):
 
 
 def broken_folder(folder, how):
-    _keys.make_curve(folder, [0, 1])
+    key_files.make_curve(folder, [0, 1])
     secret, public = folder / "1.secret", folder / "public.json"
     if how == "lost":
         secret.unlink()

@@ -6,9 +6,9 @@ import json
 import pytest
 import torch
 
-from decentralizepy import checks
 from decentralizepy.communication.TCP import TCP
 from decentralizepy.communication.TCP_ACK import TCP as TCP_ACK
+from decentralizepy.config import checks
 from decentralizepy.graphs.Ring import Ring
 from decentralizepy.mappings.Linear import Linear
 from decentralizepy.node.DPSGDNode import DPSGDNode

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from decentralizepy.datasets._batches import Batches
+from decentralizepy.datasets.batches import Batches
 from decentralizepy.datasets.Data import Data
 from decentralizepy.errors import ConfigError
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from decentralizepy.datasets._feature_skew import Skewed, change_for
-from decentralizepy.datasets._images import PARTITIONS, ImageDataset, Images
+from decentralizepy.datasets.feature_skew import Skewed, change_for
+from decentralizepy.datasets.images import PARTITIONS, ImageDataset, Images
 from decentralizepy.datasets.Partitioner import Partition
 from decentralizepy.errors import ConfigError
 from decentralizepy.mappings.Linear import Linear

@@ -12,7 +12,7 @@ import torch
 from hypothesis import given, strategies as st
 from torch.utils.data import random_split
 
-from decentralizepy.datasets._images import PARTITIONS, ImageDataset, Images
+from decentralizepy.datasets.images import PARTITIONS, ImageDataset, Images
 from decentralizepy.errors import ConfigError, DataError
 from decentralizepy.mappings.Linear import Linear
 
@@ -271,7 +271,7 @@ def test_prepare_starts_no_thread():
         import os
         import numpy as np
         import torch
-        from decentralizepy.datasets._images import ImageDataset
+        from decentralizepy.datasets.images import ImageDataset
 
         class Large(ImageDataset):
             @staticmethod

@@ -17,32 +17,32 @@ from types import ModuleType
 
 import numpy as np
 
-from decentralizepy import config
 from decentralizepy.communication import _addresses, _wire
+from decentralizepy.config import ini
 from decentralizepy.errors import AddressError, ConfigError, GraphError, MessageError
-from decentralizepy.graphs import _format
+from decentralizepy.graphs import format
 
 FRAMES = [bytes(12), bytes(0)]
 MEMORY = Path("/dev/shm")
 
 
-def ini(data: bytes, file: Path) -> None:
+def ini_file(data: bytes, file: Path) -> None:
     """Read bytes as an INI file, and its text as assignments."""
     file.write_bytes(data)
     with contextlib.suppress(ConfigError):
-        config.read(file)
+        ini.read(file)
     with contextlib.suppress(ConfigError):
-        config.override({}, data.decode("utf-8", "replace").split("\n"))
+        ini.override({}, data.decode("utf-8", "replace").split("\n"))
 
 
 def graph(data: bytes, file: Path) -> None:
     """Read bytes as both kinds of graph file."""
     nodes = re.match(rb"\W*0*(\d{1,18})", data)
-    if nodes and 1000 < int(nodes[1]) <= _format.MAX_NODES:
+    if nodes and 1000 < int(nodes[1]) <= format.MAX_NODES:
         return  # allowed, and slow
-    for form in _format.FORMATS:
+    for form in format.FORMATS:
         with contextlib.suppress(GraphError):
-            _format.parse(data, form, "graph", symmetrize=len(data) % 2 == 0)
+            format.parse(data, form, "graph", symmetrize=len(data) % 2 == 0)
 
 
 def header(data: bytes, file: Path) -> None:
@@ -70,7 +70,7 @@ def _headers() -> list[bytes]:
     return [bytes(_wire.encode(message)[0]) for message in messages]
 
 
-PARSERS = {"ini": ini, "graph": graph, "header": header, "addresses": addresses}
+PARSERS = {"ini": ini_file, "graph": graph, "header": header, "addresses": addresses}
 SEEDS = {
     "ini": [
         b"[SHARING]\nsharing_class = Sharing\n; a comment\nlr : 0x10\n\n[NODE]\nk = 1_0\n",
@@ -93,7 +93,7 @@ SEEDS = {
 def _instrument(atheris: ModuleType) -> None:
     import configparser
 
-    for module in (config, _wire, _format, _addresses, configparser):
+    for module in (ini, _wire, format, _addresses, configparser):
         for item in vars(module).values():
             members = vars(item).values() if inspect.isclass(item) else [item]
             for member in filter(inspect.isfunction, members):

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from decentralizepy.checks import SECTIONS
-from decentralizepy.graphs.generate import main as generate
+from decentralizepy.commands.graph import main as generate
+from decentralizepy.config.checks import SECTIONS
+from decentralizepy.engines.process import LocalNodes
 from decentralizepy.launcher import launch
 from decentralizepy.node.DPSGDNode import DPSGDNode
 from decentralizepy.node.DPSGDNodeFederated import DPSGDNodeFederated
@@ -23,7 +24,6 @@ from decentralizepy.node.KNN import KNN
 from decentralizepy.node.PeerSamplerDynamic import PeerSamplerDynamic
 from decentralizepy.node.STC.STCClient import STCClient
 from decentralizepy.node.STC.STCServer import STCServer
-from decentralizepy.processes import LocalNodes
 from tests.communication.test_transports import free_offset
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from decentralizepy.errors import DecentralizepyError
-from decentralizepy.results import Results, _Lines, derive
+from decentralizepy.results.write import Results, _Lines, derive
 from tests.faults.slow import fill
 from tests.test_launcher import (  # noqa: F401  (a fixture)
     LIMIT_S,
@@ -140,7 +140,7 @@ def test_a_run_on_a_disk_that_fills_up(
 
 KILLED = """
 import os, random, signal, sys, time
-from decentralizepy.results import Results
+from decentralizepy.results.write import Results
 
 draw = random.Random(5)
 for number in range(200):

@@ -119,7 +119,7 @@ DECODE = """
 import sys
 import msgpack
 from decentralizepy.communication._wire import decode
-from decentralizepy.node._process import keep_freed_memory
+from decentralizepy.node.process import keep_freed_memory
 from tests.faults.memory import growth
 
 keep_freed_memory()

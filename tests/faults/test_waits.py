@@ -12,8 +12,8 @@ from collections import Counter
 import pytest
 import torch
 
-from decentralizepy._waiting import read_waiting
-from decentralizepy.node._notice import Notice
+from decentralizepy.monitor.waiting import read_waiting
+from decentralizepy.node.notice import Notice
 from tests.test_launcher import (  # noqa: F401  (a fixture)
     LIMIT_S,
     NODES,
@@ -131,7 +131,7 @@ def test_a_node_that_was_killed_waits_for_nobody(tmp_path):
         "machines": 1,
     }
     script = (
-        "import os, json, signal; from decentralizepy.node._notice import Notice;"
+        "import os, json, signal; from decentralizepy.node.notice import Notice;"
         f"notice = Notice({str(tmp_path)!r}, 0, json.loads({json.dumps(content)!r}));"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from decentralizepy.errors import GraphError
-from decentralizepy.graphs import _format
+from decentralizepy.graphs import format
 
 
 def complaint(data, form="edges"):
     with pytest.raises(GraphError) as caught:
-        _format.parse(data, form, "g")
+        format.parse(data, form, "g")
     return str(caught.value)
 
 
@@ -28,7 +28,7 @@ class TestAccepted:
         ],
     )
     def test_edges(self, data):
-        assert _format.parse(data, "edges", "g") == [{1}, {0, 2}, {1}]
+        assert format.parse(data, "edges", "g") == [{1}, {0, 2}, {1}]
 
     @pytest.mark.parametrize(
         "data",
@@ -39,7 +39,7 @@ class TestAccepted:
         ],
     )
     def test_adjacency(self, data):
-        assert _format.parse(data, "adjacency", "g") == [{1}, {0, 2}, {1}, set()]
+        assert format.parse(data, "adjacency", "g") == [{1}, {0, 2}, {1}, set()]
 
 
 class TestRefused:
@@ -108,7 +108,7 @@ class TestRefused:
     def test_an_unknown_format_names_the_nearest(self):
         assert "did you mean adjacency?" in complaint(b"1\n", "adjacent")
         with pytest.raises(GraphError, match=r"did you mean edges\?"):
-            _format.render([set()], "edge")
+            format.render([set()], "edge")
 
     def test_a_long_word_is_cut(self):
         assert len(complaint(b"9" * 100_000)) < 100
@@ -136,11 +136,11 @@ ANY_BYTES = (
 
 
 @settings(max_examples=500)
-@given(ANY_BYTES, st.sampled_from(_format.FORMATS))
+@given(ANY_BYTES, st.sampled_from(format.FORMATS))
 def test_any_bytes_are_a_sound_graph_or_one_line(data, form):
     """A file of garbage must not end in a traceback or a graph that hangs a run."""
     try:
-        adjacency = _format.parse(data, form, "g")
+        adjacency = format.parse(data, form, "g")
     except GraphError as error:
         adjacency, message = [], str(error)
     else:
@@ -156,13 +156,13 @@ class TestPlaces:
     def test_what_cannot_be_read(self, tmp_path, name):
         (tmp_path / "folder").mkdir()
         with pytest.raises(GraphError, match="cannot be read"):
-            _format.read(tmp_path / name, "edges")
+            format.read(tmp_path / name, "edges")
 
     @pytest.mark.parametrize("name", ["none/g", "folder", "nul\0"])
     def test_what_cannot_be_written(self, tmp_path, name):
         (tmp_path / "folder").mkdir()
         with pytest.raises(GraphError, match="cannot be written"):
-            _format.write("1\n", tmp_path / name)
+            format.write("1\n", tmp_path / name)
 
     def test_a_failed_write_keeps_the_old_file_and_leaves_nothing(
         self, tmp_path, monkeypatch
@@ -174,13 +174,13 @@ class TestPlaces:
         file.write_text("old")
         monkeypatch.setattr(os, "replace", fail)
         with pytest.raises(GraphError, match=r"g: .* No space left on device"):
-            _format.write("new", file)
+            format.write("new", file)
         assert [path.name for path in tmp_path.iterdir()] == ["g"]
         assert file.read_text() == "old"
 
     def test_a_link_stays_a_link(self, tmp_path):
         (tmp_path / "link").symlink_to(tmp_path / "g")
-        _format.write("1\n", tmp_path / "link")
+        format.write("1\n", tmp_path / "link")
         assert (tmp_path / "link").is_symlink()
         assert (tmp_path / "g").read_text() == "1\n"
 
@@ -189,7 +189,7 @@ class TestPlaces:
         os.mkfifo(tmp_path / "pipe")
         reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
         try:
-            _format.write("1\n", tmp_path / "pipe")
+            format.write("1\n", tmp_path / "pipe")
             assert (tmp_path / "pipe").is_fifo()
             assert os.read(reader, 10) == b"1\n"
         finally:

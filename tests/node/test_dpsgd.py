@@ -11,7 +11,7 @@ from decentralizepy.graphs.FullyConnected import FullyConnected
 from decentralizepy.graphs.Graph import Graph
 from decentralizepy.graphs.Ring import Ring
 from decentralizepy.node.DPSGDNode import DPSGDNode
-from decentralizepy.results import METRICS
+from decentralizepy.results.write import METRICS
 
 
 def weights(node):

@@ -8,9 +8,9 @@ import torch
 from hypothesis import given, strategies as st
 
 from decentralizepy.errors import ConfigError, PeerError
-from decentralizepy.sharing._sparse import largest, spread
 from decentralizepy.sharing.Choco import Choco
 from decentralizepy.sharing.difference import DifferenceSharing
+from decentralizepy.sharing.sparse import largest, spread
 from tests.sharing.rings import Counting, Vector, make, run, spread_of, vectors
 
 LOSSY = {

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 import decentralizepy.sharing
-from decentralizepy import checks, factory
+from decentralizepy import factory
 from decentralizepy.communication.InProcess import InProcess, make_exchange
+from decentralizepy.config import checks
 from decentralizepy.graphs.Graph import Graph
 from decentralizepy.mappings.Linear import Linear
 from decentralizepy.message import payload_bytes

@@ -10,12 +10,12 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 import torch
 
-from decentralizepy.datasets._batches import Batches
+from decentralizepy.datasets.batches import Batches
 from decentralizepy.datasets.Dataset import Dataset, check_validation, one_of
 from decentralizepy.datasets.Partitioner import DataPartitioner, Partition, labels_of
 from decentralizepy.datasets.text import _reviews
 from decentralizepy.datasets.text.LLMData import LLMData
-from decentralizepy.errors import ConfigError, DataError
+from decentralizepy.errors import ConfigError, DataError, did_you_mean
 from decentralizepy.mappings.Linear import Linear
 from decentralizepy.mappings.Mapping import Mapping
 from decentralizepy.models.transformer import (
@@ -26,7 +26,6 @@ from decentralizepy.models.transformer import (
     MobileBERT,
     Transformer,
 )
-from decentralizepy.nearest import did_you_mean
 
 __all__ = ["BERT", "AmazonReview", "LLMData", "MobileBERT", "Transformer"]
 

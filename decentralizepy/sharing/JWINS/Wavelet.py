@@ -7,9 +7,8 @@ import pywt
 import torch
 from pydantic import Field
 
-from decentralizepy.errors import ConfigError
-from decentralizepy.nearest import did_you_mean
-from decentralizepy.sharing._checks import Fraction
+from decentralizepy.errors import ConfigError, did_you_mean
+from decentralizepy.sharing.checks import Fraction
 from decentralizepy.sharing.JWINS.basis import BasisSharing
 
 Level = Annotated[int, Field(ge=0)]

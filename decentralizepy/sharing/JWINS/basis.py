@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from decentralizepy.sharing._checks import Fraction
-from decentralizepy.sharing._sparse import whole_numbers
+from decentralizepy.sharing.checks import Fraction
 from decentralizepy.sharing.PartialModel import PartialModel
+from decentralizepy.sharing.sparse import whole_numbers
 
 
 class BasisSharing(PartialModel):

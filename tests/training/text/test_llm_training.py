@@ -6,10 +6,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from decentralizepy.config.signatures import Options
 from decentralizepy.datasets.Dataset import Dataset
 from decentralizepy.datasets.text.LLMData import LLMData
 from decentralizepy.mappings.Linear import Linear
-from decentralizepy.options import Options
 from decentralizepy.training.text.LLMTraining import LLMTraining
 
 

@@ -1,0 +1,1 @@
+"""The subcommands of ``decentralizepy``, one file per command."""

@@ -1,0 +1,277 @@
+"""``decentralizepy data``: what data sets there are, and how to get, check and see them."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from decentralizepy import factory
+from decentralizepy.datasets.generated import is_generated
+from decentralizepy.datasets.sources.catalog import (
+    CATALOG,
+    Bundled,
+    Entry,
+    Instructions,
+    find,
+)
+from decentralizepy.datasets.sources.download import (
+    Release,
+    Web,
+    digest_of,
+    fresh,
+    gather,
+    pick,
+)
+from decentralizepy.errors import ConfigError, DataError
+from decentralizepy.monitor.units import byte_unit
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+DIRECTORY = Path("./eval/data")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run ``decentralizepy data COMMAND ...``.
+
+    Returns
+    -------
+    int
+        The exit status: 0, or after a line on standard error 1 for data that cannot be
+        had or are damaged, 2 for what the user must write otherwise, 130 for Ctrl-C.
+    """
+    args = _parser().parse_args(argv)
+    sys.path.append(str(Path.cwd()))  # classes of the user's own, named by import path
+    try:
+        status: int = args.command(args)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 1 if isinstance(error, DataError) else error.exit_status
+    except OSError as error:
+        told = f"{error.filename}: {error.strerror}" if error.filename else error
+        print(told, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped by Ctrl-C; what was not finished is removed", file=sys.stderr)
+        return 128 + signal.SIGINT
+    return status
+
+
+def show(args: argparse.Namespace) -> int:
+    """Print a table of the data sets."""
+    from rich.console import Console
+
+    Console().print(table())
+    return 0
+
+
+def table() -> Table:
+    """Return a row for each data set that is known."""
+    from rich.table import Table
+
+    rows = Table("name\nclass", "samples\nclasses", "source\ndownload", show_lines=True)
+    rows.add_column("licence")
+    rows.add_column("stand-in", no_wrap=True)
+    for column in rows.columns:
+        column.overflow = "fold"
+    for entry in CATALOG.values():
+        rows.add_row(
+            f"[bold]{entry.name}[/]\n{entry.dataset}",
+            f"{entry.content}\n{entry.classes:,} classes",
+            f"{entry.source}\n{_size(entry.size) if entry.size else ''}",
+            entry.licence,
+            "yes" if entry.stand_in else "no",
+        )
+    return rows
+
+
+def download(args: argparse.Namespace) -> int:
+    """Get data sets, or their stand-ins, and say what an INI file is to name."""
+    for entry in [find(name) for name in args.names]:
+        print(_get(entry, args))
+    return 0
+
+
+def prepare(args: argparse.Namespace) -> int:
+    """Do what a run does with its data before it starts."""
+    from decentralizepy.commands.describe import read_config
+    from decentralizepy.datasets.leaf.cache import CACHE
+
+    dataset_class, options = factory.unpack(
+        read_config(args.file)["DATASET"], "dataset"
+    )
+    start = time.perf_counter()
+    dataset_class.prepare(**options)
+    print(f"{dataset_class.__name__}: ready in {time.perf_counter() - start:.1f} s")
+    for key in ("train_dir", "test_dir"):
+        cache = Path(options.get(key) or "", CACHE)
+        if options.get(key) and cache.is_dir():
+            size = sum(path.stat().st_size for path in cache.rglob("*"))
+            print(f"{cache}: {_size(size)}, kept for the next run")
+    return 0
+
+
+def verify(args: argparse.Namespace) -> int:
+    """Check data sets on the disk; a line for each finding."""
+    status = 0
+    for entry in [find(name) for name in args.names]:
+        for finding, is_right in findings(entry, args.dir):
+            print(finding, file=sys.stdout if is_right else sys.stderr)
+            status |= not is_right
+    return status
+
+
+def findings(entry: Entry, directory: Path) -> Iterator[tuple[str, bool]]:
+    """Yield what is found of a data set below ``directory``, and whether it is right.
+
+    Files with known checksums are compared, unless they are generated; of other data
+    sets, their class reads every record.
+    """
+    target = directory / entry.folder
+    if entry.folder and not target.exists():
+        yield f"{target}: not there", False
+    elif entry.digests and not _is_generated(entry, directory):
+        for name, digest in entry.digests.items():
+            yield _compared(target / name, digest)
+    else:
+        try:
+            count = _read(entry, directory)
+        except ConfigError as error:
+            yield str(error), False
+        else:
+            place = target if entry.folder else entry.name
+            yield f"{place}: {count:,} samples, all read", True
+
+
+def describe(args: argparse.Namespace) -> int:
+    """Print and draw who has which data."""
+    from decentralizepy.commands.describe import main as tell
+
+    return tell(args.file, args.nodes, args.output)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="decentralizepy data", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, command: Any) -> argparse.ArgumentParser:
+        text = command.__doc__.rstrip(".")
+        sub = commands.add_parser(name, help=text, description=text + ".")
+        sub.set_defaults(command=command)
+        return sub
+
+    add("list", show)
+    for name, command in (("download", download), ("verify", verify)):
+        sub = add(name, command)
+        sub.add_argument(
+            "names", metavar="NAME", nargs="*", default=["cifar10"], help="see list"
+        )
+        sub.add_argument(
+            "--dir", type=Path, default=DIRECTORY, help="default: %(default)s"
+        )
+        if command is download:
+            _add_download_flags(sub)
+    sub = add("prepare", prepare)
+    sub.add_argument("file", metavar="FILE.ini")
+    sub = add("describe", describe)
+    sub.add_argument("file", metavar="FILE.ini")
+    sub.add_argument("--nodes", type=int, help="default: those of section RUN")
+    sub.add_argument(
+        "-o", "--output", type=Path, default=Path("labels.png"), help="the picture"
+    )
+    return parser
+
+
+def _add_download_flags(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--stand-in", action="store_true", help="generate data of the same format")
+    add("--seed", type=int, default=1, help="of what is drawn (default: 1)")
+    add("--clients", type=int, default=8, help="amazon: files, one a node (default: 8)")
+
+
+def _get(entry: Entry, args: argparse.Namespace) -> str:
+    """Get a data set and return what a user is told; what is there is not replaced."""
+    where = ", ".join(f"{k} = {v}" for k, v in entry.directories(args.dir).items())
+    if args.stand_in:
+        _generate(entry, args.dir, args.seed)
+        return f"{entry.name} (generated): {where}"
+    if isinstance(entry.source, Bundled):
+        return f"{entry.name} {entry.source}: there is nothing to download"
+    target = args.dir / entry.folder
+    if target.exists() and _is_generated(entry, args.dir):
+        raise DataError(f"{target}: holds generated data: remove or rename it first")
+    if not target.exists():
+        if isinstance(entry.source, Instructions):
+            raise DataError(
+                f"{entry.name} has no source to download from: see {entry.source.url}; "
+                "--stand-in writes generated data"
+            )
+        options = {key: getattr(args, key) for key in entry.convert_options}
+        _obtain(entry, entry.source, target, options)
+    return f"{entry.name}: {where}"
+
+
+def _is_generated(entry: Entry, directory: Path) -> bool:
+    return any(map(is_generated, map(Path, entry.directories(directory).values())))
+
+
+def _generate(entry: Entry, directory: Path, seed: int) -> None:
+    if not entry.stand_in:
+        others = ", ".join(each.name for each in CATALOG.values() if each.stand_in)
+        raise ConfigError(f"{entry.name} has no stand-in; these have: {others}")
+    package = f"decentralizepy.datasets.stand_in.{entry.name}"
+    factory.load(package, "write")(directory / entry.stand_in, seed=seed)
+
+
+def _obtain(
+    entry: Entry, files: Web | Release, target: Path, options: dict[str, int]
+) -> None:
+    """Download one data set, and convert it where it has another format."""
+    if entry.terms:
+        print(entry.terms)
+    with fresh(target) as new:
+        raw = new.with_name(".raw")
+        raw.mkdir()
+        gather(files, raw)
+        found = pick(raw, *entry.pick)
+        if entry.convert:
+            factory.load(entry.convert, "write")(found[0], new, **options)
+            return
+        for path in found:
+            path.rename(new / path.name)
+
+
+def _read(entry: Entry, directory: Path) -> int:
+    """Read all records of a data set, as its class does; return how many."""
+    from decentralizepy.mappings.Linear import Linear
+
+    module = f"decentralizepy.datasets.{entry.dataset}"
+    dataset_class = factory.load(module, module.rpartition(".")[2])
+    options = entry.directories(directory)
+    dataset_class.prepare(**options)
+    dataset = dataset_class(0, 0, Linear(1, 1), **options)
+    count = 0
+    for batches in (dataset.get_trainset(64), dataset.get_testset()):
+        for _ in batches:
+            pass
+        count += len(batches.dataset)
+    return count
+
+
+def _compared(path: Path, digest: str) -> tuple[str, bool]:
+    if not path.is_file():
+        return f"{path}: not there", False
+    found = digest_of(path, digest)
+    if found != digest:
+        return f"{path}: damaged: its checksum is {found}, expected {digest}", False
+    return f"{path}: right", True
+
+
+def _size(count: int) -> str:
+    factor, unit = byte_unit(count)
+    return f"{count / factor:.1f} {unit}"

@@ -1,0 +1,133 @@
+"""The command that makes a graph file, or mends one."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+from decentralizepy.errors import ConfigError
+from decentralizepy.graphs import format
+from decentralizepy.graphs.FullyConnected import FullyConnected
+from decentralizepy.graphs.Graph import Graph
+from decentralizepy.graphs.Regular import Regular
+from decentralizepy.graphs.Ring import Ring
+from decentralizepy.graphs.SmallWorld import SmallWorld
+from decentralizepy.graphs.Star import Star
+
+MAX_SPECTRUM = 1000  # eigenvalues take n ** 3 operations
+
+# what each kind needs besides the number of nodes, by argument
+_KINDS: dict[str, tuple[Callable[..., Graph], dict[str, str]]] = {
+    "Regular": (Regular, {"degree": "-d/--degree"}),
+    "FullyConnected": (FullyConnected, {}),
+    "Ring": (Ring, {}),
+    "SmallWorld": (SmallWorld, {"k_over_2": "-k/--kover2", "beta": "-b/--beta"}),
+    "Star": (Star, {}),
+}
+
+
+def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
+    """Make a graph file and print one line on what it holds.
+
+    Parameters
+    ----------
+    argv : list of str, optional
+        The flags; default those of the process.
+    prog : str, optional
+        The name of the command in its help; default the name of the script.
+
+    Returns
+    -------
+    int
+        Exit status: 0, or 2 after one line on stderr.
+    """
+    try:
+        args = _parser(prog).parse_args(argv)
+        graph = _make(args)
+        form = "adjacency" if args.adjacency else "edges"
+        graph.write_graph_to_file(args.file, form)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return error.exit_status
+    print(f"{args.file}: {describe(graph)}")
+    return 0
+
+
+def describe(graph: Graph) -> str:
+    """Say in one line how large a graph is and how fast it mixes.
+
+    The second eigenvalue is the second largest modulus in the spectrum of
+    `Graph.mixing_matrix`: the factor by which one round of averaging shrinks the
+    distance to consensus at worst.
+    """
+    degrees = [graph.degree(uid) for uid in graph.get_all_nodes()]
+    connected = "connected" if graph.is_connected() else "not connected"
+    text = (
+        f"{graph.n_procs} nodes, {sum(degrees) // 2} edges,"
+        f" degree {min(degrees)} to {max(degrees)}, {connected}"
+    )
+    if 1 < graph.n_procs <= MAX_SPECTRUM:
+        second = second_eigenvalue(graph)
+        text += f", second eigenvalue {second:.4f} (spectral gap {1 - second:.4f})"
+    return text
+
+
+def second_eigenvalue(graph: Graph) -> float:
+    """Return the second largest eigenvalue modulus of the mixing matrix; n >= 2."""
+    import numpy as np
+
+    moduli = np.abs(np.linalg.eigvalsh(graph.mixing_matrix()))
+    return float(np.sort(moduli)[-2])
+
+
+def _make(args: argparse.Namespace) -> Graph:
+    if args.symmetrize:
+        return _symmetrized(args.symmetrize)
+    for name in ("graph", "nodes"):
+        if getattr(args, name) is None:
+            raise ConfigError(f"-{name[0]}/--{name} is missing")
+    make, flags = _KINDS[args.graph]
+    options: dict[str, Any] = {name: getattr(args, name) for name in flags}
+    for name, value in options.items():
+        if value is None:
+            raise ConfigError(f"graph {args.graph} needs {flags[name]}")
+    if options:
+        options["seed"] = args.seed
+    return make(args.nodes, **options)
+
+
+def _symmetrized(file: str) -> Graph:
+    graph = Graph()
+    graph.adj_list = format.read(file, "adjacency", symmetrize=True)
+    graph.n_procs = len(graph.adj_list)
+    return graph
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(message)
+
+
+def _parser(prog: str | None) -> argparse.ArgumentParser:
+    parser = _Parser(prog=prog, description="Make a graph file.")
+    add = parser.add_argument
+    add("-g", "--graph", choices=_KINDS, help="kind of graph")
+    add("-n", "--nodes", type=int, help="number of nodes")
+    add("-s", "--seed", type=int, help="seed of Regular and SmallWorld")
+    add("-d", "--degree", type=int, help="degree of each node (Regular)")
+    add(
+        "-k",
+        "--kover2",
+        type=int,
+        dest="k_over_2",
+        help="nearest nodes joined on each side (SmallWorld)",
+    )
+    add("-b", "--beta", type=float, help="probability of moving an edge (SmallWorld)")
+    add("-f", "--file", required=True, help="file to write")
+    add("-a", "--adjacency", action="store_true", help="write rows, not edges")
+    add(
+        "--symmetrize",
+        metavar="ROWS",
+        help="mend a file of rows, where one names a neighbor that does not name it",
+    )
+    return parser

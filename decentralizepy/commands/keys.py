@@ -1,0 +1,64 @@
+"""The ``decentralizepy keys`` command: the keys that a closed network needs."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from decentralizepy.communication import keys
+from decentralizepy.errors import ConfigError, DecentralizepyError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Make keys, and say what is to be copied where; return the exit status."""
+    try:
+        print(make(_parser().parse_args(argv)))
+    except DecentralizepyError as error:
+        print(f"decentralizepy keys: {error}", file=sys.stderr)
+        return error.exit_status
+    return 0
+
+
+def make(args: argparse.Namespace) -> str:
+    """Write the files that the flags ask for; return what to do with them.
+
+    Raises
+    ------
+    ConfigError
+        If the flags do not go together, or a file is there or cannot be written.
+    """
+    if args.mac and not args.folder:
+        keys.make_mac(Path(args.mac))
+        return (
+            f"{args.mac}: a key for one run; copy it to every machine, and set there"
+            f" security = mac and key_file = {args.mac}"
+        )
+    if args.mac or not args.folder or args.nodes is None:
+        raise ConfigError("expected either --mac FILE or DIR --nodes N")
+    if args.nodes < 1 or args.services < 0:
+        raise ConfigError("--nodes is at least 1, --services at least 0")
+    keys.make_curve(Path(args.folder), range(-args.services, args.nodes))
+    return (
+        f"{args.folder}: keys of {args.nodes} nodes and {args.services} services; copy"
+        f" {keys.PUBLIC} and the secrets of its own nodes to each machine, and set"
+        f" there security = curve and keys_dir = {args.folder}"
+    )
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(message)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="decentralizepy keys",
+        description="Make the keys of security = mac or curve. No file is replaced.",
+    )
+    add = parser.add_argument
+    add("folder", nargs="?", metavar="DIR", help="where the keys of curve go")
+    add("--nodes", type=int, metavar="N", help="nodes of the whole network")
+    add("--services", type=int, default=0, metavar="N", help="uids -1, -2 ... too")
+    add("--mac", metavar="FILE", help="make one key of mac instead")
+    return parser

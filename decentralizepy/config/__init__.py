@@ -1,0 +1,1 @@
+"""From an INI file and flags to sections of typed, checked values."""

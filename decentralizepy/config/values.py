@@ -1,0 +1,97 @@
+"""Whether a value of an INI file fits the option that it is for."""
+
+import functools
+import operator
+import re
+import typing
+from collections.abc import Sequence
+from inspect import Parameter
+from typing import Any
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+_SCALARS = {str, int, float, bool}
+_CLASS = "is_instance_of"
+# what to say for pydantic's kinds of error; nothing for those that say too little
+_TEXTS = {
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "string_type": "text",
+    "callable_type": "a function, which no INI file can hold",
+    "none_required": "",
+    _CLASS: "",
+}
+
+
+def shown(value: Any) -> str:
+    """Return a value on one line, as an INI file spells it."""
+    if value is None or isinstance(value, bool):
+        return str(value).lower()
+    text = str(value).replace("\n", "\\n")
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def misfit(option: Parameter, value: Any) -> str | None:
+    """Return what was expected instead of ``value``, ``None`` if it fits.
+
+    A bool is no number, nor a number a bool except for 0 and 1; a whole number is a
+    float; an empty value is fine where the default is ``""`` or ``None``, and ``none``
+    where it is ``None``. Text fits a path.
+
+    Parameters
+    ----------
+    option
+        The parameter of a constructor; its annotation is a type, not a string.
+    value
+        As :func:`decentralizepy.config.ini.typed` made it.
+    """
+    if value == "" and (option.default is None or _is_empty(option.default)):
+        return None
+    if value is None and option.default is None:
+        return None
+    try:
+        _adapter(option).validate_python(value)
+    except ValidationError as error:
+        return _expected(value, error.errors())
+    except Exception:  # a type that pydantic cannot check
+        return None
+    return None
+
+
+def _is_empty(default: Any) -> bool:
+    return isinstance(default, str) and not default  # an array would not compare
+
+
+def _adapter(option: Parameter) -> TypeAdapter[Any]:
+    config = ConfigDict(strict=True, arbitrary_types_allowed=True)
+    return TypeAdapter(_without_empty(option), config=config)
+
+
+def _without_empty(option: Parameter) -> Any:
+    """Return the type without the ``str`` that stands for ``""`` in ``int | str = ""``."""
+    types = typing.get_args(option.annotation)
+    plain = [getattr(each, "__origin__", each) for each in types]
+    if not _is_empty(option.default) or not {str} < set(plain) <= _SCALARS:
+        return option.annotation
+    return functools.reduce(operator.or_, (each for each in types if each is not str))
+
+
+def _expected(value: Any, details: Sequence[Any]) -> str | None:
+    kinds = {each["type"] for each in details}
+    if "bool_type" in kinds and type(value) is int and value in (0, 1):
+        return None
+    classes = [each["ctx"]["class"] for each in details if each["type"] == _CLASS]
+    if isinstance(value, str) and {"Path", "PathLike"}.intersection(classes):
+        return None
+    texts = [text for text in map(_text, details) if text]
+    objects = [f"a {name}, which no INI file can hold" for name in classes]
+    return " or ".join(dict.fromkeys(texts or objects or ["none"]))
+
+
+def _text(detail: Any) -> str:
+    kind, message = detail["type"], str(detail["msg"])
+    if kind == "literal_error":
+        return " or ".join(filter(None, re.findall(r"'([^']*)'", message)))
+    text = _TEXTS.get(kind, message.removeprefix("Input should be "))
+    return f"a number {text}" if kind.startswith(("greater", "less")) else text

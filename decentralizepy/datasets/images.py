@@ -1,0 +1,267 @@
+"""Images in memory, their partition among nodes and their validation set."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from decentralizepy.datasets.batches import Indexable
+from decentralizepy.datasets.Dataset import Dataset, check_validation, one_of
+from decentralizepy.datasets.feature_skew import FEATURE_SKEWS, Skewed, change_for
+from decentralizepy.datasets.Partitioner import (
+    DataPartitioner,
+    DirichletDataPartitioner,
+    KShardDataPartitioner,
+    Partition,
+    SimpleDataPartitioner,
+)
+from decentralizepy.datasets.skewed_partitioners import (
+    ClassesDataPartitioner,
+    QuantityDataPartitioner,
+    check_classes,
+)
+from decentralizepy.errors import ConfigError, DataError
+from decentralizepy.mappings.Linear import Linear
+from decentralizepy.mappings.Mapping import Mapping
+
+Pixels = npt.NDArray[np.uint8]
+Labels = npt.NDArray[np.int64]
+
+PARTITIONS = ("iid", "simple", "dirichlet", "kshard", "quantity", "classes")
+
+
+class Images:
+    """Images and labels; at a place, a slice or an array of places: ``(x, y)``.
+
+    x has float32 values in [-1, 1] and shape (channels, height, width), or
+    (batch, channels, height, width) in the memory format channels_last; y is int64.
+
+    Parameters
+    ----------
+    pixels : array of uint8, shape (n, height, width, channels)
+        Not copied.
+    labels : array of int64, shape (n,)
+    highest : int
+        The pixel value that becomes 1; 0 becomes -1.
+    """
+
+    def __init__(self, pixels: Pixels, labels: Labels, highest: int) -> None:
+        self.pixels, self.targets = torch.from_numpy(pixels), labels
+        self._labels, self._half = torch.from_numpy(labels), highest / 2
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def __getitem__(self, index: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        x = self.pixels[index].movedim(-1, -3).to(torch.float32)
+        return x.div_(self._half).sub_(1), self._labels[index]
+
+
+class ImageDataset(Dataset):
+    """A classification set of images that all nodes of a machine hold once.
+
+    A subclass states ``read`` and its numbers.
+
+    Parameters
+    ----------
+    rank, machine_id, mapping, random_seed, only_local, train_dir, test_dir, sizes
+        As for :class:`~decentralizepy.datasets.Dataset.Dataset`.
+    test_batch_size, validation_source, validation_size
+        Likewise. The validation set is drawn with ``random_seed``, out of the training
+        set before it is divided, so it is the same on all nodes.
+    partition_niid : str or bool, default "simple"
+        ``iid`` or False: shuffled. ``simple``: in the order of the files.
+        ``dirichlet``: label mixes drawn with ``alpha``. ``kshard`` or True: ``shards``
+        runs of the data sorted by label. ``quantity``: shuffled, and the numbers of
+        samples drawn with ``alpha``. ``classes``: ``classes`` labels a node. The last
+        two and ``dirichlet`` make their own sizes. See
+        :mod:`decentralizepy.datasets.Partitioner` and
+        :mod:`decentralizepy.datasets.skewed_partitioners`.
+    alpha : float, default 100
+        Concentration for ``dirichlet`` and ``quantity``; the smaller, the more skew.
+    shards : int, default 1
+        Runs in a node's part for ``kshard``.
+    classes : int, default 2
+        Labels in a node's part for ``classes``.
+    feature_skew : {"", "rotation", "colour"}, default ""
+        What is done to the training images of the node with uid i, in any partition;
+        the images to test and to validate on stay as they are. ``rotation``: turned by
+        90 degrees i % 4 times. ``colour``: the three channels in order number i % 6;
+        grey images as negatives if i is odd. See
+        :func:`decentralizepy.datasets.feature_skew.change_for`.
+
+    Raises
+    ------
+    ConfigError
+        If an option has a value that it cannot have.
+    DataError
+        If the files are not there or damaged, or this node's part is empty.
+    """
+
+    num_classes: int = 10
+    highest = 255
+    bundled = False
+    """Whether the set is there without a folder, to train and to test."""
+
+    def __init__(
+        self,
+        rank: int,
+        machine_id: int,
+        mapping: Mapping,
+        random_seed: int = 1234,
+        only_local: bool = False,
+        train_dir: str = "",
+        test_dir: str = "",
+        sizes: str | Sequence[float] = "",
+        test_batch_size: int | Literal[""] = "",
+        validation_source: str = "",
+        validation_size: float | Literal[""] = "",
+        partition_niid: str | bool | None = "simple",
+        alpha: float = 100,
+        shards: int = 1,
+        classes: int = 2,
+        feature_skew: Literal["", "rotation", "colour"] = "",
+    ) -> None:
+        super().__init__(
+            rank,
+            machine_id,
+            mapping,
+            random_seed,
+            only_local,
+            train_dir,
+            test_dir,
+            sizes,
+            test_batch_size,
+            validation_source,
+            validation_size,
+        )
+        self.partition_niid = _partition(partition_niid)
+        self.alpha, self.shards, self.classes = alpha, shards, classes
+        self._check_partition()
+        if feature_skew:
+            one_of(FEATURE_SKEWS, "feature_skew", feature_skew)
+        self.feature_skew = feature_skew
+        check_validation(validation_source, validation_size)
+        if self.bundled:
+            self.__training__ = self.__testing__ = True
+        self.__validating__ = self.__validating__ and (
+            self.__training__ if validation_source == "Train" else self.__testing__
+        )
+        if self.__training__:
+            self._load_trainset()
+        if self.__testing__:
+            images = self._images(self.test_dir or self.train_dir, False)
+            self.testset = self._hold_out("Test", images)
+
+    @classmethod
+    def prepare(
+        cls,
+        validation_source: str = "",
+        validation_size: float | Literal[""] = "",
+        **options: Any,
+    ) -> None:
+        check_validation(validation_source, validation_size)
+        # and no such set is drawn: a long torch.randperm starts threads
+        cls(-1, 0, Linear(1, 1), **options)
+
+    @staticmethod
+    def read(directory: str | None, train: bool) -> tuple[Pixels, Labels]:
+        """Return pixels, (n, height, width, channels), and labels, (n,), of one set.
+
+        The result is to be cached: it is what the nodes of a machine share.
+        """
+        raise NotImplementedError
+
+    def _images(self, directory: str | None, train: bool) -> Images:
+        images = Images(*self.read(directory, train), self.highest)
+        if not len(images):
+            raise DataError(f"{directory}: no images in it")
+        return images
+
+    def _load_trainset(self) -> None:
+        images = self._images(self.train_dir or self.test_dir, True)
+        if self.feature_skew == "rotation":
+            _check_square(images)
+        data = self._hold_out("Train", images)
+        if self.dataset_id < 0:  # a service may validate on it, but has no part of it
+            self.__training__ = False
+            return
+        part = self._partitioner(data).use(self.dataset_id)
+        if not len(part):
+            raise DataError(
+                f"node {self.uid} gets none of the {len(data)} training samples: "
+                f"expected fewer than {self.num_partitions} nodes or other sizes"
+            )
+        self.trainset = self._skewed(part)
+
+    def _hold_out(self, source: str, data: Images) -> Images | Partition:
+        """Take the validation set out of ``data``, if this is its source."""
+        if not self.__validating__ or source != self.validation_source:
+            return data
+        generator = torch.Generator().manual_seed(self.random_seed)
+        order = torch.randperm(len(data), generator=generator).numpy()
+        # as torch.utils.data.random_split cuts [size, 1 - size]
+        end = len(data) - int(len(data) * (1 - float(self.validation_size or 0)))
+        if end == len(data):
+            raise DataError(
+                f"[DATASET] validation_size = {self.validation_size} leaves none of the "
+                f"{end} images of validation_source = {source}"
+            )
+        self.validationset = Partition(data, order[:end])
+        return Partition(data, order[end:])
+
+    def _partitioner(self, data: Images | Partition) -> DataPartitioner:
+        sizes = self.sizes = self.shares(len(data))
+        seed = self.random_seed
+        match self.partition_niid:
+            case "iid":
+                return DataPartitioner(data, sizes, seed)
+            case "simple":
+                return SimpleDataPartitioner(data, sizes, seed)
+            case "dirichlet":
+                return DirichletDataPartitioner(
+                    data, sizes, seed, self.alpha, self.num_classes
+                )
+            case "quantity":
+                return QuantityDataPartitioner(data, sizes, seed, self.alpha)
+            case "classes":
+                return ClassesDataPartitioner(data, sizes, seed, self.classes)
+        by_label = Partition(data, np.argsort(data.targets, kind="stable"))
+        return KShardDataPartitioner(by_label, sizes, self.shards, seed)
+
+    def _skewed(self, part: Partition) -> Indexable:
+        if not self.feature_skew:
+            return part
+        return Skewed(part, change_for(self.feature_skew, self.uid))
+
+    def _check_partition(self) -> None:
+        drawn = self.partition_niid in ("dirichlet", "quantity")
+        if drawn and not 0 < self.alpha < math.inf:
+            raise ConfigError(
+                f"[DATASET] alpha = {self.alpha}: expected more than 0, and finite"
+            )
+        if self.shards < 1:
+            raise ConfigError(f"[DATASET] shards = {self.shards}: expected at least 1")
+        if self.partition_niid == "classes":
+            check_classes(self.classes, self.num_classes)
+
+
+def _partition(name: str | bool | None) -> str:
+    """Return which of ``PARTITIONS`` the option ``partition_niid`` means."""
+    if not name:
+        return "iid"
+    if name is True:
+        return "kshard"
+    return one_of(PARTITIONS, "partition_niid", name)
+
+
+def _check_square(images: Images) -> None:
+    _, height, width, _ = images.pixels.shape
+    if height != width:
+        raise ConfigError(
+            "[DATASET] feature_skew = rotation: expected square images, not of "
+            f"{height}x{width} pixels"
+        )

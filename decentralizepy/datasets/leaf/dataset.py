@@ -1,0 +1,233 @@
+"""A data set of users, each with samples of its own, in LEAF's format."""
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from decentralizepy.datasets.Dataset import Dataset, check_validation, one_of
+from decentralizepy.datasets.leaf.cache import Array, Codec, Records, open_records
+from decentralizepy.datasets.leaf.split import file_per_user
+from decentralizepy.datasets.Partitioner import (
+    DataPartitioner,
+    Partition,
+    SimpleDataPartitioner,
+)
+from decentralizepy.errors import DataError
+from decentralizepy.mappings.Linear import Linear
+from decentralizepy.mappings.Mapping import Mapping
+
+PARTITIONS = ("files", "users", "iid")
+
+Convert = Callable[[torch.Tensor], torch.Tensor]
+
+
+class Samples:
+    """Samples on the disk; at a slice or an array of places, a batch ``(x, y)``.
+
+    Parameters
+    ----------
+    x, y : array of shape (n, ...)
+    convert : callable
+        Turns a batch of x, a tensor of the type on the disk, into what a model takes.
+    """
+
+    def __init__(self, x: Array, y: Array, convert: Convert) -> None:
+        self.x, self.targets, self.convert = x, y, convert
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def __getitem__(self, index: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        x = torch.as_tensor(self.x[index])
+        y = torch.as_tensor(self.targets[index], dtype=torch.int64)
+        return self.convert(x), y
+
+
+class LeafDataset(Dataset):
+    """Users' samples from folders of LEAF's JSON files (arXiv:1812.01097).
+
+    A file holds ``{"users": [...], "num_samples": [...], "user_data": {user: {"x": [...],
+    "y": [...]}}}``. The files of a folder are read once, by whoever comes first, into a
+    cache beside them; then all processes map it, so that a node costs no memory of its
+    own. All nodes are tested on the whole of ``test_dir``.
+
+    A subclass states ``codec``, ``convert`` and its number of classes.
+
+    Parameters
+    ----------
+    rank, machine_id, mapping, random_seed, only_local, train_dir, test_dir, sizes
+        As for :class:`~decentralizepy.datasets.Dataset.Dataset`; ``sizes`` are fractions
+        of what is dealt out.
+    test_batch_size, validation_source, validation_size
+        Likewise; the validation set is drawn with ``random_seed``, from the node's own
+        part or from the test set.
+    partition_niid : {"files", "users", "iid"}, default "files"
+        What is shuffled and dealt out to the nodes: whole files, as DecentralizePy does,
+        where a file is meant to be a client; users, the natural partition (by writer,
+        role or account); or single samples.
+
+    Raises
+    ------
+    ConfigError
+        If an option has a value that it cannot have.
+    DataError
+        If the files are not there or damaged, or this node's part is empty.
+    """
+
+    num_classes: int
+    test_stride = 1
+    """Of the test set, every so manieth sample is used."""
+
+    def __init__(
+        self,
+        rank: int,
+        machine_id: int,
+        mapping: Mapping,
+        random_seed: int = 1234,
+        only_local: bool = False,
+        train_dir: str = "",
+        test_dir: str = "",
+        sizes: str | Sequence[float] = "",
+        test_batch_size: int | Literal[""] = "",
+        validation_source: Literal["", "Train", "Test"] = "",
+        validation_size: float | Literal[""] = "",
+        partition_niid: Literal["files", "users", "iid"] = "files",
+    ) -> None:
+        super().__init__(
+            rank,
+            machine_id,
+            mapping,
+            random_seed,
+            only_local,
+            train_dir,
+            test_dir,
+            sizes,
+            test_batch_size,
+            validation_source,
+            validation_size,
+        )
+        check_validation(validation_source, validation_size)
+        self.partition_niid = one_of(PARTITIONS, "partition_niid", partition_niid)
+        if self.train_dir:
+            self._load_trainset(open_records(self.train_dir, self.codec()))
+        if self.test_dir:
+            records = open_records(self.test_dir, self.codec())
+            chosen = np.arange(0, len(records.y), self.test_stride)
+            self.testset = self._hold_out("Test", records, chosen)
+        self.__validating__ = self.validationset is not None
+
+    @classmethod
+    def prepare(cls, **options: Any) -> None:
+        cls(-1, 0, Linear(1, 1), **options)
+
+    def codec(self) -> Codec:
+        """Return how the records become arrays."""
+        raise NotImplementedError
+
+    def convert(self, x: torch.Tensor) -> torch.Tensor:
+        """Turn a batch, of the type that it has on the disk, into what a model takes."""
+        return x
+
+    @staticmethod
+    def file_per_user(directory: str, write_dir: str) -> None:
+        """Divide the files of a folder by user: see `decentralizepy.datasets.leaf.split`."""
+        file_per_user(directory, write_dir)
+
+    def get_client_ids(self) -> list[str]:
+        """Return the users whose samples this node trains on."""
+        return [self._users[number] for number in np.unique(self._clients()).tolist()]
+
+    def get_client_id(self, index: int) -> str:
+        """Return the user whom this node's training sample number ``index`` is of."""
+        return self._users[int(self._clients()[index])]
+
+    def get_label_distribution(self) -> list[int]:
+        labels = self._part().targets
+        counts: list[int] = np.bincount(labels, minlength=self.num_classes).tolist()
+        return counts
+
+    def _clients(self) -> Array:
+        """Return the numbers of the users whom the training samples are of."""
+        places = self._part().index
+        numbers: Array = np.searchsorted(self._stops, places, side="right")
+        return numbers
+
+    def _part(self) -> Partition:
+        part = self._present(self.trainset, "training")
+        assert isinstance(part, Partition)
+        return part
+
+    def _load_trainset(self, records: Records) -> None:
+        bounds = _bounds(records, self.partition_niid)
+        units = _shuffled(len(bounds) - 1, self.random_seed)
+        if self.dataset_id < 0:  # a service has no part
+            self.__training__ = False
+            return
+        self._users = [user.name for user in records.users]
+        self._stops = [user.stop for user in records.users]
+        if len(units) < self.num_partitions:
+            raise DataError(self._too_few(records))
+        self.sizes = self.shares(len(units))
+        mine = SimpleDataPartitioner(units, self.sizes).partitions[self.dataset_id]
+        places = _join(bounds[units[mine]], bounds[units[mine] + 1])
+        if not len(places):
+            raise DataError(
+                f"node {self.uid} gets no training sample of {self.train_dir}: expected "
+                f"fewer than {self.num_partitions} nodes or other sizes"
+            )
+        self.trainset = self._hold_out("Train", records, places)
+
+    def _hold_out(self, source: str, records: Records, places: Array) -> Partition:
+        """Take the validation set out of ``places``, if this is its source."""
+        samples = Samples(records.x, records.y, self.convert)
+        if self.__validating__ and source == self.validation_source:
+            count = int(len(places) * float(self.validation_size or 0))
+            if not count:
+                raise DataError(
+                    f"[DATASET] validation_size = {self.validation_size}: of the "
+                    f"{len(places)} samples that node {self.uid} has, this is none"
+                )
+            rng = np.random.RandomState(self.random_seed % 2**32)
+            held = rng.choice(len(places), count, replace=False)
+            self.validationset = Partition(samples, places[held])
+            places = np.delete(places, held)
+        return Partition(samples, places)
+
+    def _too_few(self, records: Records) -> str:
+        files, users = len(records.files), len(records.users)
+        found = f"{files} files with {users} users and {len(records.y)} samples"
+        hint = (
+            "; partition_niid = users divides by user"
+            if self.partition_niid == "files" and users >= self.num_partitions
+            else ""
+        )
+        return (
+            f"[DATASET] train_dir = {self.train_dir}: {found} cannot be dealt out to "
+            f"{self.num_partitions} nodes by partition_niid = {self.partition_niid}{hint}"
+        )
+
+
+def _bounds(records: Records, unit: str) -> Array:
+    """Return where, in the samples, what is dealt out begins, and the end."""
+    if unit == "iid":
+        return np.arange(len(records.y) + 1)
+    if unit == "users":
+        return np.array([0, *(user.stop for user in records.users)])
+    stops = {user.file: user.stop for user in records.users}
+    return np.array([0, *stops.values()])
+
+
+@lru_cache  # a forked node finds its launcher's
+def _shuffled(count: int, seed: int) -> Array:
+    """Return 0 to ``count`` - 1 in the order in which all partitioners deal them out."""
+    return DataPartitioner(range(count), seed=seed).partitions[0]
+
+
+def _join(starts: Array, stops: Array) -> Array:
+    """Return the places of range after range."""
+    lengths = stops - starts
+    shifts = starts - np.cumsum(lengths) + lengths
+    return np.repeat(shifts, lengths) + np.arange(lengths.sum())

@@ -1,0 +1,74 @@
+"""LEAF's files of many users each, divided into one file for each user."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from decentralizepy.datasets.leaf.records import leaf_adapter, read_users
+from decentralizepy.errors import DataError
+from decentralizepy.files import write_atomic
+
+
+def file_per_user(directory: str, write_dir: str) -> None:
+    """Write ``<user>.json`` into ``write_dir`` for each user of ``directory``.
+
+    Dealt out by files, as is the default of LEAF data sets, the data are then dealt out
+    by user. What cannot stand in a file's name is written as in a URL: ``/`` as ``%2F``.
+
+    Parameters
+    ----------
+    directory : str
+        A folder of LEAF's ``*.json``.
+    write_dir : str
+        Another folder; it is made if it is not there.
+
+    Raises
+    ------
+    DataError
+        If there is no file, one is damaged, two hold the same user, or one cannot be
+        written.
+    """
+    source, target = Path(directory), Path(write_dir)
+    files = sorted(source.glob("*.json")) if source.is_dir() else []
+    if not files or source.resolve() == target.resolve():
+        what = "the folder to write to" if files else "no folder of LEAF's *.json files"
+        raise DataError(f"{directory}: {what}")
+    adapter, seen = leaf_adapter(Any, Any), dict[str, Path]()
+    for path in files:
+        for user, samples in read_users(path, adapter):
+            if user in seen:
+                raise DataError(f"{path}: user {user} is in {seen[user]} as well")
+            seen[user] = path
+            _write(target / f"{quote(user, safe=' ')}.json", user, samples)
+
+
+def _write(path: Path, user: str, samples: dict[str, list[Any]]) -> None:
+    content = {
+        "users": [user],
+        "num_samples": [len(samples["y"])],
+        "user_data": {user: samples},
+    }
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, json.dumps(content))
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status: 2 for what a user must mend."""
+    parser = argparse.ArgumentParser(
+        description="Divide a folder of LEAF's JSON files into one file for each user."
+    )
+    parser.add_argument("directory", metavar="FROM", help="a folder of *.json files")
+    parser.add_argument("write_dir", metavar="TO", help="the folder to write to")
+    try:
+        file_per_user(**vars(parser.parse_args(argv)))
+    except DataError as error:
+        print(error, file=sys.stderr)
+        return error.exit_status
+    return 0

@@ -1,0 +1,200 @@
+"""The node processes of one machine: forked, watched, and stopped together."""
+
+import ctypes
+import faulthandler
+import gc
+import logging
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing import connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any, NoReturn
+
+from decentralizepy.errors import DecentralizepyError, NodeFailed
+from decentralizepy.run.machine import Machine
+from decentralizepy.run.spec import NodeSpec
+
+STOP_S = 3.5  # a node that was asked to stop has this long to close its files
+LOG_LINES = 12
+OOM_SCORE = "500"  # of 1,000
+_CRASH = "Fatal Python error"  # how faulthandler begins
+_PR_SET_PDEATHSIG = 1
+_SIGNALS = {signal.SIGINT, signal.SIGTERM}
+
+
+class LocalNodes:
+    """One operating-system process for each of ``specs``.
+
+    Use as a context: whatever happens inside, no process is left at its end.
+
+    Parameters
+    ----------
+    specs : list of NodeSpec
+    go_on : bool, default False
+        Let the others finish when a node has failed.
+    """
+
+    def __init__(self, specs: list[NodeSpec], go_on: bool = False) -> None:
+        self.specs, self.go_on = specs, go_on
+        self.processes: list[BaseProcess] = []
+        self._oom_kills = Machine().oom_kills()
+
+    def start(self) -> None:
+        """Fork all nodes; what the launcher has loaded is shared with them."""
+        gc.collect()
+        gc.freeze()  # the collector would write to shared pages, and so copy them
+        methods = multiprocessing.get_all_start_methods()
+        context: Any = multiprocessing.get_context(
+            "fork" if "fork" in methods else None
+        )
+        with _signals_held():
+            for spec in self.specs:
+                process = context.Process(
+                    target=_run, args=(spec, os.getpid()), daemon=True
+                )
+                process.start()
+                self.processes.append(process)
+
+    def wait(self, timeout: float) -> bool:
+        """Wait for any end, ``timeout`` seconds at most; return whether all have ended.
+
+        Raises
+        ------
+        NodeFailed
+            If a node ended with anything but 0, unless the others are to go on.
+        """
+        running = [process for process in self.processes if process.exitcode is None]
+        connection.wait([process.sentinel for process in running], timeout)
+        if not self.go_on and (failure := self.failure()):
+            raise failure
+        return self.alive == 0
+
+    @property
+    def alive(self) -> int:
+        """Number of processes that have not ended."""
+        return sum(code is None for code in self._exit_codes())
+
+    def stop(self) -> None:
+        """Ask all to stop; kill what is left after a few seconds."""
+        self._signal(signal.SIGTERM)
+        deadline = time.monotonic() + STOP_S
+        with suppress(KeyboardInterrupt):  # a second Ctrl-C: at once
+            for process in self.processes:
+                process.join(max(0.0, deadline - time.monotonic()))
+        self._signal(signal.SIGKILL)
+        for process in self.processes:
+            process.join()
+
+    def __enter__(self) -> "LocalNodes":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.stop()
+
+    def _signal(self, number: int) -> None:
+        for process in self.processes:
+            if process.exitcode is None and process.pid is not None:
+                with suppress(ProcessLookupError):
+                    os.kill(process.pid, number)
+
+    def _exit_codes(self) -> list[int | None]:
+        return [process.exitcode for process in self.processes]
+
+    def failure(self) -> NodeFailed | None:
+        """Return the error that names the node that failed by itself, not for a peer."""
+        codes = zip(self.specs, self._exit_codes(), strict=True)
+        failed = [(spec, code) for spec, code in codes if code]
+        if not failed:
+            return None
+        spec, code = min(failed, key=lambda item: item[1] == 3)
+        short = code == -signal.SIGKILL and Machine().oom_kills() > self._oom_kills
+        cause = _cause(code) + (" for want of memory" if short else "")
+        error = NodeFailed(
+            f"{spec} {cause}; its log, {spec.log}, ends:\n{tail(spec.log)}"
+        )
+        error.exit_status = code if code in (2, 3) else 1
+        return error
+
+
+def _cause(code: int) -> str:
+    if code >= 0:
+        return f"ended with exit status {code}"
+    with suppress(ValueError):
+        return f"was killed by {signal.Signals(-code).name}"
+    return f"was killed by signal {-code}"
+
+
+def tail(log: Path, lines: int = LOG_LINES) -> str:
+    """Return the last lines of a log file, or the first of a crash, indented."""
+    try:
+        text = log.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        text = "(no log)"
+    told = text.splitlines()[-lines:]
+    if _CRASH in text:
+        told = text[text.rindex(_CRASH) :].splitlines()[:lines]
+    return "\n".join(f"    {line}" for line in told)
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Hold Ctrl-C back until a forked process has decided what to do with it."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+
+
+def _run(spec: NodeSpec, launcher: int) -> NoReturn:
+    """Be the node's process: run it, log how it failed, end with a true status."""
+    _end_with(launcher)
+    with suppress(OSError):  # where memory is short, a node dies, and is reported
+        Path("/proc/self/oom_score_adj").write_text(OOM_SCORE)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launcher decides
+    signal.signal(signal.SIGTERM, _stop)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+    if spec.fresh:
+        spec.log.write_text("")
+    with open(spec.log, "a", encoding="utf-8") as log:
+        faulthandler.enable(log)
+        logging.raiseExceptions = False  # a log that cannot be written ends nothing
+        logging.getLogger().addHandler(logging.StreamHandler(log))
+        status = _status_of(spec)
+        with suppress(OSError):
+            logging.shutdown()
+    os._exit(status)  # nothing of the launcher's is for this process to clean up
+
+
+def _status_of(spec: NodeSpec) -> int:
+    try:
+        spec.node_class(*spec.args, **spec.kwargs)
+    except SystemExit as exit_:
+        return (
+            exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
+        )
+    except DecentralizepyError as error:
+        logging.error("%s: %s", type(error).__name__, error)
+        logging.debug("where it was raised", exc_info=True)
+        return error.exit_status
+    except BaseException:
+        logging.exception("this node failed")
+        return 1
+    return 0
+
+
+def _stop(number: int, frame: object) -> NoReturn:
+    raise SystemExit(128 + number)
+
+
+def _end_with(parent: int) -> None:
+    """Have the kernel end this process when the launcher dies, however it dies."""
+    with suppress(OSError, AttributeError):  # not Linux
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before
+        os._exit(1)

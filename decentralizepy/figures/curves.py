@@ -1,0 +1,109 @@
+"""Figures and tables of finished runs: mean over the nodes, and how far they spread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from decentralizepy.figures.style import (
+    BANDS,
+    COLOURS,
+    draw_spread,
+    dress,
+    figure,
+)
+from decentralizepy.monitor.units import byte_unit
+from decentralizepy.results.read import Run
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from pandas import DataFrame
+
+    Spreads = dict[str, dict[str, DataFrame]]  # Run.label -> metric -> Run.spread()
+
+LABELS = {
+    "train_loss": "training loss",
+    "test_loss": "test loss",
+    "test_acc": "test accuracy (%)",
+    "total_bytes": "sent per node ({unit})",
+}
+_INSIDE = 4  # runs whose legend does not hide their curves
+
+
+def curves(runs: list[Run]) -> dict[str, Figure]:
+    spreads = {run.label: {m: run.spread(m) for m in LABELS} for run in runs}
+    measured = [m for m in LABELS if any(len(of[m]) for of in spreads.values())]
+    figures = {m: _compared(spreads, m, by_bytes=False) for m in measured}
+    if "total_bytes" in measured:
+        for metric in measured[:-1]:
+            figures[f"bytes_{metric}"] = _compared(spreads, metric, by_bytes=True)
+    return figures
+
+
+def _compared(spreads: Spreads, metric: str, by_bytes: bool) -> Figure:
+    """Draw a metric of every run, by round or by the mean of bytes sent."""
+    outside = len(spreads) > _INSIDE
+    drawn = figure(7 + outside * _room(spreads), 4.3)
+    axes = drawn.add_subplot()
+    factor, unit = unit_of(spreads.values())
+    for number, (name, of) in enumerate(spreads.items()):
+        spread, sent = of[metric], of["total_bytes"]["mean"] / factor
+        x = sent.reindex(spread.index) if by_bytes else spread.index
+        scale = factor if metric == "total_bytes" else 1
+        draw_spread(axes, x, spread / scale, name, number)
+    x_label = LABELS["total_bytes"].format(unit=unit) if by_bytes else "round"
+    dress(axes, x_label, LABELS[metric].format(unit=unit))
+    axes.set_title(BANDS, loc="left", fontsize=8, color="0.4")
+    if outside:
+        drawn.legend(loc="outside right upper", frameon=False, fontsize=8)
+    else:
+        axes.legend(frameon=False, fontsize=9)
+    return drawn
+
+
+def _room(names: Iterable[str]) -> float:
+    """Return the inches that the longest name takes."""
+    return 0.08 * max(map(len, names))
+
+
+def unit_of(spreads: Iterable[dict[str, DataFrame]]) -> tuple[float, str]:
+    ends = [of["total_bytes"]["mean"].max() for of in spreads if len(of["total_bytes"])]
+    return byte_unit(max(ends, default=0))
+
+
+def bars(runs: list[Run]) -> dict[str, Figure]:
+    names = [run.label for run in runs]
+    sent, data, meta = (
+        [run.total(counter) for run in runs]
+        for counter in ("total_bytes", "total_data_per_n", "total_meta")
+    )
+    figures = {}
+    if any(sent):
+        figures["data_shared"] = _stacked(names, {"sent": sent})
+    if any(data) or any(meta):
+        kinds = {"parameters": data, "metadata": meta}
+        figures["parameters_metadata"] = _stacked(names, kinds)
+    return figures
+
+
+def _stacked(names: list[str], kinds: dict[str, list[float]]) -> Figure:
+    """Draw a horizontal bar per run, of what its nodes sent in total."""
+    drawn = figure(6 + _room(names), 1.3 + 0.4 * len(names))
+    axes = drawn.add_subplot()
+    ends = [0.0] * len(names)
+    factor, unit = byte_unit(max(map(sum, zip(*kinds.values(), strict=True))))
+    for number, (kind, counts) in enumerate(kinds.items()):
+        widths = [count / factor for count in counts]
+        axes.barh(names, widths, 0.6, ends, color=COLOURS[number], label=kind)
+        ends = [end + width for end, width in zip(ends, widths, strict=True)]
+    for row, (end, width) in enumerate(zip(ends, widths, strict=True)):
+        share = f", {100 * width / end:.2g}% {kind}" if end and len(kinds) > 1 else ""
+        text = f" {end:.4g} {unit}{share}"
+        axes.annotate(text, (end, row), va="center", fontsize=8)
+    dress(axes, f"sent by all nodes together ({unit})", "")
+    axes.set_xlim(right=max(ends) * (1.5 if len(kinds) > 1 else 1.25))
+    axes.set_ylim(len(names) - 0.5, -0.5)  # the first run on top
+    axes.grid(visible=False, axis="y")
+    if len(kinds) > 1:
+        drawn.legend(loc="outside upper right", ncols=2, frameon=False, fontsize=8)
+    return drawn

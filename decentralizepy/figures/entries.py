@@ -1,0 +1,60 @@
+"""How a value for each entry of a model is drawn, however many entries there are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import prod
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from decentralizepy.figures.command import Array
+from decentralizepy.figures.style import COLOURS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_POINTS = 400  # along an axis; more would only smear
+_NAMED = 0.06  # of the axis; the name of a narrower tensor would overlap the next
+
+
+def entries(shapes: Mapping[str, Sequence[int]]) -> int:
+    """Return how many numbers tensors of these shapes have."""
+    return sum(prod(shape) for shape in shapes.values())
+
+
+def draw_entries(axes: Axes, values: Array) -> None:
+    """Draw values by entry; where there are many, neighbors share mean and range."""
+    size = len(values)
+    starts = np.linspace(0, size, min(_POINTS, size), endpoint=False).astype(int)
+    ends = np.append(starts[1:], size)
+    low, high = (f.reduceat(values, starts) for f in (np.minimum, np.maximum))
+    mean = np.add.reduceat(values, starts) / (ends - starts)
+    x, colour = (starts + ends - 1) / 2, COLOURS[0]
+    axes.fill_between(x, low, high, color=colour, alpha=0.22, linewidth=0)
+    axes.plot(x, mean, color=colour, lw=0.8)
+    if size > _POINTS:
+        title = (
+            f"line: mean of {size / _POINTS:.0f} entries in a row   band: min to max"
+        )
+        axes.set_title(title, loc="left", fontsize=8, color="0.4")
+
+
+def mark_tensors(axes: Axes, shapes: Mapping[str, Sequence[int]]) -> None:
+    """Draw where each tensor of the model begins, and name the large ones."""
+    total, start = entries(shapes), 0
+    for name, shape in shapes.items():
+        end = start + prod(shape)
+        if start:
+            axes.axvline(start - 0.5, color="0.6", lw=0.6, zorder=0)
+        if end - start > _NAMED * total:
+            place = ((start + end) / 2, 0.98)
+            axes.annotate(
+                *(name, place),
+                xycoords=("data", "axes fraction"),
+                ha="center",
+                va="top",
+                fontsize=7,
+                color="0.4",
+            )
+        start = end

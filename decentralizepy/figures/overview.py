@@ -1,0 +1,103 @@
+"""One run in one picture: accuracy and losses, and what they took in bytes and seconds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from decentralizepy.figures.curves import LABELS, unit_of
+from decentralizepy.figures.style import (
+    BANDS,
+    draw_spread,
+    drawn_apart,
+    dress,
+    figure,
+    rendered,
+)
+from decentralizepy.files import write_atomic
+from decentralizepy.results.read import Run, read_run
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from pandas import DataFrame
+
+_PANELS = (
+    ("round", ("test_acc",)),
+    ("round", ("train_loss", "test_loss")),
+    ("round", ("total_bytes",)),
+    ("seconds since the first round began", ("test_acc",)),
+)
+_HUES = {"test_acc": 0, "test_loss": 0, "train_loss": 1, "total_bytes": 2}
+_NODE_FIGURES = 128  # beyond them they would take more than a second
+
+
+def draw_run(log_dir: Path | str) -> list[Path]:
+    """Draw what the nodes of one machine measured, from the files in ``log_dir``.
+
+    Writes ``results.png`` and, for up to 128 nodes (more would take over a second),
+    upstream's ``<rank>_train_loss.png``.
+
+    Returns
+    -------
+    list of Path
+        What was written; empty if there are no results.
+
+    Raises
+    ------
+    DataError
+        If a results file holds something else.
+    OSError
+        If a file cannot be read or written.
+    """
+    folder = Path(log_dir)
+    files = folder.glob("*_results.json*")
+    run = read_run("/".join(folder.resolve().parts[-2:]), folder, files)
+    contents = dict([*_overview(run), *_node_figures(run)])
+    for name, content in contents.items():
+        write_atomic(folder / name, content)
+    return [folder / name for name in contents]
+
+
+def _overview(run: Run) -> Iterator[tuple[str, bytes]]:
+    """Draw one run: accuracy and losses, and what they took in bytes and seconds."""
+    spreads = {metric: run.spread(metric) for metric in (*LABELS, "time")}
+    panels = [
+        (x, found)
+        for x, metrics in _PANELS
+        if (found := [m for m in metrics if len(spreads[m])])
+        and (x == "round" or len(spreads["time"]))
+    ]
+    if not panels:
+        return
+    columns, rows = min(len(panels), 2), math.ceil(len(panels) / 2)
+    drawn = figure(5 * columns, 0.6 + 3.3 * rows)
+    for place, (x, metrics) in enumerate(panels, 1):
+        _panel(drawn.add_subplot(rows, columns, place), spreads, x, metrics)
+    title = f"{run.label}   nodes: {len(run.nodes)}   {BANDS}"
+    drawn.suptitle(title, x=0.01, ha="left", fontsize=9, color="0.3")
+    yield "results.png", rendered(drawn, dpi=150)
+
+
+def _panel(
+    axes: Axes, spreads: dict[str, DataFrame], x: str, metrics: list[str]
+) -> None:
+    factor, unit = unit_of([spreads])
+    for metric in metrics:
+        spread = spreads[metric] / (factor if metric == "total_bytes" else 1)
+        time = spreads["time"]["mean"]
+        along = spread.index if x == "round" else time.reindex(spread.index)
+        label = LABELS[metric].format(unit=unit)
+        draw_spread(axes, along, spread, label, _HUES[metric])
+    dress(axes, x, label if len(metrics) == 1 else "loss")
+    if len(metrics) > 1:
+        axes.legend(frameon=False, fontsize=9)
+
+
+def _node_figures(run: Run) -> Iterator[tuple[str, bytes]]:
+    """Draw upstream's curve of each node."""
+    losses = run.metric("train_loss")
+    if 0 < len(losses.columns) <= _NODE_FIGURES:
+        for node, picture in drawn_apart(losses, LABELS["train_loss"]):
+            yield f"{node}_train_loss.png", picture

@@ -1,0 +1,169 @@
+"""Pictures of many runs from the tables that ``plot.py`` has made of them."""
+
+from __future__ import annotations
+
+import re
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from decentralizepy.errors import DataError
+from decentralizepy.figures.command import Files, check_folder, run
+from decentralizepy.figures.style import draw_spread, dress, figure, rendered
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from pandas import DataFrame
+
+    Tables = dict[str, DataFrame]  # of one metric, by experiment
+
+METRICS = {
+    "train_loss": "training loss",
+    "test_loss": "test loss",
+    "test_acc": "test accuracy (%)",
+}
+_TIME = re.compile(r"[-_.]?\d{4}-\d\d-\d\dT\d\d[:-]\d\d([:-]\d\d)?$")
+_COLUMNS = ["mean", "std"]
+_TRUTHS = dict.fromkeys(("true", "1", "t", "y", "yes", "on"), True)
+_TRUTHS |= dict.fromkeys(("false", "0", "f", "n", "no", "off"), False)
+_INSIDE = 4  # runs whose legend does not hide their curves
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Compare runs by their tables, as ``plotting_from_csv.py DIR EPOCHS GLOBAL``.
+
+    Reads ``train_loss_<experiment>.csv``, ``test_loss_...`` and ``test_acc_...`` in DIR;
+    writes there ``ge_train_loss.png``, ``ge_test_loss.png``, ``ge_test_acc.png`` and
+    ``best_results.csv``: the highest accuracy and the least losses of each experiment.
+    A time at the end of an experiment's name is left out if no name comes twice then.
+
+    Returns
+    -------
+    int
+        The exit status: 0, or 2 after one line on standard error.
+    """
+    parser = ArgumentParser(
+        prog="plotting_from_csv", description="Compare runs by the tables of plot.py."
+    )
+    add = parser.add_argument
+    add("dir", metavar="DIR", type=Path, help="a folder with tables")
+    add("epochs", metavar="EPOCHS", type=_positive, help="how far to draw, along x")
+    add(
+        "by_epoch",
+        metavar="GLOBAL",
+        type=_truth,
+        help="true: x is 1 at the first row of each table; false: x is the round",
+    )
+    return run(parser, _draw, argv)
+
+
+def read_tables(folder: Path, epochs: float, by_epoch: bool) -> dict[str, Tables]:
+    """Return the tables of each metric, by experiment, up to ``epochs``.
+
+    The index is x: the round, over that of the first row if ``by_epoch``.
+
+    Raises
+    ------
+    DataError
+        If there are none, or one is damaged.
+    """
+    check_folder(folder)
+    found = {
+        metric: {
+            path.stem.removeprefix(f"{metric}_"): _read(path, epochs, by_epoch)
+            for path in sorted(folder.glob(f"{metric}_*.csv"))
+        }
+        for metric in METRICS
+    }
+    if not any(found.values()):
+        raise DataError(
+            f"{folder}: no tables here; expected train_loss_<experiment>.csv, "
+            "test_loss_... or test_acc_..., which eval/plot.py writes"
+        )
+    names = _short({name for tables in found.values() for name in tables})
+    return {
+        metric: {names[name]: table for name, table in tables.items()}
+        for metric, tables in found.items()
+    }
+
+
+def best(tables: dict[str, Tables]) -> DataFrame:
+    """Return the highest test accuracy and the least losses, a row an experiment."""
+    import pandas as pd
+
+    least = {
+        metric: {name: table["mean"].min() for name, table in tables[metric].items()}
+        for metric in ("test_loss", "train_loss")
+    }
+    most = {name: table["mean"].max() for name, table in tables["test_acc"].items()}
+    rows = pd.DataFrame({"test_acc": most, **least})
+    return rows.sort_index().rename_axis("experiment")
+
+
+def draw(tables: Tables, x_label: str, y_label: str) -> Figure:
+    """Draw a metric of every experiment."""
+    outside = len(tables) > _INSIDE
+    drawn = figure(7 + outside * 0.08 * max(map(len, tables)), 4.3)
+    axes = drawn.add_subplot()
+    for number, (name, table) in enumerate(tables.items()):
+        mean, std = table["mean"], table["std"].fillna(0)
+        spread = table.assign(low=mean - std, high=mean + std)
+        draw_spread(axes, spread.index, spread, name, number)
+    dress(axes, x_label, y_label)
+    title = "line: mean of nodes   band: ±1 std"
+    axes.set_title(title, loc="left", fontsize=8, color="0.4")
+    if outside:
+        drawn.legend(loc="outside right upper", frameon=False, fontsize=8)
+    else:
+        axes.legend(frameon=False, fontsize=9)
+    return drawn
+
+
+def _draw(args: Namespace) -> Files:
+    tables = read_tables(args.dir, args.epochs, args.by_epoch)
+    x_label = "epoch" if args.by_epoch else "round"
+    files = {
+        f"ge_{metric}.png": rendered(draw(found, x_label, METRICS[metric]))
+        for metric, found in tables.items()
+        if found
+    }
+    files["best_results.csv"] = best(tables).to_csv().encode()
+    return {args.dir / name: content for name, content in files.items()}
+
+
+def _read(path: Path, epochs: float, by_epoch: bool) -> DataFrame:
+    import pandas as pd
+
+    try:
+        table = pd.read_csv(path).set_index("rounds")[_COLUMNS].astype(float)
+        table.index = table.index.astype(float)
+    except (ValueError, KeyError) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(
+            f"{path}: no table with columns rounds, mean, std: {reason}"
+        ) from None
+    if by_epoch and len(table):
+        table.index /= table.index[0]
+    return table[table.index <= epochs]
+
+
+def _short(names: set[str]) -> dict[str, str]:
+    """Return names without the time at their end, where they stay different."""
+    short = {name: _TIME.sub("", name) or name for name in names}
+    times = Counter(short.values())
+    return {name: cut if times[cut] == 1 else name for name, cut in short.items()}
+
+
+def _positive(word: str) -> float:
+    number = float(word)
+    if number > 0:
+        return number
+    raise ArgumentTypeError(f"{word}: expected a number above 0")
+
+
+def _truth(word: str) -> bool:
+    if word.lower() in _TRUTHS:
+        return _TRUTHS[word.lower()]
+    raise ArgumentTypeError(f"{word!r} is neither true nor false")

@@ -1,0 +1,236 @@
+"""The numbers of a run in progress, read from what its nodes append to their files."""
+
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import fmean, median_low
+from typing import NamedTuple
+
+from decentralizepy.monitor.stragglers import Waits
+
+_METRICS = ("test_acc", "test_loss", "train_loss")
+
+
+class Spread(NamedTuple):
+    """A metric over the nodes that measured it in one round.
+
+    ``std`` is that of the population. A value that was not finite makes ``mean`` and
+    ``std`` nan; ``low``, ``high`` and ``lowest`` (the rank of ``low``) leave it out.
+    """
+
+    round: int
+    nodes: int
+    mean: float
+    std: float
+    low: float
+    high: float
+    lowest: int
+
+
+class Tally:
+    """Count what the nodes of one machine report.
+
+    Parameters
+    ----------
+    log_dir : Path or str
+        The machine's folder; node r appends to ``<r>_results.jsonl`` there.
+    ranks : list of int
+        The processes of this machine; services have ranks below 0.
+    iterations : int
+        Rounds that the run is to have.
+    clock : callable, default=time.monotonic
+        Returns seconds; ``seconds`` counts from the construction.
+    uids : list of int, optional
+        Those of the ``ranks``; the ranks if not given, as on machine 0.
+
+    Attributes
+    ----------
+    finished : dict
+        The last round of each rank, 0 before its first.
+    waits : Waits
+        Who waited for whom.
+    """
+
+    def __init__(
+        self,
+        log_dir: Path | str,
+        ranks: list[int],
+        iterations: int,
+        clock: Callable[[], float] = time.monotonic,
+        uids: Sequence[int] | None = None,
+    ) -> None:
+        self.log_dir, self.ranks = Path(log_dir), list(ranks)
+        self.waits = Waits()
+        self._uids = dict(zip(ranks, uids or ranks, strict=True))
+        self.iterations = iterations
+        self.clock = clock
+        self._started = self._moved = clock()
+        self._values: dict[str, dict[int, dict[int, float]]] = {m: {} for m in _METRICS}
+        self._measuring: dict[str, set[int]] = {metric: set() for metric in _METRICS}
+        self.finished: dict[int, int] = {}
+        self._offsets: dict[int, int] = {}
+        self._last: dict[int, dict[str, float]] = {}
+        for rank in self.ranks:
+            self._forget(rank)
+
+    def poll(self) -> None:
+        """Read what was appended since the last poll."""
+        before = self.slowest
+        for rank in self.ranks:
+            for line in self._appended(rank):
+                self._add(rank, line)
+        if self.slowest > before:
+            self._moved = self.clock()
+        for metric, rounds in self._values.items():  # what is older is never shown
+            newest = self._newest(metric)
+            self._values[metric] = {r: v for r, v in rounds.items() if r >= newest}
+
+    @property
+    def slowest(self) -> int:
+        """The last round that every node has finished."""
+        return min((self.finished[rank] for rank in self._leading()), default=0)
+
+    @property
+    def median(self) -> int:
+        """The last round that half of the nodes have finished."""
+        rounds = [self.finished[rank] for rank in self._leading()]
+        return median_low(rounds) if rounds else 0
+
+    @property
+    def accuracy(self) -> Spread | None:
+        """Test accuracy in per cent, of the newest round that half of the nodes tested."""
+        return self._spread("test_acc")
+
+    @property
+    def test_loss(self) -> Spread | None:
+        """Test loss, of the newest round that half of the nodes tested."""
+        return self._spread("test_loss")
+
+    @property
+    def train_loss(self) -> Spread | None:
+        """Training loss, of the newest round in which half of the nodes measured it."""
+        return self._spread("train_loss")
+
+    @property
+    def evaluated(self) -> int:
+        """The newest round that every node that tests at all has tested; 0 for none."""
+        testers = self._measuring["test_acc"]
+        rounds = self._values["test_acc"].items()
+        return max((r for r, tests in rounds if len(tests) == len(testers)), default=0)
+
+    @property
+    def reporting(self) -> int:
+        """How many processes have reported a round."""
+        return sum(rounds > 0 for rounds in self.finished.values())
+
+    @property
+    def total_bytes(self) -> int:
+        """Bytes that the processes of this machine have sent."""
+        return int(sum(last.get("total_bytes", 0) for last in self._last.values()))
+
+    @property
+    def total_meta(self) -> int:
+        """Those bytes of them that carried no parameters."""
+        return int(sum(last.get("total_meta", 0) for last in self._last.values()))
+
+    @property
+    def bytes_per_round(self) -> float:
+        """Bytes that the processes of this machine send in a round, on average."""
+        return sum(
+            last.get("total_bytes", 0) / max(self.finished[rank], 1)
+            for rank, last in self._last.items()
+        )
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the construction."""
+        return self.clock() - self._started
+
+    @property
+    def pace(self) -> float | None:
+        """Seconds that the slowest node takes for a round; None before its first."""
+        rank = min(self._leading(), key=self.finished.__getitem__, default=None)
+        if rank is None or not self.finished[rank] or "time" not in self._last[rank]:
+            return None
+        return self._last[rank]["time"] / self.finished[rank]
+
+    @property
+    def remaining(self) -> float | None:
+        """Seconds that the rounds to come will take; None before the first is over."""
+        if self.pace is None:
+            return None
+        left = self.pace * (self.iterations - self.slowest)
+        return max(left - (self.clock() - self._moved), 0.0)
+
+    def _leading(self) -> list[int]:
+        """Return the ranks whose rounds are the run's.
+
+        A parameter server counts every round, its clients only theirs; a peer sampler
+        reports none.
+        """
+        servers = [rank for rank in self.ranks if rank < 0 and self.finished[rank]]
+        return servers or [rank for rank in self.ranks if rank >= 0]
+
+    def _appended(self, rank: int) -> list[bytes]:
+        path = os.path.join(self.log_dir, f"{rank}_results.jsonl")
+        try:
+            size = os.stat(path).st_size
+            if size == self._offsets[rank]:
+                return []
+            if size < self._offsets[rank]:  # of an earlier run, now written anew
+                self._forget(rank)
+            with open(path, "rb") as file:
+                file.seek(self._offsets[rank])
+                data = file.read()
+        except OSError:  # not there yet, say: a view must never end the run
+            return []
+        whole = data[: data.rfind(b"\n") + 1]  # the last line may be half written
+        self._offsets[rank] += len(whole)
+        return whole.splitlines()
+
+    def _forget(self, rank: int) -> None:
+        self.finished[rank] = self._offsets[rank] = 0
+        self._last[rank] = {}
+        self.waits.forget(self._uids[rank])
+        for rounds in self._values.values():
+            for values in rounds.values():
+                values.pop(rank, None)
+        for ranks in self._measuring.values():
+            ranks.discard(rank)
+
+    def _add(self, rank: int, line: bytes) -> None:
+        try:
+            record = json.loads(line)
+            number = int(record["round"])
+        except (ValueError, TypeError, KeyError):
+            return
+        self.finished[rank] = max(number, self.finished[rank])
+        self.waits.add(self._uids[rank], record)
+        for key, value in record.items():
+            if key in self._values:
+                known = self._values[key].setdefault(number, {})
+                known[rank] = math.nan if value is None else value
+                self._measuring[key].add(rank)
+            elif value is not None:
+                self._last[rank][key] = value
+
+    def _newest(self, metric: str) -> int:
+        needed = max(len(self._measuring[metric]) / 2, 1)
+        rounds = self._values[metric].items()
+        return max((r for r, values in rounds if len(values) >= needed), default=0)
+
+    def _spread(self, metric: str) -> Spread | None:
+        newest = self._newest(metric)
+        return _spread(newest, self._values[metric][newest]) if newest else None
+
+
+def _spread(number: int, values: dict[int, float]) -> Spread:
+    mean = fmean(values.values())
+    std = math.hypot(*(v - mean for v in values.values())) / math.sqrt(len(values))
+    finite = [(v, rank) for rank, v in values.items() if math.isfinite(v)]
+    low, lowest = min(finite, default=(math.nan, min(values)))
+    high = max(finite, default=(math.nan, 0))[0]
+    return Spread(number, len(values), mean, std, low, high, lowest)

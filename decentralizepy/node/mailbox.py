@@ -1,0 +1,196 @@
+"""Messages waiting for their reader: one queue a channel, and waits that end."""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from decentralizepy.errors import PeerLost, PeerTimeout
+from decentralizepy.message import CHANNELS, Message
+from decentralizepy.node.notice import Notice, give_notice, name_peers
+
+Received = tuple[int, Message]
+Missing = Callable[[], Iterable[int]]
+
+UNREAD_LIMIT = 64  # messages of one peer that may wait for their reader
+CHANNEL_LIMIT = 32  # channels, of which foreign nodes may have some of their own
+SWITCH_S = 0.05  # how soon a second thread sees what the first one filed
+
+
+class Mailbox:
+    """The receiving end of a node; two threads may read two channels at once.
+
+    Attributes
+    ----------
+    message_queue : dict
+        Deques of (sender, message) by channel: what was read for another channel.
+    peer_timeout : float
+        Seconds that a wait for a message may take.
+    warn_after : float
+        Seconds after which a wait is logged and told to the launcher, with the names of
+        those waited for.
+    waited : float
+        Seconds waited since :meth:`take_waits`.
+    longest : tuple of (float, int)
+        The longest wait of those, and whose message ended it.
+    """
+
+    peer_timeout = 600.0
+    warn_after = 10.0
+    waited = 0.0
+    longest: tuple[float, int] | None = None
+    communication: Any
+    barrier: set[int]
+    message_queue: dict[str, "deque[Received]"]
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        # here and not in __init__, which many subclasses never call
+        mailbox = super().__new__(cls)
+        mailbox.message_queue = {}
+        mailbox._reading = threading.Lock()
+        return mailbox
+
+    _reading: threading.Lock
+
+    def receive_channel(
+        self,
+        channel: str,
+        block: bool = True,
+        missing: Missing | None = None,
+        timeout: float | None = None,
+        since: float | None = None,
+    ) -> Received | None:
+        """Return the next (sender uid, message) of ``channel``.
+
+        Parameters
+        ----------
+        channel : str
+        block : bool, default True
+            If False, return None when nothing is there within the transport's
+            ``recv_timeout``.
+        missing : callable, optional
+            Returns the uids that are waited for, for messages to the user.
+        timeout : float, optional
+            Seconds; ``peer_timeout`` if not given.
+        since : float, optional
+            The ``time.monotonic`` at which the wait began; now if not given.
+
+        Raises
+        ------
+        PeerTimeout
+            If a blocking wait reaches its limit.
+        PeerLost
+            If the process of one that is waited for has ended, or its machine is gone.
+        """
+        queue = self.message_queue.setdefault(channel, deque())
+        limit = self.peer_timeout if timeout is None else timeout
+        with _Wait(self, channel, missing, limit, since) as wait:
+            while not queue:
+                if not self._read_one() and not queue:
+                    if not block:
+                        return None
+                    self._check_alive(channel, missing)
+                    wait.check()
+        if block and since is None:
+            self.note_wait(wait.since, queue[0][0])
+        return queue.popleft()
+
+    def note_wait(self, since: float, sender: int) -> None:
+        """Count a wait that ``sender``'s message has ended."""
+        seconds = time.monotonic() - since
+        self.waited += seconds
+        self.longest = max(self.longest or (0.0, sender), (seconds, sender))
+
+    def take_waits(self) -> dict[str, float]:
+        """Return ``wait``, the seconds waited since the last call, and ``slowest``.
+
+        That is the uid that was waited for longest; it is left out if nobody was.
+        """
+        waits: dict[str, float] = {"wait": round(self.waited, 6)}
+        if self.longest:
+            waits["slowest"] = self.longest[1]
+        self.waited, self.longest = 0.0, None
+        return waits
+
+    def _check_alive(self, channel: str, missing: Missing | None) -> None:
+        """Raise PeerLost if the transport has lost one of those who are waited for."""
+        lost = set(getattr(self.communication, "lost", ()))
+        if lost and (gone := lost.intersection(missing() if missing else self.barrier)):
+            raise PeerLost(gone, f"waiting on {channel}")
+
+    def _read_one(self) -> bool:
+        """File the next message; False if none came, or another thread is reading."""
+        if not self._reading.acquire(timeout=SWITCH_S):
+            return False
+        try:
+            received = self.communication.receive(block=False)
+        finally:
+            self._reading.release()
+        if received is None:
+            return False
+        sender, message = received
+        channel = message["CHANNEL"]
+        if self.hears(sender) and self._has_room(channel, sender):
+            self.message_queue.setdefault(channel, deque()).append(received)
+        else:
+            self.communication.reject(f"uid {sender}: nobody reads {channel[:32]!r}")
+        return True
+
+    def hears(self, uid: int) -> bool:
+        """Tell whether messages of ``uid`` are of use; others are dropped."""
+        return True
+
+    def _has_room(self, channel: str, sender: int) -> bool:
+        """Tell whether one more message of a peer, on a channel, may be kept for later."""
+        queues = self.message_queue
+        if channel not in queues and channel not in CHANNELS:
+            return len(queues) < CHANNEL_LIMIT
+        if sum(map(len, queues.values())) < UNREAD_LIMIT:
+            return True
+        unread = [uid for queue in queues.values() for uid, _ in queue]
+        return unread.count(sender) < UNREAD_LIMIT
+
+
+class _Wait:
+    """A wait that says once whom it waits for, and ends; a context."""
+
+    def __init__(
+        self,
+        mailbox: Mailbox,
+        channel: str,
+        missing: Missing | None,
+        limit: float,
+        since: float | None,
+    ) -> None:
+        self.mailbox, self.channel = mailbox, channel
+        self.missing, self.limit = missing, limit
+        self.since = time.monotonic() if since is None else since
+        self.warned = False
+        self.notice: Notice | None = None
+
+    def __enter__(self) -> "_Wait":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self.notice:
+            self.notice.end()
+
+    def check(self) -> None:
+        waited = time.monotonic() - self.since
+        if waited >= self.limit:
+            raise PeerTimeout(f"{self} for {self.limit:g} s")
+        if waited >= self.mailbox.warn_after and not self.warned:
+            self.warned = True
+            logging.getLogger(__name__).warning("%s since %.0f s", self, waited)
+            self.notice = give_notice(
+                self.mailbox, self.channel, self._uids(), self.since
+            )
+
+    def _uids(self) -> set[int]:
+        return set(self.missing()) if self.missing else set()
+
+    def __str__(self) -> str:
+        whom = name_peers(self.mailbox, self._uids()) or "any peer"
+        return f"waiting on {self.channel} for {whom}"

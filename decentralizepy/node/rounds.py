@@ -1,0 +1,240 @@
+"""What learners and parameter servers share: the loop over rounds, gathering, recording."""
+
+import json
+import logging
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from decentralizepy.checkpoints import Checkpoints
+from decentralizepy.errors import PeerLost
+from decentralizepy.files import write_atomic
+from decentralizepy.message import Message
+from decentralizepy.node import process
+from decentralizepy.node.checkpoint import give_back, reach, state_of
+from decentralizepy.node.Node import Node, Section
+from decentralizepy.results.write import Results, Schedule
+
+logger = logging.getLogger(__name__)
+
+
+class Rounds(Node):
+    """A node that goes through rounds; subclasses state what a ``round`` is.
+
+    Attributes
+    ----------
+    iteration : int
+        The round, from 0.
+    update_channel : str
+        The channel on which models come in.
+    """
+
+    update_channel = "DPSGD"
+    iteration = 0
+    on_demand = False
+    """Whether the node takes part only in rounds that another asks it to."""
+    lasting: tuple[str, ...] = ()
+    """Names of the node's own attributes that a checkpoint keeps, beside its parts'."""
+    checkpoints: Checkpoints | None = None
+    weights_store_dir: str
+    test_after: int
+    train_evaluate_after: int
+
+    def init_checkpoints(self, config: Section) -> None:
+        """Take what the launcher says in section RUN of checkpoints."""
+        every = int(config.get("checkpoint_every") or 0)
+        self.checkpoints = Checkpoints(self.log_dir, self.rank, every)
+        self.first_round = int(config.get("first_round") or 0)
+
+    def run(self) -> None:
+        """Go through the rounds, then pass the end barrier."""
+        self.schedule = Schedule(self.test_after, self.train_evaluate_after)
+        with Results(self.log_dir, self.rank, self.first_round) as self.results:
+            self.take_waits()  # those of the start are no round's
+            self.resume()
+            for iteration in self.rounds():
+                self.iteration = iteration
+                self.round()
+                self.record()
+                self.keep()
+            self.finish()
+
+    def rounds(self) -> Iterator[int]:
+        """Yield the numbers of the rounds, from 0 or where a checkpoint ended."""
+        yield from range(self.first_round, self.iterations)
+
+    def resume(self) -> None:
+        """Go on from the checkpoint that the launcher chose, if it did."""
+        if self.first_round:
+            self.go_back_to(self.first_round)
+            self.iteration = self.first_round - 1
+        if self.checkpoints:
+            self.checkpoints.forget_after(self.first_round)
+
+    def go_back_to(self, number: int) -> None:
+        """Take on the state of the checkpoint after ``number`` rounds."""
+        assert self.checkpoints is not None
+        give_back(self, *self.checkpoints.read(number))
+
+    def keep(self) -> None:
+        """Write a checkpoint, if one is due."""
+        kept, done = self.checkpoints, self.iteration + 1
+        if kept and kept.every and done % kept.every == 0:
+            self.write_checkpoint(done)
+
+    def write_checkpoint(self, number: int) -> None:
+        """Write the state after ``number`` rounds; the run goes on if the disk is full."""
+        assert self.checkpoints is not None
+        try:
+            self.checkpoints.write(number, *state_of(self), self.checkpoints_kept)
+        except OSError as error:
+            logger.warning("no checkpoint of round %d: %s", number, error)
+
+    @cached_property
+    def checkpoints_kept(self) -> int:
+        """How many are kept, since another node is as many rounds behind as it is far."""
+        assert self.checkpoints is not None
+        return reach(self.graph) // self.checkpoints.every + 2
+
+    @property
+    def rounds_ahead(self) -> int:
+        """How many rounds a peer may be ahead; models of later rounds are dropped.
+
+        Nodes that do not meet in every round may drift as far apart as there are rounds.
+        """
+        return self.iterations
+
+    def round(self) -> None:
+        """Do what a round consists of, but for its line of results."""
+        raise NotImplementedError
+
+    def gather(self, senders: set[int]) -> dict[int, "deque[Message]"]:
+        """Wait for this round's message of each of ``senders``; return their deques."""
+        since = time.monotonic()  # of the whole wait: who hangs first is named first
+        last = None
+        while missing := self._missing(senders):
+            try:
+                received = self.receive_DPSGD(missing, since)
+            except PeerLost as error:
+                senders = senders - self.give_up(error)
+                continue
+            assert received is not None
+            self.file_update(*received)
+            last = received[0] if received[0] in missing else last
+        if last is not None:
+            self.note_wait(since, last)
+        return {uid: self.peer_deques[uid] for uid in senders}
+
+    def give_up(self, error: PeerLost) -> set[int]:
+        """Go on without the peers that are lost, or raise; return those not to wait for.
+
+        Raises
+        ------
+        PeerLost
+            Unless section FAULTS says ``on_peer_loss = drop``.
+        """
+        if self.on_peer_loss != "drop":
+            raise error
+        logger.warning("round %d: %s; going on without", self.iteration + 1, error)
+        self.lost_peers |= error.uids
+        self.barrier -= error.uids
+        return error.uids - self.stand_in(error.uids)
+
+    def stand_in(self, uids: set[int]) -> set[int]:
+        """Put something in place of lost peers' models; return those for whom it did."""
+        return set()
+
+    def receive_DPSGD(
+        self, missing: Iterable[int] = (), since: float | None = None
+    ) -> tuple[int, Message] | None:
+        """Return the next (sender, model message)."""
+        return self.receive_channel(
+            self.update_channel, missing=lambda: missing, since=since
+        )
+
+    def received_from_all(self) -> bool:
+        """Tell whether this round's message of every neighbor is there."""
+        return not self._missing(self.my_neighbors)
+
+    def _missing(self, senders: set[int]) -> set[int]:
+        return {uid for uid in senders if not self._is_due(self.peer_deques.get(uid))}
+
+    def _is_due(self, queue: "deque[Message] | None") -> bool:
+        return bool(queue) and queue[0]["iteration"] == self.iteration  # type: ignore[index]
+
+    def file_update(self, sender: int, message: Message) -> None:
+        """Keep a model until its round; drop a second one, and one far from now."""
+        queue = self.peer_deques.setdefault(sender, deque())
+        rounds = [kept["iteration"] for kept in queue]
+        number = message["iteration"]
+        ahead = number - self.iteration
+        if number in rounds or not 0 <= ahead <= self.rounds_ahead:
+            logger.warning(
+                "round %d: dropped uid %d's model of round %d",
+                *(self.iteration + 1, sender, number + 1),
+            )
+            return
+        queue.insert(sum(kept < number for kept in rounds), message)
+
+    def record(self) -> None:
+        """Evaluate what is due, and write this round's line of results."""
+        train_due, test_due = self.schedule.step()
+        measured: dict[str, Any] = {}
+        if train_due or test_due:
+            measured |= self.evaluate_due(train_due, test_due)
+        measured |= self.count_bytes() | self.take_waits()
+        if self.lost_peers:
+            measured["lost_peers"] = sorted(self.lost_peers)
+        if rejected := getattr(self.communication, "rejected", 0):
+            measured["rejected"] = rejected
+        self.results.add(self.iteration + 1, measured)
+        if test_due:
+            self.results.write()
+
+    def evaluate_due(self, train: bool, test: bool) -> dict[str, float]:
+        """Evaluate what is due, in turn with the other nodes of this machine."""
+        local_nodes = self.mapping.get_local_procs_count()
+        patience = self.peer_timeout / 4  # peers wait for this node meanwhile
+        with process.turn(self.log_dir, self.rank, local_nodes, patience):
+            measured = self.evaluate_train() if train else {}
+            return measured | (self.evaluate() if test else {})
+
+    def evaluate_train(self) -> dict[str, float]:
+        """Return the loss on the node's own partition."""
+        return {"train_loss": self.trainer.eval_loss(self.dataset)}
+
+    def evaluate(self) -> dict[str, float]:
+        """Return losses and accuracies (percent) on the test and validation sets."""
+        measured: dict[str, float] = {}
+        if self.dataset.__testing__:
+            accuracy, loss = self.dataset.test(self.model, self.loss)
+            measured |= {"test_acc": accuracy, "test_loss": loss}
+        if self.dataset.__validating__:
+            accuracy, loss = self.dataset.validate(self.model, self.loss)
+            measured |= {"validation_acc": accuracy, "validation_loss": loss}
+        return measured
+
+    def count_bytes(self) -> dict[str, int]:
+        """Return the transport's counters, cumulative since the start."""
+        return {
+            "total_bytes": self.communication.total_bytes,
+            "total_meta": self.communication.total_meta,
+            "total_data_per_n": self.communication.total_data,
+        }
+
+    def finish(self) -> None:
+        """Write the final weights, and say goodbye."""
+        self.store()
+        self.disconnect_neighbors()
+        self.communication.terminate()
+
+    def store(self) -> None:
+        """Write the final weights, and how often each of them was sent."""
+        counter = getattr(self.model, "shared_parameters_counter", None)
+        if counter is not None:
+            path = Path(self.log_dir) / f"{self.rank}_shared_parameters.json"
+            write_atomic(path, json.dumps(counter.tolist()))
+        self.model.dump_weights(self.weights_store_dir, self.uid, self.iteration)

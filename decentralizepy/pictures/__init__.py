@@ -1,1 +1,0 @@
-"""Pictures of what a sharing chose and sent, and of the tables of many runs."""

@@ -1,0 +1,218 @@
+"""Results files of finished runs, as tables of rounds by nodes."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from decentralizepy.errors import DataError, did_you_mean
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    Table = dict[str, dict[int, float]]  # metric -> round -> value
+
+DATASET_FILE = "dataset.json"
+_GENERATED = "(generated)"
+_LAYOUT = "<experiment>/<machine>/<rank>_results.json"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One experiment: its name, for each node's file the metrics in it, and its data."""
+
+    name: str
+    nodes: dict[str, Table]
+    data: str = ""
+
+    @property
+    def label(self) -> str:
+        """The name, and the data if they are generated."""
+        return f"{self.name}: {self.data}" if _GENERATED in self.data else self.name
+
+    def metric(self, name: str) -> DataFrame:
+        """Return a metric by round (index) and node (columns).
+
+        What a node did not measure is nan. Counters (``total_...``) stand still in
+        rounds that a node took no part in; after its last one they count as unknown,
+        unless a parameter server, of rank -1, chose who takes part.
+        """
+        import pandas as pd
+
+        found = {node: table.get(name) for node, table in self.nodes.items()}
+        columns = {node: pd.Series(v, dtype=float) for node, v in found.items() if v}
+        frame = pd.DataFrame(columns).sort_index()
+        if not name.startswith("total_"):
+            return frame
+        filled = frame.ffill().fillna(0)
+        if any(Path(node).name.startswith("-") for node in self.nodes):
+            return filled
+        return filled.where(frame.bfill().notna())
+
+    def spread(self, name: str) -> DataFrame:
+        """Return mean, std (population), nr_nodes, low and high of a metric by round."""
+        import pandas as pd
+
+        frame = self.metric(name)
+        spread = pd.DataFrame(
+            {
+                "mean": frame.mean(axis=1),
+                "std": frame.std(axis=1, ddof=0),
+                "nr_nodes": frame.count(axis=1),
+                "low": frame.min(axis=1),
+                "high": frame.max(axis=1),
+            }
+        )
+        return spread[spread["nr_nodes"] > 0].rename_axis("rounds")
+
+    def total(self, name: str) -> float:
+        """Return what the nodes counted in the end, summed over them."""
+        return float(self.metric(name).max().sum())
+
+    def centralized(self) -> Run:
+        """Return the run with the tests of one node: the server's, or the first's."""
+        names = [node for node in self.nodes if Path(node).name == "-1"]
+        names += [n for n in ("machine0/0", "0") if n in self.nodes]
+        if not names:
+            raise DataError(
+                f"{self.name}: CENTRALIZED needs machine0/0_results.json or"
+                " -1_results.json, and neither is there"
+            )
+        return Run(
+            self.name,
+            {
+                node: table if node == names[0] else _untested(table)
+                for node, table in self.nodes.items()
+            },
+            self.data,
+        )
+
+
+def read_run(name: str, folder: Path, files: Iterable[Path]) -> Run:
+    """Read the results ``files``, below ``folder``, of one experiment.
+
+    A node that was killed has left ``<rank>_results.jsonl`` only; then that is read.
+
+    Raises
+    ------
+    DataError
+        If a file holds something else.
+    """
+    chosen: dict[str, Path] = {}
+    files = sorted(files)  # of the same node, .json comes before .jsonl
+    for file in files:
+        node = file.relative_to(folder).with_name(file.name.rpartition("_")[0])
+        chosen.setdefault(node.as_posix(), file)
+    data = {read_dataset(file.parent) for file in files} - {""}
+    nodes = {node: _read(file) for node, file in chosen.items()}
+    return Run(name, nodes, ", ".join(sorted(data)))
+
+
+def read_dataset(log_dir: Path) -> str:
+    """Return the data set's class, marked if generated; empty if the run did not say.
+
+    Raises
+    ------
+    DataError
+        If ``dataset.json`` holds something else.
+    """
+    path = log_dir / DATASET_FILE
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        suffix = f" {_GENERATED}" if content["generated"] else ""
+        return str(content["class"] + suffix)
+    except FileNotFoundError:
+        return ""
+    except (ValueError, TypeError, KeyError) as error:
+        raise DataError(
+            f"{path}: damaged ({error}); expected"
+            ' {"class": "CIFAR10", "generated": false}'
+        ) from None
+
+
+def read_runs(folder: Path) -> list[Run]:
+    """Read every run below ``folder``.
+
+    ``folder`` holds experiments with a folder per machine, or is one experiment, or is
+    one machine's folder; folders named ``weights`` are left out.
+
+    Raises
+    ------
+    DataError
+        If there are no results, or a file holds something else.
+    """
+    if not folder.is_dir():
+        names = [path.name for path in folder.parent.glob("*/")]
+        raise DataError(f"{folder}: no such folder{did_you_mean(folder.name, names)}")
+    for depth in (2, 1, 0):
+        files = _results(folder, depth)
+        if files:
+            break
+    else:
+        raise DataError(f"{folder}: no results here; expected {_LAYOUT} in it")
+    if depth < 2:
+        return [read_run(folder.resolve().name, folder, files)]
+    homes: dict[Path, list[Path]] = {}
+    for file in files:
+        homes.setdefault(file.parent.parent, []).append(file)
+    ordered = sorted(homes, key=lambda home: _natural(home.name))
+    return [read_run(home.name, home, homes[home]) for home in ordered]
+
+
+def _natural(name: str) -> str:
+    """Return a key that puts 10 after 9."""
+    return re.sub(r"\d+", lambda digits: digits[0].zfill(20), name)
+
+
+def _results(folder: Path, depth: int) -> list[Path]:
+    files = folder.glob("*/" * depth + "*_results.json*")
+    return sorted(
+        file
+        for file in files
+        if file.suffix in (".json", ".jsonl")
+        and "weights" not in file.relative_to(folder).parts
+    )
+
+
+def _untested(table: Table) -> Table:
+    return {name: rounds for name, rounds in table.items() if name[:5] != "test_"}
+
+
+def _read(path: Path) -> Table:
+    try:
+        text = path.read_text(encoding="utf-8")
+        content = _lines(text) if path.suffix == ".jsonl" else json.loads(text)
+        return {
+            name: _numbers(rounds)
+            for name, rounds in content.items()
+            if isinstance(rounds, dict)
+        }
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
+        raise DataError(
+            f"{path}: not a results file ({error}); expected"
+            ' {"test_acc": {"20": 41.0}, ...}'
+        ) from None
+
+
+def _lines(text: str) -> dict[str, dict[int, Any]]:
+    table: dict[str, dict[int, Any]] = {}
+    whole = text[: text.rfind("\n") + 1]  # the last line may be half written
+    for line in whole.splitlines():
+        record = json.loads(line)
+        number = record.pop("round")
+        for name, value in record.items():
+            table.setdefault(name, {})[number] = value
+    return table
+
+
+def _numbers(rounds: dict[Any, Any]) -> dict[int, float]:
+    """Keep what can be plotted; null stands for a number that was not finite."""
+    return {
+        int(number): float("nan") if value is None else float(value)
+        for number, value in rounds.items()
+        if value is None or isinstance(value, (int, float))
+    }

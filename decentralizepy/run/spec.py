@@ -1,0 +1,23 @@
+"""A node to start: what an engine is given for each."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass
+class NodeSpec:
+    """A node to start: its class, arguments, place and log file."""
+
+    node_class: Callable[..., Any]
+    args: tuple[Any, ...]
+    rank: int
+    machine_id: int
+    uid: int
+    log: Path
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    fresh: bool = True  # whether its log begins anew
+
+    def __str__(self) -> str:
+        return f"uid {self.uid} (rank {self.rank}, machine {self.machine_id})"

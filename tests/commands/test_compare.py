@@ -1,0 +1,76 @@
+"""Breaks when a comparison shows other numbers than the runs have."""
+
+import json
+
+import pytest
+from rich.console import Console
+
+from decentralizepy.commands import compare
+from decentralizepy.results.read import read_runs
+
+
+def write_run(folder, accuracies, sent):
+    machine = folder / "machine0"
+    machine.mkdir(parents=True)
+    for rank, accuracy in enumerate(accuracies):
+        results = {
+            "test_acc": {"1": 10.0, "2": accuracy},
+            "total_bytes": {"1": sent / 2, "2": sent},
+        }
+        (machine / f"{rank}_results.json").write_text(json.dumps(results))
+
+
+def rows_of(folders):
+    """Return the cells of the table that the command prints."""
+    runs = [run for folder in folders for run in read_runs(folder)]
+    console = Console(record=True, width=120)
+    console.print(compare.table(runs))
+    return [
+        [cell.strip() for cell in line.split("│")[1:-1]]
+        for line in console.export_text().splitlines()
+        if line.startswith("│")
+    ]
+
+
+@pytest.fixture
+def folders(tmp_path):
+    write_run(tmp_path / "full", [50.0, 70.0], 4 * 2**20)
+    write_run(tmp_path / "sparse", [55.0, 57.0], 2**20)
+    return [tmp_path / "full", tmp_path / "sparse"]
+
+
+def test_a_row_has_final_accuracy_and_bytes_over_the_firsts(folders):
+    assert rows_of(folders) == [
+        ["full", "60.0", "10.0", "50.0", "4.00 MiB", "100.0%"],
+        ["sparse", "56.0", "1.0", "55.0", "1.00 MiB", "25.0%"],
+    ]
+
+
+def test_generated_data_are_called_so(folders, monkeypatch):
+    for folder, generated in zip(folders, (True, False), strict=True):
+        content = {"class": "CIFAR10", "generated": generated}
+        (folder / "machine0/dataset.json").write_text(json.dumps(content))
+    names = ["full: CIFAR10 (generated)", "sparse"]
+    assert [row[0] for row in rows_of(folders)] == names
+    legends = []
+    monkeypatch.setattr(
+        compare,
+        "rendered",
+        lambda drawn: legends.extend(
+            each.get_text() for each in drawn.legends[0].texts
+        ),
+    )
+    compare.draw([run for folder in folders for run in read_runs(folder)])
+    assert legends == names
+
+
+def test_the_command_writes_a_picture(folders, tmp_path, capsys):
+    picture = tmp_path / "out.png"
+    assert compare.main([*map(str, folders), "-o", str(picture)]) == 0
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert "sparse" in capsys.readouterr().out
+
+
+def test_a_folder_without_results_is_one_line(tmp_path, capsys):
+    assert compare.main([str(tmp_path)]) == 2
+    assert "no results here" in capsys.readouterr().err

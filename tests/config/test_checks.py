@@ -1,0 +1,466 @@
+"""A table of INI files with one fault or more, and exactly what is said of each."""
+
+import pytest
+
+from decentralizepy.config.checks import PARTS, REQUIRED, SECTIONS, check, problems
+from decentralizepy.config.ini import read
+from decentralizepy.errors import ConfigError
+
+GOOD = """\
+[DATASET]
+dataset_package = tests.parts
+dataset_class = Points
+model_class = Net
+random_seed = 90
+train_dir =
+[OPTIMIZER_PARAMS]
+optimizer_package = torch.optim
+optimizer_class = SGD
+lr = 0.1
+[TRAIN_PARAMS]
+training_package = tests.parts
+training_class = Trainer
+rounds = 3
+full_epochs = False
+loss_package = torch.nn
+loss_class = CrossEntropyLoss
+[COMMUNICATION]
+comm_package = tests.parts
+comm_class = Wire
+addresses = ip.json
+[SHARING]
+sharing_package = tests.parts
+sharing_class = Partial
+step_size = 0.5
+"""
+
+KNOWN = ", ".join(SECTIONS)
+FLAGS = (
+    "machine_id, procs_per_machine, machines, log_dir, weights_store_dir, iterations, "
+    "log_level, graph_file, graph_type, test_after, train_evaluate_after, "
+    "reset_optimizer, server_machine, server_rank, working_rate, force, overwrite, "
+    "resume, checkpoint_every, max_restarts, allow_disconnected"
+)
+
+
+def found(folder, text):
+    """Return what the checks say of an INI file."""
+    path = folder / "config.ini"
+    path.write_text(text)
+    return list(problems(read(path)))
+
+
+def test_an_error_names_the_file_in_each_of_its_lines():
+    with pytest.raises(ConfigError) as error:
+        check({"SHARIN": {}}, "my.ini")
+    lines = str(error.value).split("\n")
+    assert error.value.exit_status == 2
+    assert len(lines) == 7  # one unknown, four missing, two keys missing
+    assert all(line.startswith("my.ini: ") for line in lines)
+
+
+def test_nothing_wrong_is_no_error(tmp_path):
+    (tmp_path / "config.ini").write_text(GOOD)
+    check(read(tmp_path / "config.ini"), "config.ini")
+
+
+FINE = {
+    "as it is": ("", ""),
+    "empty for absent": ("rounds = 3", "rounds ="),
+    "0 and 1 for a bool": ("full_epochs = False", "full_epochs = 0"),
+    "a whole number for a float": ("lr = 0.1", "lr = 1"),
+    "a comment after a value": ("lr = 0.1", "lr = 0.1 ; small"),
+    "none, as its default": ("lr = 0.1", "foreach = none"),
+    "a function for a loss": (
+        "torch.nn\nloss_class = CrossEntropyLoss",
+        "torch.nn.functional\nloss = nll_loss",
+    ),
+    "a parent's option": ("step_size = 0.5", "step_size = 0.5\nfloat_precision = 8"),
+    "a path": ("step_size = 0.5", "step_size = 0.5\nfolder = here"),
+    "no annotation": ("step_size = 0.5", "step_size = 0.5\nhint = 3"),
+    "a child passes it": ("Partial\nstep_size = 0.5", "Fixed"),
+    "taken out of kwargs": ("Partial\nstep_size = 0.5", "Popping\ntheta = 3"),
+    "any option": ("Partial\nstep_size = 0.5", "Keeping\nanything = 3"),
+    "compression": (
+        "step_size = 0.5",
+        "step_size = 1\ncompress = True\ncompression_package = tests.parts\n"
+        "compression_class = Net",
+    ),
+    "compression by itself": ("Partial\nstep_size = 0.5", "Lossless\ncompress = True"),
+    "a folder that is there": ("train_dir =", "train_dir = ."),
+    "a graph": (
+        "[DATASET]",
+        "[GRAPH]\ngraph_package = tests.parts\ngraph_class = Circle\ndegree = 4\n[DATASET]",
+    ),
+    "a mapping": (
+        "[DATASET]",
+        "[MAPPING]\nmapping_package=tests.parts\nmapping_class=Places\n[DATASET]",
+    ),
+    "keys of a node": ("[DATASET]", "[NODE]\ngraph_degree = 3\nK = 4\n[DATASET]"),
+    "a node": (
+        "[DATASET]",
+        "[NODE]\nnode_package = tests.parts\nnode_class = Net\n[DATASET]",
+    ),
+    "keys of a node of the user's own": (
+        "[DATASET]",
+        "[NODE]\nnode_package = tests.parts\nnode_class = Net\nfoo = bar\n[DATASET]",
+    ),
+    "flags": (
+        "[DATASET]",
+        "[RUN]\niterations = 80\nprocs_per_machine = 8 8\nlog_level = warn\n"
+        "log_dir =\n[DATASET]",
+    ),
+    "limits": (
+        "[DATASET]",
+        "[FAULTS]\npeer_timeout = 3\nwarn_after = 0.5\non_peer_loss = abort\n[DATASET]",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", FINE)
+def test_what_is_right_is_let_through(tmp_path, case):
+    assert found(tmp_path, GOOD.replace(*FINE[case])) == []
+
+
+# (what is replaced, by what, what is said)
+BAD = [
+    # sections
+    ("[SHARING]", "[SHARIN]", "section [SHARIN] is unknown; did you mean [SHARING]?"),
+    ("[SHARING]", "[sharing]", "section [sharing] is unknown; did you mean [SHARING]?"),
+    ("[DATASET]", "[RUNS]\n[DATASET]", "section [RUNS] is unknown; did you mean [RUN]?"),
+    ("[DATASET]", "[Q]\n[DATASET]", f"section [Q] is unknown; these are known: {KNOWN}"),
+    (
+        "[COMMUNICATION]\ncomm_package = tests.parts\ncomm_class = Wire\naddresses = ip.json\n",
+        "",
+        "section [COMMUNICATION] is missing",
+    ),
+    # keys that name classes
+    ("comm_class = Wire\n", "", "[COMMUNICATION] comm_class: missing"),
+    ("comm_class = Wire", "comm_class =", "[COMMUNICATION] comm_class: missing"),
+    ("model_class = Net\n", "", "[DATASET] model_class: missing"),
+    ("loss_class = CrossEntropyLoss\n", "", "[TRAIN_PARAMS] loss_class: missing"),
+    (
+        "sharing_package",
+        "sharing_pakage",
+        "[SHARING] sharing_pakage: not a key of this section; did you mean sharing_package?",
+    ),
+    (
+        "loss_class",
+        "loss_clas",
+        "[TRAIN_PARAMS] loss_clas: not a key of this section; did you mean loss_class?",
+    ),
+    (
+        "loss_class = CrossEntropyLoss",
+        "loss =",
+        "[TRAIN_PARAMS] loss: missing",
+    ),
+    # classes
+    (
+        "dataset_class = Points",
+        "dataset_class = Point",
+        "[DATASET] dataset_class = Point: no such class in tests.parts; did you mean Points?",
+    ),
+    (
+        "dataset_class = Points",
+        "dataset_class = 5",
+        "[DATASET] dataset_class = 5: no such class in tests.parts",
+    ),
+    (
+        "dataset_class = Points",
+        "dataset_class = THRESHOLD",
+        "[DATASET] dataset_class = THRESHOLD: no such class in tests.parts",
+    ),
+    (
+        "dataset_class = Points",
+        "dataset_class = Net",
+        "[DATASET] dataset_class = Net: does not take the arguments rank machine_id mapping",
+    ),
+    (
+        "model_class = Net",
+        "model_class = net2",
+        "[DATASET] model_class = net2: no such class in tests.parts; did you mean Net?",
+    ),
+    (
+        "torch.optim",
+        "torch.optin",
+        "[OPTIMIZER_PARAMS] optimizer_package = torch.optin: no such module; did you mean torch.optim?",
+    ),
+    (
+        "optimizer_class = SGD",
+        "optimizer_class = sgd",
+        "[OPTIMIZER_PARAMS] optimizer_class = sgd: no such class in torch.optim; did you mean SGD?",
+    ),
+    (
+        "tests.parts\ncomm_class",
+        "tests.part\ncomm_class",
+        "[COMMUNICATION] comm_package = tests.part: no such module; did you mean tests.parts?",
+    ),
+    (
+        "tests.parts\ncomm_class",
+        "decentralizepy.comm.TCP\ncomm_class",
+        "[COMMUNICATION] comm_package = decentralizepy.comm.TCP: no module decentralizepy.comm",
+    ),
+    (
+        "CrossEntropyLoss",
+        "CrossEntropy",
+        "[TRAIN_PARAMS] loss_class = CrossEntropy: no such class in torch.nn; did you mean CrossEntropyLoss?",
+    ),
+    (
+        "torch.nn\nloss_class = CrossEntropyLoss",
+        "torch.nn.functional\nloss = nll_los",
+        "[TRAIN_PARAMS] loss = nll_los: no such class in torch.nn.functional; did you mean nll_loss?",
+    ),
+    (
+        "[DATASET]",
+        "[NODE]\nnode_package = tests.parts\nnode_class = Nett\n[DATASET]",
+        "[NODE] node_class = Nett: no such class in tests.parts; did you mean Net?",
+    ),
+    (
+        "[DATASET]",
+        "[NODE]\nnode_class = Net\n[DATASET]",
+        "[NODE] node_package: missing",
+    ),
+    (
+        "[DATASET]",
+        "[NODE]\nserver_package = tests.parts\n[DATASET]",
+        "[NODE] server_class: missing",
+    ),
+    # keys of a node
+    (
+        "[DATASET]",
+        "[NODE]\ngraph_degre = 3\n[DATASET]",
+        "[NODE] graph_degre: not an option of NODE; did you mean graph_degree?",
+    ),
+    (
+        "[DATASET]",
+        "[NODE]\nfoo = bar\n[DATASET]",
+        "[NODE] foo: not an option of NODE; it takes graph_degree, timeout, "
+        "initial_neighbors, k, gossip_rounds",
+    ),
+    (
+        "[DATASET]",
+        "[NODE]\nK = many\n[DATASET]",
+        "[NODE] k = many: expected a whole number (NODE)",
+    ),
+    (
+        "[DATASET]",
+        "[NODE]\nnode_pakage = tests.parts\nnode_class = Net\n[DATASET]",
+        "[NODE] node_pakage: not a key of this section; did you mean node_package?",
+    ),
+    # names of options
+    (
+        "step_size = 0.5",
+        "step_size = 0.5\nalhpa = 0.1",
+        "[SHARING] alhpa: not an option of Partial; did you mean alpha?",
+    ),
+    (
+        "step_size = 0.5",
+        "step_size = 0.5\ncompres = True",
+        "[SHARING] compres: not an option of Partial; did you mean compress?",
+    ),
+    (
+        "step_size",
+        "stepsize",
+        "[SHARING] stepsize: not an option of Partial; did you mean step_size?",
+    ),
+    ("lr = 0.1", "lrr = 0.1", "[OPTIMIZER_PARAMS] lrr: not an option of SGD; did you mean lr?"),
+    (
+        "lr = 0.1",
+        "params = 0.1",
+        "[OPTIMIZER_PARAMS] params: not an option of SGD; it takes lr, momentum, dampening, "
+        "weight_decay, nesterov, maximize, foreach, differentiable, fused",
+    ),
+    (
+        "rounds = 3",
+        "rank = 3",
+        "[TRAIN_PARAMS] rank: not an option of Trainer; it takes rounds, full_epochs",
+    ),
+    (
+        "Partial\nstep_size = 0.5",
+        "Popping\nthetta = 3",
+        "[SHARING] thetta: not an option of Popping; it takes compress, "
+        "compression_package, compression_class, float_precision",
+    ),
+    ("step_size = 0.5\n", "", "[SHARING] step_size: required by Partial"),
+    ("addresses = ip.json\n", "", "[COMMUNICATION] addresses: required by Wire"),
+    (
+        "[DATASET]",
+        "[GRAPH]\ngraph_package = tests.parts\ngraph_class = Circle\ndegre = 4\n[DATASET]",
+        "[GRAPH] degre: not an option of Circle; did you mean degree?",
+    ),
+    (
+        "[DATASET]",
+        "[MAPPING]\nmapping_package=tests.parts\nmapping_class=Places\nmachines=2\n[DATASET]",
+        "[MAPPING] machines: not an option of Places; it takes none",
+    ),
+    # types of values
+    ("lr = 0.1", "lr = abc", "[OPTIMIZER_PARAMS] lr = abc: expected a number (SGD)"),
+    ("lr = 0.1", "lr = true", "[OPTIMIZER_PARAMS] lr = true: expected a number (SGD)"),
+    ("lr = 0.1", "lr =", "[OPTIMIZER_PARAMS] lr = : expected a number (SGD)"),
+    ("lr = 0.1", "lr = none", "[OPTIMIZER_PARAMS] lr = none: expected a number (SGD)"),
+    ("lr = 0.1", "lr = 0.1 # x", "[OPTIMIZER_PARAMS] lr = 0.1 # x: expected a number (SGD)"),
+    (
+        "lr = 0.1",
+        "nesterov = 2",
+        "[OPTIMIZER_PARAMS] nesterov = 2: expected true or false (SGD)",
+    ),
+    (
+        "lr = 0.1",
+        "lr = 0.1\n  momentum = 0.9",  # indented: it goes on with the value
+        "[OPTIMIZER_PARAMS] lr = 0.1\\nmomentum = 0.9: expected a number (SGD)",
+    ),
+    (
+        "full_epochs = False",
+        "full_epochs = No thanks",
+        "[TRAIN_PARAMS] full_epochs = No thanks: expected true or false (Trainer)",
+    ),
+    (
+        "rounds = 3",
+        "rounds = 2.5",
+        "[TRAIN_PARAMS] rounds = 2.5: expected a whole number (Trainer)",
+    ),
+    (
+        "rounds = 3",
+        "rounds = yes",
+        "[TRAIN_PARAMS] rounds = true: expected a whole number (Trainer)",
+    ),
+    (
+        "random_seed = 90",
+        "random_seed = 0.5",
+        "[DATASET] random_seed = 0.5: expected a whole number (Points)",
+    ),
+    ("random_seed = 90", "sizes = 3", "[DATASET] sizes = 3: expected text or a valid list (Points)"),
+    (
+        "random_seed = 90",
+        "test_batch_size = big",
+        "[DATASET] test_batch_size = big: expected a whole number (Points)",
+    ),
+    (
+        "random_seed = 90",
+        "source = train",
+        "[DATASET] source = train: expected Train or Test (Points)",
+    ),
+    (
+        "random_seed = 90",
+        "partition = 0.5",
+        "[DATASET] partition = 0.5: expected text or true or false (Points)",
+    ),
+    (
+        "step_size = 0.5",
+        "step_size = 0.5\nalpha = 1.5",
+        "[SHARING] alpha = 1.5: expected a number less than or equal to 1 (Partial)",
+    ),
+    (
+        "step_size = 0.5",
+        "step_size = 0.5\ndevice = cuda",
+        "[SHARING] device = cuda: expected a device, which no INI file can hold (Partial)",
+    ),
+    (
+        "step_size = 0.5",
+        "step_size = 0.5\ncompression_class = 3",
+        "[SHARING] compression_class = 3: expected text (Partial)",
+    ),
+    # compression
+    (
+        "step_size = 0.5",
+        "step_size = 0.5\ncompress = True",
+        "[SHARING] compress = true: needs compression_package and compression_class",
+    ),
+    (
+        "step_size = 0.5",
+        "step_size = 0.5\ncompress = 1\ncompression_package = tests.parts",
+        "[SHARING] compress = 1: needs compression_class",
+    ),
+    (
+        "step_size = 0.5",
+        "step_size = 1\ncompression_package = tests.parts\ncompression_class = Elias",
+        "[SHARING] compression_class = Elias: no such class in tests.parts",
+    ),
+    # folders
+    (
+        "train_dir =",
+        "train_dir = /no/such",
+        "[DATASET] train_dir = /no/such: no such folder (/no/such)",
+    ),
+    # flags and limits
+    ("[DATASET]", "[RUN]\niteratons=5\n[DATASET]", "[RUN] iteratons: no such flag; did you mean iterations?"),
+    ("[DATASET]", "[RUN]\nqqq=5\n[DATASET]", f"[RUN] qqq: no such flag; these are: {FLAGS}"),
+    (
+        "[DATASET]",
+        "[RUN]\nconfig_file=a.ini\n[DATASET]",
+        f"[RUN] config_file: no such flag; these are: {FLAGS}",
+    ),
+    ("[DATASET]", "[RUN]\niterations=0\n[DATASET]", "[RUN] iterations = 0: expected a whole number from 1 up"),
+    (
+        "[DATASET]",
+        "[RUN]\nworking_rate = 1.5\n[DATASET]",
+        "[RUN] working_rate = 1.5: expected a number above 0 and up to 1",
+    ),
+    (
+        "[DATASET]",
+        "[FAULTS]\npeer_timout = 3\n[DATASET]",
+        "[FAULTS] peer_timout: not an option of FAULTS; did you mean peer_timeout?",
+    ),
+    (
+        "[DATASET]",
+        "[FAULTS]\npeer_timeout = 0\n[DATASET]",
+        "[FAULTS] peer_timeout = 0: expected a number greater than 0 (FAULTS)",
+    ),
+    (
+        "[DATASET]",
+        "[FAULTS]\non_peer_loss = sulk\n[DATASET]",
+        "[FAULTS] on_peer_loss = sulk: expected abort or drop or restart (FAULTS)",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "line"), BAD)
+def test_a_fault_is_one_exact_line(tmp_path, old, new, line):
+    assert old in GOOD
+    assert found(tmp_path, GOOD.replace(old, new)) == [line]
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+def test_every_section_is_missed(tmp_path, name):
+    text = "\n".join(
+        f"[{part}" for part in GOOD.split("\n[") if not part.strip("[").startswith(name)
+    ).replace("[[", "[")
+    assert found(tmp_path, text) == [f"section [{name}] is missing"]
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+def test_every_section_may_be_misspelt(tmp_path, name):
+    text = GOOD.replace(f"[{name}]", f"[{name[:-1]}]")
+    line = f"section [{name[:-1]}] is unknown; did you mean [{name}]?"
+    assert found(tmp_path, text) == [line]
+
+
+def test_an_empty_file_lacks_every_section(tmp_path):
+    assert found(tmp_path, "") == [f"section [{name}] is missing" for name in REQUIRED]
+
+
+def test_all_faults_are_told_at_once_and_each_once(tmp_path):
+    text = (
+        GOOD.replace("[SHARING]", "[SHARNG]")
+        .replace("step_size", "stepsize")
+        .replace("lr = 0.1", "lr = abc")
+        .replace("tests.parts\ndataset_class", "tests.prts\ndataset_class")
+    )
+    assert found(tmp_path, text) == [
+        "section [SHARNG] is unknown; did you mean [SHARING]?",
+        "[DATASET] dataset_package = tests.prts: no such module; did you mean tests.parts?",
+        "[OPTIMIZER_PARAMS] lr = abc: expected a number (SGD)",
+        "[SHARNG] stepsize: not an option of Partial; did you mean step_size?",
+    ]
+
+
+def test_a_folder_is_shown_as_given_and_in_full(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = GOOD.replace("train_dir =", "train_dir = ./data")
+    line = f"[DATASET] train_dir = ./data: no such folder ({tmp_path}/data)"
+    assert found(tmp_path, text) == [line]
+
+
+def test_every_part_is_a_known_section():
+    assert set(PARTS) <= set(SECTIONS)
+    assert set(REQUIRED) <= set(PARTS)

@@ -1,0 +1,461 @@
+import io
+import json
+import math
+import re
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, strategies as st
+from rich.console import Console
+
+from decentralizepy.monitor import tally
+from decentralizepy.monitor.screen import Progress, Screen, byte_unit
+from decentralizepy.monitor.waiting import read_waiting
+from decentralizepy.node.notice import Notice
+
+
+class Clock:
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def append(folder, rank, *records):
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / f"{rank}_results.jsonl", "a") as file:
+        file.writelines(json.dumps(record) + "\n" for record in records)
+
+
+def text(renderable, width=80):
+    console = Console(width=width, file=io.StringIO())
+    console.print(renderable)
+    return console.file.getvalue()
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def three(tmp_path, clock):
+    """Three nodes: round 2 tested by all, node 2 one round behind the others."""
+    folder = tmp_path / "ring" / "machine0"
+    for rank, (accuracy, loss) in enumerate([(40.0, 2.0), (60.0, 1.0), (50.0, 1.5)]):
+        append(
+            folder,
+            rank,
+            {"round": 1, "time": 2.0, "total_bytes": 1000, "total_meta": 10},
+            {
+                "round": 2,
+                "time": 4.0,
+                "test_acc": accuracy,
+                "test_loss": loss,
+                "train_loss": loss / 2,
+                "total_bytes": 2000,
+                "total_meta": 20,
+            },
+        )
+    for rank in (0, 1):
+        append(folder, rank, {"round": 3, "time": 5.0, "total_bytes": 3000})
+    progress = Progress(folder, [0, 1, 2], 10, clock)
+    progress.poll()
+    return progress
+
+
+def test_the_table_names_the_data_if_the_run_did(three):
+    assert "data set" not in text(three.summary([]))
+    content = {"class": "CIFAR10", "generated": True}
+    (three.log_dir / "dataset.json").write_text(json.dumps(content))
+    assert re.search(r"data set │ CIFAR10 \(generated\)", text(three.summary([])))
+
+
+def test_rounds_are_those_of_the_slowest_and_of_half(three):
+    assert three.finished == {0: 3, 1: 3, 2: 2}
+    assert (three.slowest, three.median) == (2, 3)
+
+
+def test_accuracy_names_its_round_and_the_worst_node(three):
+    seen = three.accuracy
+    assert (seen.round, seen.nodes, seen.lowest) == (2, 3, 0)
+    assert (seen.mean, seen.low, seen.high) == (50.0, 40.0, 60.0)
+    assert seen.std == pytest.approx(math.sqrt(200 / 3))
+    assert (three.test_loss.mean, three.train_loss.mean) == (1.5, 0.75)
+
+
+def test_bytes_are_summed_over_nodes(three):
+    assert (three.total_bytes, three.total_meta) == (8000, 60)
+    assert three.bytes_per_round == 3000
+
+
+def test_nothing_is_known_before_the_first_round(tmp_path):
+    progress = Progress(tmp_path / "not_there", [0, 1], 10)
+    progress.poll()
+    assert (progress.slowest, progress.median, progress.total_bytes) == (0, 0, 0)
+    assert progress.accuracy is None
+    assert progress.remaining is None
+    assert "0/10" in text(progress.render(2))
+
+
+def test_remaining_time_follows_the_slowest_and_runs_down(three, clock):
+    # node 2 took 4 s for 2 rounds and has 8 to go
+    assert three.remaining == 16
+    clock.now = 3
+    assert three.remaining == 13
+    clock.now = 100
+    assert three.remaining == 0
+
+
+def test_only_what_was_appended_is_read(three, monkeypatch):
+    opened = []
+
+    def spy(path, mode):
+        opened.append(Path(path).name)
+        return open(path, mode)
+
+    monkeypatch.setattr(tally, "open", spy, raising=False)
+    three.poll()
+    assert opened == []
+    append(three.log_dir, 2, {"round": 3, "total_bytes": 3000})
+    three.poll()
+    assert opened == ["2_results.jsonl"]
+    assert three.slowest == 3
+
+
+@given(cuts=st.lists(st.integers(0, 400), max_size=6))
+def test_lines_may_be_half_written(tmp_path_factory, cuts):
+    """Wherever the writer was interrupted, the same numbers come out in the end."""
+    folder = tmp_path_factory.mktemp("log")
+    lines = "".join(
+        json.dumps({"round": n, "test_acc": 10.0 * n, "total_bytes": 100 * n}) + "\n"
+        for n in range(1, 8)
+    )
+    progress = Progress(folder, [0], 10)
+    for cut in sorted(cuts):
+        (folder / "0_results.jsonl").write_text(lines[:cut])
+        progress.poll()
+        assert progress.slowest == lines[:cut].count("\n")
+    (folder / "0_results.jsonl").write_text(lines)
+    progress.poll()
+    assert (progress.slowest, progress.total_bytes) == (7, 700)
+    assert progress.accuracy.mean == 70
+
+
+def test_lines_that_are_no_records_are_passed_over(tmp_path):
+    (tmp_path / "0_results.jsonl").write_text('garbage\n[1]\n{"a": 1}\n{"round": 1}\n')
+    progress = Progress(tmp_path, [0], 10)
+    progress.poll()
+    assert progress.slowest == 1
+
+
+def test_a_file_that_was_begun_anew_replaces_the_old_one(three):
+    (three.log_dir / "0_results.jsonl").write_text('{"round": 1, "total_bytes": 7}\n')
+    three.poll()
+    assert three.finished[0] == 1
+    assert three.total_bytes == 5007
+    assert three.accuracy.nodes == 2
+
+
+def test_a_loss_that_was_not_finite_shows(tmp_path):
+    append(tmp_path, 0, {"round": 1, "test_loss": None, "test_acc": 10.0})
+    append(tmp_path, 1, {"round": 1, "test_loss": 2.0, "test_acc": 30.0})
+    progress = Progress(tmp_path, [0, 1], 10)
+    progress.poll()
+    assert math.isnan(progress.test_loss.mean)
+    assert (progress.test_loss.low, progress.test_loss.lowest) == (2.0, 1)
+    assert "test nan" in progress.line(2)
+
+
+def test_an_evaluation_counts_when_half_of_the_nodes_have_made_it(tmp_path):
+    progress = Progress(tmp_path, [0, 1, 2, 3], 10)
+    for rank in range(4):
+        append(tmp_path, rank, {"round": 1, "test_acc": 10.0})
+    append(tmp_path, 0, {"round": 2, "test_acc": 90.0})
+    progress.poll()
+    assert (progress.accuracy.round, progress.evaluated) == (1, 1)
+    append(tmp_path, 1, {"round": 2, "test_acc": 70.0})
+    progress.poll()
+    assert (progress.accuracy.round, progress.accuracy.nodes) == (2, 2)
+    assert progress.accuracy.mean == 80
+    assert progress.evaluated == 0  # not complete; the older one is forgotten
+
+
+def test_a_parameter_server_counts_the_rounds(tmp_path):
+    """Its clients report only the rounds that they were chosen for."""
+    append(tmp_path, -1, {"round": 5, "test_acc": 33.0, "time": 10.0})
+    append(tmp_path, 0, {"round": 2, "total_bytes": 5})
+    progress = Progress(tmp_path, [-1, 0, 1], 10, Clock())
+    progress.poll()
+    assert (progress.slowest, progress.median, progress.remaining) == (5, 5, 10)
+    assert progress.accuracy.lowest == -1
+
+
+def test_a_silent_service_does_not_hold_the_rounds_at_zero(tmp_path):
+    append(tmp_path, 0, {"round": 4})
+    progress = Progress(tmp_path, [-1, 0], 10)
+    progress.poll()
+    assert progress.slowest == 4
+
+
+def test_the_view_says_it_all_in_a_screen_of_80_columns(three, clock):
+    clock.now = 6
+    shown = text(three.render(2))
+    for part in (
+        "ring/machine0",
+        "2/10   20%   median 3",
+        "50.0%   min 40.0 (node 0)   max 60.0   round 2, nodes: 3",
+        "train 0.75   test 1.5",
+        "7.81 KiB   2.93 KiB/round   data 99.25%   metadata 0.75%",
+        "2/3 processes",
+        "6s elapsed   2 s/round   10s left",
+    ):
+        assert part in shown
+    assert all(line.startswith(("│", "╭", "╰")) for line in shown.splitlines())
+
+
+def test_the_view_does_not_grow_with_the_nodes(tmp_path, three):
+    many = Progress(tmp_path, list(range(1000)), 10)
+    for rank in range(1000):
+        append(tmp_path, rank, {"round": 1, "test_acc": 10.0, "test_loss": 1.0})
+    many.poll()
+    few = len(text(three.render(3)).splitlines())
+    assert len(text(many.render(1000)).splitlines()) == few
+
+
+def test_a_plain_line_holds_the_same(three, clock):
+    clock.now = 6
+    assert three.line(3) == (
+        "round 2/10 (median 3); accuracy 50.0% (40.0 to 60.0) in round 2; "
+        "loss train 0.75, test 1.5; 7.81 KiB sent; 3/3 alive; "
+        "6s elapsed, 2 s/round, 10s left"
+    )
+
+
+def test_the_summary_reads_the_last_rounds_and_gathers_files(three, clock):
+    clock.now = 3725
+    append(three.log_dir, 2, {"round": 3, "total_bytes": 3000, "total_meta": 20})
+    files = [three.log_dir / f"{rank}_results.json" for rank in (-1, 0, 1)]
+    shown = text(three.summary([*files, three.log_dir / "[x].png", "/other/graph"]))
+    for part in (
+        "3 of 10",
+        "1h02m",
+        "50.0 ± 8.2%   min 40.0 (node 0)   max 60.0",
+        "2.93 KiB per node   8.79 KiB in total",
+        "data 99.33%   metadata 0.67%",
+        "<rank>_results.json (3 files)",
+        "[x].png",
+        "/other/graph",
+    ):
+        assert part in shown
+
+
+@pytest.mark.parametrize(
+    ("count", "unit"),
+    [
+        (0, "B"),
+        (1023, "B"),
+        (1024, "KiB"),
+        (2**20 - 1, "KiB"),
+        (2**20, "MiB"),
+        (3 * 2**30, "GiB"),
+        (2**99, "PiB"),
+    ],
+)
+def test_bytes_are_counted_in_a_unit_that_suits(count, unit):
+    assert byte_unit(count)[1] == unit
+
+
+def waits(folder, rank, slowest, wait, rounds=20, seconds=1.0):
+    """Write rounds of ``seconds`` in which a node waited ``wait`` for ``slowest``."""
+    for number in range(1, rounds + 1):
+        row = {"round": number, "time": seconds * number}
+        append(folder, rank, {**row, "wait": wait, "slowest": slowest})
+
+
+def ring_with_a_slow_node(folder):
+    """Six nodes: 3 is slow, and each other waits for its neighbor on the way there."""
+    for rank, slowest in enumerate([1, 2, 3, 2, 3, 4]):
+        waits(folder, rank, slowest, 0.01 if rank == 3 else 0.8)
+
+
+def test_the_node_that_all_wait_for_is_named_through_those_between(tmp_path, clock):
+    """Breaks when the neighbors of a slow node, which wait themselves, are blamed."""
+    ring_with_a_slow_node(tmp_path)
+    progress = Progress(tmp_path, list(range(6)), 20, clock)
+    told = "3 (others waited 0.8 s a round)"
+    shown = text(progress.summary([]))
+    assert re.search(rf"slowest │ {re.escape(told)}", shown)
+    assert f"slowest: {told}" in progress.line(6)
+    assert re.search(rf"slowest +{re.escape(told)}", text(progress.render(6)))
+
+
+def test_waits_are_those_of_uids(tmp_path, clock):
+    """On machine 1 rank 0 is uid 6: it waited for uid 9, which is rank 3 there."""
+    for rank, slowest in enumerate([7, 8, 9, 8, 9, 10]):
+        waits(tmp_path, rank, slowest, 0.01 if rank == 3 else 0.8)
+    progress = Progress(tmp_path, list(range(6)), 20, clock, range(6, 12))
+    progress.poll()
+    assert progress.waits.recently().uid == 9
+
+
+def test_a_node_of_another_machine_may_be_the_slow_one(tmp_path, clock):
+    waits(tmp_path, 0, 1, 0.5)
+    waits(tmp_path, 1, 7, 0.5)
+    progress = Progress(tmp_path, [0, 1], 20, clock)
+    progress.poll()
+    assert progress.waits.overall() == (7, pytest.approx(0.5), pytest.approx(0.5))
+
+
+def test_short_waits_name_nobody(tmp_path, clock):
+    waits(tmp_path, 0, 1, 0.15)
+    waits(tmp_path, 1, 0, 0.01)
+    progress = Progress(tmp_path, [0, 1], 20, clock)
+    assert "slowest" not in text(progress.summary([]))
+    assert "slowest" not in progress.line(2)
+
+
+def test_the_last_rounds_count_in_the_view_and_all_in_the_table(tmp_path, clock):
+    waits(tmp_path, 0, 1, 0.9, rounds=100)
+    for number in range(101, 112):
+        row = {"round": number, "time": float(number), "wait": 0.0, "slowest": 1}
+        append(tmp_path, 0, row)
+    progress = Progress(tmp_path, [0], 200, clock)
+    progress.poll()
+    assert progress.waits.recently() is None
+    assert progress.waits.overall().uid == 1
+
+
+@pytest.fixture
+def notice(tmp_path):
+    """Return a function that leaves the notice of a node's wait; all are taken away."""
+    left = []
+
+    def notice(uid, missing, since=12.0, channel="DPSGD", number=20, machines=4):
+        content = {"uid": uid, "channel": channel, "round": number}
+        content |= {"since": time.monotonic() - since, "machines": machines}
+        left.append(Notice(str(tmp_path), uid, {**content, "missing": missing}))
+
+    yield notice
+    for each in left:
+        each.end()
+
+
+def test_a_wait_names_those_that_hold_the_others_up(tmp_path, notice):
+    assert read_waiting(tmp_path) is None
+    notice(2, {1: ""})
+    notice(3, {2: "", 5: "machine 1"}, since=10, number=19)
+    assert str(read_waiting(tmp_path)) == "waiting for uid 1, 5 since 12 s, round 19"
+
+
+def test_all_are_named_where_each_waits_for_another(tmp_path, notice):
+    notice(1, {2: ""})
+    notice(2, {1: ""})
+    assert str(read_waiting(tmp_path)) == "waiting for uid 1, 2 since 12 s, round 20"
+
+
+def test_the_start_is_told_in_machines(tmp_path, notice):
+    start = {"channel": "CONNECT", "number": 1}
+    notice(0, {6: "machine 2 (10.99.0.3)"}, **start)
+    notice(1, {5: "machine 2 (10.99.0.3)"}, **start)
+    told = "start: 3 of 4 machines, waiting for machine 2 (10.99.0.3) since 12 s"
+    assert str(read_waiting(tmp_path)) == told
+    notice(2, {3: ""}, **start)
+    assert str(read_waiting(tmp_path)) == "start: waiting for uid 3, 5, 6 since 12 s"
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1]", '{"uid": 3}'])
+def test_a_notice_that_is_half_written_is_passed_over(tmp_path, content, notice):
+    notice(1, {2: ""})
+    (tmp_path / "1.waiting").write_text(content)  # the lock is of the file, and stays
+    assert read_waiting(tmp_path) is None
+
+
+def test_without_a_terminal_a_wait_is_told_once_a_minute(tmp_path, clock, notice):
+    progress = Progress(tmp_path, [0, 1, 2], 20, clock)
+    screen = Screen(progress, Console(file=io.StringIO()), Console(file=io.StringIO()))
+    notice(0, {1: ""})
+    with screen:
+        for clock.now in range(10, 100):
+            screen.update(3)
+            if clock.now == 80:
+                notice(1, {2: ""})
+    told = screen.errors.file.getvalue().splitlines()
+    assert [line[:18] for line in told] == [
+        "waiting for uid 1 ",
+        "waiting for uid 1 ",
+        "waiting for uid 2 ",
+    ]
+    assert "waiting" not in screen.console.file.getvalue()
+
+
+def test_on_a_terminal_a_wait_is_a_row_of_the_view(three, notice, tmp_path):
+    three.log_dir = tmp_path
+    notice(0, {1: ""})
+    three.poll()
+    assert re.search(
+        r"waits +waiting for uid 1 since 12 s, round 20", text(three.render(3))
+    )
+
+
+def plain(progress):
+    return Screen(progress, Console(file=io.StringIO(), width=80))
+
+
+def test_without_a_terminal_a_line_comes_every_five_seconds(three, clock):
+    with plain(three) as screen:
+        for tenths in range(101):
+            clock.now = tenths / 10
+            screen.update(3)
+    lines = screen.console.file.getvalue().splitlines()
+    assert len(lines) == 3  # at 0, 5 and 10 s, and none is wrapped at 80 columns
+    assert all(line.startswith("round 2/10") for line in lines)
+
+
+def test_without_a_terminal_an_evaluation_is_shown_at_once(three, clock):
+    with plain(three) as screen:
+        screen.update(3)
+        for rank in range(3):
+            append(three.log_dir, rank, {"round": 4, "test_acc": 70.0})
+        clock.now = 0.9
+        screen.update(3)
+        clock.now = 1.1
+        screen.update(3)
+        screen.update(3)
+    lines = screen.console.file.getvalue().splitlines()
+    assert len(lines) == 2
+    assert "in round 4" in lines[1]
+
+
+def test_on_a_terminal_the_view_is_drawn_at_most_twice_a_second(three, clock):
+    console = Console(file=io.StringIO(), force_terminal=True, width=80)
+    drawn = []
+    render = three.render
+    three.render = lambda alive: drawn.append(clock.now) or render(alive)
+    with Screen(three, console) as screen:
+        drawn.clear()
+        before = threading.active_count()
+        for tenths in range(21):
+            clock.now = tenths / 10
+            screen.update(2)
+        assert threading.active_count() == before
+        assert drawn == [0, 0.5, 1, 1.5, 2]
+        screen.message("node 2 [died]")
+    shown = console.file.getvalue()
+    assert "node 2 [died]" in shown
+    assert "[/]" not in shown  # markup of the view, as it was drawn below
+
+
+def test_after_an_error_the_view_stays(three):
+    """A finished run's gives way to the summary, a broken run's is evidence."""
+    erase = "\x1b[2K"
+    console = Console(file=io.StringIO(), force_terminal=True, width=80)
+    with pytest.raises(KeyboardInterrupt), Screen(three, console):
+        raise KeyboardInterrupt
+    assert not console.file.getvalue().endswith(erase)
+    with Screen(three, console):
+        pass
+    assert console.file.getvalue().endswith(erase)

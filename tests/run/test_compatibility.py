@@ -1,0 +1,72 @@
+"""What goes together must not be refused; tests/faults has what does not."""
+
+from argparse import Namespace
+
+import pytest
+
+from decentralizepy.errors import ConfigError
+from decentralizepy.graphs.Exponential import Exponential
+from decentralizepy.graphs.Graph import Graph
+from decentralizepy.graphs.RandomMatching import RandomMatching
+from decentralizepy.graphs.Ring import Ring
+from decentralizepy.node.DPSGDNode import DPSGDNode
+from decentralizepy.node.DPSGDNodeFederated import DPSGDNodeFederated
+from decentralizepy.node.DPSGDWithPeerSampler import DPSGDWithPeerSampler
+from decentralizepy.node.EpidemicLearning.EL_Local import EL_Local
+from decentralizepy.node.FederatedParameterServer import FederatedParameterServer
+from decentralizepy.node.KNN import KNN
+from decentralizepy.node.PeerSampler import PeerSampler
+from decentralizepy.node.PeerSamplerDynamic import PeerSamplerDynamic
+from decentralizepy.node.STC.STCClient import STCClient
+from decentralizepy.node.STC.STCServer import STCServer
+from decentralizepy.run.compatibility import Parts, check
+
+SERVED = (DPSGDNodeFederated, FederatedParameterServer)
+
+
+class Own(DPSGDNode):
+    """A node whose needs only its user knows."""
+
+
+def parts(name, graph, node, service=None):
+    section = {
+        "sharing_package": f"decentralizepy.sharing.{name}",
+        "sharing_class": name,
+    }
+    args = Namespace(config_file="c.ini", graph_file=None, server_rank=-1)
+    return Parts(args, {"SHARING": section}, graph, node, service)
+
+
+@pytest.mark.parametrize(
+    ("name", "graph", "classes"),
+    [
+        ("Sharing", Ring(4), (DPSGDNode,)),
+        ("Sharing", RandomMatching(4), (DPSGDNode,)),
+        ("PushSum", Exponential(4), (DPSGDNode,)),
+        ("Choco", Ring(4), (DPSGDNode,)),
+        ("Choco", Ring(4), (KNN,)),  # the overlay stays as it was built
+        ("Choco", Ring(4), (DPSGDWithPeerSampler, PeerSampler)),
+        ("Sharing", Ring(4), (DPSGDWithPeerSampler, PeerSamplerDynamic)),
+        ("PowerGossip", Ring(4), (DPSGDNode,)),
+        ("PartialModel", Ring(4), (EL_Local,)),
+        ("Sharing", Graph(4), SERVED),
+        ("STC", Graph(4), (STCClient, STCServer)),
+        ("Sharing", Graph(1), (DPSGDNode,)),
+        ("Choco", RandomMatching(4), (Own,)),
+        ("Sharing", Graph(4), (Own,)),
+    ],
+)
+def test_what_goes_together_is_let_through(name, graph, classes):
+    check(parts(name, graph, *classes))
+
+
+def test_all_that_does_not_is_told_at_once():
+    with pytest.raises(ConfigError) as error:
+        check(parts("STC", Graph(3), DPSGDNode, STCServer))
+    assert str(error.value).splitlines() == [
+        "c.ini: [NODE] server_class = STCServer: DPSGDNode needs no service",
+        "c.ini: [SHARING] sharing_class = STC: needs the nodes STCClient and STCServer, "
+        "not DPSGDNode",
+        "c.ini: [GRAPH] graph_class = Graph: not connected: 3 parts, of 1, 1, 1 nodes, "
+        "would learn apart; --allow_disconnected lets them",
+    ]

@@ -1,0 +1,167 @@
+"""Breaks when too large a run is started, a small one refused, or a finding is left out."""
+
+import resource
+from argparse import Namespace
+from types import SimpleNamespace
+
+import pytest
+
+from decentralizepy.errors import ConfigError
+from decentralizepy.graphs.FullyConnected import FullyConnected
+from decentralizepy.graphs.OnePeerExponential import OnePeerExponential
+from decentralizepy.graphs.Ring import Ring
+from decentralizepy.run import preflight
+from decentralizepy.run.machine import Free, Machine
+
+MIB = 1 << 20
+
+
+def test_nodes_need_a_share_each_and_copies_of_the_model():
+    """4 x (32 MiB + 10 models of 16 MiB) are 768 MiB."""
+    said = [*preflight.memory(4, 16 * MIB, 10, Free(767 * MIB, "MemAvailable"))]
+    assert said == [
+        "memory: 4 nodes need about 768.0 MiB, 192.0 MiB each (a model has 16.0 MiB), but"
+        " 767.0 MiB are free (MemAvailable)"
+    ]
+    assert not [*preflight.memory(4, 16 * MIB, 10, Free(768 * MIB, ""))]
+    assert not [*preflight.memory(4, 16 * MIB, 10, None)]
+
+
+def test_threads_count_as_processes():
+    said = [*preflight.threads(16, Free(95, "pids.max"))]
+    assert said == [
+        "processes: 16 nodes need about 96 processes and threads, but 95 more are"
+        " allowed (pids.max)"
+    ]
+    assert not [*preflight.threads(16, Free(96, ""))]
+    assert not [*preflight.threads(16, None)]
+
+
+def test_sockets_come_with_peers():
+    """32 + 5 x 99 + 2 x 100 are 727."""
+    said = [*preflight.files(100, 99, 726)]
+    assert said == [
+        "open files: a node with 99 peers, one of 100 on this machine, needs about 727"
+        " files and sockets, but 726 are allowed (ulimit -Hn)"
+    ]
+    assert not [*preflight.files(100, 99, 727)]
+    assert not [*preflight.files(100, 99, resource.RLIM_INFINITY)]
+
+
+@pytest.fixture
+def experiment(tmp_path):
+    """Four nodes in a ring, as an experiment has them."""
+    args = Namespace(
+        log_dir=str(tmp_path / "logs"),
+        weights_store_dir=str(tmp_path / "logs" / "weights"),
+        iterations=1000,
+    )
+    return SimpleNamespace(
+        args=args,
+        ranks=[0, 1, 2, 3],
+        graph=Ring(4),
+        node_class=object,
+        service_class=None,
+        config={},
+    )
+
+
+@pytest.fixture
+def free(monkeypatch):
+    """Return a function that says how many bytes of the disk are free."""
+
+    def free(count):
+        monkeypatch.setattr(
+            preflight.shutil, "disk_usage", lambda path: SimpleNamespace(free=count)
+        )
+
+    return free
+
+
+def test_what_is_written_to_one_disk_is_added_up(experiment, free):
+    """4 x 1000 rounds of 300 bytes and 4 models of 1 MiB: 5.1 MiB."""
+    free(4 * 1000 * 300 + 4 * MIB)
+    assert not [*preflight.disk(experiment, MIB)]
+    free(4 * 1000 * 300 + 4 * MIB - 1)
+    (said,) = preflight.disk(experiment, MIB)
+    logs = experiment.args.log_dir
+    assert said == (
+        f"disk: {logs} and {logs}/weights need about 5.1 MiB, but 5.1 MiB are free"
+    )
+
+
+@pytest.mark.parametrize(("every", "kept"), [(10, 3), (400, 2), (2000, 0)])
+def test_checkpoints_need_room_while_they_are_kept(experiment, free, every, kept):
+    experiment.args.checkpoint_every = every
+    need = 4 * (1000 * 300 + MIB + kept * 2 * MIB)
+    free(need)
+    assert not [*preflight.disk(experiment, MIB)]
+    free(need - 1)
+    assert [*preflight.disk(experiment, MIB)]
+
+
+class OnDemand:
+    on_demand = True
+
+
+def test_who_is_connected_to_whom(experiment):
+    assert preflight.peers(experiment) == 2
+    experiment.graph = FullyConnected(4)
+    assert preflight.peers(experiment) == 3
+    experiment.service_class = object
+    assert preflight.peers(experiment) == 4  # a peer sampler on another machine
+    experiment.node_class = OnDemand
+    assert preflight.peers(experiment) == 1  # clients know the server alone
+    experiment.ranks = [-1, 0]
+    assert preflight.peers(experiment) == 4  # the server knows all
+
+
+def test_peers_of_other_rounds_stay_connected(experiment):
+    experiment.graph = OnePeerExponential(8)
+    assert preflight.peers(experiment) == 8
+    assert preflight.models(experiment) == 8 + 2  # sends to one, hears another
+
+
+def test_models_come_from_those_who_send(experiment):
+    assert preflight.models(experiment) == 8 + 2
+    experiment.graph = FullyConnected(96)
+    assert preflight.models(experiment) == 8 + 95
+    experiment.config["NODE"] = {"graph_degree": 4}  # epidemic learning draws four
+    assert preflight.models(experiment) == 8 + 4
+    experiment.node_class = OnDemand
+    assert preflight.models(experiment) == 8 + 2
+
+
+@pytest.fixture
+def no_room(experiment, monkeypatch):
+    """An experiment for which memory, processes, files and disk are all too small."""
+    monkeypatch.setattr(Machine, "memory", lambda machine: Free(1, "MemAvailable"))
+    monkeypatch.setattr(Machine, "threads", lambda machine: Free(1, "pids.max"))
+    monkeypatch.setattr(preflight, "raise_limit", lambda kind: 1)
+    monkeypatch.setattr(preflight.resource, "getrlimit", lambda kind: (1, 1))
+    usage = SimpleNamespace(free=1)
+    monkeypatch.setattr(preflight.shutil, "disk_usage", lambda path: usage)
+    return experiment
+
+
+def test_all_that_is_wrong_is_said_at_once(no_room):
+    with pytest.raises(ConfigError) as error:
+        preflight.check(no_room, 10)
+    lines = str(error.value).split("\n")
+    kinds = [line.split(":")[0] for line in lines]
+    assert kinds[:2] == ["memory", "processes"]
+    assert kinds[-2:] == ["open files", "disk"]
+    assert all(line.endswith("; --force starts anyway") for line in lines)
+
+
+def test_force_makes_them_warnings(no_room, capsys):
+    no_room.args.force = True
+    preflight.check(no_room, 10)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) >= 4
+    assert all(line.startswith("warning: ") for line in lines)
+    assert not any("--force" in line for line in lines)
+
+
+def test_a_small_run_has_room_here(experiment):
+    assert preflight.examine(experiment, 10) == []

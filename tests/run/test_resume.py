@@ -1,0 +1,47 @@
+"""Breaks when a run is gone on with by other flags than it was begun with."""
+
+import json
+
+import pytest
+
+from decentralizepy import utils
+from decentralizepy.errors import ConfigError
+from decentralizepy.run.resume import complete, words
+
+
+def begun(folder, flags):
+    args = utils.get_args(flags.split())
+    utils.write_args(args, folder)
+    return args
+
+
+def test_all_flags_of_the_run_count_again(tmp_path):
+    flags = (
+        "-cf some/where.ini -is 7 -ps 2 3 -gf none.edges --allow_disconnected -ll DEBUG"
+        " --checkpoint_every 3 --set RUN.x=1 --set SHARING.alpha=0.1 --overwrite -wr 0.5"
+    )
+    first = begun(tmp_path, flags)
+    again = utils.get_args(words(str(tmp_path)))
+    changed = {"config_file", "log_dir", "graph_file", "overwrite"}
+    for name, value in vars(first).items():
+        assert name in changed or getattr(again, name) == value, name
+    assert again.config_file == str(tmp_path / "where.ini")
+    assert again.log_dir == str(tmp_path)
+    assert again.graph_file == str(tmp_path / "none.edges")  # the copy
+    assert not again.overwrite
+
+
+def test_flags_that_are_given_count_more(tmp_path):
+    begun(tmp_path, "-is 7 -ps 2")
+    again = utils.get_args(complete(["--iterations", "9"], str(tmp_path)))
+    assert (again.iterations, again.procs_per_machine) == (9, [2])
+
+
+@pytest.mark.parametrize("content", [None, "{", json.dumps({"iterations": 3})])
+def test_a_folder_that_is_of_no_run_is_named(tmp_path, content):
+    if content is not None:
+        (tmp_path / "args.json").write_text(content)
+    with pytest.raises(
+        ConfigError, match=r"^--resume \S+: not the log folder of a run"
+    ):
+        words(str(tmp_path))
