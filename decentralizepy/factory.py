@@ -17,6 +17,12 @@ RESERVED: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 
+#: Folders of this package that hold plug-ins; no INI file means a class elsewhere.
+FAMILIES = (
+    *("communication", "compression", "datasets", "graphs", "mappings", "models"),
+    *("node", "sharing", "training"),
+)
+
 # where the name that is imported is not the name that is installed
 _DISTRIBUTIONS = MappingProxyType(
     {
@@ -139,6 +145,8 @@ def _nearest_module(missing: str) -> str:
     package, _, name = missing.rpartition(".")
     if not package:
         return did_you_mean(name, _names(None))
+    if package == __package__:
+        return did_you_mean(name, FAMILIES, package + ".{}")
     folders = getattr(importlib.import_module(package), "__path__", None)
     if folders is None:  # a module, so what follows was meant as a class
         return f"; did you mean {package}?"
