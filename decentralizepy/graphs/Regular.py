@@ -11,17 +11,20 @@ from decentralizepy.graphs.Graph import Graph
 if TYPE_CHECKING:
     import networkx as nx
 
-# a draw of degree 2, the worst, is connected with probability above 1 / sqrt(n)
-_MAX_DRAWS = 1000
+# from degree 3 on, one draw is connected with high probability; of degree 2, with
+# probability about 1.9 / sqrt(n)
+_DRAWS = 20
 
 
 class Regular(Graph):
     """A connected random regular graph.
 
     It is drawn by networkx (A. Steger and N. Wormald, Generating random regular
-    graphs quickly, 1999), and again from the same random stream until it is
-    connected. No graph of degree 0 or 1 over more than two nodes is connected: there
-    the ring is added, and the degree is higher than asked.
+    graphs quickly, 1999), and redrawn from the same random stream until it is
+    connected. Large graphs of degree 2 hardly ever are: after 20 draws a uniformly
+    random cycle, which has the same distribution, takes their place. No graph of degree
+    0 or 1 over more than two nodes is connected: there the ring is added, and the
+    degree is higher than requested.
 
     Parameters
     ----------
@@ -51,13 +54,21 @@ class Regular(Graph):
     def _fill(self, degree: int, stream: random.Random) -> None:
         import networkx as nx
 
-        for _ in range(_MAX_DRAWS if degree > 1 else 1):
+        for _ in range(_DRAWS if degree > 1 else 1):
             drawn = _draw(self.n_procs, degree, stream)
             if nx.is_connected(drawn):
-                break
+                self.add_edges(drawn.edges())
+                return
+        if degree == 2:
+            self._close_cycle(stream)
         else:
+            self.add_edges(drawn.edges())
             self.connect_graph()
-        self.add_edges(drawn.edges())
+
+    def _close_cycle(self, stream: random.Random) -> None:
+        order = list(range(self.n_procs))
+        stream.shuffle(order)
+        self.add_edges(zip(order, order[1:] + order[:1], strict=True))
 
 
 def _draw(n: int, degree: int, stream: random.Random) -> nx.Graph:

@@ -49,7 +49,13 @@ def parse(data: bytes, form: str, name: str, symmetrize: bool = False) -> Adjace
     head, *lines = _lines(data, name)
     n = _count(head, name)
     if form == "edges":
-        return _symmetric(_collect(_arcs_of_edges(lines, n, name), n, name))
+        adjacency = _symmetric(_collect(_arcs_of_edges(lines, n, name), n, name))
+        if _are_rows(lines, adjacency):
+            raise GraphError(
+                f"{name}: these are the rows of an adjacency file, not edges: read it"
+                " with --graph_type adjacency"
+            )
+        return adjacency
     adjacency = _collect(_arcs_of_rows(lines, n, name), n, name)
     return _symmetric(adjacency) if symmetrize else _checked(adjacency, name)
 
@@ -135,6 +141,18 @@ def _arcs_of_rows(lines: Sequence[str], n: int, name: str) -> Iterator[Arc]:
             raise GraphError(f"{where}: a row too many: line 1 says {n} nodes")
         for neighbor in _nodes(text, n, where):
             yield line, node, neighbor
+
+
+def _are_rows(lines: Sequence[str], adjacency: Adjacency) -> bool:
+    """Tell whether edges are, as rows, a valid graph other than the one they make.
+
+    The rows of a 2-regular graph all look like edges.
+    """
+    rows = [set(map(int, line.split())) for line in lines]
+    if len(rows) != len(adjacency) or rows == adjacency:
+        return False
+    loops = any(node in row for node, row in enumerate(rows))
+    return not loops and not _one_way(rows)
 
 
 def _nodes(text: str, n: int, where: str) -> list[int]:

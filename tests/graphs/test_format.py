@@ -99,6 +99,27 @@ class TestRefused:
     def test_adjacency(self, data, expected):
         assert complaint(data, "adjacency") == expected
 
+    def test_rows_of_a_ring_are_not_taken_for_edges(self):
+        """Read as edges, they are another graph: the even nodes and the odd ones apart."""
+        rows = b"6\n1 5\n0 2\n1 3\n2 4\n3 5\n0 4\n"
+        assert complaint(rows) == (
+            "g: these are the rows of an adjacency file, not edges: read it with"
+            " --graph_type adjacency"
+        )
+        assert format.parse(rows, "adjacency", "g")[0] == {1, 5}
+
+    @pytest.mark.parametrize(
+        "edges",
+        [
+            b"3\n1 2\n0 2\n0 1\n",  # the same triangle either way
+            b"4\n0 1\n1 2\n2 3\n3 0\n",
+            b"4\n0 2\n1 3\n2 0\n3 1\n",
+            b"2\n0 1\n1 0\n",
+        ],
+    )
+    def test_as_many_edges_as_nodes_are_edges(self, edges):
+        assert format.parse(edges, "edges", "g")
+
     def test_no_more_than_ten_one_way_edges_are_listed(self):
         row = " ".join(map(str, range(1, 13))).encode()
         text = complaint(b"13\n" + row + b"\n" * 13, "adjacency")

@@ -49,6 +49,24 @@ def test_islands_are_drawn_again():
     assert all(graph.degree(uid) == 2 for uid in range(12))
 
 
+def test_a_large_graph_of_degree_2_is_drawn_a_few_times_only(monkeypatch):
+    """Of 100,000 nodes about 1 draw in 170 is connected: redrawing took a minute."""
+    draws = []
+    draw = nx.random_regular_graph
+
+    def counted(*arguments, **options):
+        draws.append(arguments)
+        return draw(*arguments, **options)
+
+    monkeypatch.setattr(nx, "random_regular_graph", counted)
+    graph = Regular(20_000, 2, seed=1)
+    assert len(draws) <= 20
+    assert graph.is_connected()
+    assert {graph.degree(uid) for uid in graph.get_all_nodes()} == {2}
+    assert graph.adj_list == Regular(20_000, 2, seed=1).adj_list
+    assert graph.adj_list != Regular(20_000, 2, seed=2).adj_list
+
+
 def test_the_global_generator_is_left_alone():
     state = random.getstate()
     Regular(8, 3)
