@@ -15,7 +15,17 @@
 """
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+_SHOWN = 80  # characters of a value
+
+
+class Absent:
+    """Stands for no value, since a user may write any other, ``none`` included."""
 
 
 class DecentralizepyError(Exception):
@@ -24,10 +34,123 @@ class DecentralizepyError(Exception):
     exit_status = 1
 
 
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with what a user wrote; as text, one line.
+
+    Attributes
+    ----------
+    cause : str
+        What is wrong, without the place and what follows.
+    file : str
+    line : int
+        From 1; 0 if no line is known.
+    section : str
+        Without brackets.
+    key : str
+        A key of the section, or a flag as on the command line.
+    value : object
+        What was found there, ``Absent`` if nothing.
+    expected : str
+        What should be there.
+    suggestion : str
+        The nearest valid name.
+    """
+
+    cause: str = ""
+    file: str = ""
+    line: int = 0
+    section: str = ""
+    key: str = ""
+    value: Any = Absent
+    expected: str = ""
+    suggestion: str = ""
+
+    def __str__(self) -> str:
+        place = f", line {self.line}" if self.line else ""
+        named = self.key or self.value is not Absent
+        where = [self.file + place] if self.file or self.line else []
+        where += [self._entry()] if named else []
+        told = [self.cause, self.expected and f"expected {self.expected}"]
+        told += [f"did you mean {self.suggestion}?"] if self.suggestion else []
+        what = "; ".join(filter(None, told))
+        if self.section and not named:
+            what = f"section [{self.section}] {what}"
+        return ": ".join([*where, what])
+
+    def _entry(self) -> str:
+        """Return the section, key and value, as the user wrote them."""
+        value = [] if self.value is Absent else [shown(self.value)]
+        joint = " " if self.key.startswith("-") else " = "
+        entry = joint.join([self.key, *value] if self.key else value)
+        return f"[{self.section}] {entry}" if self.section else entry
+
+    def within(self, **place: Any) -> "Problem":
+        """Return the problem with what it does not name itself of its place.
+
+        A problem of another file keeps its place, and a key its value, even if absent.
+        """
+        if self.file:
+            return self
+        if self.key or self.section:
+            section = self.section or place.get("section", "")
+            return replace(self, file=place.get("file", ""), section=section)
+        if self.value is not Absent:
+            place = {**place, "value": self.value}
+        return replace(self, **place)
+
+
+def shown(value: Any) -> str:
+    """Return a value on one line, as an INI file spells it."""
+    if value is None or isinstance(value, bool):
+        return str(value).lower()
+    text = str(value).replace("\n", "\\n")
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
+
+
 class ConfigError(DecentralizepyError, ValueError):
-    """What a user wrote cannot be run; the message says where and what to write."""
+    """What a user wrote cannot be run; the message says where and what to write.
+
+    Parameters
+    ----------
+    cause : str
+        What is wrong.
+    problems : iterable of Problem, optional
+        Several problems at once, one per line, instead of ``cause`` and ``place``.
+    place
+        The other fields of a :class:`Problem`, such as ``section`` and ``key``.
+
+    Attributes
+    ----------
+    problems : tuple of Problem
+    """
 
     exit_status = 2
+    problems: tuple[Problem, ...]
+
+    def __init__(
+        self, cause: str = "", *, problems: Iterable[Problem] = (), **place: Any
+    ) -> None:
+        super().__init__()
+        self._take(tuple(problems) or (Problem(cause, **place),))
+
+    def locate(self, **place: Any) -> None:
+        """Fill in the place of each problem, as far as it does not name its own."""
+        self._take(tuple(each.within(**place) for each in self.problems))
+
+    def _take(self, problems: tuple[Problem, ...]) -> None:
+        self.problems = problems
+        self.args = ("\n".join(map(str, problems)),)
+
+
+@contextmanager
+def located(**place: Any) -> Iterator[None]:
+    """Name the place, such as ``section``, of each ConfigError that is raised inside."""
+    try:
+        yield
+    except ConfigError as error:
+        error.locate(**place)
+        raise
 
 
 class GraphError(ConfigError):
@@ -68,7 +191,11 @@ class PeerLost(PeerError, ConnectionError):
 
 
 class NodeFailed(DecentralizepyError):
-    """A node process that died or raised; names uid, rank, machine and the cause."""
+    """A node process that died or raised: ``cause`` in one line, and its ``log``'s end."""
+
+    def __init__(self, cause: str, log: Path | None = None, tail: str = "") -> None:
+        super().__init__(f"{cause}; its log, {log}, ends:\n{tail}" if log else cause)
+        self.cause = cause
 
 
 def nearest(word: str, names: Iterable[str], cutoff: float = 0.6) -> str | None:

@@ -107,9 +107,8 @@ def run_nodes(experiment: Experiment) -> "tuple[Progress, NodeFailed | None]":
             if not left or error.exit_status == ConfigError.exit_status:
                 raise
             number = experiment.start_from_checkpoints()
-            told = str(error).split(";", maxsplit=1)[0]
             print(
-                f"warning: {told}; starting all again after round {number}",
+                f"warning: {error.cause}; starting all again after round {number}",
                 file=sys.stderr,
             )
             left -= 1

@@ -12,8 +12,8 @@ from decentralizepy.config.flags import run_problems
 from decentralizepy.config.ini import Section
 from decentralizepy.config.signatures import Options
 from decentralizepy.config.trials import is_ours, trial
-from decentralizepy.config.values import misfit, shown
-from decentralizepy.errors import ConfigError, nearest
+from decentralizepy.config.values import misfit
+from decentralizepy.errors import ConfigError, nearest, shown
 from decentralizepy.factory import RESERVED, find_class, find_module
 from decentralizepy.utils import remove_keys
 

@@ -24,14 +24,6 @@ _TEXTS = {
 }
 
 
-def shown(value: Any) -> str:
-    """Return a value on one line, as an INI file spells it."""
-    if value is None or isinstance(value, bool):
-        return str(value).lower()
-    text = str(value).replace("\n", "\\n")
-    return text if len(text) <= 80 else f"{text[:77]}..."
-
-
 def misfit(option: Parameter, value: Any) -> str | None:
     """Return what was expected instead of ``value``, ``None`` if it fits.
 

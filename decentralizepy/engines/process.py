@@ -114,9 +114,7 @@ class LocalNodes:
         spec, code = min(failed, key=lambda item: item[1] == 3)
         short = code == -signal.SIGKILL and Machine().oom_kills() > self._oom_kills
         cause = _cause(code) + (" for want of memory" if short else "")
-        error = NodeFailed(
-            f"{spec} {cause}; its log, {spec.log}, ends:\n{tail(spec.log)}"
-        )
+        error = NodeFailed(f"{spec} {cause}", spec.log, tail(spec.log))
         error.exit_status = code if code in (2, 3) else 1
         return error
 

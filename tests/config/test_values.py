@@ -12,7 +12,8 @@ import torch
 from hypothesis import given, strategies as st
 from pydantic import Field
 
-from decentralizepy.config.values import misfit, shown
+from decentralizepy.config.values import misfit
+from decentralizepy.errors import shown
 
 NO_FILE = ", which no INI file can hold"
 
