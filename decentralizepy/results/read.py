@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -95,20 +96,21 @@ class Run:
 def read_run(name: str, folder: Path, files: Iterable[Path]) -> Run:
     """Read the results ``files``, below ``folder``, of one experiment.
 
-    A node that was killed has left ``<rank>_results.jsonl`` only; then that is read.
+    The lines in ``<rank>_results.jsonl`` are the truth; ``<rank>_results.json``, which is
+    derived from them, is read where they are missing or damaged.
 
     Raises
     ------
     DataError
-        If a file holds something else.
+        If no file of a node can be read.
     """
-    chosen: dict[str, Path] = {}
-    files = sorted(files)  # of the same node, .json comes before .jsonl
+    found: dict[str, list[Path]] = {}
+    files = sorted(files, key=lambda file: (file.suffix != ".jsonl", file))
     for file in files:
         node = file.relative_to(folder).with_name(file.name.rpartition("_")[0])
-        chosen.setdefault(node.as_posix(), file)
+        found.setdefault(node.as_posix(), []).append(file)
     data = {read_dataset(file.parent) for file in files} - {""}
-    nodes = {node: _read(file) for node, file in chosen.items()}
+    nodes = {node: _read_first(found[node]) for node in sorted(found)}
     return Run(name, nodes, ", ".join(sorted(data)))
 
 
@@ -180,6 +182,14 @@ def _results(folder: Path, depth: int) -> list[Path]:
 
 def _untested(table: Table) -> Table:
     return {name: rounds for name, rounds in table.items() if name[:5] != "test_"}
+
+
+def _read_first(files: list[Path]) -> Table:
+    """Return the table of the first file that can be read."""
+    for file in files[:-1]:
+        with suppress(DataError):
+            return _read(file)
+    return _read(files[-1])
 
 
 def _read(path: Path) -> Table:

@@ -187,9 +187,17 @@ def test_a_killed_node_is_read_from_its_lines(tmp_path):
     write(tmp_path / "a/m/0_results.json", results())
     lines = '{"round": 1, "train_loss": 4.0}\n{"round": 2, "train_lo'
     (tmp_path / "a/m/1_results.jsonl").write_text(lines)
-    (tmp_path / "a/m/0_results.jsonl").write_text("not read, as .json is there\n")
     row = tables(tmp_path)["train_loss_a.csv"][0]
     assert (float(row["mean"]), row["nr_nodes"]) == (3.0, "2")
+
+
+@pytest.mark.parametrize("torn", ["0_results.json", "0_results.jsonl"])
+def test_a_torn_file_hides_nothing_that_the_other_holds(tmp_path, torn):
+    write(tmp_path / "a/m/0_results.json", {"train_loss": {"1": 2.0}})
+    (tmp_path / "a/m/0_results.jsonl").write_text('{"round": 1, "train_loss": 2.0}\n')
+    (tmp_path / "a/m" / torn).write_text('{"train_loss": {"1":\n')
+    row = tables(tmp_path)["train_loss_a.csv"][0]
+    assert float(row["mean"]) == 2.0
 
 
 def test_numbers_that_were_not_finite_are_left_out(tmp_path):
