@@ -64,16 +64,18 @@ class BasicBlock(nn.Module):
         norm_layer = norm_layer or nn.BatchNorm2d
         self.conv1 = conv3x3(inplanes, planes, stride)
         self.bn1 = norm_layer(planes)
+        self.relu = nn.ReLU()
         self.conv2 = conv3x3(planes, planes)
         self.bn2 = norm_layer(planes)
-        self.downsample = downsample
+        self.downsample, self.stride = downsample, stride
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return (batch, planes, h / stride, w / stride) for (batch, inplanes, h, w)."""
         shortcut = x if self.downsample is None else self.downsample(x)
-        x = self.bn1(self.conv1(x)).relu()
+        x = self.relu(self.bn1(self.conv1(x)))
         x = self.bn2(self.conv2(x)) + shortcut
-        return x.relu()
+        output: torch.Tensor = self.relu(x)
+        return output
 
 
 class Bottleneck(nn.Module):
@@ -112,12 +114,14 @@ class Bottleneck(nn.Module):
         self.bn2 = norm_layer(width)
         self.conv3 = conv1x1(width, planes * self.expansion)
         self.bn3 = norm_layer(planes * self.expansion)
-        self.downsample = downsample
+        self.relu = nn.ReLU()
+        self.downsample, self.stride = downsample, stride
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return (batch, 4 planes, h / stride, w / stride) for (batch, inplanes, h, w)."""
         shortcut = x if self.downsample is None else self.downsample(x)
-        x = self.bn1(self.conv1(x)).relu()
-        x = self.bn2(self.conv2(x)).relu()
+        x = self.relu(self.bn1(self.conv1(x)))
+        x = self.relu(self.bn2(self.conv2(x)))
         x = self.bn3(self.conv3(x)) + shortcut
-        return x.relu()
+        output: torch.Tensor = self.relu(x)
+        return output

@@ -17,12 +17,12 @@ class LSTM(Model):
         super().__init__()
         self.embedding = nn.Embedding(92, 8)
         self.lstm = nn.LSTM(8, 256, num_layers=2, batch_first=True)
-        self.fc = nn.Linear(80 * 256, 92)
+        self.l1 = nn.Linear(80 * 256, 92)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return logits (batch, 92) for characters (batch, 80), numbers 0 to 91."""
         outputs, _ = self.lstm(self.embedding(x))
-        logits: torch.Tensor = self.fc(outputs.flatten(1).relu())
+        logits: torch.Tensor = self.l1(outputs.flatten(1).relu())
         return logits
 
 
@@ -35,12 +35,12 @@ class RNN(Model):
     def __init__(self) -> None:
         super().__init__()
         self.embedding = nn.Embedding(9999, 200, padding_idx=0)
-        self.lstm = nn.LSTM(200, 256, num_layers=2, batch_first=True)
-        self.fc1 = nn.Linear(256, 128)
-        self.fc2 = nn.Linear(128, 9999)
+        self.rnn_cells = nn.LSTM(200, 256, num_layers=2, batch_first=True)
+        self.l1 = nn.Linear(256, 128)
+        self.l2 = nn.Linear(128, 9999)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return logits (batch, 9999) for words (batch, length), numbers 0 to 9998."""
-        _, (states, _) = self.lstm(self.embedding(x))
-        logits: torch.Tensor = self.fc2(self.fc1(states[-1]).relu())
+        _, (states, _) = self.rnn_cells(self.embedding(x))
+        logits: torch.Tensor = self.l2(self.l1(states[-1]).relu())
         return logits

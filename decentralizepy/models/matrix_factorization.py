@@ -32,8 +32,8 @@ class MatrixFactorization(Model):
         for factors in (self.user_factors, self.item_factors):
             nn.init.uniform_(factors.weight, -SPREAD, SPREAD)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, data: torch.Tensor) -> torch.Tensor:
         """Return ratings (batch,) for pairs (batch, 2) of user and item, from 1."""
-        users, items = (x - 1).unbind(-1)
+        users, items = (data - 1).unbind(-1)
         product: torch.Tensor = self.user_factors(users) * self.item_factors(items)
         return product.sum(-1)
