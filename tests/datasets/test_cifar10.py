@@ -42,7 +42,7 @@ def node(folder, rank=0, nodes=4, **options):
 def test_images_are_those_of_the_files(folder):
     """Rows hold the red, then the green, then the blue plane."""
     with (folder / FOLDER / "data_batch_1").open("rb") as file:
-        batch = pickle.load(file)
+        batch = pickle.load(file, encoding="bytes")
     x, y = node(folder, nodes=1).trainset[7]
     expected = batch[b"data"][7].reshape(3, 32, 32)
     assert torch.equal(((x + 1) * 127.5).round().int(), torch.tensor(expected).int())

@@ -41,8 +41,8 @@ def write(
 ) -> None:
     """Write ``train`` and ``test``, folders of LEAF's JSON files, and ``img_align_celeba``.
 
-    The JSON names ``000001.jpg`` and so on, the images are ``000001.png``, as
-    DecentralizePy expects them. A person has skin, hair, background and a mouth of its
+    The images are ``000001.png`` and so on, and the JSON names them so: LEAF opens the
+    name itself, DecentralizePy the ``.png`` of that name. A person has skin, hair, background and a mouth of its
     own, and smiles more or less often.
 
     Parameters
@@ -73,10 +73,10 @@ def write(
             person = _person(rng)
             count = rng.integers(max(images // 2, 5), max(images * 3 // 2, 6))
             labels = (rng.random(count) < person.smiles).astype(int).tolist()
-            names = [f"{next(numbers):06}" for _ in labels]
+            names = [f"{next(numbers):06}.png" for _ in labels]
             for name, smiling in zip(names, labels, strict=True):
-                _face(rng, person, smiling, side).save(pictures / f"{name}.png")
-            users[str(number)] = ([f"{name}.jpg" for name in names], labels)
+                _face(rng, person, smiling, side).save(pictures / name)
+            users[str(number)] = (names, labels)
         write_parts(train, test, users, per_file)
 
 

@@ -1,11 +1,11 @@
 """A stand-in for CIFAR-10: ten classes of smooth patterns under noise, no photographs."""
 
-import pickle
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from decentralizepy.datasets.stand_in._python2 import dumps
 from decentralizepy.datasets.stand_in._write import folders
 
 Floats = npt.NDArray[np.float32]
@@ -19,6 +19,8 @@ def write(
     directory: Path, seed: int = 1, train: int = 50_000, test: int = 10_000
 ) -> None:
     """Write the folder ``cifar-10-batches-py``: five training files and one for the test.
+
+    They are pickles as Python 2 wrote the real ones.
 
     Parameters
     ----------
@@ -41,10 +43,10 @@ def write(
         counts = {f"data_batch_{i + 1}": (train + i) // 5 for i in range(5)}
         for name, count in {**counts, "test_batch": test}.items():
             batch = _batch(rng, looks, distractors, count)
-            (folder / name).write_bytes(pickle.dumps(batch, protocol=4))
-        names = [f"pattern {label}".encode() for label in range(10)]
-        meta = {b"label_names": names, b"num_vis": 3072}
-        (folder / "batches.meta").write_bytes(pickle.dumps(meta, protocol=4))
+            (folder / name).write_bytes(dumps({"batch_label": name, **batch}))
+        names = [f"pattern {label}" for label in range(10)]
+        meta = {"label_names": names, "num_vis": 3072}
+        (folder / "batches.meta").write_bytes(dumps(meta))
 
 
 def _smooth_fields(rng: np.random.Generator, count: int) -> Floats:
@@ -69,12 +71,13 @@ def _windows(
 
 def _batch(
     rng: np.random.Generator, looks: Floats, distractors: Floats, count: int
-) -> dict[bytes, object]:
+) -> dict[str, object]:
     """Return ``count`` images as a CIFAR-10 file holds them."""
     labels = rng.integers(0, 10, count)
     look = labels * VARIETIES + rng.integers(0, VARIETIES, count)
     images = 22 * _windows(rng, looks, look)
     images += 30 * _windows(rng, distractors, rng.integers(0, DISTRACTORS, count))
     images += 30 * rng.standard_normal(images.shape, dtype=np.float32) + 120
+    names = [f"pattern_{label}_{n:05}.png" for n, label in enumerate(labels.tolist())]
     data = images.clip(0, 255).astype(np.uint8).reshape(count, -1)
-    return {b"data": data, b"labels": labels.tolist()}
+    return {"labels": labels.tolist(), "data": data, "filenames": names}

@@ -1,0 +1,67 @@
+"""Pickles as Python 2 wrote them: what is text in Python 3 was a string of bytes."""
+
+import pickle
+import struct
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+
+def dumps(value: Any) -> bytes:
+    """Return a pickle of protocol 2, of lists, dictionaries, numbers, texts and arrays.
+
+    Parameters
+    ----------
+    value : dict, list, str, int or array of uint8
+        Whole numbers of 32 bits; ASCII texts, which Python 3 reads with any
+        ``encoding``, as ``bytes`` with ``encoding="bytes"``.
+    """
+    return pickle.PROTO + b"\x02" + _encoded(value) + pickle.STOP
+
+
+def _encoded(value: Any) -> bytes:
+    match value:
+        case int():
+            return pickle.BININT + struct.pack("<i", value)
+        case str():
+            return _string(value.encode("ascii"))
+        case np.ndarray():
+            return _array(value)
+        case Mapping():
+            items = [part for pair in value.items() for part in pair]
+            return pickle.EMPTY_DICT + _marked(items) + pickle.SETITEMS
+        case Sequence():
+            return pickle.EMPTY_LIST + _marked(value) + pickle.APPENDS
+    raise TypeError(f"{type(value).__name__} cannot be written")
+
+
+def _string(content: bytes) -> bytes:
+    return pickle.BINSTRING + struct.pack("<i", len(content)) + content
+
+
+def _marked(values: Sequence[Any]) -> bytes:
+    return pickle.MARK + b"".join(map(_encoded, values))
+
+
+def _array(array: "np.ndarray[Any, np.dtype[np.uint8]]") -> bytes:
+    """Return what calls numpy for an empty array and its type, then fills it in."""
+    nothing = _tuple(_named("numpy", "ndarray"), _tuple(_encoded(0)), _encoded("b"))
+    kind = _named("numpy", "dtype") + _tuple(*map(_encoded, ("u1", 0, 1)))
+    state = _tuple(
+        _encoded(1),  # version of this form
+        _tuple(*map(_encoded, array.shape)),
+        kind + pickle.REDUCE,
+        pickle.NEWFALSE,  # rows first
+        _string(array.tobytes()),
+    )
+    rebuild = _named("numpy.core.multiarray", "_reconstruct")
+    return rebuild + nothing + pickle.REDUCE + state + pickle.BUILD
+
+
+def _named(module: str, name: str) -> bytes:
+    return pickle.GLOBAL + f"{module}\n{name}\n".encode()
+
+
+def _tuple(*parts: bytes) -> bytes:
+    return pickle.MARK + b"".join(parts) + pickle.TUPLE
