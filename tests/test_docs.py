@@ -133,3 +133,11 @@ def test_files_that_a_page_names_are_there(page):
         r"(?:bash |``)((?:eval|tests|docs|tutorial)/[\w./]+)", PAGES[page]
     )
     assert all((ROOT / word).exists() for word in words), words
+
+
+def test_every_file_of_eval_has_a_line():
+    text = (ROOT / "eval/README.rst").read_text()
+    told = re.findall(r"^``(\S+)`` ", text, re.MULTILINE)
+    ignored = {"README.rst", "data", "__pycache__"}
+    there = {path.name for path in (ROOT / "eval").iterdir()} - ignored
+    assert sorted(told) == sorted(there)
