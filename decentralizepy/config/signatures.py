@@ -38,14 +38,18 @@ class Options(NamedTuple):
     def of(cls, target: Callable[..., Any], passed: int = 0) -> "Options":
         """Return the options of a class, or function, after ``passed`` arguments.
 
-        Where ``**kwargs`` go on to the parent's constructor, its options count too.
+        Where ``**kwargs`` go on to the parent's constructor, its options count too, but
+        for those that the class lists in ``fixed_options``.
         """
         known: dict[str, Parameter] = {}
         words: set[str] = set()
         constructors = _constructors(target)
-        room = _room(constructors[0])
-        for constructor in constructors:
+        room = _room(constructors[0][0])
+        fixed: set[str] = set()
+        for constructor, fixed_here in constructors:
             for option in _options(constructor, passed):
+                if option.name in fixed:
+                    continue
                 if option.name in words and option.default is Parameter.empty:
                     option = option.replace(default=None)  # the child may pass it
                 known.setdefault(option.name, option)
@@ -54,14 +58,20 @@ class Options(NamedTuple):
             if not _passes_on(constructor):
                 break
             words |= _words(constructor)
+            fixed |= set(fixed_here)
         return cls(known, False, words, room)
 
 
-def _constructors(target: Any) -> list[Any]:
+def _constructors(target: Any) -> list[tuple[Any, tuple[str, ...]]]:
+    """Return the constructors of a class, and what each fixes of its parent's options."""
     if not isinstance(target, type):
-        return [target]
-    own = (vars(owner).get("__init__") for owner in target.__mro__[:-1])
-    return [MethodType(each, target) for each in own if each] or [target]
+        return [(target, ())]
+    bound: list[tuple[Any, tuple[str, ...]]] = []
+    for owner in map(vars, target.__mro__[:-1]):
+        if "__init__" in owner:
+            constructor = MethodType(inspect.unwrap(owner["__init__"]), target)
+            bound.append((constructor, owner.get("fixed_options", ())))
+    return bound or [(target, ())]
 
 
 def _parameters(constructor: Any) -> list[Parameter]:

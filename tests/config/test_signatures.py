@@ -98,3 +98,24 @@ def test_classes_without_a_constructor_of_their_own(target, known, closed, room)
     options = Options.of(target)
     assert list(options.known) == known
     assert (options.closed, options.room) == (closed, room)
+
+
+class Fixing(parts.Sharing):
+    fixed_options = ("compress",)
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, compress=True, **kwargs)
+
+
+def test_what_a_class_fixes_is_no_option_of_it():
+    options = Options.of(Fixing, 8)
+    assert list(options.known) == BASE[1:]
+    assert options.closed
+
+
+def test_a_child_may_offer_again_what_its_parent_fixes():
+    class Child(Fixing):
+        def __init__(self, *args, compress: bool = False, **kwargs):
+            super().__init__(*args, **kwargs)
+
+    assert list(Options.of(Child, 8).known) == BASE
