@@ -1,8 +1,12 @@
 """Settings of Sphinx for these pages."""
 
+import inspect
 import re
+from inspect import Parameter
 from pathlib import Path
 from typing import Any
+
+from decentralizepy.config.signatures import Options
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -52,6 +56,31 @@ def list_plugins(app: Any, page: str, source: list[str]) -> None:
     )
 
 
+def list_options(
+    app: Any,
+    what: str,
+    name: str,
+    target: Any,
+    options: Any,
+    signature: str | None,
+    returned: str | None,
+) -> tuple[str, str | None] | None:
+    """Show a class with the options that its constructor hands to its parents, too."""
+    if what != "class" or "**" not in (signature or ""):
+        return None
+    found = Options.of(target)
+    if not found.closed:
+        return None
+    bare = [
+        each.replace(annotation=Parameter.empty, kind=Parameter.KEYWORD_ONLY)
+        for each in found.known.values()
+    ]
+    required_first = sorted(bare, key=lambda each: each.default is not Parameter.empty)
+    whole = str(inspect.Signature(required_first)).replace("*, ", "", 1)
+    return whole, returned
+
+
 def setup(app: Any) -> None:
     """Connect to Sphinx."""
     app.connect("source-read", list_plugins)
+    app.connect("autodoc-process-signature", list_options)

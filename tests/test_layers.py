@@ -18,9 +18,10 @@ ALLOWED = {
     "compression": {"errors", "message"},
     "models": {"errors", "files"},
     "communication": {"errors", "files", "message", "mappings"},
-    "datasets": {"errors", "files", "mappings", "models"},
+    "datasets": {"config.order", "errors", "files", "mappings", "models"},
     "training": {"errors"},
-    "sharing": {"errors", "factory", "files", "message", "models.flat", "utils"},
+    "sharing": {"config.order", "errors", "factory", "files", "message"}
+    | {"models.flat", "utils"},
     "node": TEXT
     | {"checkpoints", "factory", "graphs", "mappings", "models.flat"}
     | {"results.write", "sharing.Sharing"},

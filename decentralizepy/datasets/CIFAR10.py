@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from decentralizepy.config.order import in_order
 from decentralizepy.datasets.images import ImageDataset, Labels, Pixels
 from decentralizepy.datasets.sources.unpickle import Allowed, load
 from decentralizepy.errors import DataError
@@ -26,6 +27,14 @@ class CIFAR10(ImageDataset):
     No node downloads: ``python download_dataset.py`` does. The other options are those
     of :class:`~decentralizepy.datasets.images.ImageDataset`.
     """
+
+    @in_order(
+        3,
+        "random_seed only_local train_dir test_dir sizes test_batch_size "
+        "partition_niid alpha shards validation_source validation_size",
+    )
+    def __init__(self, *place: Any, **options: Any) -> None:
+        super().__init__(*place, **options)
 
     @staticmethod
     def read(directory: str | None, train: bool) -> tuple[Pixels, Labels]:

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 
+from decentralizepy.config.order import in_order
 from decentralizepy.datasets.leaf.cache import (
     Array,
     Codec,
@@ -15,7 +16,6 @@ from decentralizepy.datasets.leaf.cache import (
 )
 from decentralizepy.datasets.leaf.dataset import LeafDataset
 from decentralizepy.errors import DataError
-from decentralizepy.mappings.Mapping import Mapping
 from decentralizepy.models.celeba import CNN
 
 __all__ = ["CNN", "Celeba"]
@@ -33,9 +33,11 @@ class Celeba(LeafDataset):
 
     Parameters
     ----------
-    rank, machine_id, mapping, random_seed, only_local, train_dir, test_dir, sizes
+    *place
+        ``rank``, ``machine_id`` and ``mapping``.
+    random_seed, only_local, train_dir, test_dir, sizes, test_batch_size
         As for :class:`~decentralizepy.datasets.leaf.dataset.LeafDataset`.
-    test_batch_size, validation_source, validation_size, partition_niid
+    validation_source, validation_size, partition_niid
         Likewise.
     images_dir : str
         The folder of the images: a ``.png`` of the same name or, where there is none,
@@ -48,38 +50,16 @@ class Celeba(LeafDataset):
 
     num_classes = CLASSES
 
+    @in_order(
+        3,
+        "random_seed only_local train_dir test_dir images_dir sizes test_batch_size "
+        "validation_source validation_size partition_niid scaled",
+    )
     def __init__(
-        self,
-        rank: int,
-        machine_id: int,
-        mapping: Mapping,
-        random_seed: int = 1234,
-        only_local: bool = False,
-        train_dir: str = "",
-        test_dir: str = "",
-        images_dir: str = "",
-        sizes: str | Sequence[float] = "",
-        test_batch_size: int | Literal[""] = "",
-        validation_source: Literal["", "Train", "Test"] = "",
-        validation_size: float | Literal[""] = "",
-        partition_niid: Literal["files", "users", "iid"] = "files",
-        scaled: bool = True,
+        self, *place: Any, images_dir: str = "", scaled: bool = True, **options: Any
     ) -> None:
         self.images_dir, self.highest = images_dir, 1 if scaled else 255
-        super().__init__(
-            rank,
-            machine_id,
-            mapping,
-            random_seed,
-            only_local,
-            train_dir,
-            test_dir,
-            sizes,
-            test_batch_size,
-            validation_source,
-            validation_size,
-            partition_niid,
-        )
+        super().__init__(*place, **options)
 
     def codec(self) -> Codec:
         folder = Path(self.images_dir)

@@ -64,6 +64,7 @@ class Dataset:
     """
 
     num_classes: int | None = None
+    default_test_batch_size = TEST_BATCH_SIZE
     trainset: Indexable | None = None
     testset: Indexable | None = None
     validationset: Indexable | None = None
@@ -91,9 +92,9 @@ class Dataset:
         )
         self.train_dir, self.test_dir = train_dir or None, test_dir or None
         self.sizes = _fractions(sizes)
-        self.test_batch_size = (
-            TEST_BATCH_SIZE if test_batch_size == "" else test_batch_size
-        )
+        if test_batch_size == "":
+            test_batch_size = self.default_test_batch_size
+        self.test_batch_size = test_batch_size
         if self.test_batch_size < 1:
             raise ConfigError(
                 f"[DATASET] test_batch_size = {test_batch_size}: expected at least 1"
@@ -212,7 +213,7 @@ def evaluate(
     return 100 * float(right) / count, float(total) / count
 
 
-def check_validation(source: str, size: float | Literal[""]) -> None:
+def check_validation(source: str | None, size: float | Literal[""] | None) -> None:
     """Raise a ConfigError if the validation set cannot be taken so."""
     if source:
         one_of(SOURCES, "validation_source", source)

@@ -8,7 +8,7 @@ from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,6 @@ from decentralizepy.datasets.Dataset import Dataset, Loss, Model
 from decentralizepy.datasets.Partitioner import cuts
 from decentralizepy.errors import ConfigError, DataError
 from decentralizepy.mappings.Linear import Linear
-from decentralizepy.mappings.Mapping import Mapping
 from decentralizepy.models.matrix_factorization import MatrixFactorization
 
 __all__ = ["MatrixFactorization", "MovieLens", "download_movie_lens"]
@@ -29,7 +28,6 @@ FILES = (f"{FOLDER}/ratings.csv", "ml-100k/u.data", "ml-100k/ml-100k.inter")
 HEADER = re.compile(r"user.*(item|movie).*rating", re.IGNORECASE)
 RATINGS = tuple(half / 2 for half in range(1, 11))
 TRAIN_SHARE = 0.7
-TEST_BATCH_SIZE = 4096
 
 
 class MovieLens(Dataset):
@@ -43,7 +41,9 @@ class MovieLens(Dataset):
 
     Parameters
     ----------
-    rank, machine_id, mapping, random_seed, only_local
+    *place
+        ``rank``, ``machine_id`` and ``mapping``.
+    random_seed, only_local
         As for :class:`~decentralizepy.datasets.Dataset.Dataset`.
     train_dir, test_dir : str, default ""
         An empty one means no training, or no test. The ratings, of both parts, are read
@@ -71,33 +71,16 @@ class MovieLens(Dataset):
     """
 
     num_classes: int = len(RATINGS)
+    default_test_batch_size = 4096
 
-    def __init__(
-        self,
-        rank: int,
-        machine_id: int,
-        mapping: Mapping,
-        random_seed: int = 1234,
-        only_local: bool = False,
-        train_dir: str = "",
-        test_dir: str = "",
-        sizes: str | Sequence[float] = "",
-        test_batch_size: int | Literal[""] = "",
-        validation_source: str = "",
-        validation_size: float | Literal[""] = "",
-    ) -> None:
-        super().__init__(
-            *(rank, machine_id, mapping, random_seed, only_local),
-            *(train_dir, test_dir, sizes),
-            TEST_BATCH_SIZE if test_batch_size == "" else test_batch_size,
-            *(validation_source, validation_size),
-        )
+    def __init__(self, *place: Any, **options: Any) -> None:
+        super().__init__(*place, **options)
         if self.__validating__:
             raise ConfigError(
-                f"[DATASET] validation_size = {validation_size}: MovieLens has no "
+                f"[DATASET] validation_size = {self.validation_size}: MovieLens has no "
                 "validation set, expected it empty"
             )
-        self._load(train_dir or test_dir)
+        self._load(self.train_dir or self.test_dir or "")
 
     @classmethod
     def prepare(cls, **options: Any) -> None:

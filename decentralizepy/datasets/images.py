@@ -1,7 +1,6 @@
 """Images in memory, their partition among nodes and their validation set."""
 
 import math
-from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -25,7 +24,6 @@ from decentralizepy.datasets.skewed_partitioners import (
 )
 from decentralizepy.errors import ConfigError, DataError
 from decentralizepy.mappings.Linear import Linear
-from decentralizepy.mappings.Mapping import Mapping
 
 Pixels = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
@@ -67,9 +65,11 @@ class ImageDataset(Dataset):
 
     Parameters
     ----------
-    rank, machine_id, mapping, random_seed, only_local, train_dir, test_dir, sizes
+    *place
+        ``rank``, ``machine_id`` and ``mapping``.
+    random_seed, only_local, train_dir, test_dir, sizes, test_batch_size
         As for :class:`~decentralizepy.datasets.Dataset.Dataset`.
-    test_batch_size, validation_source, validation_size
+    validation_source, validation_size
         Likewise. The validation set is drawn with ``random_seed``, out of the training
         set before it is divided, so it is the same on all nodes.
     partition_niid : str or bool, default "simple"
@@ -108,48 +108,23 @@ class ImageDataset(Dataset):
 
     def __init__(
         self,
-        rank: int,
-        machine_id: int,
-        mapping: Mapping,
-        random_seed: int = 1234,
-        only_local: bool = False,
-        train_dir: str = "",
-        test_dir: str = "",
-        sizes: str | Sequence[float] = "",
-        test_batch_size: int | Literal[""] = "",
-        validation_source: str = "",
-        validation_size: float | Literal[""] = "",
+        *place: Any,
         partition_niid: str | bool | None = "simple",
         alpha: float = 100,
         shards: int = 1,
         classes: int = 2,
         feature_skew: Literal["", "rotation", "colour"] = "",
+        **options: Any,
     ) -> None:
-        super().__init__(
-            rank,
-            machine_id,
-            mapping,
-            random_seed,
-            only_local,
-            train_dir,
-            test_dir,
-            sizes,
-            test_batch_size,
-            validation_source,
-            validation_size,
-        )
+        super().__init__(*place, **options)
         self.partition_niid = _partition(partition_niid)
         self.alpha, self.shards, self.classes = alpha, shards, classes
         self._check_partition()
         if feature_skew:
             one_of(FEATURE_SKEWS, "feature_skew", feature_skew)
         self.feature_skew = feature_skew
-        check_validation(validation_source, validation_size)
-        if self.bundled:
-            self.__training__ = self.__testing__ = True
-        self.__validating__ = self.__validating__ and (
-            self.__training__ if validation_source == "Train" else self.__testing__
-        )
+        check_validation(self.validation_source, self.validation_size)
+        self._find_sets()
         if self.__training__:
             self._load_trainset()
         if self.__testing__:
@@ -174,6 +149,14 @@ class ImageDataset(Dataset):
         The result is to be cached: it is what the nodes of a machine share.
         """
         raise NotImplementedError
+
+    def _find_sets(self) -> None:
+        """Note which sets there are to train, test and validate on."""
+        if self.bundled:
+            self.__training__ = self.__testing__ = True
+        from_train = self.validation_source == "Train"
+        source = self.__training__ if from_train else self.__testing__
+        self.__validating__ = self.__validating__ and source
 
     def _images(self, directory: str | None, train: bool) -> Images:
         images = Images(*self.read(directory, train), self.highest)

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-import torch
-
+from decentralizepy.config.order import in_order
 from decentralizepy.message import Message
 from decentralizepy.sharing.checks import Fraction, fraction
 from decentralizepy.sharing.difference import DifferenceSharing, Floats
@@ -21,37 +20,21 @@ class Choco(DifferenceSharing):
 
     Parameters
     ----------
+    *parts
+        The eight of :class:`~decentralizepy.sharing.Sharing.Sharing`.
     step_size : float
         How far to go towards the neighbors' copies, in (0, 1].
     alpha : float
         Share of entries to send, in (0, 1].
     """
 
-    def __init__(
-        self,
-        rank: int,
-        machine_id: int,
-        communication: Any,
-        mapping: Any,
-        graph: Any,
-        model: torch.nn.Module,
-        dataset: Any,
-        log_dir: str,
-        step_size: Fraction,
-        alpha: Fraction,
-        compress: bool = False,
-        compression_package: str | None = None,
-        compression_class: str | None = None,
-        float_precision: int | None = None,
-    ) -> None:
-        super().__init__(
-            *(rank, machine_id, communication, mapping, graph, model, dataset, log_dir),
-            step_size=step_size,
-            compress=compress,
-            compression_package=compression_package,
-            compression_class=compression_class,
-            float_precision=float_precision,
-        )
+    @in_order(
+        8,
+        "step_size alpha "
+        "compress compression_package compression_class float_precision",
+    )
+    def __init__(self, *parts: Any, alpha: Fraction, **options: Any) -> None:
+        super().__init__(*parts, **options)
         self.k = count(fraction("alpha", alpha), self.flat.size)
 
     def encode(self, difference: Floats) -> Message:

@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from decentralizepy.config.order import in_order
 from decentralizepy.message import Message
 from decentralizepy.models.flat import to_tensor
-from decentralizepy.sharing.checks import Fraction
 from decentralizepy.sharing.entries import EntrySharing
 from decentralizepy.sharing.Sharing import frozen
 from decentralizepy.sharing.sparse import largest
@@ -31,6 +31,8 @@ class PartialModel(EntrySharing):
 
     Parameters
     ----------
+    *parts
+        The eight of :class:`~decentralizepy.sharing.Sharing.Sharing`.
     alpha : float, default 1.0
         Share of entries to send, in (0, 1]; k = round(alpha M).
     dict_ordered : bool, default True
@@ -57,39 +59,23 @@ class PartialModel(EntrySharing):
         This round's scores, and the changes that they are made of if ``accumulation``.
     """
 
+    @in_order(
+        8,
+        "alpha dict_ordered save_shared metadata_cap accumulation save_accumulated "
+        "change_transformer accumulate_averaging_changes "
+        "compress compression_package compression_class float_precision",
+    )
     def __init__(
         self,
-        rank: int,
-        machine_id: int,
-        communication: Any,
-        mapping: Any,
-        graph: Any,
-        model: torch.nn.Module,
-        dataset: Any,
-        log_dir: str,
-        alpha: Fraction = 1.0,
-        dict_ordered: bool = True,
-        save_shared: bool = False,
+        *parts: Any,
         metadata_cap: float = 1.0,
         accumulation: bool = False,
         save_accumulated: bool | str = "",
         change_transformer: Callable[[Any], Any] = identity,
         accumulate_averaging_changes: bool = False,
-        compress: bool = False,
-        compression_package: str | None = None,
-        compression_class: str | None = None,
-        float_precision: int | None = None,
+        **options: Any,
     ) -> None:
-        super().__init__(
-            *(rank, machine_id, communication, mapping, graph, model, dataset, log_dir),
-            alpha=alpha,
-            dict_ordered=dict_ordered,
-            save_shared=save_shared,
-            compress=compress,
-            compression_package=compression_package,
-            compression_class=compression_class,
-            float_precision=float_precision,
-        )
+        super().__init__(*parts, **options)
         self.metadata_cap = metadata_cap
         self.save_accumulated = bool(save_accumulated)
         self.accumulation = accumulation

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from decentralizepy.message import Message
-from decentralizepy.sharing.checks import Fraction, whole
+from decentralizepy.sharing.checks import whole
 from decentralizepy.sharing.entries import EntrySharing, whole_number
 from decentralizepy.sharing.Sharing import frozen
 
@@ -24,6 +24,8 @@ class RandomK(EntrySharing):
 
     Parameters
     ----------
+    *parts
+        The eight of :class:`~decentralizepy.sharing.Sharing.Sharing`.
     alpha : float, default 1.0
         Share of entries to send, in (0, 1]; k = round(alpha N).
     seed : int, default 0
@@ -34,16 +36,9 @@ class RandomK(EntrySharing):
         As for :class:`~decentralizepy.sharing.Sharing.Sharing`.
     """
 
-    def __init__(
-        self,
-        *parts: Any,
-        alpha: Fraction = 1.0,
-        seed: int = 0,
-        save_shared: bool = False,
-        **codec: Any,
-    ) -> None:
-        super().__init__(*parts, alpha=alpha, save_shared=save_shared, **codec)
-        self.k = round(alpha * self.flat.size)
+    def __init__(self, *parts: Any, seed: int = 0, **options: Any) -> None:
+        super().__init__(*parts, **options)
+        self.k = round(self.alpha * self.flat.size)
         self.seed = whole("seed", seed, 0, 2**64 - 1)
         self._drawn = (-1, torch.empty(0))
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from decentralizepy.config.order import in_order
 from decentralizepy.errors import ConfigError, PeerError
 from decentralizepy.message import Message
 from decentralizepy.sharing.checks import Fraction, field, fraction
@@ -37,6 +38,8 @@ class STC(Sharing):
 
     Parameters
     ----------
+    *parts
+        The eight of :class:`~decentralizepy.sharing.Sharing.Sharing`.
     alpha : float, default 1.0
         Share of entries to send, in (0, 1]; k = max(1, round(alpha N)).
     dict_ordered, change_transformer
@@ -46,16 +49,14 @@ class STC(Sharing):
         are no values left that could lose precision.
     """
 
+    @in_order(
+        8,
+        "alpha dict_ordered change_transformer "
+        "compress compression_package compression_class float_precision",
+    )
     def __init__(
         self,
-        rank: int,
-        machine_id: int,
-        communication: Any,
-        mapping: Any,
-        graph: Any,
-        model: torch.nn.Module,
-        dataset: Any,
-        log_dir: str,
+        *parts: Any,
         alpha: Fraction = 1.0,
         dict_ordered: bool = True,
         change_transformer: Callable[[Any], Any] = identity,
@@ -64,10 +65,13 @@ class STC(Sharing):
         compression_class: str | None = CODEC_CLASS,
         float_precision: int | None = 8,
     ) -> None:
-        super().__init__(
-            *(rank, machine_id, communication, mapping, graph, model, dataset, log_dir),
-            *(compress, compression_package, compression_class, float_precision),
-        )
+        codec: dict[str, Any] = {
+            "compress": compress,
+            "compression_package": compression_package,
+            "compression_class": compression_class,
+            "float_precision": float_precision,
+        }
+        super().__init__(*parts, **codec)
         if not dict_ordered or change_transformer is not identity:
             raise ConfigError(
                 "[SHARING] dict_ordered, change_transformer: STC takes only the defaults"

@@ -57,6 +57,9 @@ class Sharing:
         The compressor's; None is its own default.
     """
 
+    fixed_options: tuple[str, ...] = ()
+    """Options of a parent class that this class sets itself; nobody else can set them."""
+
     forgets_peers = True
     """Whether a peer may be lost without trace, since nothing of it is kept over rounds."""
 

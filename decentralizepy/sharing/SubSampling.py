@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from decentralizepy.config.order import in_order
 from decentralizepy.message import Message
-from decentralizepy.sharing.checks import Fraction
 from decentralizepy.sharing.entries import EntrySharing, whole_number
 from decentralizepy.sharing.Sharing import frozen
 
@@ -28,6 +28,8 @@ class SubSampling(EntrySharing):
 
     Parameters
     ----------
+    *parts
+        The eight of :class:`~decentralizepy.sharing.Sharing.Sharing`.
     alpha : float, default 1.0
         The chance of an entry to be sent, in (0, 1].
     dict_ordered : bool, default True
@@ -44,39 +46,23 @@ class SubSampling(EntrySharing):
         As for :class:`~decentralizepy.sharing.Sharing.Sharing`.
     """
 
+    @in_order(
+        8,
+        "alpha dict_ordered save_shared metadata_cap pickle layerwise "
+        "compress compression_package compression_class float_precision",
+    )
     def __init__(
         self,
-        rank: int,
-        machine_id: int,
-        communication: Any,
-        mapping: Any,
-        graph: Any,
-        model: torch.nn.Module,
-        dataset: Any,
-        log_dir: str,
-        alpha: Fraction = 1.0,
-        dict_ordered: bool = True,
-        save_shared: bool = False,
+        *parts: Any,
         metadata_cap: float = 1.0,
         pickle: bool = True,
         layerwise: bool = False,
-        compress: bool = False,
-        compression_package: str | None = None,
-        compression_class: str | None = None,
-        float_precision: int | None = None,
+        **options: Any,
     ) -> None:
-        super().__init__(
-            *(rank, machine_id, communication, mapping, graph, model, dataset, log_dir),
-            alpha=alpha,
-            dict_ordered=dict_ordered,
-            save_shared=save_shared,
-            compress=compress,
-            compression_package=compression_package,
-            compression_class=compression_class,
-            float_precision=float_precision,
-        )
+        super().__init__(*parts, **options)
         self.metadata_cap, self.layerwise = metadata_cap, layerwise
-        self.seed = draw_seed(getattr(dataset, "random_seed", DEFAULT_SEED), self.uid)
+        random_seed = getattr(self.dataset, "random_seed", DEFAULT_SEED)
+        self.seed = draw_seed(random_seed, self.uid)
 
     def serialized_model(self) -> Message:
         """Return the entries that are drawn; all if alpha reaches ``metadata_cap``."""

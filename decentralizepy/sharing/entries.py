@@ -11,7 +11,7 @@ from decentralizepy.errors import ConfigError
 from decentralizepy.files import write_atomic
 from decentralizepy.message import Message
 from decentralizepy.models.flat import to_tensor
-from decentralizepy.sharing.checks import fraction
+from decentralizepy.sharing.checks import Fraction, fraction
 from decentralizepy.sharing.Sharing import Sharing, State
 
 Read = tuple[torch.Tensor | None, torch.Tensor]
@@ -32,14 +32,14 @@ class EntrySharing(Sharing):
     ----------
     *parts
         The eight of :class:`~decentralizepy.sharing.Sharing.Sharing`.
-    alpha : float
+    alpha : float, default 1.0
         The share of entries to send, in (0, 1].
     dict_ordered : bool, default True
         Taken for the sake of old configurations; only True will do.
     save_shared : bool, default False
         Ranks 0 and 1 write which entries they send, to
         ``shared_params/<rank>/<round>_shared_params.json`` in the log folder.
-    **codec
+    **options
         compress, compression_package, compression_class, float_precision.
 
     Attributes
@@ -53,12 +53,12 @@ class EntrySharing(Sharing):
     def __init__(
         self,
         *parts: Any,
-        alpha: float,
+        alpha: Fraction = 1.0,
         dict_ordered: bool = True,
         save_shared: bool = False,
-        **codec: Any,
+        **options: Any,
     ) -> None:
-        super().__init__(*parts, **codec)
+        super().__init__(*parts, **options)
         check_ordered(dict_ordered)
         self.alpha, self.save_shared = fraction("alpha", alpha), save_shared
         self._seen = torch.empty(0)

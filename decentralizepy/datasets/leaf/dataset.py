@@ -1,6 +1,6 @@
 """A data set of users, each with samples of its own, in LEAF's format."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -17,7 +17,6 @@ from decentralizepy.datasets.Partitioner import (
 )
 from decentralizepy.errors import DataError
 from decentralizepy.mappings.Linear import Linear
-from decentralizepy.mappings.Mapping import Mapping
 
 PARTITIONS = ("files", "users", "iid")
 
@@ -58,10 +57,12 @@ class LeafDataset(Dataset):
 
     Parameters
     ----------
-    rank, machine_id, mapping, random_seed, only_local, train_dir, test_dir, sizes
+    *place
+        ``rank``, ``machine_id`` and ``mapping``.
+    random_seed, only_local, train_dir, test_dir, sizes, test_batch_size
         As for :class:`~decentralizepy.datasets.Dataset.Dataset`; ``sizes`` are fractions
         of what is dealt out.
-    test_batch_size, validation_source, validation_size
+    validation_source, validation_size
         Likewise; the validation set is drawn with ``random_seed``, from the node's own
         part or from the test set.
     partition_niid : {"files", "users", "iid"}, default "files"
@@ -79,37 +80,16 @@ class LeafDataset(Dataset):
 
     num_classes: int
     test_stride = 1
-    """Of the test set, every so manieth sample is used."""
+    """Every n-th sample of the test set is used."""
 
     def __init__(
         self,
-        rank: int,
-        machine_id: int,
-        mapping: Mapping,
-        random_seed: int = 1234,
-        only_local: bool = False,
-        train_dir: str = "",
-        test_dir: str = "",
-        sizes: str | Sequence[float] = "",
-        test_batch_size: int | Literal[""] = "",
-        validation_source: Literal["", "Train", "Test"] = "",
-        validation_size: float | Literal[""] = "",
+        *place: Any,
         partition_niid: Literal["files", "users", "iid"] = "files",
+        **options: Any,
     ) -> None:
-        super().__init__(
-            rank,
-            machine_id,
-            mapping,
-            random_seed,
-            only_local,
-            train_dir,
-            test_dir,
-            sizes,
-            test_batch_size,
-            validation_source,
-            validation_size,
-        )
-        check_validation(validation_source, validation_size)
+        super().__init__(*place, **options)
+        check_validation(self.validation_source, self.validation_size)
         self.partition_niid = one_of(PARTITIONS, "partition_niid", partition_niid)
         if self.train_dir:
             self._load_trainset(open_records(self.train_dir, self.codec()))

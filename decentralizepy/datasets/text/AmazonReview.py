@@ -3,13 +3,14 @@
 import inspect
 import os
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from itertools import islice
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 
+from decentralizepy.config.order import in_order
 from decentralizepy.datasets.batches import Batches
 from decentralizepy.datasets.Dataset import Dataset, check_validation, one_of
 from decentralizepy.datasets.Partitioner import DataPartitioner, Partition, labels_of
@@ -17,7 +18,6 @@ from decentralizepy.datasets.text import _reviews
 from decentralizepy.datasets.text.LLMData import LLMData
 from decentralizepy.errors import ConfigError, DataError, did_you_mean
 from decentralizepy.mappings.Linear import Linear
-from decentralizepy.mappings.Mapping import Mapping
 from decentralizepy.models.transformer import (
     BERT,
     BERT_NAME,
@@ -45,10 +45,12 @@ class AmazonReview(Dataset):
 
     Parameters
     ----------
-    rank, machine_id, mapping, random_seed, only_local, train_dir, test_dir, sizes
+    *place
+        ``rank``, ``machine_id`` and ``mapping``.
+    random_seed, only_local, train_dir, test_dir, sizes, test_batch_size
         As for :class:`~decentralizepy.datasets.Dataset.Dataset`; ``train_dir`` and
         ``test_dir`` are folders of such files.
-    test_batch_size, validation_source, validation_size
+    validation_source, validation_size
         Likewise. A validation set out of ``Train`` is taken from the node's own part.
     tokenizer : str, default "BERT"
         ``BERT`` or ``MobileBERT``, or a folder that holds a tokenizer and a model. A
@@ -69,36 +71,18 @@ class AmazonReview(Dataset):
 
     num_classes = STARS
 
+    @in_order(
+        3, "random_seed only_local train_dir test_dir sizes test_batch_size tokenizer"
+    )
     def __init__(
         self,
-        rank: int,
-        machine_id: int,
-        mapping: Mapping,
-        random_seed: int = 1234,
-        only_local: bool = False,
-        train_dir: str = "",
-        test_dir: str = "",
-        sizes: str | Sequence[float] = "",
-        test_batch_size: int | Literal[""] = "",
-        validation_source: str = "",
-        validation_size: float | Literal[""] = "",
+        *place: Any,
         tokenizer: str = "BERT",
         partition_niid: str = "files",
+        **options: Any,
     ) -> None:
-        super().__init__(
-            rank,
-            machine_id,
-            mapping,
-            random_seed,
-            only_local,
-            train_dir,
-            test_dir,
-            sizes,
-            test_batch_size,
-            validation_source,
-            validation_size,
-        )
-        check_validation(validation_source, validation_size)
+        super().__init__(*place, **options)
+        check_validation(self.validation_source, self.validation_size)
         self.partition_niid = one_of(PARTITIONS, "partition_niid", partition_niid)
         self.source = _source(tokenizer)
         if self.train_dir:

@@ -5,10 +5,9 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-import torch
-
+from decentralizepy.config.order import in_order
 from decentralizepy.errors import ConfigError
-from decentralizepy.sharing.JWINS.Wavelet import Level, Wavelet
+from decentralizepy.sharing.JWINS.Wavelet import Wavelet
 
 DEFAULT_ALPHAS = "[0.1, 0.2, 0.3, 0.4, 1.0]"
 
@@ -30,44 +29,23 @@ class JWINS(Wavelet):
         As for :class:`~decentralizepy.sharing.JWINS.Wavelet.Wavelet`.
     """
 
+    fixed_options = ("alpha",)
+
+    @in_order(
+        8,
+        "alpha_list dict_ordered save_shared metadata_cap wavelet level "
+        "change_based_selection save_accumulated accumulation "
+        "accumulate_averaging_changes "
+        "compress compression_package compression_class float_precision",
+    )
     def __init__(
         self,
-        rank: int,
-        machine_id: int,
-        communication: Any,
-        mapping: Any,
-        graph: Any,
-        model: torch.nn.Module,
-        dataset: Any,
-        log_dir: str,
+        *parts: Any,
         alpha_list: str | Sequence[float] = DEFAULT_ALPHAS,
-        dict_ordered: bool = True,
-        save_shared: bool = False,
-        metadata_cap: float = 1.0,
-        wavelet: str = "haar",
-        level: Level = 4,
-        change_based_selection: bool = True,
-        save_accumulated: bool | str = "",
-        accumulation: bool = False,
-        accumulate_averaging_changes: bool = False,
-        compress: bool = False,
-        compression_package: str | None = None,
-        compression_class: str | None = None,
-        float_precision: int | None = None,
+        **options: Any,
     ) -> None:
         self.alphas = read_alphas(alpha_list)
-        super().__init__(
-            *(rank, machine_id, communication, mapping, graph, model, dataset, log_dir),
-            *(self.alphas[0], dict_ordered, save_shared, metadata_cap, wavelet, level),
-            change_based_selection=change_based_selection,
-            save_accumulated=save_accumulated,
-            accumulation=accumulation,
-            accumulate_averaging_changes=accumulate_averaging_changes,
-            compress=compress,
-            compression_package=compression_package,
-            compression_class=compression_class,
-            float_precision=float_precision,
-        )
+        super().__init__(*parts, alpha=self.alphas[0], **options)
         self._random = random.Random(self.uid)
 
     @classmethod

@@ -7,8 +7,8 @@ import pywt
 import torch
 from pydantic import Field
 
+from decentralizepy.config.order import in_order
 from decentralizepy.errors import ConfigError, did_you_mean
-from decentralizepy.sharing.checks import Fraction
 from decentralizepy.sharing.JWINS.basis import BasisSharing
 
 Level = Annotated[int, Field(ge=0)]
@@ -30,43 +30,18 @@ class Wavelet(BasisSharing):
         As for :class:`~decentralizepy.sharing.JWINS.basis.BasisSharing`.
     """
 
+    @in_order(
+        8,
+        "alpha dict_ordered save_shared metadata_cap wavelet level "
+        "change_based_selection save_accumulated accumulation "
+        "accumulate_averaging_changes "
+        "compress compression_package compression_class float_precision",
+    )
     def __init__(
-        self,
-        rank: int,
-        machine_id: int,
-        communication: Any,
-        mapping: Any,
-        graph: Any,
-        model: torch.nn.Module,
-        dataset: Any,
-        log_dir: str,
-        alpha: Fraction = 1.0,
-        dict_ordered: bool = True,
-        save_shared: bool = False,
-        metadata_cap: float = 1.0,
-        wavelet: str = "haar",
-        level: Level = 4,
-        change_based_selection: bool = True,
-        save_accumulated: bool | str = "",
-        accumulation: bool = False,
-        accumulate_averaging_changes: bool = False,
-        compress: bool = False,
-        compression_package: str | None = None,
-        compression_class: str | None = None,
-        float_precision: int | None = None,
+        self, *parts: Any, wavelet: str = "haar", level: Level = 4, **options: Any
     ) -> None:
         self.wavelet, self.level = find_wavelet(wavelet), level
-        super().__init__(
-            *(rank, machine_id, communication, mapping, graph, model, dataset, log_dir),
-            *(alpha, dict_ordered, save_shared, metadata_cap, change_based_selection),
-            save_accumulated=save_accumulated,
-            accumulation=accumulation,
-            accumulate_averaging_changes=accumulate_averaging_changes,
-            compress=compress,
-            compression_package=compression_package,
-            compression_class=compression_class,
-            float_precision=float_precision,
-        )
+        super().__init__(*parts, **options)
 
     @classmethod
     def prepare(cls, **options: Any) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from decentralizepy.sharing.checks import Fraction
+from decentralizepy.config.order import in_order
 from decentralizepy.sharing.PartialModel import PartialModel
 from decentralizepy.sharing.sparse import whole_numbers
 
@@ -26,40 +26,18 @@ class BasisSharing(PartialModel):
         As for :class:`~decentralizepy.sharing.PartialModel.PartialModel`.
     """
 
+    fixed_options = ("change_transformer",)
+
+    @in_order(
+        8,
+        "alpha dict_ordered save_shared metadata_cap change_based_selection "
+        "save_accumulated accumulation accumulate_averaging_changes "
+        "compress compression_package compression_class float_precision",
+    )
     def __init__(
-        self,
-        rank: int,
-        machine_id: int,
-        communication: Any,
-        mapping: Any,
-        graph: Any,
-        model: torch.nn.Module,
-        dataset: Any,
-        log_dir: str,
-        alpha: Fraction = 1.0,
-        dict_ordered: bool = True,
-        save_shared: bool = False,
-        metadata_cap: float = 1.0,
-        change_based_selection: bool = True,
-        save_accumulated: bool | str = "",
-        accumulation: bool = False,
-        accumulate_averaging_changes: bool = False,
-        compress: bool = False,
-        compression_package: str | None = None,
-        compression_class: str | None = None,
-        float_precision: int | None = None,
+        self, *parts: Any, change_based_selection: bool = True, **options: Any
     ) -> None:
-        super().__init__(
-            *(rank, machine_id, communication, mapping, graph, model, dataset, log_dir),
-            *(alpha, dict_ordered, save_shared, metadata_cap),
-            accumulation=accumulation,
-            save_accumulated=save_accumulated,
-            accumulate_averaging_changes=accumulate_averaging_changes,
-            compress=compress,
-            compression_package=compression_package,
-            compression_class=compression_class,
-            float_precision=float_precision,
-        )
+        super().__init__(*parts, **options)
         self.change_based_selection = change_based_selection
 
     def forward(self, vector: torch.Tensor) -> torch.Tensor:
