@@ -163,27 +163,35 @@ def _run(spec: NodeSpec, launcher: int) -> NoReturn:
         faulthandler.enable(log)
         logging.raiseExceptions = False  # a log that cannot be written ends nothing
         logging.getLogger().addHandler(logging.StreamHandler(log))
-        status = _status_of(spec)
+        # the error is held to the end: freeing it would free the node's sockets, which
+        # wait for what they have not sent, and a signal would be raised in a destructor
+        status, _error = _status_of(spec)
         with suppress(OSError):
             logging.shutdown()
     os._exit(status)  # nothing of the launcher's is for this process to clean up
 
 
-def _status_of(spec: NodeSpec) -> int:
+def _status_of(spec: NodeSpec) -> tuple[int, BaseException | None]:
+    """Run a node; return its exit status, and the error that it ended with."""
     try:
         spec.node_class(*spec.args, **spec.kwargs)
-    except SystemExit as exit_:
-        return (
-            exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
-        )
-    except DecentralizepyError as error:
+    except BaseException as error:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it is ending
+        return _reported(error), error
+    return 0, None
+
+
+def _reported(error: BaseException) -> int:
+    """Log the error that ended a node; return the exit status."""
+    if isinstance(error, SystemExit):
+        code = error.code
+        return code if isinstance(code, int) else int(code is not None)
+    if isinstance(error, DecentralizepyError):
         logging.error("%s: %s", type(error).__name__, error)
         logging.debug("where it was raised", exc_info=True)
         return error.exit_status
-    except BaseException:
-        logging.exception("this node failed")
-        return 1
-    return 0
+    logging.exception("this node failed")
+    return 1
 
 
 def _stop(number: int, frame: object) -> NoReturn:
