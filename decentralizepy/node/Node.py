@@ -3,6 +3,7 @@
 import inspect
 import logging
 import os
+import time
 from collections import deque
 from contextlib import suppress
 from typing import Any
@@ -127,6 +128,8 @@ class Node(Mailbox):
         self.mapping, self.graph = mapping, graph
         self.uid = mapping.get_uid(rank, machine_id)
         self.iterations, self.log_dir = iterations, log_dir
+        if process.takes_turns(mapping.get_local_procs_count()):
+            process.turn_file(log_dir, rank)
 
     # -- parts -----------------------------------------------------------------
 
@@ -257,14 +260,18 @@ class Node(Mailbox):
         self._wait_for_hellos(new)
 
     def _wait_for_hellos(self, uids: set[int]) -> None:
+        since = time.monotonic()  # the limit is that of the barrier, not of a greeting
         while not uids <= self.barrier:
             received = self.receive_channel(
                 "CONNECT",
                 missing=lambda: uids - self.barrier,
                 timeout=self.start_timeout,
+                since=since,
             )
             assert received is not None
             self._welcome(*received)
+            if uids <= self.barrier:
+                self.note_wait(since, received[0])
 
     def _welcome(self, uid: int, hello: Message) -> None:
         """Take a peer up, if it is of the same run."""

@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import fcntl
+import functools
 import multiprocessing
 import os
 import random
@@ -45,17 +46,36 @@ def turn(log_dir: str, rank: int, local_nodes: int, patience: float) -> Iterator
 
     Where nodes are more than cores, as many take turns as there are cores: all at once
     would push each other's data out of the cache, for a fifth of the time. A turn is a
-    lock on a log file, which the kernel takes back from a node that dies; after
-    ``patience`` seconds a node goes on without one, since the other may hang.
+    lock on a file, which the kernel takes back from a node that dies; after ``patience``
+    seconds a node goes on without one, since the other may hang.
     """
-    if not is_own() or local_nodes <= cores():
+    if not takes_turns(local_nodes):
         yield
         return
-    with open(os.path.join(log_dir, f"{max(rank, 0) % cores()}.log")) as log:
-        deadline = time.monotonic() + patience
-        while not _locked(log.fileno()) and time.monotonic() < deadline:
-            time.sleep(_TURN_S)
+    file = turn_file(log_dir, rank)
+    deadline = time.monotonic() + patience
+    while not _locked(file) and time.monotonic() < deadline:
+        time.sleep(_TURN_S)
+    try:
         yield
+    finally:
+        fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def takes_turns(local_nodes: int) -> bool:
+    """Tell whether nodes of this machine compute in turn."""
+    return is_own() and local_nodes > cores()
+
+
+@functools.cache
+def turn_file(log_dir: str, rank: int) -> int:
+    """Return the file that a node's turn is a lock on, opened once and for its user alone.
+
+    Whoever can read a file can lock it; and if strangers take all files that the node
+    may open, it needs no more of them.
+    """
+    path = os.path.join(log_dir, f".turn{max(rank, 0) % cores()}")
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
 def _locked(file: int) -> bool:

@@ -57,6 +57,24 @@ def test_the_start_barrier_names_who_did_not_greet(node):
         node.connect_neighbors()
 
 
+def test_the_start_barrier_has_one_limit_for_all_greetings(node, monkeypatch):
+    """Else each greeting would give the others as long again."""
+    clock, greeted = [0.0], iter([1, 2])
+
+    def receive(block):
+        clock[0] += 200
+        uid = next(greeted, None)
+        return uid and (uid, {"CHANNEL": "CONNECT", "HELLO": uid})
+
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(node.communication, "receive", receive)
+    node.uid, node.my_neighbors, node.start_timeout = 0, {1, 2}, 300
+    node.communication.already_connected = lambda uid: True
+    with pytest.raises(PeerTimeout, match="for uid 3 for 300 s"):
+        node._wait_for_hellos({1, 2, 3})
+    assert clock[0] == 600  # the first look after 300 that finds no greeting
+
+
 def test_the_end_barrier_names_who_did_not_answer(node):
     node.uid, node.barrier, node.peer_timeout = 0, {1, 2}, 0.05
     deliver(node, "DISCONNECT", BYE=1)
