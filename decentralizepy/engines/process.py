@@ -7,6 +7,7 @@ import logging
 import multiprocessing
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -54,9 +55,8 @@ class LocalNodes:
         )
         with _signals_held():
             for spec in self.specs:
-                process = context.Process(
-                    target=_run, args=(spec, os.getpid()), daemon=True
-                )
+                # not daemonic: a DataLoader of a user's may have workers
+                process = context.Process(target=_run, args=(spec, os.getpid()))
                 process.start()
                 self.processes.append(process)
 
@@ -152,6 +152,7 @@ def _signals_held() -> Iterator[None]:
 def _run(spec: NodeSpec, launcher: int) -> NoReturn:
     """Be the node's process: run it, log how it failed, end with a true status."""
     _end_with(launcher)
+    _end_children()
     with suppress(OSError):  # where memory is short, a node dies, and is reported
         Path("/proc/self/oom_score_adj").write_text(OOM_SCORE)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launcher decides
@@ -168,6 +169,8 @@ def _run(spec: NodeSpec, launcher: int) -> NoReturn:
         status, _error = _status_of(spec)
         with suppress(OSError):
             logging.shutdown()
+    for child in multiprocessing.active_children():
+        child.kill()
     os._exit(status)  # nothing of the launcher's is for this process to clean up
 
 
@@ -204,3 +207,23 @@ def _end_with(parent: int) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it died before
         os._exit(1)
+
+
+def _end_children() -> None:
+    """Have the kernel end what this process forks, such as workers, when it dies.
+
+    They would keep its ports. Those that another thread forks are left alone: the
+    kernel would end them with that thread.
+    """
+    main = threading.main_thread()
+    forking = [(main, os.getpid())]
+
+    def before() -> None:
+        forking[0] = (threading.current_thread(), os.getpid())
+
+    def after() -> None:
+        thread, parent = forking[0]
+        if thread is main:
+            _end_with(parent)
+
+    os.register_at_fork(before=before, after_in_child=after)
