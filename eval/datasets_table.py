@@ -12,10 +12,10 @@ from rich.console import Console
 from rich.table import Table
 
 from decentralizepy import factory
-from decentralizepy.commands.compare import sent_per_node
 from decentralizepy.config import ini
 from decentralizepy.datasets.MovieLens import MovieLens
 from decentralizepy.datasets.Partitioner import labels_of
+from decentralizepy.figures.comparison import sent_per_node
 from decentralizepy.mappings.Linear import Linear
 from decentralizepy.monitor.screen import byte_unit
 from decentralizepy.results.read import read_dataset, read_runs

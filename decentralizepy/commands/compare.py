@@ -9,23 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from decentralizepy.errors import ConfigError
-from decentralizepy.figures.style import (
-    BANDS,
-    draw_mean,
-    draw_spread,
-    dress,
-    figure,
-    rendered,
-)
+from decentralizepy.figures.comparison import draw, sent_per_node
 from decentralizepy.files import write_atomic
 from decentralizepy.monitor.units import byte_unit
 from decentralizepy.results.read import Run, read_runs
 
 if TYPE_CHECKING:
     from rich.table import Table
-
-_BANDED = 4  # runs whose bands can be told apart
-_APART = 4  # times as many bytes; nearer ones need no logarithm
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -56,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def table(runs: Sequence[Run]) -> Table:
-    """Return a row a run: final accuracy over nodes, bytes, and bytes over the first's."""
+    """Return one row per run: final accuracy over nodes, bytes, and bytes over the first's."""
     from rich.table import Table
 
     rows = Table("run", "accuracy (%)", "± std", "min", "sent per node", "of the first")
@@ -64,43 +54,18 @@ def table(runs: Sequence[Run]) -> Table:
         column.justify = "right"
     base = sent_per_node(runs[0])
     for run in runs:
-        accuracy, sent = run.spread("test_acc"), sent_per_node(run)
+        sent = sent_per_node(run)
         factor, unit = byte_unit(sent)
-        last = accuracy.iloc[-1] if len(accuracy) else None
-        figures = [] if last is None else [last["mean"], last["std"], last["low"]]
-        rows.add_row(
-            run.label,
-            *([f"{value:.1f}" for value in figures] or ["-"] * 3),
-            f"{sent / factor:.2f} {unit}",
-            f"{100 * sent / base:.1f}%" if base else "-",
-        )
+        share = f"{100 * sent / base:.1f}%" if base else "-"
+        mean, std, low = _final(run)
+        rows.add_row(run.label, mean, std, low, f"{sent / factor:.2f} {unit}", share)
     return rows
 
 
-def sent_per_node(run: Run) -> float:
-    """Return the mean over nodes of the bytes sent until the end."""
-    return run.total("total_bytes") / max(1, len(run.nodes))
-
-
-def draw(runs: Sequence[Run]) -> bytes:
-    """Return a PNG: accuracy by round, and by bytes sent."""
-    ends = [sent_per_node(run) for run in runs]
-    factor, unit = byte_unit(max(ends))
-    drawn = figure(11, 4.3)
-    by_round, by_bytes = drawn.subplots(1, 2)
-    draw_run = draw_spread if len(runs) <= _BANDED else draw_mean
-    for number, run in enumerate(runs):
-        accuracy = run.spread("test_acc")
-        sent = run.spread("total_bytes")["mean"].reindex(accuracy.index) / factor
-        draw_run(by_round, accuracy.index, accuracy, run.label, number)
-        draw_run(by_bytes, sent, accuracy, run.label, number)
-    dress(by_round, "round", "test accuracy (%)")
-    dress(by_bytes, f"sent per node ({unit})", "test accuracy (%)")
-    title = BANDS if draw_run is draw_spread else "mean of nodes"
-    by_round.set_title(title, loc="left", fontsize=8, color="0.4")
-    if max(ends) > _APART * min(ends) > 0:
-        by_bytes.set_xscale("log")
-        by_bytes.autoscale(axis="x")
-    handles, labels = by_round.get_legend_handles_labels()
-    drawn.legend(handles, labels, loc="outside right upper", frameon=False, fontsize=8)
-    return rendered(drawn)
+def _final(run: Run) -> list[str]:
+    """Return the mean, deviation and minimum over nodes of the last accuracy."""
+    accuracy = run.spread("test_acc")
+    if not len(accuracy):
+        return ["-"] * 3
+    last = accuracy.iloc[-1]
+    return [f"{last[column]:.1f}" for column in ("mean", "std", "low")]

@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from decentralizepy.errors import DataError
-from decentralizepy.figures.command import (
+from decentralizepy.figures.entries import draw_entries
+from decentralizepy.figures.inputs import (
     Array,
-    Files,
     check_folder,
     numbered,
     read_json,
-    run,
     vector,
 )
-from decentralizepy.figures.entries import draw_entries
+from decentralizepy.figures.script import Files, run
 from decentralizepy.figures.style import COLOURS, figure, rendered
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from decentralizepy.figures.command import Array
+from decentralizepy.figures.inputs import Array
 from decentralizepy.figures.style import COLOURS
 
 if TYPE_CHECKING:
@@ -48,9 +48,9 @@ def mark_tensors(axes: Axes, shapes: Mapping[str, Sequence[int]]) -> None:
         if start:
             axes.axvline(start - 0.5, color="0.6", lw=0.6, zorder=0)
         if end - start > _NAMED * total:
-            place = ((start + end) / 2, 0.98)
             axes.annotate(
-                *(name, place),
+                name,
+                ((start + end) / 2, 0.98),
                 xycoords=("data", "axes fraction"),
                 ha="center",
                 va="top",

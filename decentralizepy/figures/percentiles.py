@@ -11,14 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from decentralizepy.errors import DataError
-from decentralizepy.figures.command import (
-    Array,
-    Files,
-    check_folder,
-    read_json,
-    run,
-    vector,
-)
+from decentralizepy.figures.inputs import Array, check_folder, read_json, vector
+from decentralizepy.figures.script import Files, run
 from decentralizepy.figures.style import COLOURS, draw_mean, dress, figure, rendered
 
 if TYPE_CHECKING:

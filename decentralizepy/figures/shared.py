@@ -11,16 +11,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from decentralizepy.errors import DataError
-from decentralizepy.figures.command import (
+from decentralizepy.figures.entries import draw_entries, entries, mark_tensors
+from decentralizepy.figures.inputs import (
     Array,
-    Files,
     check_folder,
     numbered,
     read_json,
-    run,
     vector,
 )
-from decentralizepy.figures.entries import draw_entries, entries, mark_tensors
+from decentralizepy.figures.script import Files, run
 from decentralizepy.figures.style import dress, figure, rendered
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from decentralizepy.errors import DataError
-from decentralizepy.figures.command import Files, check_folder, run
+from decentralizepy.figures.inputs import check_folder
+from decentralizepy.figures.script import Files, run
 from decentralizepy.figures.style import draw_spread, dress, figure, rendered
 
 if TYPE_CHECKING:

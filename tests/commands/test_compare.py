@@ -6,6 +6,7 @@ import pytest
 from rich.console import Console
 
 from decentralizepy.commands import compare
+from decentralizepy.figures import comparison
 from decentralizepy.results.read import read_runs
 
 
@@ -54,13 +55,13 @@ def test_generated_data_are_called_so(folders, monkeypatch):
     assert [row[0] for row in rows_of(folders)] == names
     legends = []
     monkeypatch.setattr(
-        compare,
+        comparison,
         "rendered",
         lambda drawn: legends.extend(
             each.get_text() for each in drawn.legends[0].texts
         ),
     )
-    compare.draw([run for folder in folders for run in read_runs(folder)])
+    comparison.draw([run for folder in folders for run in read_runs(folder)])
     assert legends == names
 
 

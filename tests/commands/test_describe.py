@@ -9,6 +9,7 @@ from decentralizepy.commands import describe
 from decentralizepy.commands.data import main
 from decentralizepy.datasets.generated import mark
 from decentralizepy.errors import ConfigError
+from decentralizepy.figures.census import Census, draw, frequent
 from tests.toy import CONFIG
 
 DIGITS = "eval/config_digits.ini"
@@ -17,9 +18,7 @@ POINTS = CONFIG["DATASET"]
 
 def census(labels):
     labels = np.array(labels)
-    return describe.Census(
-        "Toy", labels.sum(axis=1), np.array([7] * len(labels)), labels
-    )
+    return Census("Toy", labels.sum(axis=1), np.array([7] * len(labels)), labels)
 
 
 def cells(table):
@@ -55,7 +54,7 @@ def test_the_table_says_what_the_counts_come_down_to():
     "shape", [(1, 1), (8, 2), (64, 10), (64, 62), (3, 9999)], ids=str
 )
 def test_the_picture_grows_with_nodes_and_classes(shape):
-    drawn = pixels(describe.draw(census(np.ones(shape, int))))
+    drawn = pixels(draw(census(np.ones(shape, int))))
     height, width = drawn.shape[:2]
     assert width == pytest.approx(200 * (1 + min(max(0.3 * shape[0], 4), 14)), abs=2)
     assert height == pytest.approx(200 * (1.8 + min(0.3 * shape[1], 10)), abs=2)
@@ -63,8 +62,7 @@ def test_the_picture_grows_with_nodes_and_classes(shape):
 
 def test_the_more_samples_the_more_ink():
     few, many = (
-        (pixels(describe.draw(census([[n, 16], [16, 16]])))[..., :3] < 0.5).sum()
-        for n in (1, 9)
+        (pixels(draw(census([[n, 16], [16, 16]])))[..., :3] < 0.5).sum() for n in (1, 9)
     )
     assert few < many
 
@@ -72,19 +70,19 @@ def test_the_more_samples_the_more_ink():
 def test_rare_classes_share_a_row():
     labels = np.ones((2, 100), int)
     labels[:, 70] = 5
-    rows = describe._frequent(labels)
+    rows = frequent(labels)
     assert len(rows) == 62
     assert rows["70"].tolist() == [5, 5]
     assert rows["other"].tolist() == [39, 39]
 
 
 def test_labels_that_are_no_classes_are_left_out():
-    found = describe.Census("Toy", np.array([1, 2]), np.array([1, 2]), None)
+    found = Census("Toy", np.array([1, 2]), np.array([1, 2]), None)
     assert cells(describe.table(found))[1] == [
         *("2", "3", "1 to 2, mean 1.5"),
         "1 to 2, mean 1.5",
     ]
-    assert pixels(describe.draw(found)).shape[:2] == (360, 1000)
+    assert pixels(draw(found)).shape[:2] == (360, 1000)
 
 
 def test_the_command_prints_and_draws(tmp_path, capsys):

@@ -1,44 +1,15 @@
-"""What the commands that draw share: what they read, write and say."""
+"""Files that a figure is drawn from: found by number, read, and checked."""
 
 import json
-import sys
-from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from decentralizepy.errors import ConfigError, DataError, did_you_mean
-from decentralizepy.files import write_atomic
+from decentralizepy.errors import DataError, did_you_mean
 
 Array = npt.NDArray[np.float64]
-Files = dict[Path, bytes]
-
-
-def run(
-    parser: ArgumentParser,
-    draw: Callable[[Namespace], Files],
-    argv: Sequence[str] | None,
-) -> int:
-    """Draw everything, and only then write; return the exit status.
-
-    What a user can cause is one line on standard error, and status 2.
-    """
-    args = parser.parse_args(argv)
-    try:
-        files = draw(args)
-        for path, content in files.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(path, content)
-    except (ConfigError, OSError) as error:
-        print(f"{parser.prog}: {error}", file=sys.stderr)
-        return 2
-    homes = dict.fromkeys(str(path.parent) for path in files)
-    plural = "s" * (len(files) > 1)
-    print(f"{len(files)} file{plural} written to {', '.join(homes)}")
-    return 0
 
 
 def check_folder(folder: Path) -> None:
@@ -60,7 +31,7 @@ def _is(name: str) -> bool:
 
 
 def read_json(path: Path) -> Any:
-    """Return what a JSON file holds; raise a DataError if it holds none."""
+    """Return what a JSON file holds; raise a DataError if it is not JSON."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:

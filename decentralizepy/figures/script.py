@@ -1,0 +1,36 @@
+"""What every script that draws does: parse its arguments, draw, write the files."""
+
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from decentralizepy.errors import ConfigError
+from decentralizepy.files import write_atomic
+
+Files = dict[Path, bytes]
+"""The content of each file to be written."""
+
+
+def run(
+    parser: ArgumentParser,
+    draw: Callable[[Namespace], Files],
+    argv: Sequence[str] | None,
+) -> int:
+    """Draw everything, and only then write; return the exit status.
+
+    What a user can cause is one line on standard error, and status 2.
+    """
+    args = parser.parse_args(argv)
+    try:
+        files = draw(args)
+        for path, content in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomic(path, content)
+    except (ConfigError, OSError) as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 2
+    homes = dict.fromkeys(str(path.parent) for path in files)
+    plural = "s" * (len(files) > 1)
+    print(f"{len(files)} file{plural} written to {', '.join(homes)}")
+    return 0
