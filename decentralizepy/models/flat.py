@@ -38,7 +38,7 @@ class Flat:
         self.lens = [tensor.numel() for tensor in state.values()]
         self.size = sum(self.lens)
         self._buffer = torch.empty(self.size)
-        self._views = self.unpack(self._buffer)
+        self._views = self.unflatten(self._buffer)
         self._pull_in()
 
     def vector(self) -> torch.Tensor:
@@ -46,7 +46,7 @@ class Flat:
         self._pull_in()
         return self._buffer
 
-    def unpack(self, vector: torch.Tensor) -> dict[str, torch.Tensor]:
+    def unflatten(self, vector: torch.Tensor) -> dict[str, torch.Tensor]:
         """Return views of ``vector``, of shape (N,), by name.
 
         Raises
@@ -66,7 +66,7 @@ class Flat:
 
     @torch.no_grad()
     def load(self, state: Mapping[str, torch.Tensor]) -> None:
-        """Copy ``state``, as ``unpack`` returns it, into the model; round for counters."""
+        """Copy ``state``, as ``unflatten`` returns it, into the model; round for counters."""
         for name, tensor in self._state().items():
             whole = not tensor.is_floating_point()
             tensor.copy_(state[name].round() if whole else state[name])

@@ -79,7 +79,7 @@ class PushSum(Sharing):
     def deserialized_model(self, m: Message) -> State:
         """Return the sender's z, the ratio of the two shares."""
         params, weight = self._read(m)
-        return self.flat.unpack(params / weight)
+        return self.flat.unflatten(params / weight)
 
     def edge_weight(self, uid: int, n_peers: int, message: Message) -> float:
         """Return 1: the sender has weighed its share."""
@@ -97,7 +97,7 @@ class PushSum(Sharing):
 
     def adopt(self, averaged: State) -> None:
         self.x, self.w = averaged["x"], averaged["w"].item()
-        super().adopt(self.flat.unpack(self.x / self.w))
+        super().adopt(self.flat.unflatten(self.x / self.w))
         self.z = self.flat.vector().clone()
 
     def _averaging_server(self, peer_deques: Mapping[int, Queue]) -> None:

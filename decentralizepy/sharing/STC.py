@@ -167,4 +167,4 @@ class STC(Sharing):
         """Set the model to the synchronised one, but for whole numbers."""
         vector = self.synchronised.clone()
         vector[self._whole] = self.flat.vector()[self._whole]
-        self.flat.load(self.flat.unpack(vector))
+        self.flat.load(self.flat.unflatten(vector))

@@ -128,7 +128,7 @@ class Sharing:
     def deserialized_model(self, m: Message) -> State:
         """Return the model that a message of ``serialized_model`` stands for."""
         params = self.decompress_data(m)["params"]
-        return self.flat.unpack(to_tensor(params))
+        return self.flat.unflatten(to_tensor(params))
 
     def capacity(self) -> int:
         """Return the most numbers that a compressed message may hold; no index is as large.
@@ -171,7 +171,7 @@ class Sharing:
 
     def local(self) -> State:
         """Return this node's own model, in the terms in which models are averaged."""
-        return self.flat.unpack(self.flat.vector())
+        return self.flat.unflatten(self.flat.vector())
 
     def adopt(self, averaged: State) -> None:
         """Make ``averaged`` this node's model."""

@@ -84,7 +84,7 @@ class DifferenceSharing(Sharing):
         self.x_hat += self.q
         self.s += averaged["q"]
         step = self.step_size * (self.s - self.x_hat)
-        super().adopt(self.flat.unpack(self.flat.vector() + step))
+        super().adopt(self.flat.unflatten(self.flat.vector() + step))
 
     def _averaging(self, peer_deques: Mapping[int, Queue]) -> None:
         messages = {uid: peer_deques[uid].popleft() for uid in peer_deques}

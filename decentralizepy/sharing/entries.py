@@ -102,13 +102,13 @@ class EntrySharing(Sharing):
         theirs = self.coefficients().clone()
         places, params = self._read(m, theirs.dtype)
         theirs[slice(None) if places is None else places] = params
-        return self.flat.unpack(self._vector(theirs))
+        return self.flat.unflatten(self._vector(theirs))
 
     def local(self) -> State:
         return {"": self.coefficients()}
 
     def adopt(self, averaged: State) -> None:
-        self.flat.load(self.flat.unpack(self._vector(averaged[""])))
+        self.flat.load(self.flat.unflatten(self._vector(averaged[""])))
 
     def pull(self, total: State, own: State, message: Message, weight: float) -> None:
         places, theirs = self._read_any(message, own[""].dtype)

@@ -49,7 +49,7 @@ def test_batch_norm_counts_and_statistics_are_followed(model):
 
 def test_loading_writes_every_entry(model):
     flat = Flat(model)
-    flat.load(flat.unpack(torch.arange(8.0)))
+    flat.load(flat.unflatten(torch.arange(8.0)))
     assert flat.vector().tolist() == list(range(8))
     assert model[1].num_batches_tracked == torch.tensor(7)
     assert model[1].num_batches_tracked.dtype == torch.int64
@@ -70,7 +70,7 @@ def test_shared_parameters_stay_shared():
     flat = Flat(model)
     vector = flat.vector().clone()
     assert torch.equal(vector[:4], vector[6:10])
-    flat.load(flat.unpack(torch.ones(12)))
+    flat.load(flat.unflatten(torch.ones(12)))
     assert model[0].weight is model[1].weight
     assert flat.vector().tolist() == [1.0] * 12
 
@@ -78,7 +78,7 @@ def test_shared_parameters_stay_shared():
 def test_tensors_of_another_type_are_copied_in_and_out():
     model = torch.nn.Linear(2, 1).double()
     flat = Flat(model)
-    flat.load(flat.unpack(torch.tensor([1.0, 2.0, 3.0])))
+    flat.load(flat.unflatten(torch.tensor([1.0, 2.0, 3.0])))
     assert model.weight.tolist() == [[1, 2]]
     assert model.weight.dtype == torch.float64
     optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
@@ -92,7 +92,7 @@ def test_tensors_of_another_type_are_copied_in_and_out():
 def test_the_vector_of_a_model_on_a_gpu_is_on_the_cpu():
     model = torch.nn.Linear(2, 1).cuda()
     flat = Flat(model)
-    flat.load(flat.unpack(torch.tensor([1.0, 2.0, 3.0])))
+    flat.load(flat.unflatten(torch.tensor([1.0, 2.0, 3.0])))
     assert flat.vector().tolist() == [1, 2, 3]
     assert flat.vector().device.type == "cpu"
     assert model.weight.device.type == "cuda"
@@ -100,7 +100,7 @@ def test_the_vector_of_a_model_on_a_gpu_is_on_the_cpu():
 
 def test_another_length_is_refused(model):
     with pytest.raises(ValueError, match=r"\(7,\) numbers for a model of 8"):
-        Flat(model).unpack(torch.zeros(7))
+        Flat(model).unflatten(torch.zeros(7))
 
 
 def test_a_read_only_array_is_copied():

@@ -225,7 +225,7 @@ def test_steps_are_compiled_and_take_the_same_weights_there(compiles):
 def test_what_is_compiled_follows_weights_that_sharing_has_moved(compiles):
     trainer, _ = linear_steps(compile=True)
     flat = Flat(trainer.model)
-    flat.load(flat.unpack(torch.zeros(8)))
+    flat.load(flat.unflatten(torch.zeros(8)))
     assert trainer.forward(torch.ones(1, 3)).tolist() == [[0, 0]]
     trainer.trainstep(torch.ones(2, 3), torch.tensor([0, 0]))
     assert flat.vector()[0] > 0

@@ -97,7 +97,7 @@ def gather(source: Web | Release, folder: Path) -> None:
             fetch(url, path, digest)
     for path in paths:
         if path.name.endswith(_ARCHIVES):
-            unpack(path, folder)
+            extract(path, folder)
 
 
 def pick(folder: Path, *patterns: str) -> list[Path]:
@@ -111,7 +111,7 @@ def pick(folder: Path, *patterns: str) -> list[Path]:
     *archives, wanted = patterns
     for pattern in archives:
         for archive in _found(folder, pattern):
-            unpack(archive, folder)
+            extract(archive, folder)
     return _found(folder, wanted)
 
 
@@ -163,11 +163,9 @@ def fetch_release(release: Release, folder: Path) -> Path:
     wanted = folder / "requirements.txt"
     wanted.write_text(f"{requirement} --hash=sha256:{release.sha256}\n")
     form = "--no-binary" if release.sdist else "--only-binary"
-    command = [
-        *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"),
-        *(form, release.package, "--retries", "1", "--dest", str(folder)),
-        *("--disable-pip-version-check", "--require-hashes", "-r", str(wanted)),
-    ]
+    flags = "--quiet --no-deps --disable-pip-version-check --require-hashes --retries 1"
+    command = [sys.executable, "-m", "pip", "download", *flags.split()]
+    command += [form, release.package, "--dest", str(folder), "-r", str(wanted)]
     with Console(stderr=True).status(f"pip downloads {requirement}"):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -177,7 +175,7 @@ def fetch_release(release: Release, folder: Path) -> Path:
     return path
 
 
-def unpack(archive: Path, folder: Path) -> None:
+def extract(archive: Path, folder: Path) -> None:
     """Unpack a tar or zip file; one with anything but plain files inside is refused.
 
     Raises

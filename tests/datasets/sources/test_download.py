@@ -15,12 +15,12 @@ from decentralizepy.datasets.sources.download import (
     Release,
     Web,
     digest_of,
+    extract,
     fetch,
     fetch_release,
     fresh,
     gather,
     pick,
-    unpack,
 )
 from decentralizepy.errors import DataError
 
@@ -153,7 +153,7 @@ def test_a_tar_file_that_leads_elsewhere_is_refused(tmp_path, member, told):
     inside.mkdir()
     tar(tmp_path / "a.tar.gz", ("good", b"x"), member)
     with pytest.raises(DataError) as error:
-        unpack(tmp_path / "a.tar.gz", inside)
+        extract(tmp_path / "a.tar.gz", inside)
     assert str(error.value) == f"a.tar.gz: {told}"
     assert sorted(os.listdir(tmp_path)) == ["a.tar.gz", "inside"]
     assert not os.listdir(inside)
@@ -166,7 +166,7 @@ def test_a_zip_file_that_leads_elsewhere_is_refused(tmp_path):
     inside = tmp_path / "inside"
     inside.mkdir()
     with pytest.raises(DataError) as error:
-        unpack(tmp_path / "a.zip", inside)
+        extract(tmp_path / "a.zip", inside)
     assert str(error.value) == "a.zip: its member ../evil lies outside of it"
     assert not os.listdir(inside)
 
@@ -183,7 +183,7 @@ def test_a_damaged_archive_is_told(tmp_path, name, end):
         tar(path, ("a", os.urandom(1000)))
     path.write_bytes(path.read_bytes()[:end])
     with pytest.raises(DataError, match=f"^{name}: damaged: "):
-        unpack(path, inside)
+        extract(path, inside)
 
 
 def test_a_folder_appears_whole_or_not_at_all(tmp_path):
