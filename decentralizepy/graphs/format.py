@@ -187,7 +187,9 @@ def _collect(arcs: Iterable[Arc], n: int, name: str) -> Adjacency:
     if loops:
         logging.getLogger(__name__).warning(
             "%s, line %d: self-loop removed (%d in the file)",
-            *(name, loops[0], len(loops)),
+            name,
+            loops[0],
+            len(loops),
         )
     return adjacency
 
