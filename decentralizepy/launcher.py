@@ -143,7 +143,7 @@ def prepare(experiment: Experiment, scratch: Path) -> None:
         if prepare_node := getattr(each, "prepare", None):
             prepare_node(config, experiment.graph)
     comm_class, options = factory.unpack(config["COMMUNICATION"], "comm")
-    config["COMMUNICATION"] |= comm_class.prepare(
+    experiment.comm_options = comm_class.prepare(
         options, experiment.mapping, args.machine_id, experiment.ranks, scratch
     )
     sharing_class, options = factory.unpack(config["SHARING"], "sharing")

@@ -67,7 +67,8 @@ def make_config(graph, sections):
         "recv_timeout": 5,
     }
     for section, options in sections.items():
-        config[section] = {**config.get(section, {}), **options}
+        old = config.get(section)  # what has more than its keys stays as it is
+        config[section] = {**old, **options} if old else options
     return config
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from decentralizepy.checkpoints import Checkpoints
+from decentralizepy.config.run_section import RunSection
 from decentralizepy.errors import PeerLost
 from decentralizepy.files import write_atomic
 from decentralizepy.message import Message
@@ -44,10 +45,10 @@ class Rounds(Node):
     train_evaluate_after: int
 
     def init_checkpoints(self, config: Section) -> None:
-        """Take what the launcher says in section RUN of checkpoints."""
-        every = int(config.get("checkpoint_every") or 0)
-        self.checkpoints = Checkpoints(self.log_dir, self.rank, every)
-        self.first_round = int(config.get("first_round") or 0)
+        """Take from section RUN how often to write checkpoints, and which to start from."""
+        run = RunSection.of(config)
+        self.checkpoints = Checkpoints(self.log_dir, self.rank, run.checkpoint_every)
+        self.first_round = run.first_round
 
     def run(self) -> None:
         """Go through the rounds, then pass the end barrier."""

@@ -6,13 +6,14 @@ import shutil
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from decentralizepy import factory, utils
 from decentralizepy.checkpoints import newest_common
 from decentralizepy.config import checks, ini
+from decentralizepy.config.run_section import RunSection
 from decentralizepy.errors import ConfigError, GraphError
 from decentralizepy.graphs.Graph import Graph
 from decentralizepy.mappings.Manual import Manual
@@ -27,7 +28,17 @@ DEFAULT_NODE = ("decentralizepy.node.DPSGDNode", "DPSGDNode")
 
 @dataclass
 class Experiment:
-    """An experiment as one machine sees it; nothing of it has started."""
+    """An experiment as one machine sees it; nothing of it has started.
+
+    Attributes
+    ----------
+    comm_options : dict
+        The options of the communication, once they are prepared.
+    first_round : int
+        How many rounds are done already: nodes start from that checkpoint.
+    continues : bool
+        Whether nodes ran before, so that their logs are added to.
+    """
 
     args: Namespace
     config: Config
@@ -35,6 +46,9 @@ class Experiment:
     mapping: Mapping
     node_class: Callable[..., Any]
     service_class: Callable[..., Any] | None
+    comm_options: dict[str, Any] = field(default_factory=dict)
+    first_round: int = 0
+    continues: bool = False
 
     @classmethod
     def load(
@@ -70,7 +84,6 @@ class Experiment:
         if service_class is None and "server_class" in nodes:
             service_class = load_class(nodes, "server")
         check_parts(args, config, graph, node_class, service_class)
-        config.setdefault("RUN", {})["checkpoint_every"] = args.checkpoint_every
         return cls(args, config, graph, mapping, node_class, service_class)
 
     def start_from_checkpoints(self) -> int:
@@ -83,7 +96,7 @@ class Experiment:
         served = self.service_class is not None and self._evaluates()
         ranks = [rank for rank in self.ranks if (served if rank < 0 else not clients)]
         number = newest_common(self.args.log_dir, ranks) if ranks else 1
-        self.config["RUN"]["first_round"] = number
+        self.first_round, self.continues = number, True
         return number
 
     @property
@@ -120,7 +133,8 @@ class Experiment:
         args = self.args
         node_class = self.node_class if rank >= 0 else self.service_class
         assert node_class is not None
-        arguments = (rank, args.machine_id, self.mapping, self.graph, self.config)
+        config = self._node_config()
+        arguments = (rank, args.machine_id, self.mapping, self.graph, config)
         log = f"{getattr(node_class, 'log_name', rank)}.log"
         return NodeSpec(
             node_class,
@@ -129,8 +143,16 @@ class Experiment:
             args.machine_id,
             self.mapping.get_uid(rank, args.machine_id),
             Path(args.log_dir) / log,
-            fresh="first_round" not in self.config["RUN"],
+            fresh=not self.continues,
         )
+
+    def _node_config(self) -> Config:
+        """Return the sections for a node, with what only the run knows."""
+        run = RunSection(
+            self.config.get("RUN", {}), self.first_round, self.args.checkpoint_every
+        )
+        comm = {**self.config["COMMUNICATION"], **self.comm_options}
+        return {**self.config, "RUN": run, "COMMUNICATION": comm}
 
     def _options(self, service: bool) -> tuple[Any, ...]:
         """Return what follows the first five arguments, in upstream's order."""

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from decentralizepy.checkpoints import Checkpoints, newest_common
+from decentralizepy.config.run_section import RunSection
 from decentralizepy.errors import ConfigError
 from decentralizepy.graphs.FullyConnected import FullyConnected
 from decentralizepy.graphs.Ring import Ring
@@ -64,7 +65,7 @@ def stopped_and_gone_on_with(run_nodes, graph, options, first=STOP, **sections):
     expected = results(run_nodes.folder)
     kept = {"RUN": {"checkpoint_every": 1}}
     run_nodes(graph, rounds=STOP + 1, **options, **sections, **kept)
-    again = {"RUN": {"checkpoint_every": 1, "first_round": first}}
+    again = {"RUN": RunSection({}, first_round=first, checkpoint_every=1)}
     resumed = run_nodes(graph, rounds=ROUNDS, **options, **sections, **again)
     assert results(run_nodes.folder) == expected
     return whole, resumed
@@ -102,14 +103,14 @@ def test_an_overlay_stays_as_it_was_built(run_nodes):
     kept = {"checkpoint_every": 1}
     first = run_nodes(graph, KNN, rounds=3, NODE=section, RUN=kept)
     edges = {uid: node.my_neighbors for uid, node in first.items()}
-    again = {**kept, "first_round": 2}
+    again = RunSection({}, first_round=2, checkpoint_every=1)
     second = run_nodes(graph, KNN, rounds=4, NODE=section, RUN=again)
     assert {uid: node.my_neighbors for uid, node in second.items()} == edges
 
 
 def test_a_checkpoint_of_another_run_is_refused(run_nodes):
     run_nodes(Ring(3), rounds=2, RUN={"checkpoint_every": 1})
-    again = {"first_round": 1}
+    again = RunSection({}, first_round=1)
     with pytest.raises(ConfigError, match=r"another \[TRAIN_PARAMS\]$"):
         run_nodes(Ring(3), rounds=2, RUN=again, TRAIN_PARAMS={"rounds": 5})
 
