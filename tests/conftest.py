@@ -1,19 +1,17 @@
-"""Whole networks inside the test's process: nodes are threads, messages go in memory."""
+"""One thread for every test, and the fixtures of several folders."""
 
-import copy
 import os
-import threading
-import time
 
 import hypothesis
 import pytest
+import torch
 
-from decentralizepy.communication.InProcess import make_exchange
-from decentralizepy.mappings.Linear import Linear
-from decentralizepy.node.DPSGDNode import DPSGDNode
-from tests.toy import CONFIG
+from tests.support.launcher import make_experiment
+from tests.support.networks import Network
+from tests.support.web import serve
 
-JOIN_S = 30
+torch.set_num_threads(1)  # a machine shared by workers has no more for each
+os.environ["OMP_NUM_THREADS"] = "1"  # the same for the processes of runs
 hypothesis.settings.register_profile("shared machine", deadline=None)
 hypothesis.settings.load_profile("shared machine")
 
@@ -29,72 +27,23 @@ def pytest_runtest_makereport(item):
     return report
 
 
-class Network:
-    """Runs networks to their end in one folder."""
-
-    def __init__(self, folder):
-        self.folder = folder
-
-    def __call__(
-        self,
-        graph,
-        node_class=DPSGDNode,
-        rounds=3,
-        service_class=None,
-        service_options=(),
-        **sections,
-    ):
-        """Return the nodes by uid; ``sections`` change those of ``tests.toy.CONFIG``."""
-        config = make_config(graph, sections)
-        mapping, folder = Linear(1, graph.n_procs), str(self.folder)
-
-        def build(uid):
-            arguments = (uid, 0, mapping, graph, config, rounds, folder)
-            if uid < 0:
-                return service_class(*arguments, *service_options)
-            return node_class(*arguments, folder, test_after=10)
-
-        first = 0 if service_class is None else -1
-        return run_threads(build, range(first, graph.n_procs))
-
-
-def make_config(graph, sections):
-    config = copy.deepcopy(CONFIG)
-    config["COMMUNICATION"] = {
-        "comm_package": "decentralizepy.communication.InProcess",
-        "comm_class": "InProcess",
-        "exchange": make_exchange(graph.n_procs),
-        "recv_timeout": 5,
-    }
-    for section, options in sections.items():
-        old = config.get(section)  # what has more than its keys stays as it is
-        config[section] = {**old, **options} if old else options
-    return config
-
-
-def run_threads(build, uids):
-    """Return what ``build`` returns for each uid, each called in a thread of its own."""
-    built, errors = {}, []
-
-    def run(uid):
-        try:
-            built[uid] = build(uid)
-        except BaseException as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=run, args=(uid,), daemon=True) for uid in uids]
-    for thread in threads:
-        thread.start()
-    deadline = time.monotonic() + JOIN_S
-    for thread in threads:
-        thread.join(max(0, deadline - time.monotonic()))
-    if errors:
-        raise errors[0]
-    assert not any(thread.is_alive() for thread in threads), "a node hangs"
-    return built
-
-
 @pytest.fixture
 def run_nodes(tmp_path):
     """Return a function that runs a network to its end and returns its nodes by uid."""
     return Network(tmp_path)
+
+
+@pytest.fixture
+def experiment(tmp_path):
+    """Return a function that writes an INI file and returns the words that run it."""
+    return make_experiment(tmp_path)
+
+
+@pytest.fixture
+def site(tmp_path_factory, monkeypatch):
+    """A folder, and the address at which it is served."""
+    monkeypatch.setattr("urllib.request._opener", None)  # it remembers the proxy
+    monkeypatch.setenv("no_proxy", "*")
+    folder = tmp_path_factory.mktemp("site")
+    with serve(folder) as address:
+        yield folder, address

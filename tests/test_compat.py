@@ -5,7 +5,6 @@ import importlib
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -13,11 +12,11 @@ import torch
 from decentralizepy.config import checks, ini
 from decentralizepy.datasets.stand_in import cifar10
 from decentralizepy.run.experiment import Experiment
-from tests.communication.test_transports import free_offset
-from tests.toy import CONFIG
+from tests.support import LIMIT_S, ROOT
+from tests.support.ports import free_offset
+from tests.support.toy import CONFIG
 
-ROOT = Path(__file__).resolve().parent.parent
-NODES, ROUNDS, LIMIT_S = 4, 4, 60
+NODES, ROUNDS = 4, 4
 
 NAMES = """
 communication.Communication: Communication
@@ -165,7 +164,7 @@ def launch(tmp_path_factory):
         write_config(path, sharing)
         arguments = [node_class, str(path), str(folder), str(NODES), str(ROUNDS)]
         done = subprocess.run(
-            [sys.executable, "-m", "tests.foreign", *arguments],
+            [sys.executable, "-m", "tests.support.foreign", *arguments],
             cwd=ROOT,
             capture_output=True,
             text=True,
@@ -237,7 +236,7 @@ def test_a_foreign_node_learns_the_same_to_the_bit(launch, expected, node_class)
 
 @pytest.mark.processes
 def test_a_foreign_sharing_averages_as_ours(launch, expected):
-    names = {"sharing_package": "tests.foreign", "sharing_class": "OwnSharing"}
+    names = {"sharing_package": "tests.support.foreign", "sharing_class": "OwnSharing"}
     _, final = launch(**names)
     for ours, theirs in zip(expected[1], final, strict=True):
         torch.testing.assert_close(theirs, ours)

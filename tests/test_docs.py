@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 import textwrap
-from pathlib import Path
 
 import pytest
 
@@ -16,13 +15,13 @@ from decentralizepy.datasets.Digits import CNN, MLP
 from decentralizepy.graphs.Ring import Ring
 from decentralizepy.mappings.Linear import Linear
 from decentralizepy.sharing.Sharing import Sharing
+from tests.support import LIMIT_S, ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 PAGES = {path.stem: path.read_text() for path in (ROOT / "docs").glob("*.rst")}
 BLOCK = re.compile(
     r"^\.\. code-block:: \w+\n   :caption: (\S+)\n\n((?:    .*\n|\n)+)", re.MULTILINE
 )
-NODES, ROUNDS, LIMIT_S = 4, 20, 60
+NODES, ROUNDS = 4, 20
 PARAMETERS = MLP().count_params()
 
 

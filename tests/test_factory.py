@@ -7,7 +7,7 @@ import torch
 
 from decentralizepy import factory
 from decentralizepy.errors import ConfigError
-from tests import parts
+from tests.support import parts
 
 
 @pytest.fixture
@@ -59,11 +59,11 @@ MISSING = [
     ),
     ("torch.optim", "Qqqq", "Qqqq: no such class in torch.optim"),
     (
-        "tests.parts",
+        "tests.support.parts",
         "THRESHOLD",  # a number
-        "THRESHOLD: no such class in tests.parts",
+        "THRESHOLD: no such class in tests.support.parts",
     ),
-    ("tests.parts", "", ": no such class in tests.parts"),
+    ("tests.support.parts", "", ": no such class in tests.support.parts"),
 ]
 
 
@@ -115,7 +115,7 @@ def test_the_nearest_of_a_users_own_modules(plugin):
 
 
 def section(name, prefix, **options):
-    keys = {f"{prefix}_package": "tests.parts", f"{prefix}_class": name}
+    keys = {f"{prefix}_package": "tests.support.parts", f"{prefix}_class": name}
     return {**keys, **options}
 
 
@@ -163,7 +163,7 @@ def test_a_missing_key_is_named():
 def test_a_loss_is_an_object_or_a_function():
     keys = {"loss_package": "torch.nn", "loss_class": "CrossEntropyLoss", "loss": "x"}
     assert isinstance(factory.load_loss(keys), torch.nn.CrossEntropyLoss)
-    keys = {"loss_package": "tests.parts", "loss": "loss", "loss_class": ""}
+    keys = {"loss_package": "tests.support.parts", "loss": "loss", "loss_class": ""}
     assert factory.load_loss(keys) is parts.loss
 
 

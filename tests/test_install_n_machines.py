@@ -4,11 +4,11 @@ import json
 import os
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.support import ROOT
+
 # runs the remote command here, as the shell at the other end would; "down" is unreachable
 SSH = """#!/bin/bash
 while [ "$1" != -- ]; do shift; done

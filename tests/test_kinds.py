@@ -1,11 +1,13 @@
 """Every kind of node as real processes on the digits, by its driver and by its INI alone."""
 
 import json
+import subprocess
 import sys
 
 import pytest
 
-from tests.test_launcher import experiment, results, run  # noqa: F401  (a fixture)
+from tests.support import LIMIT_S, ROOT
+from tests.support.launcher import results, run
 
 pytestmark = pytest.mark.processes
 NODES = 6
@@ -68,7 +70,7 @@ def sections(node, service, options):
 
 @pytest.mark.parametrize("by", ["driver", "INI"])
 @pytest.mark.parametrize(("driver", "kind"), KINDS.items(), ids=KINDS)
-def test_a_kind_runs_to_its_end(experiment, tmp_path, driver, kind, by):  # noqa: F811
+def test_a_kind_runs_to_its_end(experiment, tmp_path, driver, kind, by):
     node, service, options = kind
     chosen = sections(node, service, options)
     words = experiment(rounds=5, driver=driver if by == "driver" else None, **chosen)
@@ -84,7 +86,7 @@ def test_a_kind_runs_to_its_end(experiment, tmp_path, driver, kind, by):  # noqa
         assert all(list(table["test_acc"]) == ["5"] for table in tables.values())
 
 
-def test_a_deadline_ends_each_round(experiment, tmp_path):  # noqa: F811
+def test_a_deadline_ends_each_round(experiment, tmp_path):
     chosen = sections(f"{EL}.EL_Local_Timeout", None, {"timeout": "0.2"})
     chosen["NODE"]["node_class"] = "EL_Local"
     done = run(experiment(rounds=5, **chosen))
@@ -94,7 +96,7 @@ def test_a_deadline_ends_each_round(experiment, tmp_path):  # noqa: F811
 
 
 @pytest.mark.parametrize("place", ["-sr -2", "-sm 0 -sr -3"])
-def test_a_service_may_have_any_rank(experiment, tmp_path, place):  # noqa: F811
+def test_a_service_may_have_any_rank(experiment, tmp_path, place):
     federated = sections(*KINDS["eval/testingFederated.py"])
     done = run([*experiment(rounds=2, **federated), *place.split(), "-ta", "2"])
     assert done.returncode == 0, done.stdout + done.stderr
@@ -102,11 +104,7 @@ def test_a_service_may_have_any_rank(experiment, tmp_path, place):  # noqa: F811
     assert list(json.loads(server.read_text())["test_acc"]) == ["2"]
 
 
-def test_a_service_may_run_on_the_second_machine(experiment, tmp_path):  # noqa: F811
-    import subprocess
-
-    from tests.test_launcher import LIMIT_S, ROOT
-
+def test_a_service_may_run_on_the_second_machine(experiment, tmp_path):
     federated = sections(*KINDS["eval/testingFederated.py"])
     federated["RUN"] = {"procs_per_machine": "3", "machines": "2"}
     words = [*experiment(rounds=2, **federated), "-sm", "1", "-ta", "2"]

@@ -6,90 +6,17 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
-from pathlib import Path
 
 import psutil
 import pytest
 import torch
 
 from decentralizepy.datasets.generated import mark
-from tests.communication.test_transports import free_offset
-from tests.toy import CONFIG
+from tests.support import LIMIT_S, ROOT
+from tests.support.launcher import NODES, results, run, weights
 
 pytestmark = pytest.mark.processes
-ROOT = Path(__file__).resolve().parent.parent
-NODES, LIMIT_S = 4, 60
-
-
-@pytest.fixture
-def experiment(tmp_path):
-    return make_experiment(tmp_path)
-
-
-def make_experiment(tmp_path):
-    """Return a function that writes an INI and returns the words that run it."""
-
-    def experiment(comm="TCP", rounds=10, name="run", driver=None, **sections):
-        config = configparser.ConfigParser()
-        config.read_dict({**CONFIG, "GRAPH": RING, "RUN": {"procs_per_machine": NODES}})
-        (tmp_path / "ip.json").write_text('{"0": "localhost"}')
-        config["COMMUNICATION"] = {
-            "comm_package": f"decentralizepy.communication.{comm}",
-            "comm_class": comm,
-            "addresses_filepath": str(tmp_path / "ip.json"),
-            "offset": str(free_offset(2 * NODES)),
-        }
-        for section, options in sections.items():
-            config.read_dict({section: options})
-        path = tmp_path / f"{name}.ini"
-        with path.open("w") as file:
-            config.write(file)
-        start = [driver] if driver else ["-m", "decentralizepy", "run"]
-        folders = [
-            "-ld",
-            str(tmp_path / name),
-            "-wsd",
-            str(tmp_path / name / "weights"),
-        ]
-        flags = ["-cf", str(path), "-is", str(rounds), "-ta", "5", *folders]
-        return [sys.executable, *start, *flags]
-
-    return experiment
-
-
-RING = {"graph_package": "decentralizepy.graphs.Ring", "graph_class": "Ring"}
-
-
-def run(words, **options):
-    return subprocess.run(
-        words, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S, **options
-    )
-
-
-TIMINGS = {"time", "wait", "slowest", "rejected"}  # they differ from run to run
-
-
-def results(folder):
-    """Return the results of all nodes, without timings and what strangers did."""
-    paths = sorted(folder.glob("*_results.json"))
-    tables = {path.name: json.loads(path.read_text()) for path in paths}
-    return {
-        file: {name: table[name] for name in table.keys() - TIMINGS}
-        for file, table in tables.items()
-    }
-
-
-def weights(folder):
-    states = {
-        path.name: torch.load(path, weights_only=True) for path in folder.glob("*.pt")
-    }
-    return {
-        f"{name} {key}": tensor
-        for name, state in states.items()
-        for key, tensor in state.items()
-    }
 
 
 def test_same_seed_same_files_whatever_the_transport(experiment, tmp_path):
@@ -273,11 +200,11 @@ BAD_SECTIONS = {
     ),
     "missing class": (
         {"DATASET": {"dataset_class": "Pionts"}},
-        "no such class in tests.toy; did you mean Points?",
+        "no such class in tests.support.toy; did you mean Points?",
     ),
     "missing model": (
         {"DATASET": {"model_class": "Linaer"}},
-        "no such class in tests.toy; did you mean Linear?",
+        "no such class in tests.support.toy; did you mean Linear?",
     ),
     "missing module": (
         {"SHARING": {"sharing_package": "decentralizepy.sharing.Shraing"}},

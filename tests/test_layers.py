@@ -6,6 +6,7 @@ from pathlib import Path
 import networkx as nx
 import pytest
 
+TESTS = Path(__file__).resolve().parent
 PACKAGE = Path(__file__).resolve().parent.parent / "decentralizepy"
 TEXT = {"errors", "files", "message", "utils", "config"}
 RUN = TEXT | {"checkpoints", "factory", "graphs", "mappings", "run"}
@@ -123,6 +124,13 @@ def docstring_lines(function):
     if ast.get_docstring(function) is None:
         return 0
     return first.end_lineno - first.lineno + 1
+
+
+def test_tests_share_through_the_support_folder_alone():
+    for path in TESTS.rglob("*.py"):
+        for name in imports(path):
+            if name.startswith("tests."):
+                assert name.startswith("tests.support"), f"{path} imports {name}"
 
 
 def test_communication_alone_speaks_zeromq():

@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 
 from decentralizepy.datasets.stand_in import cifar10
-from tests.communication.test_transports import free_offset
+from tests.support import LIMIT_S, ROOT
+from tests.support.ports import free_offset
 
-ROOT = Path(__file__).resolve().parent.parent
-LIMIT_S = 200
 PAGE = (ROOT / "tutorial" / "README.rst").read_text()
 COMMANDS = re.findall(r"^    (bash tutorial/\S+)$", PAGE, re.MULTILINE)
 COMPARE = "bash tutorial/EpidemicLearning/compare.sh"

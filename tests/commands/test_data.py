@@ -9,9 +9,8 @@ from decentralizepy.commands import data
 from decentralizepy.datasets.sources.catalog import CATALOG, Entry
 from decentralizepy.datasets.sources.download import Web
 from decentralizepy.datasets.stand_in import cifar10
-from tests.datasets.sources.test_download import site, tar
+from tests.support.web import tar
 
-__all__ = ["site"]
 STAND_INS = [name for name, entry in CATALOG.items() if entry.stand_in]
 
 

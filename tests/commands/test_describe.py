@@ -10,7 +10,7 @@ from decentralizepy.commands.data import main
 from decentralizepy.datasets.generated import mark
 from decentralizepy.errors import ConfigError
 from decentralizepy.figures.census import Census, draw, frequent
-from tests.toy import CONFIG
+from tests.support.toy import CONFIG
 
 DIGITS = "eval/config_digits.ini"
 POINTS = CONFIG["DATASET"]

@@ -16,7 +16,7 @@ from decentralizepy.communication.IPC import IPC
 from decentralizepy.communication.TCP import TCP
 from decentralizepy.errors import ConfigError
 from decentralizepy.mappings.Linear import Linear
-from tests.communication.test_transports import free_offset
+from tests.support.ports import free_offset
 
 HELLO = {"HELLO": 0, "CHANNEL": "CONNECT"}
 MODEL = {"CHANNEL": "DPSGD", "iteration": 0, "degree": 2}

@@ -12,8 +12,8 @@ from decentralizepy.config import checks
 from decentralizepy.graphs.Ring import Ring
 from decentralizepy.mappings.Linear import Linear
 from decentralizepy.node.DPSGDNode import DPSGDNode
-from tests.communication.test_transports import free_offset
-from tests.conftest import make_config, run_threads
+from tests.support.networks import make_config, run_threads
+from tests.support.ports import free_offset
 
 NODES, ROUNDS = 3, 3
 METRICS = ("train_loss", "test_loss", "test_acc", "total_bytes", "total_meta")

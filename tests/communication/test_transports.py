@@ -13,16 +13,9 @@ from decentralizepy.communication.IPC import IPC
 from decentralizepy.communication.TCP import TCP
 from decentralizepy.errors import AddressError
 from decentralizepy.mappings.Linear import Linear
+from tests.support.ports import free_offset
 
 HELLO = {"HELLO": 0, "CHANNEL": "CONNECT"}
-
-
-def free_offset(ports):
-    """Return an offset below which ``ports`` ports are free."""
-    with contextlib.ExitStack() as stack:
-        probe = stack.enter_context(socket.socket())
-        probe.bind(("127.0.0.1", 0))
-        return min(probe.getsockname()[1] - 1, 65_000 - ports)
 
 
 @pytest.fixture(params=["TCP", "IPC", "InProcess"])

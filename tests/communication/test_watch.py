@@ -13,9 +13,9 @@ from decentralizepy.communication._watch import LOST_AFTER
 from decentralizepy.communication.IPC import IPC
 from decentralizepy.errors import PeerLost, PeerTimeout
 from decentralizepy.mappings.Linear import Linear
+from tests.support import LIMIT_S
 
 HELLO = {"HELLO": 0, "CHANNEL": "CONNECT"}
-LIMIT_S = 20
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ HUGE = 10**12
 
 DECODE = f"""
 import importlib, sys
-from tests.faults.memory import growth
+from tests.support.memory import growth
 
 name, method = sys.argv[1:]
 codec = getattr(importlib.import_module("decentralizepy.compression." + name), name)()

@@ -8,7 +8,7 @@ from decentralizepy.errors import ConfigError
 
 GOOD = """\
 [DATASET]
-dataset_package = tests.parts
+dataset_package = tests.support.parts
 dataset_class = Points
 model_class = Net
 random_seed = 90
@@ -18,18 +18,18 @@ optimizer_package = torch.optim
 optimizer_class = SGD
 lr = 0.1
 [TRAIN_PARAMS]
-training_package = tests.parts
+training_package = tests.support.parts
 training_class = Trainer
 rounds = 3
 full_epochs = False
 loss_package = torch.nn
 loss_class = CrossEntropyLoss
 [COMMUNICATION]
-comm_package = tests.parts
+comm_package = tests.support.parts
 comm_class = Wire
 addresses = ip.json
 [SHARING]
-sharing_package = tests.parts
+sharing_package = tests.support.parts
 sharing_class = Partial
 step_size = 0.5
 """
@@ -83,27 +83,27 @@ FINE = {
     "any option": ("Partial\nstep_size = 0.5", "Keeping\nanything = 3"),
     "compression": (
         "step_size = 0.5",
-        "step_size = 1\ncompress = True\ncompression_package = tests.parts\n"
+        "step_size = 1\ncompress = True\ncompression_package = tests.support.parts\n"
         "compression_class = Net",
     ),
     "compression by itself": ("Partial\nstep_size = 0.5", "Lossless\ncompress = True"),
     "a folder that is there": ("train_dir =", "train_dir = ."),
     "a graph": (
         "[DATASET]",
-        "[GRAPH]\ngraph_package = tests.parts\ngraph_class = Circle\ndegree = 4\n[DATASET]",
+        "[GRAPH]\ngraph_package = tests.support.parts\ngraph_class = Circle\ndegree = 4\n[DATASET]",
     ),
     "a mapping": (
         "[DATASET]",
-        "[MAPPING]\nmapping_package=tests.parts\nmapping_class=Places\n[DATASET]",
+        "[MAPPING]\nmapping_package=tests.support.parts\nmapping_class=Places\n[DATASET]",
     ),
     "keys of a node": ("[DATASET]", "[NODE]\ngraph_degree = 3\nK = 4\n[DATASET]"),
     "a node": (
         "[DATASET]",
-        "[NODE]\nnode_package = tests.parts\nnode_class = Net\n[DATASET]",
+        "[NODE]\nnode_package = tests.support.parts\nnode_class = Net\n[DATASET]",
     ),
     "keys of a node of the user's own": (
         "[DATASET]",
-        "[NODE]\nnode_package = tests.parts\nnode_class = Net\nfoo = bar\n[DATASET]",
+        "[NODE]\nnode_package = tests.support.parts\nnode_class = Net\nfoo = bar\n[DATASET]",
     ),
     "flags": (
         "[DATASET]",
@@ -130,7 +130,7 @@ BAD = [
     ("[DATASET]", "[RUNS]\n[DATASET]", "section [RUNS] is unknown; did you mean [RUN]?"),
     ("[DATASET]", "[Q]\n[DATASET]", f"section [Q] is unknown; these are known: {KNOWN}"),
     (
-        "[COMMUNICATION]\ncomm_package = tests.parts\ncomm_class = Wire\naddresses = ip.json\n",
+        "[COMMUNICATION]\ncomm_package = tests.support.parts\ncomm_class = Wire\naddresses = ip.json\n",
         "",
         "section [COMMUNICATION] is missing",
     ),
@@ -158,17 +158,17 @@ BAD = [
     (
         "dataset_class = Points",
         "dataset_class = Point",
-        "[DATASET] dataset_class = Point: no such class in tests.parts; did you mean Points?",
+        "[DATASET] dataset_class = Point: no such class in tests.support.parts; did you mean Points?",
     ),
     (
         "dataset_class = Points",
         "dataset_class = 5",
-        "[DATASET] dataset_class = 5: no such class in tests.parts",
+        "[DATASET] dataset_class = 5: no such class in tests.support.parts",
     ),
     (
         "dataset_class = Points",
         "dataset_class = THRESHOLD",
-        "[DATASET] dataset_class = THRESHOLD: no such class in tests.parts",
+        "[DATASET] dataset_class = THRESHOLD: no such class in tests.support.parts",
     ),
     (
         "dataset_class = Points",
@@ -178,7 +178,7 @@ BAD = [
     (
         "model_class = Net",
         "model_class = net2",
-        "[DATASET] model_class = net2: no such class in tests.parts; did you mean Net?",
+        "[DATASET] model_class = net2: no such class in tests.support.parts; did you mean Net?",
     ),
     (
         "torch.optim",
@@ -191,12 +191,12 @@ BAD = [
         "[OPTIMIZER_PARAMS] optimizer_class = sgd: no such class in torch.optim; did you mean SGD?",
     ),
     (
-        "tests.parts\ncomm_class",
-        "tests.part\ncomm_class",
-        "[COMMUNICATION] comm_package = tests.part: no such module; did you mean tests.parts?",
+        "tests.support.parts\ncomm_class",
+        "tests.support.part\ncomm_class",
+        "[COMMUNICATION] comm_package = tests.support.part: no such module; did you mean tests.support.parts?",
     ),
     (
-        "tests.parts\ncomm_class",
+        "tests.support.parts\ncomm_class",
         "decentralizepy.comm.TCP\ncomm_class",
         "[COMMUNICATION] comm_package = decentralizepy.comm.TCP: no module decentralizepy.comm",
     ),
@@ -212,8 +212,8 @@ BAD = [
     ),
     (
         "[DATASET]",
-        "[NODE]\nnode_package = tests.parts\nnode_class = Nett\n[DATASET]",
-        "[NODE] node_class = Nett: no such class in tests.parts; did you mean Net?",
+        "[NODE]\nnode_package = tests.support.parts\nnode_class = Nett\n[DATASET]",
+        "[NODE] node_class = Nett: no such class in tests.support.parts; did you mean Net?",
     ),
     (
         "[DATASET]",
@@ -222,7 +222,7 @@ BAD = [
     ),
     (
         "[DATASET]",
-        "[NODE]\nserver_package = tests.parts\n[DATASET]",
+        "[NODE]\nserver_package = tests.support.parts\n[DATASET]",
         "[NODE] server_class: missing",
     ),
     # keys of a node
@@ -244,7 +244,7 @@ BAD = [
     ),
     (
         "[DATASET]",
-        "[NODE]\nnode_pakage = tests.parts\nnode_class = Net\n[DATASET]",
+        "[NODE]\nnode_pakage = tests.support.parts\nnode_class = Net\n[DATASET]",
         "[NODE] node_pakage: not a key of this section; did you mean node_package?",
     ),
     # names of options
@@ -285,12 +285,12 @@ BAD = [
     ("addresses = ip.json\n", "", "[COMMUNICATION] addresses: required by Wire"),
     (
         "[DATASET]",
-        "[GRAPH]\ngraph_package = tests.parts\ngraph_class = Circle\ndegre = 4\n[DATASET]",
+        "[GRAPH]\ngraph_package = tests.support.parts\ngraph_class = Circle\ndegre = 4\n[DATASET]",
         "[GRAPH] degre: not an option of Circle; did you mean degree?",
     ),
     (
         "[DATASET]",
-        "[MAPPING]\nmapping_package=tests.parts\nmapping_class=Places\nmachines=2\n[DATASET]",
+        "[MAPPING]\nmapping_package=tests.support.parts\nmapping_class=Places\nmachines=2\n[DATASET]",
         "[MAPPING] machines: not an option of Places; it takes none",
     ),
     # types of values
@@ -368,13 +368,13 @@ BAD = [
     ),
     (
         "step_size = 0.5",
-        "step_size = 0.5\ncompress = 1\ncompression_package = tests.parts",
+        "step_size = 0.5\ncompress = 1\ncompression_package = tests.support.parts",
         "[SHARING] compress = 1: needs compression_class",
     ),
     (
         "step_size = 0.5",
-        "step_size = 1\ncompression_package = tests.parts\ncompression_class = Elias",
-        "[SHARING] compression_class = Elias: no such class in tests.parts",
+        "step_size = 1\ncompression_package = tests.support.parts\ncompression_class = Elias",
+        "[SHARING] compression_class = Elias: no such class in tests.support.parts",
     ),
     # folders
     (
@@ -444,11 +444,13 @@ def test_all_faults_are_told_at_once_and_each_once(tmp_path):
         GOOD.replace("[SHARING]", "[SHARNG]")
         .replace("step_size", "stepsize")
         .replace("lr = 0.1", "lr = abc")
-        .replace("tests.parts\ndataset_class", "tests.prts\ndataset_class")
+        .replace(
+            "tests.support.parts\ndataset_class", "tests.support.partts\ndataset_class"
+        )
     )
     assert found(tmp_path, text) == [
         "section [SHARNG] is unknown; did you mean [SHARING]?",
-        "[DATASET] dataset_package = tests.prts: no such module; did you mean tests.parts?",
+        "[DATASET] dataset_package = tests.support.partts: no such module; did you mean tests.support.parts?",
         "[OPTIMIZER_PARAMS] lr = abc: expected a number (SGD)",
         "[SHARNG] stepsize: not an option of Partial; did you mean step_size?",
     ]

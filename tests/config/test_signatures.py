@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from decentralizepy.config.signatures import Options
-from tests import parts
+from tests.support import parts
 
 BASE = ["compress", "compression_package", "compression_class", "float_precision"]
 OWN = ["alpha", "step_size", "transformer", "device", "folder", "foreign", "hint"]

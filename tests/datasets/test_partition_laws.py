@@ -18,7 +18,7 @@ from decentralizepy.datasets.skewed_partitioners import (
     ClassesDataPartitioner,
     QuantityDataPartitioner,
 )
-from tests.datasets.labelled import Labelled, equal_sizes, places
+from tests.support.labelled import Labelled, equal_sizes, places
 
 LABELS = 4
 KINDS = {

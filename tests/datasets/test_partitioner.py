@@ -18,7 +18,7 @@ from decentralizepy.datasets.Partitioner import (
     cuts,
 )
 from decentralizepy.errors import DataError
-from tests.datasets.labelled import Labelled, equal_sizes, places
+from tests.support.labelled import Labelled, equal_sizes, places
 
 PARTITIONERS = [DataPartitioner, SimpleDataPartitioner, KShardDataPartitioner]
 

@@ -11,8 +11,8 @@ from decentralizepy.datasets.Partitioner import (
     KShardDataPartitioner,
     SimpleDataPartitioner,
 )
-from tests.datasets import as_described
-from tests.datasets.labelled import Labelled, equal_sizes, places
+from tests.support import as_described
+from tests.support.labelled import Labelled, equal_sizes, places
 
 SEEDS = st.integers(0, 2**31)
 LENGTHS = st.lists(st.integers(1, 40), min_size=1, max_size=12)

@@ -12,7 +12,7 @@ from decentralizepy.datasets.skewed_partitioners import (
     QuantityDataPartitioner,
 )
 from decentralizepy.errors import ConfigError, DataError
-from tests.datasets.labelled import Labelled, places
+from tests.support.labelled import Labelled, places
 
 
 def of_classes(classes, nodes, labels=10, each=60, seed=1234):

@@ -6,7 +6,6 @@ import pickle
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -24,14 +23,14 @@ from decentralizepy.node.KNN import KNN
 from decentralizepy.node.PeerSamplerDynamic import PeerSamplerDynamic
 from decentralizepy.node.STC.STCClient import STCClient
 from decentralizepy.node.STC.STCServer import STCServer
-from tests.communication.test_transports import free_offset
+from tests.support import ROOT
+from tests.support.ports import free_offset
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 NODES = 4
 
 INI = """\
 [DATASET]
-dataset_package = tests.toy
+dataset_package = tests.support.toy
 dataset_class = Points
 model_class = Linear
 random_seed = 3
@@ -333,9 +332,9 @@ VALUES = {
     # D8
     "no such package": (("decentralizepy.sharing.JWINS.JWINS", "decentralizepy.sharing.JWIN.JWINS"), "[SHARING] sharing_package = decentralizepy.sharing.JWIN.JWINS: no module decentralizepy.sharing.JWIN; did you mean decentralizepy.sharing.JWINS?"),
     "no such class": (("sharing_class = JWINS", "sharing_class = JWIN"), "[SHARING] sharing_class = JWIN: no such class in decentralizepy.sharing.JWINS.JWINS; did you mean JWINS?"),
-    "no such model": (("model_class = Linear", "model_class = Liner"), "[DATASET] model_class = Liner: no such class in tests.toy; did you mean Linear?"),
-    "a module that fails": (("dataset_package = tests.toy", "dataset_package = broken"), "[DATASET] dataset_package = broken: cannot be imported: ZeroDivisionError: division by zero"),
-    "a module that lacks another": (("dataset_package = tests.toy", "dataset_package = lacking"), "[DATASET] dataset_package = lacking: needs pywt_two, which is not installed: pip install pywt_two"),
+    "no such model": (("model_class = Linear", "model_class = Liner"), "[DATASET] model_class = Liner: no such class in tests.support.toy; did you mean Linear?"),
+    "a module that fails": (("dataset_package = tests.support.toy", "dataset_package = broken"), "[DATASET] dataset_package = broken: cannot be imported: ZeroDivisionError: division by zero"),
+    "a module that lacks another": (("dataset_package = tests.support.toy", "dataset_package = lacking"), "[DATASET] dataset_package = lacking: needs pywt_two, which is not installed: pip install pywt_two"),
     "another kind of class": (("dataset_class = Points", "dataset_class = Linear"), "[DATASET] dataset_class = Linear: does not take the arguments rank machine_id mapping"),
     "a loss with arguments": (("loss_class = CrossEntropyLoss", "loss_class = Linear"), "[TRAIN_PARAMS] loss_class = Linear: cannot be made: Linear.__init__() missing 2 required positional arguments: 'in_features' and 'out_features'"),
     "a compressor": (sharing("Sharing", "compress = yes\ncompression_package = decentralizepy.compression.Elias\ncompression_class = Elas"), "[SHARING] compression_class = Elas: no such class in decentralizepy.compression.Elias; did you mean Elias?"),
@@ -366,7 +365,7 @@ PAYLOAD = "__import__('os').system('touch ran')"
 )
 def test_a_program_in_a_list_does_not_run(folder, refused, change):
     digits = "decentralizepy.datasets.Digits\ndataset_class = Digits\nmodel_class = MLP"
-    toy = "tests.toy\ndataset_class = Points\nmodel_class = Linear"
+    toy = "tests.support.toy\ndataset_class = Points\nmodel_class = Linear"
     (folder / "run.ini").write_text(changed(change, (toy, digits)))
     [line] = refused()
     assert PAYLOAD in line
@@ -643,7 +642,7 @@ CIFAR = "cifar-10-batches-py"
 
 
 def data(options="", name="Digits", model="MLP"):
-    toy = "tests.toy\ndataset_class = Points\nmodel_class = Linear"
+    toy = "tests.support.toy\ndataset_class = Points\nmodel_class = Linear"
     ours = (
         f"decentralizepy.datasets.{name}\ndataset_class = {name}\nmodel_class = {model}"
     )

@@ -12,15 +12,9 @@ import torch
 
 from decentralizepy.errors import DecentralizepyError
 from decentralizepy.results.write import Results, _Lines, derive
-from tests.faults.slow import fill
-from tests.test_launcher import (  # noqa: F401  (a fixture)
-    LIMIT_S,
-    ROOT,
-    experiment,
-    results,
-    run,
-    weights,
-)
+from tests.support import LIMIT_S, ROOT
+from tests.support.launcher import results, run, weights
+from tests.support.slow import fill
 
 pytestmark = pytest.mark.timeout(120)
 ROW = {"total_bytes": 123456, "total_meta": 789, "test_acc": 41.5}
@@ -113,12 +107,10 @@ def test_what_ended_the_run_is_not_hidden_by_a_full_disk(tmp_path):
 @pytest.mark.root
 @pytest.mark.processes
 @pytest.mark.parametrize("free_in", [7, 0], ids=["freed", "full to the end"])
-def test_a_run_on_a_disk_that_fills_up(
-    experiment, tmp_path, small_disk, free_in  # noqa: F811
-):
+def test_a_run_on_a_disk_that_fills_up(experiment, tmp_path, small_disk, free_in):
     """E1: it goes on; ends as if nothing had been, or with status 1 and whole lines."""
     passes = {"TRAIN_PARAMS": {"rounds": "4"}}
-    dataset = {"dataset_package": "tests.faults.slow", "dataset_class": "Filling"}
+    dataset = {"dataset_package": "tests.support.slow", "dataset_class": "Filling"}
     clean = run(experiment(name="clean", DATASET=dataset, **passes))
     assert clean.returncode == 0, clean.stderr
     folder = small_disk("run", 256)

@@ -17,7 +17,7 @@ from decentralizepy.checkpoints import Checkpoints
 from decentralizepy.datasets.CIFAR10 import CIFAR10
 from decentralizepy.errors import ConfigError, DataError
 from decentralizepy.models.Model import Model
-from tests.faults.test_fuzz import mutated
+from tests.support.fuzz_parsers import mutated
 
 PACKAGE = Path(decentralizepy.__file__).parent
 BANNED = {

@@ -21,29 +21,12 @@ from decentralizepy.communication._wire import HEADER_LIMIT, decode, encode
 from decentralizepy.communication.TCP import TCP
 from decentralizepy.errors import MessageError
 from decentralizepy.mappings.Linear import Linear
-from tests.communication.test_transports import free_offset
-from tests.faults.fuzz_parsers import PARSERS, SEEDS
+from tests.support.fuzz_parsers import PARSERS, SEEDS, mutated
+from tests.support.ports import free_offset
 
 FRAMES = 100_000
 MESSAGES = 10_000
 GROWTH_MIB = 64
-
-
-def mutated(data, generator):
-    """Return bytes with some changed, doubled, added or cut out."""
-    data = bytearray(data)
-    for _ in range(generator.randrange(1, 5)):
-        place, end = sorted(generator.randrange(len(data) + 1) for _ in "ab")
-        match generator.randrange(5):
-            case 0 | 1 if place < len(data):
-                data[place] = generator.choice((0, 255, generator.randrange(256)))
-            case 2:
-                data[place:place] = generator.randbytes(generator.randrange(9))
-            case 3:
-                del data[place : min(end, place + 9)]
-            case _:
-                data[place:place] = data[place:end][:50]
-    return bytes(data)
 
 
 @pytest.mark.parametrize("name", PARSERS)
@@ -120,7 +103,7 @@ import sys
 import msgpack
 from decentralizepy.communication._wire import decode
 from decentralizepy.node.process import keep_freed_memory
-from tests.faults.memory import growth
+from tests.support.memory import growth
 
 keep_freed_memory()
 messages = msgpack.unpackb(sys.stdin.buffer.read())

@@ -14,8 +14,8 @@ import psutil
 import pytest
 import torch
 
-from tests.faults import strangers
-from tests.test_launcher import LIMIT_S, NODES, ROOT, make_experiment, results, weights
+from tests.support import LIMIT_S, ROOT, strangers
+from tests.support.launcher import NODES, make_experiment, results, weights
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
 ROUNDS = 80  # 20 s, or 2 once the strangers are gone
@@ -25,7 +25,7 @@ GROWTH = 64 << 20
 def patient(folder, **communication):
     """Return the words that start a run, and the files that let it begin and hurry."""
     come, go = folder / "come", folder / "go"
-    dataset = {"dataset_package": "tests.faults.strangers", "dataset_class": "Patient"}
+    dataset = {"dataset_package": "tests.support.strangers", "dataset_class": "Patient"}
     sections = {
         "DATASET": {**dataset, "come": str(come), "go": str(go)},
         "COMMUNICATION": communication,

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from tests.test_launcher import LIMIT_S, ROOT
+from tests.support import LIMIT_S, ROOT
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(90)]
 
@@ -58,7 +58,7 @@ DIFFERENT = {
     "batch": ({"TRAIN_PARAMS": {"batch_size": "5"}}, "[TRAIN_PARAMS]"),
     "seed": ({"DATASET": {"random_seed": "4"}}, "[DATASET]"),
     "model": (
-        {"DATASET": {"model_class": "Wide", "dataset_package": "tests.faults.mortal"}},
+        {"DATASET": {"model_class": "Wide", "dataset_package": "tests.support.mortal"}},
         "model",
     ),
     "graph": (

@@ -12,12 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_launcher import (  # noqa: F401  (a fixture)
-    ROOT,
-    experiment,
-    results,
-    run,
-)
+from tests.support.launcher import results, run
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(60)]
 SECONDS = 10  # for what takes two on an idle machine
@@ -64,7 +59,7 @@ def group(controller, file, limit):
 
 @as_root
 @pytest.mark.root
-def test_a_group_of_too_little_memory(experiment, tmp_path):  # noqa: F811
+def test_a_group_of_too_little_memory(experiment, tmp_path):
     """A15: 16 nodes of 32 MiB do not go into 400 MiB, of which the launcher has half."""
     with group("memory", "memory.limit_in_bytes", 400 * MIB) as enter:
         words = experiment("IPC", RUN={"procs_per_machine": "16"})
@@ -78,7 +73,7 @@ def test_a_group_of_too_little_memory(experiment, tmp_path):  # noqa: F811
 
 @as_root
 @pytest.mark.root
-def test_a_group_of_enough_memory(experiment):  # noqa: F811
+def test_a_group_of_enough_memory(experiment):
     with group("memory", "memory.limit_in_bytes", 400 * MIB) as enter:
         done = run(limited(enter, experiment("IPC", rounds=2)))
         assert done.returncode == 0, done.stderr
@@ -104,7 +99,7 @@ def test_processes_that_the_kernel_killed_for_memory_are_counted():
 
 @as_root
 @pytest.mark.root
-def test_a_group_of_too_few_processes(experiment, tmp_path):  # noqa: F811
+def test_a_group_of_too_few_processes(experiment, tmp_path):
     """A16: refused, but with --force it runs: four nodes of this size have 12 threads."""
     with group("pids", "pids.max", 22) as enter:
         words = limited(enter, experiment("IPC", rounds=2))
@@ -115,14 +110,14 @@ def test_a_group_of_too_few_processes(experiment, tmp_path):  # noqa: F811
         assert f"warning: processes: {finding}" in done.stderr
 
 
-def test_too_few_open_files(experiment, tmp_path):  # noqa: F811
+def test_too_few_open_files(experiment, tmp_path):
     """A16: a node with 11 peers needs some 110 files."""
     words = experiment("IPC", GRAPH=FULL, RUN={"procs_per_machine": "12"})
     finding = "open files: a node with 11 peers, one of 12 on this machine"
     refused(limited("ulimit -n 64", words), tmp_path, finding)
 
 
-def test_a_soft_limit_of_open_files_is_raised(experiment):  # noqa: F811
+def test_a_soft_limit_of_open_files_is_raised(experiment):
     """Fails if nodes start with the 24 files of the soft limit."""
     done = run(limited("ulimit -Sn 24", experiment("IPC", rounds=2)))
     assert done.returncode == 0, done.stderr
@@ -149,7 +144,7 @@ def test_a_user_of_too_few_processes():
 
 @as_root
 @pytest.mark.root
-def test_a_disk_that_is_too_small(experiment, tmp_path):  # noqa: F811
+def test_a_disk_that_is_too_small(experiment, tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)]
@@ -164,7 +159,7 @@ def test_a_disk_that_is_too_small(experiment, tmp_path):  # noqa: F811
         subprocess.run(["umount", str(disk)], check=True)
 
 
-def test_all_ports_in_use_are_named(experiment, tmp_path):  # noqa: F811
+def test_all_ports_in_use_are_named(experiment, tmp_path):
     """B1: not one after another, a run each."""
     words = experiment()
     offset = int(
@@ -184,7 +179,7 @@ def test_all_ports_in_use_are_named(experiment, tmp_path):  # noqa: F811
         refused(words, tmp_path, *lines)
 
 
-def test_results_of_another_run_are_not_mixed_with(experiment, tmp_path):  # noqa: F811
+def test_results_of_another_run_are_not_mixed_with(experiment, tmp_path):
     """D12."""
     words = experiment("IPC", rounds=2)
     assert run(words).returncode == 0

@@ -7,12 +7,7 @@ import time
 import pytest
 import torch
 
-from tests.test_launcher import (
-    make_experiment,
-    results,
-    run,
-    weights,
-)
+from tests.support.launcher import make_experiment, results, run, weights
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
 ROUNDS, EVERY, NODES = 12, 3, 4
@@ -30,7 +25,7 @@ def mortal(tmp_path):
         marker = tmp_path / "marker"
         marker.touch()
         dying = {
-            "dataset_package": "tests.faults.mortal",
+            "dataset_package": "tests.support.mortal",
             "dataset_class": "Mortal",
             "who": str(who),
             "when": str(when),
@@ -53,7 +48,7 @@ def clean(tmp_path_factory):
 
 
 def undisturbed():
-    dataset = {"dataset_package": "tests.faults.mortal", "dataset_class": "Mortal"}
+    dataset = {"dataset_package": "tests.support.mortal", "dataset_class": "Mortal"}
     return {"DATASET": dataset, "OPTIMIZER_PARAMS": ADAM, **CHECKPOINTS}
 
 
@@ -101,7 +96,10 @@ def test_a_node_that_dies_is_started_again(
 
 def test_a_node_that_fails_again_and_again_ends_the_run(experiment, mortal):
     sections = mortal(1, 2, how="raise")
-    sections["DATASET"] |= {"dataset_package": "tests.toy", "dataset_class": "Dying"}
+    sections["DATASET"] |= {
+        "dataset_package": "tests.support.toy",
+        "dataset_class": "Dying",
+    }
     for key in ("who", "when", "marker"):
         del sections["DATASET"][key]
     sections["RUN"] = {**CHECKPOINTS["RUN"], "max_restarts": "2"}
@@ -118,7 +116,7 @@ def test_the_others_go_on_without_a_node_that_died(experiment, tmp_path, mortal)
     """A2: 8 nodes in a ring, one dies; the others finish, with a symmetric matrix."""
     sections = mortal(3, 4)
     sections["RUN"] = {"procs_per_machine": "8", "checkpoint_every": "0"}
-    sharing = {"sharing_package": "tests.faults.mortal", "sharing_class": "Weighing"}
+    sharing = {"sharing_package": "tests.support.mortal", "sharing_class": "Weighing"}
     faults = {"FAULTS": {"on_peer_loss": "drop"}}
     done = run(experiment(rounds=ROUNDS, SHARING=sharing, **sections, **faults))
     assert done.returncode == 1  # not every node ended well

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.faults.proxy import CHUNK, Proxy
+from tests.support.proxy import CHUNK, Proxy
 
 DATA = bytes(range(256)) * 1000
 

@@ -12,10 +12,11 @@ import psutil
 import pytest
 import torch
 
-from tests.communication.test_transports import free_offset
-from tests.faults.proxy import Proxy
-from tests.faults.transports import validate
-from tests.test_launcher import ROOT, make_experiment, results, run, weights
+from tests.support import ROOT
+from tests.support.launcher import make_experiment, results, run, weights
+from tests.support.ports import free_offset
+from tests.support.proxy import Proxy
+from tests.support.transports import validate
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
 ROUNDS, NODES = 10, 4
@@ -24,11 +25,11 @@ PAUSE_S = 6
 
 def sections(fault="clean", model="Linear"):
     transport = {
-        "comm_package": "tests.faults.transports",
+        "comm_package": "tests.support.transports",
         "comm_class": "Wild",
         "fault": fault,
     }
-    dataset = {"dataset_package": "tests.faults.transports", "model_class": model}
+    dataset = {"dataset_package": "tests.support.transports", "model_class": model}
     return {"COMMUNICATION": transport, "DATASET": dataset}
 
 

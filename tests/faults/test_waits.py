@@ -14,26 +14,19 @@ import torch
 
 from decentralizepy.monitor.waiting import read_waiting
 from decentralizepy.node.notice import Notice
-from tests.test_launcher import (  # noqa: F401  (a fixture)
-    LIMIT_S,
-    NODES,
-    ROOT,
-    experiment,
-    results,
-    run,
-    weights,
-)
+from tests.support import LIMIT_S, ROOT
+from tests.support.launcher import NODES, results, run, weights
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
 
 
 def slow(**options):
     """Return the sections of a run in which each round is a pass over the data."""
-    dataset = {"dataset_package": "tests.faults.slow", "dataset_class": "Slow"}
+    dataset = {"dataset_package": "tests.support.slow", "dataset_class": "Slow"}
     return {"DATASET": {**dataset, **options}, "TRAIN_PARAMS": {"rounds": "4"}}
 
 
-def test_a_paused_node_is_named_while_others_wait(experiment, tmp_path):  # noqa: F811
+def test_a_paused_node_is_named_while_others_wait(experiment, tmp_path):
     """A6: the wait is told with uid, seconds and round; the result is that of no pause."""
     clean = run(experiment(name="clean", **slow()))
     assert clean.returncode == 0, clean.stderr
@@ -72,9 +65,7 @@ def wait_for(condition):
         time.sleep(0.05)
 
 
-def test_a_slow_node_is_named_in_results_and_on_the_screen(
-    experiment, tmp_path  # noqa: F811
-):
+def test_a_slow_node_is_named_in_results_and_on_the_screen(experiment, tmp_path):
     """A8: a node ten times slower is no error; the others' lines and the table name it."""
     pause, rounds = 0.3, 20
     done = run(experiment(rounds=rounds, **slow(who="2", seconds=str(pause))))
@@ -97,13 +88,13 @@ def test_a_slow_node_is_named_in_results_and_on_the_screen(
     assert "slowest: 2" in done.stdout
 
 
-def test_nobody_is_named_where_all_are_alike(experiment):  # noqa: F811
+def test_nobody_is_named_where_all_are_alike(experiment):
     done = run(experiment(rounds=5, DATASET={"dataset_class": "Endless"}))
     assert done.returncode == 0, done.stderr
     assert "waiting" not in done.stderr
 
 
-def test_a_machine_that_never_starts_is_named(experiment, tmp_path):  # noqa: F811
+def test_a_machine_that_never_starts_is_named(experiment, tmp_path):
     """A13: told at the start barrier, and in the error of status 3 after start_timeout."""
     words = experiment(
         RUN={"procs_per_machine": "2", "machines": "2"},

@@ -1,11 +1,11 @@
 """The command lines of the pictures; breaks when an error is a traceback, or leaves half."""
 
 from argparse import ArgumentParser
-from pathlib import Path
 
 import pytest
 
 from decentralizepy.figures import changes, percentiles, script, shared, tables
+from tests.support import ROOT
 
 COMMANDS = {
     "plot_model": (changes.main, ["0"]),
@@ -13,7 +13,6 @@ COMMANDS = {
     "plot_shared": (shared.main, []),
     "plotting_from_csv": (tables.main, ["4", "true"]),
 }
-ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 @pytest.mark.parametrize("name", COMMANDS)

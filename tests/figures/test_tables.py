@@ -6,7 +6,7 @@ import pytest
 
 from decentralizepy.commands import plot
 from decentralizepy.figures import tables
-from tests.figures.test_curves import results, write
+from tests.support.result_files import results, write
 
 
 def table(folder, name, means, first=20):

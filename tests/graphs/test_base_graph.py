@@ -8,8 +8,8 @@ from decentralizepy.graphs.BaseGraph import BaseGraph, Weighted
 from decentralizepy.graphs.Ring import Ring
 from decentralizepy.sharing.PlainAverageSharing import PlainAverageSharing
 from decentralizepy.sharing.Sharing import Sharing
-from tests.node.apart import STILL, Apart, models
-from tests.sharing.rings import Vector, make, run, vectors
+from tests.support.apart import STILL, Apart, models
+from tests.support.rings import Vector, make, run, vectors
 
 
 def rounds_of(graph):

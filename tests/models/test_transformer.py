@@ -9,7 +9,7 @@ import torch
 from decentralizepy.errors import ConfigError, DataError
 from decentralizepy.models import transformer
 from decentralizepy.models.transformer import BERT, MobileBERT, Transformer, pretrained
-from tests import tiny_bert
+from tests.support import tiny_bert
 
 BATCH = {
     "input_ids": torch.tensor([[2, 12, 18, 3]]),

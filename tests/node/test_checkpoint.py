@@ -21,7 +21,7 @@ from decentralizepy.node.FederatedParameterServer import FederatedParameterServe
 from decentralizepy.node.KNN import KNN
 from decentralizepy.node.STC.STCClient import STCClient
 from decentralizepy.node.STC.STCServer import STCServer
-from tests.test_launcher import results
+from tests.support.launcher import results
 
 ROUNDS, STOP = 8, 5
 

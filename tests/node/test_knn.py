@@ -18,7 +18,7 @@ TWO = {"NODE": {"k": 3, "gossip_rounds": 20}}
 @pytest.fixture(autouse=True)
 def labels(monkeypatch):
     monkeypatch.setattr(
-        "tests.toy.Points.get_label_distribution", lambda self: LABELS[self.uid]
+        "tests.support.toy.Points.get_label_distribution", lambda self: LABELS[self.uid]
     )
 
 

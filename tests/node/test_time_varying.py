@@ -6,7 +6,7 @@ import torch
 from decentralizepy.graphs.DynamicRegular import DynamicRegular
 from decentralizepy.graphs.OnePeerExponential import OnePeerExponential
 from decentralizepy.graphs.RandomMatching import RandomMatching
-from tests.node.apart import STILL, Apart, models
+from tests.support.apart import STILL, Apart, models
 
 MODEL_BYTES = 10 * 4
 GRAPHS = {

@@ -14,8 +14,8 @@ import pytest
 from decentralizepy import utils
 from decentralizepy.datasets.sources.catalog import CATALOG
 from decentralizepy.run.experiment import Experiment
+from tests.support import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted((ROOT / "eval").glob("*_configs/*.ini"))
 NAMES = [str(path.relative_to(ROOT)) for path in FILES]
 EVERY = ("jwins", "partialmodel", "sharing", "subsampling")

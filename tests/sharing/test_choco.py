@@ -11,7 +11,7 @@ from decentralizepy.errors import ConfigError, PeerError
 from decentralizepy.sharing.Choco import Choco
 from decentralizepy.sharing.difference import DifferenceSharing
 from decentralizepy.sharing.sparse import largest, spread
-from tests.sharing.rings import Counting, Vector, make, run, spread_of, vectors
+from tests.support.rings import Counting, Vector, make, run, spread_of, vectors
 
 LOSSY = {
     "compress": True,

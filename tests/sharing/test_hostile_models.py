@@ -12,7 +12,7 @@ from decentralizepy.sharing.Choco import Choco
 from decentralizepy.sharing.JWINS.JWINS import JWINS
 from decentralizepy.sharing.PushSum import PushSum
 from decentralizepy.sharing.Sharing import Sharing
-from tests.sharing.rings import Vector, deliver, make
+from tests.support.rings import Vector, deliver, make
 
 BAD = [math.nan, math.inf, -math.inf]
 

@@ -15,7 +15,7 @@ from decentralizepy.errors import ConfigError, PeerError
 from decentralizepy.sharing.JWINS.FFT import FFT
 from decentralizepy.sharing.JWINS.JWINS import JWINS
 from decentralizepy.sharing.JWINS.Wavelet import Wavelet
-from tests.sharing.rings import Counting, Vector, deliver, make, run, vectors
+from tests.support.rings import Counting, Vector, deliver, make, run, vectors
 
 PUBLISHED = {
     "alpha_list": "[0.1,0.15,0.2,0.25,0.3,0.4,1.0]",

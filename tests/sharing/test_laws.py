@@ -18,8 +18,8 @@ from decentralizepy.graphs.Graph import Graph
 from decentralizepy.mappings.Linear import Linear
 from decentralizepy.message import payload_bytes
 from decentralizepy.sharing.Sharing import Sharing
-from tests.sharing.rings import Counting, bytes_of, run, spread_of, vectors
-from tests.toy import CONFIG
+from tests.support.rings import Counting, bytes_of, run, spread_of, vectors
+from tests.support.toy import CONFIG
 
 SOME = {"alpha": 0.4}
 ALL_CHANGES = {"accumulation": True, "accumulate_averaging_changes": True}

@@ -10,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 
 from decentralizepy.errors import ConfigError, PeerError
 from decentralizepy.sharing.PartialModel import PartialModel
-from tests.sharing.rings import Vector, deliver, make, run, vectors
+from tests.support.rings import Vector, deliver, make, run, vectors
 
 PEER = {"degree": 1, "iteration": 0}  # with one peer of degree 1, all weights are 1/2
 

@@ -9,7 +9,7 @@ import torch
 from decentralizepy.errors import ConfigError, PeerError
 from decentralizepy.sharing.PowerGossip import PowerGossip
 from decentralizepy.sharing.Sharing import Sharing
-from tests.sharing.rings import Counting, bytes_of, make, run, spread_of, vectors
+from tests.support.rings import Counting, bytes_of, make, run, spread_of, vectors
 
 
 class Matrix(torch.nn.Module):

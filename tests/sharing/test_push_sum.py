@@ -10,8 +10,8 @@ from decentralizepy.errors import ConfigError, PeerError
 from decentralizepy.graphs.Exponential import Exponential
 from decentralizepy.graphs.TimeVarying import Directed
 from decentralizepy.sharing.PushSum import PushSum
-from tests.node.apart import STILL, Apart, models
-from tests.sharing.rings import Counting, Vector, deliver, make, spread_of, vectors
+from tests.support.apart import STILL, Apart, models
+from tests.support.rings import Counting, Vector, deliver, make, spread_of, vectors
 
 PUSH_SUM = {
     "SHARING": {

@@ -9,7 +9,7 @@ from hypothesis import given, strategies as st
 
 from decentralizepy.errors import ConfigError, PeerError
 from decentralizepy.sharing.QSGD import QSGD, pack, unpack
-from tests.sharing.rings import (
+from tests.support.rings import (
     Counting,
     Vector,
     bytes_of,

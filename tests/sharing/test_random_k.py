@@ -7,7 +7,7 @@ import pytest
 
 from decentralizepy.errors import ConfigError, PeerError
 from decentralizepy.sharing.RandomK import RandomK
-from tests.sharing.rings import Vector, bytes_of, deliver, make, run, vectors
+from tests.support.rings import Vector, bytes_of, deliver, make, run, vectors
 
 
 def pair(**options):

@@ -8,7 +8,7 @@ from hypothesis import given, strategies as st
 
 from decentralizepy.errors import ConfigError, PeerError
 from decentralizepy.sharing.SignError import SignError
-from tests.sharing.rings import (
+from tests.support.rings import (
     Counting,
     Vector,
     bytes_of,

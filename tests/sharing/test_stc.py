@@ -10,7 +10,7 @@ from hypothesis import given, strategies as st
 
 from decentralizepy.errors import ConfigError, PeerError
 from decentralizepy.sharing.STC import STC
-from tests.sharing.rings import Counting, Vector, bytes_of, deliver, make
+from tests.support.rings import Counting, Vector, bytes_of, deliver, make
 
 finite = st.floats(-1e3, 1e3, width=32)
 PLAIN = {"compress": False}

@@ -11,7 +11,7 @@ import torch
 from decentralizepy.errors import ConfigError, PeerError
 from decentralizepy.mappings.Linear import Linear
 from decentralizepy.sharing.SubSampling import SubSampling
-from tests.sharing.rings import Counting, Vector, deliver, make, make_graph, run
+from tests.support.rings import Counting, Vector, deliver, make, make_graph, run
 
 
 def pair(**options):

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,46 +13,11 @@ import pytest
 from decentralizepy.datasets.leaf import cache
 from decentralizepy.datasets.leaf.cache import (
     CACHE,
-    RecordError,
-    encode_labels,
     open_records,
 )
 from decentralizepy.errors import DataError
-
-ROOT = Path(__file__).resolve().parents[3]
-
-
-class Pairs:
-    """Encodes x, two numbers that are not negative, and y, 0 to 2; notes the users."""
-
-    name, version = "pairs", 1
-    record, label = list[float], int
-
-    def __init__(self, *sources):
-        self.sources, self.encoded = sources, []
-
-    def encode(self, x, y):
-        self.encoded.append(len(x))
-        for number, pair in enumerate(x):
-            if min(pair) < 0:
-                raise RecordError(number, f"{min(pair)} is negative")
-        return np.array(x, np.float32).reshape(-1, 2), encode_labels(y, 3)
-
-
-def leaf(**users):
-    """Return what a file holds; of each user, the labels: x is (label, place)."""
-    data = {
-        user: {"x": [[label, place] for place, label in enumerate(labels)], "y": labels}
-        for user, labels in users.items()
-    }
-    counts = [len(labels) for labels in users.values()]
-    return {"users": list(users), "num_samples": counts, "user_data": data}
-
-
-def write(folder, **files):
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in files.items():
-        (folder / f"{name}.json").write_text(json.dumps(content))
+from tests.support import ROOT
+from tests.support.leaf import Pairs, leaf, write
 
 
 @pytest.fixture
@@ -161,7 +125,7 @@ def test_a_batch_can_be_written_to_without_harm_to_the_file(folder):
 CHILD = """
 import time
 from decentralizepy.datasets.leaf.cache import open_records
-from tests.datasets.leaf.test_cache import Pairs
+from tests.support.leaf import Pairs
 
 class Slow(Pairs):
     def encode(self, x, y):

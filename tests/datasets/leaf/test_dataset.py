@@ -12,19 +12,10 @@ from hypothesis import given, strategies as st
 
 from decentralizepy.datasets.leaf import cache, dataset as leaf_dataset
 from decentralizepy.datasets.leaf.cache import CACHE, Records, User
-from decentralizepy.datasets.leaf.dataset import PARTITIONS, LeafDataset
+from decentralizepy.datasets.leaf.dataset import PARTITIONS
 from decentralizepy.errors import ConfigError, DataError
 from decentralizepy.mappings.Linear import Linear
-from tests.datasets.leaf.test_cache import Pairs, leaf, write
-
-
-class Toy(LeafDataset):
-    """Of each sample, x is its label and its place among its user's."""
-
-    num_classes = 3
-
-    def codec(self):
-        return Pairs()
+from tests.support.leaf import Pairs, Toy, leaf, write
 
 
 def node(rank=0, nodes=2, **options):

@@ -10,10 +10,8 @@ import pytest
 from decentralizepy.datasets.leaf.split import file_per_user, main
 from decentralizepy.errors import DataError
 from decentralizepy.mappings.Linear import Linear
-from tests.datasets.leaf.test_cache import leaf, write
-from tests.datasets.leaf.test_dataset import Toy
-
-ROOT = Path(__file__).resolve().parents[3]
+from tests.support import ROOT
+from tests.support.leaf import Toy, leaf, write
 
 
 @pytest.fixture

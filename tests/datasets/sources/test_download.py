@@ -1,13 +1,9 @@
 """What is fetched is whole, is what was published, and stays in its folder."""
 
 import hashlib
-import io
 import os
 import tarfile
-import threading
 import zipfile
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -23,48 +19,10 @@ from decentralizepy.datasets.sources.download import (
     pick,
 )
 from decentralizepy.errors import DataError
+from tests.support.web import tar
 
 CONTENT = b"0123456789" * 20_000
 MD5 = "md5:" + hashlib.md5(CONTENT).hexdigest()
-
-
-class Server(SimpleHTTPRequestHandler):
-    """Files of a folder; of ``short.bin`` the second half is never sent."""
-
-    def log_message(self, *args):
-        pass
-
-    def send_header(self, name, value):
-        if name == "Content-Length" and self.path == "/short.bin":
-            value = str(2 * int(value))
-        super().send_header(name, value)
-
-
-@pytest.fixture
-def site(tmp_path_factory, monkeypatch):
-    """A folder, and the address at which it is served."""
-    monkeypatch.setattr("urllib.request._opener", None)  # it remembers the proxy
-    monkeypatch.setenv("no_proxy", "*")
-    folder = tmp_path_factory.mktemp("site")
-    handler = partial(Server, directory=folder)
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        yield folder, f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
-
-
-def tar(path, *members):
-    """Write a tar file of (name, content) and of whole members."""
-    with tarfile.open(path, "w:gz") as archive:
-        for member in members:
-            if isinstance(member, tarfile.TarInfo):
-                archive.addfile(member)
-                continue
-            info = tarfile.TarInfo(member[0])
-            info.size = len(member[1])
-            archive.addfile(info, io.BytesIO(member[1]))
 
 
 def test_a_file_arrives_whole(site, tmp_path):

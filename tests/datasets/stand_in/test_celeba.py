@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from decentralizepy.datasets.stand_in import celeba
-from tests.datasets.stand_in.parts import majority, samples, users
+from tests.support.stand_ins import majority, samples, users
 
 
 @pytest.fixture(scope="module")

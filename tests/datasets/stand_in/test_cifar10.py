@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 
 from decentralizepy.datasets.stand_in import cifar10
-from tests.datasets.stand_in.parts import majority
+from tests.support.stand_ins import majority
 
 
 def batches(directory):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from decentralizepy.datasets.stand_in import femnist
-from tests.datasets.stand_in.parts import majority, samples, users
+from tests.support.stand_ins import majority, samples, users
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import pytest
 
 from decentralizepy.datasets.generated import MARK, is_generated
 from decentralizepy.errors import DataError
-from tests.datasets.stand_in.parts import files, users
+from tests.support.stand_ins import files, users
 
 SMALL = {
     "cifar10": {"train": 12, "test": 3},

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 import pytest
 
 from decentralizepy.datasets.stand_in import reddit
-from tests.datasets.stand_in.parts import majority, samples, users
+from tests.support.stand_ins import majority, samples, users
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from decentralizepy.errors import ConfigError, DataError
 from decentralizepy.graphs.FullyConnected import FullyConnected
 from decentralizepy.mappings.Linear import Linear
 from decentralizepy.training.text.LLMTraining import LLMTraining
-from tests import tiny_bert
+from tests.support import tiny_bert
 
 CLS, SEP = (tiny_bert.WORDS.index(word) for word in ("[CLS]", "[SEP]"))
 GOOD, BOOK = (tiny_bert.WORDS.index(word) for word in ("good", "book"))

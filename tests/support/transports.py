@@ -10,7 +10,7 @@ import torch
 
 from decentralizepy.communication._wire import decode
 from decentralizepy.communication.TCP import TCP
-from tests.toy import Linear, Points
+from tests.support.toy import Linear, Points
 
 __all__ = ["Heavy", "Linear", "Points", "Wild"]
 

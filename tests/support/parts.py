@@ -131,7 +131,7 @@ class Lossless(Sharing):
         dataset,
         log_dir,
         compress: bool = True,
-        compression_package: str = "tests.parts",
+        compression_package: str = "tests.support.parts",
         compression_class: str = "Net",
     ):
         pass

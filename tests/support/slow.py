@@ -6,7 +6,7 @@ import signal
 import time
 from pathlib import Path
 
-from tests.toy import Linear, Points
+from tests.support.toy import Linear, Points
 
 __all__ = ["Filling", "Linear", "Slow"]
 

@@ -13,7 +13,7 @@ import zmq
 
 from decentralizepy.communication._link import Checksum, Link
 from decentralizepy.communication._wire import encode
-from tests.toy import Linear, Points
+from tests.support.toy import Linear, Points
 
 __all__ = ["Linear", "Patient"]
 NAMES = [b"abc", b"", b"x" * 255, b"00", b"-1", b"99", "\u0661".encode(), b"-12345"]

@@ -40,7 +40,7 @@ class Points(Dataset):
 
 CONFIG = {
     "DATASET": {
-        "dataset_package": "tests.toy",
+        "dataset_package": "tests.support.toy",
         "dataset_class": "Points",
         "model_class": "Linear",
         "random_seed": 3,

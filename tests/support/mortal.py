@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from decentralizepy.sharing.Sharing import Sharing
-from tests.toy import Linear, Points, die
+from tests.support.toy import Linear, Points, die
 
 __all__ = ["Linear", "Mortal", "Weighing", "Wide"]
 

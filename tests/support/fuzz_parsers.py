@@ -1,6 +1,6 @@
 """The four parsers of what others write, as functions of bytes: only our own errors may come out.
 
-``python -m tests.faults.fuzz_parsers NAME -max_total_time=60`` lets atheris, which
+``python -m tests.support.fuzz_parsers NAME -max_total_time=60`` lets atheris, which
 ``pip install atheris`` gets for some versions of Python, look for bytes that get
 further than others; what follows NAME is libFuzzer's. NAME is a key of ``PARSERS``.
 """
@@ -88,6 +88,23 @@ SEEDS = {
         b"[" * 2000,
     ],
 }
+
+
+def mutated(data, generator):
+    """Return bytes with some changed, doubled, added or cut out."""
+    data = bytearray(data)
+    for _ in range(generator.randrange(1, 5)):
+        place, end = sorted(generator.randrange(len(data) + 1) for _ in "ab")
+        match generator.randrange(5):
+            case 0 | 1 if place < len(data):
+                data[place] = generator.choice((0, 255, generator.randrange(256)))
+            case 2:
+                data[place:place] = generator.randbytes(generator.randrange(9))
+            case 3:
+                del data[place : min(end, place + 9)]
+            case _:
+                data[place:place] = data[place:end][:50]
+    return bytes(data)
 
 
 def _instrument(atheris: ModuleType) -> None:
