@@ -2,13 +2,13 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from decentralizepy.graphs import Graph, Ring
+from tests.support import ROOT
 
-SCRIPT = Path(__file__).parent.parent / "generate_graph.py"
+SCRIPT = ROOT / "generate_graph.py"
 
 
 @pytest.mark.processes
