@@ -12,7 +12,7 @@ import pytest
 from decentralizepy.config.signatures import Options
 from decentralizepy.factory import load
 from decentralizepy.mappings.Linear import Linear
-from tests.sharing.rings import Vector, make_graph
+from tests.support.rings import Vector, make_graph
 
 ROOT = Path(__file__).resolve().parent.parent
 CODEC = "compress compression_package compression_class float_precision"
