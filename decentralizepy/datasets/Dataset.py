@@ -16,6 +16,7 @@ Model = TypeVar("Model")
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 SOURCES = ("Train", "Test")
+EVEN = "even"  # what ``sizes`` may be instead of fractions
 TEST_BATCH_SIZE = 16  # activations of more images than these leave the cache
 
 
@@ -40,7 +41,8 @@ class Dataset:
         Folders; an empty one means no training, or no test.
     sizes : str or list of float, default ""
         The share of each node, as a list whose sum is 1. By default all are equal but
-        that of the last node, which has the remainder as well.
+        that of the last node, which has the remainder as well, as in DecentralizePy;
+        with ``even`` the remainder is spread, one each, over the first nodes.
     test_batch_size : int, default 16
     validation_source : {"", "Train", "Test"}, default ""
         The set that the validation set is taken from.
@@ -91,7 +93,8 @@ class Dataset:
             mapping.get_local_procs_count() if only_local else mapping.get_n_procs()
         )
         self.train_dir, self.test_dir = train_dir or None, test_dir or None
-        self.sizes = _fractions(sizes)
+        self.even = sizes == EVEN
+        self.sizes = None if self.even else _fractions(sizes)
         if test_batch_size == "":
             test_batch_size = self.default_test_batch_size
         self.test_batch_size = test_batch_size
@@ -168,8 +171,11 @@ class Dataset:
             self._distribution = counts.tolist()
         return self._distribution
 
-    def shares(self, count: int) -> list[float]:
+    def shares(self, count: int, even: bool = False) -> list[float]:
         """Return the fraction of ``count`` samples that each part has.
+
+        Without ``sizes``, the last part has the remainder; where it is ``even``, or that
+        is asked for here, parts differ by one sample at most.
 
         Raises
         ------
@@ -180,6 +186,9 @@ class Dataset:
         if count < parts:
             raise DataError(f"{count} training samples are too few for {parts} nodes")
         if self.sizes is None:
+            if even or self.even:
+                each, more = divmod(count, parts)
+                return [(each + (part < more)) / count for part in range(parts)]
             equal = count // parts / count
             return [equal] * (parts - 1) + [1 - equal * (parts - 1)]
         if len(self.sizes) < parts:
@@ -246,7 +255,7 @@ def _fractions(sizes: str | Sequence[float]) -> list[float] | None:
     if abs(total - 1) > 0.005 or min(fractions) < 0:
         raise ConfigError(
             f"[DATASET] sizes = {sizes}: expected a list of fractions whose sum is 1, "
-            "such as [0.5, 0.25, 0.25]"
+            f"such as [0.5, 0.25, 0.25], or {EVEN}"
         )
     return [fraction / total for fraction in fractions]
 

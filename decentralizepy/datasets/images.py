@@ -20,6 +20,7 @@ from decentralizepy.datasets.Partitioner import (
 from decentralizepy.datasets.skewed_partitioners import (
     ClassesDataPartitioner,
     QuantityDataPartitioner,
+    ShardsDataPartitioner,
     check_classes,
 )
 from decentralizepy.errors import ConfigError, DataError
@@ -28,7 +29,15 @@ from decentralizepy.mappings.Linear import Linear
 Pixels = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
 
-PARTITIONS = ("iid", "simple", "dirichlet", "kshard", "quantity", "classes")
+PARTITIONS = (
+    "iid",
+    "simple",
+    "dirichlet",
+    "kshard",
+    "shards",
+    "quantity",
+    "classes",
+)
 
 
 class Images:
@@ -75,15 +84,17 @@ class ImageDataset(Dataset):
     partition_niid : str or bool, default "simple"
         ``iid`` or False: shuffled. ``simple``: in the order of the files.
         ``dirichlet``: label mixes drawn with ``alpha``. ``kshard`` or True: ``shards``
-        runs of the data sorted by label. ``quantity``: shuffled, and the numbers of
-        samples drawn with ``alpha``. ``classes``: ``classes`` labels a node. The last
-        two and ``dirichlet`` make their own sizes. See
+        runs of the data sorted by label, cut by DecentralizePy's rule. ``shards``:
+        ``shards`` equal pieces of the data sorted by label, dealt out at random
+        (McMahan et al.). ``quantity``: shuffled, and the numbers of samples drawn with
+        ``alpha``. ``classes``: ``classes`` labels a node. The last three and
+        ``dirichlet`` make their own sizes. See
         :mod:`decentralizepy.datasets.Partitioner` and
         :mod:`decentralizepy.datasets.skewed_partitioners`.
     alpha : float, default 100
         Concentration for ``dirichlet`` and ``quantity``; the smaller, the more skew.
     shards : int, default 1
-        Runs in a node's part for ``kshard``.
+        Runs in a node's part for ``kshard``, pieces for ``shards``.
     classes : int, default 2
         Labels in a node's part for ``classes``.
     feature_skew : {"", "rotation", "colour"}, default ""
@@ -208,6 +219,8 @@ class ImageDataset(Dataset):
                 return DirichletDataPartitioner(
                     data, sizes, seed, self.alpha, self.num_classes
                 )
+            case "shards":
+                return ShardsDataPartitioner(data, sizes, seed, self.shards)
             case "quantity":
                 return QuantityDataPartitioner(data, sizes, seed, self.alpha)
             case "classes":

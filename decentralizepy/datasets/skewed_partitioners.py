@@ -109,6 +109,55 @@ class ClassesDataPartitioner(DataPartitioner):
         ]
 
 
+class ShardsDataPartitioner(DataPartitioner):
+    """Parts of ``shards`` equal pieces of the data sorted by label, dealt at random.
+
+    The samples are sorted by label and cut into nodes x ``shards`` pieces, whose lengths
+    differ by at most 1; every node gets ``shards`` of them (McMahan et al.,
+    arXiv:1602.05629, section 3; ShardPartitioner of flwr-datasets, with
+    ``num_shards_per_partition``). Where no label is shorter than a piece, a piece has
+    two labels at most.
+
+    Parameters
+    ----------
+    data : Indexable
+        With ``targets``, its labels.
+    sizes : sequence of float, default (1.0,)
+        Only their number counts.
+    seed : int, default 1234
+        For ``numpy.random.default_rng``, without its sign.
+    shards : int, default 2
+        Pieces of each node.
+
+    Raises
+    ------
+    DataError
+        If there are fewer samples than pieces.
+    """
+
+    def __init__(
+        self,
+        data: Indexable,
+        sizes: Sequence[float] = (1.0,),
+        seed: int = 1234,
+        shards: int = 2,
+    ) -> None:
+        nodes, order = len(sizes), np.argsort(labels_of(data), kind="stable")
+        if len(order) < nodes * shards:
+            raise DataError(
+                f"{len(order)} samples are too few for {nodes} nodes with {shards} "
+                "shards each"
+            )
+        rng = np.random.default_rng(abs(seed))
+        pieces = np.array_split(order, nodes * shards)
+        dealt = rng.permutation(nodes * shards).reshape(nodes, shards)
+        self.data = data
+        self.partitions = [
+            rng.permutation(np.concatenate([pieces[piece] for piece in own]))
+            for own in dealt
+        ]
+
+
 def check_classes(classes: int, count: int) -> None:
     """Raise a ConfigError if no node can have ``classes`` of ``count`` labels."""
     if not 1 <= classes <= count:

@@ -1,11 +1,15 @@
 """Dataset: places and flags, shares, measures, and what foreign subclasses do."""
 
+from itertools import pairwise
+
 import pytest
 import torch
+from hypothesis import given, strategies as st
 from torch.utils.data import DataLoader, TensorDataset
 
 from decentralizepy.datasets.Data import Data
 from decentralizepy.datasets.Dataset import Dataset
+from decentralizepy.datasets.Partitioner import cuts
 from decentralizepy.errors import ConfigError, DataError
 from decentralizepy.mappings.Linear import Linear
 from decentralizepy.mappings.Manual import Manual
@@ -76,6 +80,27 @@ def test_what_is_not_there_cannot_be_had():
 def test_shares_are_equal_and_the_last_has_the_remainder():
     shares = Dataset(0, 0, TWO_BY_TWO).shares(10)
     assert shares == pytest.approx([0.2, 0.2, 0.2, 0.4])
+
+
+def lengths(shares, count):
+    return [end - start for start, end in pairwise(cuts(shares, count))]
+
+
+def test_the_remainder_can_be_spread():
+    """60,000 samples over 1,024 nodes: 608 nodes with 59, 416 with 58."""
+    nodes = Linear(1, 1024)
+    usual = lengths(Dataset(0, 0, nodes).shares(60_000), 60_000)
+    assert usual == [58] * 1023 + [666]
+    spread = lengths(Dataset(0, 0, nodes, sizes="even").shares(60_000), 60_000)
+    assert spread == [59] * 608 + [58] * 416
+
+
+@given(st.integers(1, 3000), st.integers(0, 100_000))
+def test_even_parts_differ_by_one_and_use_everything(parts, more):
+    count = parts + more
+    spread = lengths(Dataset(0, 0, Linear(1, parts)).shares(count, even=True), count)
+    assert sum(spread) == count
+    assert max(spread) - min(spread) <= 1
 
 
 def test_shares_can_be_given():

@@ -17,6 +17,7 @@ from decentralizepy.datasets.Partitioner import (
 from decentralizepy.datasets.skewed_partitioners import (
     ClassesDataPartitioner,
     QuantityDataPartitioner,
+    ShardsDataPartitioner,
 )
 from tests.support.labelled import Labelled, equal_sizes, places
 
@@ -25,6 +26,7 @@ KINDS = {
     "iid": DataPartitioner,
     "simple": SimpleDataPartitioner,
     "kshard": partial(KShardDataPartitioner, shards=3),
+    "shards": partial(ShardsDataPartitioner, shards=3),
     "dirichlet": partial(DirichletDataPartitioner, alpha=5, num_classes=LABELS),
     "quantity": partial(QuantityDataPartitioner, alpha=0.5),
     "classes": partial(ClassesDataPartitioner, classes=2),
@@ -86,7 +88,7 @@ def test_other_seeds_make_other_parts(kind, targets, parts, seed):
     assert alike == (kind == "simple")
 
 
-@pytest.mark.parametrize("kind", ["dirichlet", "quantity", "classes"])
+@pytest.mark.parametrize("kind", ["dirichlet", "quantity", "classes", "shards"])
 def test_a_negative_seed_counts_without_its_sign(kind):
     """As ``random.Random`` takes it; numpy refused it with a traceback."""
     targets = np.arange(80) % LABELS

@@ -10,6 +10,7 @@ from hypothesis import given, strategies as st
 from decentralizepy.datasets.skewed_partitioners import (
     ClassesDataPartitioner,
     QuantityDataPartitioner,
+    ShardsDataPartitioner,
 )
 from decentralizepy.errors import ConfigError, DataError
 from tests.support.labelled import Labelled, places
@@ -141,3 +142,62 @@ def test_equal_seeds_make_the_parts_of_earlier_releases():
     data = Labelled(np.arange(12) % 3)
     made = ClassesDataPartitioner(data, [0.5, 0.5], seed=90)
     assert places(made) == [[5, 6, 3, 9, 0, 2], [11, 7, 10, 1, 8, 4]]
+
+
+def test_shards_are_equal_pieces_of_the_data_sorted_by_label():
+    """Labels 1 0 1 0 2 0: places sorted by label are 1 3 5, 0 2, 4; cut into 3 pairs."""
+    data = Labelled([1, 0, 1, 0, 2, 0])
+    made = ShardsDataPartitioner(data, [1 / 3] * 3, seed=5, shards=1)
+    parts = sorted(sorted(part) for part in places(made))
+    assert parts == [[0, 5], [1, 3], [2, 4]]
+
+
+def test_a_node_gets_as_many_pieces_as_asked_for():
+    """Pieces of the length of a label: a node has exactly 2 labels, or one twice."""
+    data = Labelled(np.tile(np.arange(10), 40))
+    made = ShardsDataPartitioner(data, [1 / 20] * 20, seed=1, shards=2)
+    assert [len(part) for part in made.partitions] == [20] * 20
+    held = label_sets(made)
+    assert {len(labels) for labels in held} <= {1, 2}
+    assert set().union(*held) == set(range(10))
+
+
+def test_labels_of_a_node_do_not_depend_on_its_number():
+    """By the rule of ``kshard`` they rise from about 2.5 to about 5 of 10."""
+    data = Labelled(np.repeat(np.arange(10), 144))
+    counts = np.zeros(16)
+    for seed in range(40):
+        counts += list(map(len, label_sets(shards(data, 16, seed))))
+    assert np.abs(counts / 40 - counts.mean() / 40).max() < 0.4
+
+
+def shards(data, nodes, seed):
+    return ShardsDataPartitioner(data, [1 / nodes] * nodes, seed, shards=2)
+
+
+@given(
+    st.lists(st.integers(0, 5), min_size=36, max_size=300),
+    st.integers(1, 9),
+    st.integers(1, 4),
+    st.integers(0, 2**40),
+)
+def test_shards_cover_the_data_in_runs(targets, nodes, each, seed):
+    """Breaks when a sample is lost or given twice, or a node's part is no pieces."""
+    data, sizes = Labelled(targets), [1 / nodes] * nodes
+    made = ShardsDataPartitioner(data, sizes, seed, each)
+    assert sorted(chain(*places(made))) == list(range(len(targets)))
+    order = np.argsort(targets, kind="stable")
+    rank = np.argsort(order)  # of each place, among the sorted
+    pieces = np.array_split(np.arange(len(targets)), nodes * each)
+    piece_of = np.repeat(np.arange(len(pieces)), list(map(len, pieces)))
+    for part in made.partitions:
+        own = np.unique(piece_of[rank[part]])
+        assert len(own) == each
+        assert len(part) == sum(len(pieces[piece]) for piece in own)
+        borders = sum(len(set(np.sort(targets)[pieces[piece]])) for piece in own)
+        assert len(set(np.array(targets)[part])) <= borders
+
+
+def test_more_shards_than_samples_are_refused():
+    with pytest.raises(DataError, match="7 samples are too few for 4 nodes with 2"):
+        ShardsDataPartitioner(Labelled([0] * 7), [0.25] * 4, shards=2)

@@ -61,7 +61,8 @@ class LeafDataset(Dataset):
         ``rank``, ``machine_id`` and ``mapping``.
     random_seed, only_local, train_dir, test_dir, sizes, test_batch_size
         As for :class:`~decentralizepy.datasets.Dataset.Dataset`; ``sizes`` are fractions
-        of what is dealt out.
+        of what is dealt out. Without them, the remainder of ``users`` and of ``iid`` is
+        spread over the nodes; the last has that of ``files``.
     validation_source, validation_size
         Likewise; the validation set is drawn with ``random_seed``, from the node's own
         part or from the test set.
@@ -150,7 +151,7 @@ class LeafDataset(Dataset):
         self._stops = [user.stop for user in records.users]
         if len(units) < self.num_partitions:
             raise DataError(self._too_few(records))
-        self.sizes = self.shares(len(units))
+        self.sizes = self.shares(len(units), even=self.partition_niid != "files")
         mine = SimpleDataPartitioner(units, self.sizes).partitions[self.dataset_id]
         places = _join(bounds[units[mine]], bounds[units[mine] + 1])
         if not len(places):

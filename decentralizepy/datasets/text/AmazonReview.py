@@ -146,7 +146,7 @@ class AmazonReview(Dataset):
         self.trainset = self._hold_out("Train", own(reviews))
 
     def _own_share(self, reviews: _reviews.Reviews) -> Partition:
-        shares = self.sizes = self.shares(len(reviews.data))
+        shares = self.sizes = self.shares(len(reviews.data), even=True)
         partitioner = DataPartitioner(reviews.data, shares, self.random_seed)
         return partitioner.use(self.dataset_id)
 
