@@ -11,15 +11,9 @@ import numpy as np
 
 from decentralizepy.errors import DataError
 from decentralizepy.figures.entries import draw_entries
-from decentralizepy.figures.inputs import (
-    Array,
-    check_folder,
-    numbered,
-    read_json,
-    vector,
-)
+from decentralizepy.figures.inputs import check_folder, numbered, read_json, vector
 from decentralizepy.figures.script import Files, run
-from decentralizepy.figures.style import COLOURS, figure, rendered
+from decentralizepy.figures.style import COLOURS, Array, figure, rendered
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

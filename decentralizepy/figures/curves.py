@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from decentralizepy.figures.style import (
     BANDS,
     COLOURS,
+    add_legend,
     draw_spread,
     dress,
     figure,
@@ -54,10 +55,7 @@ def _compared(spreads: Spreads, metric: str, by_bytes: bool) -> Figure:
     x_label = LABELS["total_bytes"].format(unit=unit) if by_bytes else "round"
     dress(axes, x_label, LABELS[metric].format(unit=unit))
     axes.set_title(BANDS, loc="left", fontsize=8, color="0.4")
-    if outside:
-        drawn.legend(loc="outside right upper", frameon=False, fontsize=8)
-    else:
-        axes.legend(frameon=False, fontsize=9)
+    add_legend(drawn, axes, outside)
     return drawn
 
 

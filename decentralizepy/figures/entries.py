@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from decentralizepy.figures.inputs import Array
-from decentralizepy.figures.style import COLOURS
+from decentralizepy.figures.style import COLOURS, Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,11 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from decentralizepy.errors import DataError, did_you_mean
-
-Array = npt.NDArray[np.float64]
+from decentralizepy.figures.style import Array
 
 
 def check_folder(folder: Path) -> None:

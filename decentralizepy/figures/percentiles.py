@@ -11,9 +11,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from decentralizepy.errors import DataError
-from decentralizepy.figures.inputs import Array, check_folder, read_json, vector
+from decentralizepy.figures.inputs import check_folder, read_json, vector
 from decentralizepy.figures.script import Files, run
-from decentralizepy.figures.style import COLOURS, draw_mean, dress, figure, rendered
+from decentralizepy.figures.style import (
+    COLOURS,
+    Array,
+    draw_mean,
+    dress,
+    figure,
+    rendered,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -12,15 +12,9 @@ import numpy as np
 
 from decentralizepy.errors import DataError
 from decentralizepy.figures.entries import draw_entries, entries, mark_tensors
-from decentralizepy.figures.inputs import (
-    Array,
-    check_folder,
-    numbered,
-    read_json,
-    vector,
-)
+from decentralizepy.figures.inputs import check_folder, numbered, read_json, vector
 from decentralizepy.figures.script import Files, run
-from decentralizepy.figures.style import dress, figure, rendered
+from decentralizepy.figures.style import Array, dress, figure, rendered
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,11 +8,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from pandas import DataFrame
+
+Array = npt.NDArray[np.float64]
 
 # the colours of Okabe and Ito, which colour-blind people tell apart, less the yellow
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -77,6 +80,14 @@ def dress(axes: Axes, x_label: str, y_label: str) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     if x_label == "round":
         axes.locator_params(axis="x", integer=True)
+
+
+def add_legend(drawn: Figure, axes: Axes, outside: bool) -> None:
+    """Add a legend, ``outside`` the axes if it would hide their curves."""
+    if outside:
+        drawn.legend(loc="outside right upper", frameon=False, fontsize=8)
+    else:
+        axes.legend(frameon=False, fontsize=9)
 
 
 def rendered(drawn: Figure, form: str = "png", dpi: int = 200) -> bytes:

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING
 from decentralizepy.errors import DataError
 from decentralizepy.figures.inputs import check_folder
 from decentralizepy.figures.script import Files, run
-from decentralizepy.figures.style import draw_spread, dress, figure, rendered
+from decentralizepy.figures.style import (
+    add_legend,
+    draw_spread,
+    dress,
+    figure,
+    rendered,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -115,10 +121,7 @@ def draw(tables: Tables, x_label: str, y_label: str) -> Figure:
     dress(axes, x_label, y_label)
     title = "line: mean of nodes   band: ±1 std"
     axes.set_title(title, loc="left", fontsize=8, color="0.4")
-    if outside:
-        drawn.legend(loc="outside right upper", frameon=False, fontsize=8)
-    else:
-        axes.legend(frameon=False, fontsize=9)
+    add_legend(drawn, axes, outside)
     return drawn
 
 
