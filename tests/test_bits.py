@@ -80,7 +80,14 @@ def test_a_run_that_failed_equals_nothing(folder, capsys):
     assert bits.digest(folder) == bits.MISSING
     assert "no such class" in capsys.readouterr().err
     assert not bits.compare({"a": bits.MISSING}, {"a": bits.MISSING})
-    assert bits.compare({"a": "1"}, {"a": "1"})
+    assert bits.compare({"a": "1 2"}, {"a": "1 2"})
+
+
+def test_what_differs_is_said(capsys):
+    assert not bits.compare({"a": "1 2", "b": "1 2"}, {"a": "1 3", "b": "3 2"})
+    out = capsys.readouterr().out
+    assert "RESULTS DIFFER" in out
+    assert "WEIGHTS DIFFER" in out
 
 
 @pytest.mark.processes
