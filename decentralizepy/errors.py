@@ -202,7 +202,7 @@ def nearest(word: str, names: Iterable[str], cutoff: float = 0.6) -> str | None:
     """Return the name that is most like ``word``, ``None`` if none is like it.
 
     Upper and lower case count as equal; ``cutoff`` is the least likeness, 0 to 1, as in
-    :func:`difflib.get_close_matches`.
+    ``difflib.get_close_matches``.
     """
     written = {name.casefold(): name for name in names}
     found = difflib.get_close_matches(word.casefold(), written, n=1, cutoff=cutoff)

@@ -1,5 +1,6 @@
 """The pages in docs/: breaks when an example does not run, or a page tells what is not so."""
 
+import importlib.util
 import json
 import os
 import re
@@ -8,6 +9,7 @@ import sys
 import textwrap
 
 import pytest
+import torch
 
 from decentralizepy.communication._wire import encode
 from decentralizepy.config.checks import PARTS
@@ -140,3 +142,37 @@ def test_every_file_of_eval_has_a_line():
     ignored = {"README.rst", "data", "__pycache__"}
     there = {path.name for path in (ROOT / "eval").iterdir()} - ignored
     assert sorted(told) == sorted(there)
+
+
+def test_the_drawing_of_the_structure_is_up_to_date():
+    path = ROOT / "docs/draw_structure.py"
+    spec = importlib.util.spec_from_file_location("draw_structure", path)
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    assert script.PICTURE.read_text() == script.svg(), f"run python {path}"
+
+
+class Three:
+    """Three samples, in batches of one."""
+
+    def get_trainset(self, batch_size, shuffle):
+        return [(torch.tensor([[x]]), torch.tensor([[0.0]])) for x in (1.0, 2.0, 3.0)]
+
+
+def test_batch_means_trains_and_measures_as_the_public_system_does():
+    names = {}
+    exec(blocks("coming_from_decentralizepy")["batch_means.py"], names)
+    model = torch.nn.Linear(1, 1, bias=False)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
+    parts = (0, 0, None, model, optimizer, torch.nn.MSELoss(), ".")
+    training = names["BatchMeans"](*parts, rounds=2, batch_size=1)
+    seen = []
+    training.trainstep = lambda x, y: seen.append(x.item())
+    training.train(Three())
+    training.train(Three())
+    assert seen == [1, 2, 1, 2]  # each round begins with the first batch
+    training.rounds = 4
+    training.train(Three())
+    assert seen[4:] == [1, 2, 3, 1]
+    model.weight.data.fill_(1.0)
+    assert training.eval_loss(Three()) == pytest.approx((1 + 4 + 9) / 3)

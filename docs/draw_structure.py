@@ -1,0 +1,241 @@
+"""Draw docs/structure.svg: the folders of the package as rooms, and who imports whom.
+
+After a change of imports between folders: ``python docs/draw_structure.py``.
+"""
+
+import ast
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent.parent / "decentralizepy"
+PICTURE = Path(__file__).with_name("structure.svg")
+ENTRANCES = {"__init__", "__main__", "cli"}
+
+# floors from top to bottom; of a room: left edge, width, what it is for
+Room = tuple[int, int, str]
+FLOORS: Sequence[dict[str, Room]] = (
+    {
+        "commands": (20, 435, "one file per command of decentralizepy"),
+        "launcher": (485, 435, "prepare, start, watch, report, exit status"),
+    },
+    {
+        "engines": (20, 220, "how nodes are started"),
+        "figures": (740, 180, "finished runs, drawn"),
+    },
+    {
+        "run": (20, 220, "one machine's part of a run"),
+        "monitor": (740, 180, "a run in progress"),
+    },
+    {
+        "node": (280, 400, "who trains, who sends to whom, who waits for whom"),
+        "results": (740, 180, "written and read back"),
+    },
+    {
+        "sharing": (20, 220, "what is sent, how it is averaged"),
+        "training": (280, 180, "local steps"),
+        "datasets": (500, 190, "data and partitions"),
+        "communication": (740, 180, "how messages travel"),
+    },
+    {
+        "compression": (20, 140, "codecs"),
+        "graphs": (200, 200, "who is whose neighbor"),
+        "models": (440, 200, "networks, flat vectors"),
+        "mappings": (680, 240, "which node on which machine"),
+    },
+)
+GROUND = {
+    "config": "INI to values",
+    "factory": "names to objects",
+    "checkpoints": "their files",
+    "message": "by channel",
+    "utils": "flags",
+    "files": "whole files",
+    "errors": "their tree",
+}
+NAMED_IN_INI = {
+    *("node", "sharing", "training", "datasets", "communication"),
+    *("compression", "graphs", "models", "mappings"),
+}
+# corners of the arrows that cannot go straight down
+Points = list[tuple[int, int]]
+ROUTES: dict[tuple[str, str], Points] = {
+    ("figures", "results"): [(920, 148), (934, 148), (934, 348), (920, 348)],
+    ("monitor", "node"): [(740, 262), (600, 262), (600, 320)],
+    ("run", "node"): [(240, 262), (330, 262), (330, 320)],
+    ("run", "sharing"): [(90, 276), (90, 420)],
+    ("run", "graphs"): [(200, 276), (200, 298), (260, 298), (260, 520)],
+    ("run", "mappings"): [(240, 236), (710, 236), (710, 520)],
+    ("node", "results"): [(680, 348), (740, 348)],
+    ("node", "sharing"): [(280, 348), (150, 348), (150, 420)],
+    ("node", "graphs"): [(472, 376), (472, 504), (360, 504), (360, 520)],
+    ("node", "models"): [(488, 376), (488, 520)],
+    ("sharing", "models"): [(200, 476), (200, 490), (456, 490), (456, 520)],
+    ("datasets", "mappings"): [(665, 476), (665, 498), (694, 498), (694, 520)],
+}
+
+WIDTH, LEFT, ROOM, FLOOR, CORNER = 950, 20, 56, 100, 7
+STYLE = """
+text { font-family: Helvetica, Arial, sans-serif; fill: #1f2933; text-anchor: middle }
+.name { font-size: 15px; font-weight: bold }
+.words { font-size: 12px; fill: #3e4c59 }
+.note { font-size: 12px; fill: #3e4c59; text-anchor: start }
+.room { fill: #eef2f7; stroke: #7b8794 }
+.plugin { fill: #e0f2e4; stroke: #5b8c69 }
+.ground { fill: #fdf1d6; stroke: #b08d3c }
+.import { fill: none; stroke: #3e4c59; stroke-width: 1.3; marker-end: url(#tip) }
+"""
+TIP = (
+    '<marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" '
+    'markerHeight="8" orient="auto"><path d="M0 1 L8 4 L0 7 z" fill="#3e4c59"/></marker>'
+)
+NOTES = (
+    ("room", "parts of a run"),
+    ("plugin", "plug-ins: an INI file names them, factory imports them"),
+    ("ground", "ground floor: text, files and errors"),
+)
+LEFT_OUT = (
+    "An arrow is an import. Left out: those of the top floor, which may import every room,"
+    " and those of the ground floor, which every room may import."
+)
+
+
+def imports() -> set[tuple[str, str]]:
+    """Return the pairs (room, room that it imports)."""
+    pairs = set()
+    for path in PACKAGE.rglob("*.py"):
+        room = path.relative_to(PACKAGE).with_suffix("").parts[0]
+        pairs |= {(room, other) for other in _imported(path)}
+    known = rooms()
+    return {(a, b) for a, b in pairs if a != b and a in known and b in known}
+
+
+def _imported(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        for name in names:
+            if name.startswith("decentralizepy."):
+                yield name.split(".")[1]
+
+
+def rooms() -> set[str]:
+    """Return the folders and modules at the top of the package."""
+    folders = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    return folders | {path.stem for path in PACKAGE.glob("*.py")} - ENTRANCES
+
+
+def svg() -> str:
+    """Return the picture.
+
+    Raises
+    ------
+    ValueError
+        If a room has no place in the picture, or is there no more.
+    """
+    placed = {name for floor in FLOORS for name in floor} | set(GROUND)
+    if moved := rooms() ^ placed:
+        raise ValueError(f"{__file__}: FLOORS and GROUND have no place for {moved}")
+    height = _top(len(FLOORS)) + 150
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}">',
+        f"<style>{STYLE}</style>",
+        f"<defs>{TIP}</defs>",
+        f'<rect width="{WIDTH}" height="{height}" fill="white"/>',
+        *_boxes(),
+        *_ground(),
+        *map(_arrow, _drawn()),
+        *_notes(),
+        "</svg>",
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _top(floor: int) -> int:
+    return LEFT + FLOOR * floor
+
+
+def _boxes() -> Iterator[str]:
+    for number, floor in enumerate(FLOORS):
+        for name, (left, width, words) in floor.items():
+            kind = "plugin" if name in NAMED_IN_INI else "room"
+            yield _box(kind, left, _top(number), width, name, words)
+
+
+def _ground() -> Iterator[str]:
+    for number, (name, words) in enumerate(GROUND.items()):
+        left = LEFT + number * 130
+        yield _box("ground", left, _top(len(FLOORS)), 120, name, words)
+
+
+def _box(kind: str, left: int, top: int, width: int, name: str, words: str) -> str:
+    middle = left + width // 2
+    return (
+        f'<rect class="{kind}" x="{left}" y="{top}" width="{width}" height="{ROOM}" rx="6"/>'
+        f'<text class="name" x="{middle}" y="{top + 24}">{name}</text>'
+        f'<text class="words" x="{middle}" y="{top + 43}">{words}</text>'
+    )
+
+
+def _drawn() -> list[tuple[str, str]]:
+    """Return the imports that get an arrow."""
+    silent = {*FLOORS[0], *GROUND}
+    return sorted((a, b) for a, b in imports() if a not in silent and b not in GROUND)
+
+
+def _arrow(pair: tuple[str, str]) -> str:
+    first, *corners, last = ROUTES.get(pair) or _straight(*pair)
+    path = f"M{first[0]} {first[1]}"
+    before = first
+    for corner, after in zip(corners, [*corners, last][1:], strict=True):
+        near, far = _towards(corner, before), _towards(corner, after)
+        path += f" L{near[0]} {near[1]} Q{corner[0]} {corner[1]} {far[0]} {far[1]}"
+        before = corner
+    room, other = pair
+    title = f"<title>{room} imports {other}</title>"
+    return f'<path class="import" d="{path} L{last[0]} {last[1]}">{title}</path>'
+
+
+def _towards(corner: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
+    """Return the point beside a corner where its curve begins."""
+    steps = (
+        max(-CORNER, min(CORNER, b - a)) for a, b in zip(corner, other, strict=True)
+    )
+    x, y = (a + step for a, step in zip(corner, steps, strict=True))
+    return x, y
+
+
+def _straight(room: str, other: str) -> Points:
+    """Return an arrow from the bottom of a room to the top of another, as upright as can be."""
+    left, width, top = _place(room)
+    other_left, other_width, other_top = _place(other)
+    x = (max(left, other_left) + min(left + width, other_left + other_width)) // 2
+    near = [
+        min(max(x, edge + 10), edge + size - 10)
+        for edge, size in ((left, width), (other_left, other_width))
+    ]
+    return [(near[0], top + ROOM), (near[1], other_top)]
+
+
+def _place(room: str) -> tuple[int, int, int]:
+    """Return the left edge, width and top of a room."""
+    for number, floor in enumerate(FLOORS):
+        if room in floor:
+            left, width, _ = floor[room]
+            return left, width, _top(number)
+    raise KeyError(room)
+
+
+def _notes() -> Iterator[str]:
+    top, left = _top(len(FLOORS)) + ROOM + 26, LEFT
+    for kind, words in NOTES:
+        yield f'<rect class="{kind}" x="{left}" y="{top}" width="22" height="14" rx="3"/>'
+        yield f'<text class="note" x="{left + 30}" y="{top + 11}">{words}</text>'
+        left += 60 + 7 * len(words)
+    yield f'<text class="note" x="{LEFT}" y="{top + 40}">{LEFT_OUT}</text>'
+
+
+if __name__ == "__main__":
+    PICTURE.write_text(svg())
