@@ -65,6 +65,7 @@ def assert_told(folder):
     for path in folder.iterdir():
         if path.is_file() and path.suffix not in pictures_and_copies:
             name = re.sub(r"^\d+", "<rank>", path.name)
+            name = re.sub(r"^.turn\d+$", ".turn<n>", name)
             assert f"``{name}``" in PAGES["structure"], path
     names = {path.name for path in (folder / "weights").iterdir()}
     assert names == {f"{ROUNDS - 1}_weight_{uid}.pt" for uid in range(NODES)}
