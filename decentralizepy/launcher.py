@@ -162,7 +162,7 @@ def check_loss_policy(config: dict[str, dict[str, Any]]) -> None:
     """Raise a ConfigError if the sharing cannot do without a lost peer."""
     sharing_class, _ = factory.unpack(config["SHARING"], "sharing")
     policy = config.get("FAULTS", {}).get("on_peer_loss")
-    if policy == "drop" and not getattr(sharing_class, "forgets_peers", False):
+    if policy == "drop" and getattr(sharing_class, "keeps_peer_state", True):
         raise ConfigError(
             f"[FAULTS] on_peer_loss = drop: {sharing_class.__name__} keeps a state that a "
             "lost peer has a part in; expected abort or restart"

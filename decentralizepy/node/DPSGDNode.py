@@ -16,20 +16,26 @@ class DPSGDNode(LiveNode):
     @property
     def rounds_ahead(self) -> int:
         """One on a fixed graph, where a neighbor waits for this node too."""
-        fixed = not self.chooses and self.graph.fixed and not self.graph.directed
+        fixed = (
+            not self.overrides_neighbors
+            and self.graph.fixed
+            and not self.graph.directed
+        )
         return 1 if fixed else super().rounds_ahead
 
     @property
-    def chooses(self) -> bool:
+    def overrides_neighbors(self) -> bool:
         """Whether a subclass has another idea of neighbors than the graph."""
         return type(self).get_neighbors is not DPSGDNode.get_neighbors
 
     def init_sharing(self, sharing_configs: Section) -> None:
         super().init_sharing(sharing_configs)
-        self.sharing.agreed = not self.chooses and self.on_peer_loss != "drop"
+        self.sharing.degrees_are_static = (
+            not self.overrides_neighbors and self.on_peer_loss != "drop"
+        )
 
-    def hears(self, uid: int) -> bool:
-        if self.chooses or not self.graph.fixed:
+    def accepts(self, uid: int) -> bool:
+        if self.overrides_neighbors or not self.graph.fixed:
             return True
         graph = self.graph
         return uid in graph.neighbors(self.uid) | graph.in_neighbors(self.uid)
@@ -39,7 +45,7 @@ class DPSGDNode(LiveNode):
         return neighbors
 
     def get_senders(self, receivers: set[int]) -> set[int]:
-        if self.chooses:
+        if self.overrides_neighbors:
             return receivers
         senders: set[int] = self.graph.at(self.iteration).in_neighbors(self.uid)
         return senders

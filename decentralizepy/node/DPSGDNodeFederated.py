@@ -17,7 +17,7 @@ class DPSGDNodeFederated(LiveNode):
     by default. The server alone evaluates.
     """
 
-    on_demand = True
+    server_driven = True
 
     def init_dataset_model(self, dataset_configs: Section) -> None:
         super().init_dataset_model({**dataset_configs, "test_dir": ""})

@@ -32,7 +32,9 @@ class FederatedParameterServer(Rounds):
     """
 
     log_name = "ParameterServer"
-    lasting: tuple[str, ...] = ("rng",)
+    evaluates = True
+    """Whether the service has a model to test, as a peer sampler has not."""
+    checkpointed: tuple[str, ...] = ("rng",)
 
     def __init__(
         self,

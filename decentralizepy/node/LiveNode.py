@@ -147,7 +147,7 @@ class LiveNode(Rounds):
         self.communication.broadcast(sorted(receivers), message)
         self._shared = message
 
-    def stand_in(self, uids: set[int]) -> set[int]:
+    def replace_lost(self, uids: set[int]) -> set[int]:
         """Take this node's own model for a lost peer's: its weight stays at home.
 
         The degree that was told to the other neighbors holds for this round too, so the

@@ -20,7 +20,7 @@ class OverlayNode(LiveNode):
         The uids that chose this node.
     """
 
-    lasting = ("in_edges", "out_edges")
+    checkpointed = ("in_edges", "out_edges")
     in_edges: set[int]
     out_edges: set[int]
 

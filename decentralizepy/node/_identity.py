@@ -23,7 +23,7 @@ def identify(node: Any, config: dict[str, dict[str, Any]]) -> Identity:
     ]
     identity["model"] = _digest(shapes)
     identity["graph"] = _digest(_edges(node.graph))
-    start = None if node.on_demand else node.first_round
+    start = None if node.server_driven else node.first_round
     return {**identity, "the round to start from": start}
 
 

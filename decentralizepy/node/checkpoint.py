@@ -33,7 +33,7 @@ def state_of(node: Any) -> tuple[dict[str, Any], Tensors]:
         "parameters": pack(node.model.state_dict(), tensors, "parameters"),
         "node": {
             name: pack(getattr(node, name), tensors, f"node.{name}")
-            for name in node.lasting
+            for name in node.checkpointed
         },
         "counters": [getattr(node.communication, name) for name in COUNTERS],
         "dataset": generators(node.dataset, tensors, "dataset"),
@@ -47,7 +47,7 @@ def state_of(node: Any) -> tuple[dict[str, Any], Tensors]:
     return state, tensors
 
 
-def give_back(node: Any, state: dict[str, Any], tensors: Tensors) -> None:
+def restore_node(node: Any, state: dict[str, Any], tensors: Tensors) -> None:
     """Give a node the state that :func:`state_of` returned.
 
     Raises
@@ -78,7 +78,7 @@ def give_back(node: Any, state: dict[str, Any], tensors: Tensors) -> None:
     _restore_own_generators(state["process"], tensors)
 
 
-def reach(graph: Any) -> int:
+def max_round_lag(graph: Any) -> int:
     """Return how many rounds apart two nodes that wait for each other may be, at most."""
     if not graph.fixed or graph.n_procs > LARGE or not graph.is_connected():
         return int(graph.n_procs)

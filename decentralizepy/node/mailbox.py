@@ -132,13 +132,13 @@ class Mailbox:
             return False
         sender, message = received
         channel = message["CHANNEL"]
-        if self.hears(sender) and self._has_room(channel, sender):
+        if self.accepts(sender) and self._has_room(channel, sender):
             self.message_queue.setdefault(channel, deque()).append(received)
         else:
             self.communication.reject(f"uid {sender}: nobody reads {channel[:32]!r}")
         return True
 
-    def hears(self, uid: int) -> bool:
+    def accepts(self, uid: int) -> bool:
         """Tell whether messages of ``uid`` are of use; others are dropped."""
         return True
 

@@ -15,7 +15,7 @@ from decentralizepy.errors import PeerLost
 from decentralizepy.files import write_atomic
 from decentralizepy.message import Message
 from decentralizepy.node import process
-from decentralizepy.node.checkpoint import give_back, reach, state_of
+from decentralizepy.node.checkpoint import max_round_lag, restore_node, state_of
 from decentralizepy.node.Node import Node, Section
 from decentralizepy.results.write import Results, Schedule
 
@@ -35,9 +35,9 @@ class Rounds(Node):
 
     update_channel = "DPSGD"
     iteration = 0
-    on_demand = False
+    server_driven = False
     """Whether the node takes part only in rounds that another asks it to."""
-    lasting: tuple[str, ...] = ()
+    checkpointed: tuple[str, ...] = ()
     """Names of the node's own attributes that a checkpoint keeps, beside its parts'."""
     checkpoints: Checkpoints | None = None
     weights_store_dir: str
@@ -78,7 +78,7 @@ class Rounds(Node):
     def go_back_to(self, number: int) -> None:
         """Take on the state of the checkpoint after ``number`` rounds."""
         assert self.checkpoints is not None
-        give_back(self, *self.checkpoints.read(number))
+        restore_node(self, *self.checkpoints.read(number))
 
     def keep(self) -> None:
         """Write a checkpoint, if one is due."""
@@ -98,7 +98,7 @@ class Rounds(Node):
     def checkpoints_kept(self) -> int:
         """How many are kept, since another node is as many rounds behind as it is far."""
         assert self.checkpoints is not None
-        return reach(self.graph) // self.checkpoints.every + 2
+        return max_round_lag(self.graph) // self.checkpoints.every + 2
 
     @property
     def rounds_ahead(self) -> int:
@@ -142,9 +142,9 @@ class Rounds(Node):
         logger.warning("round %d: %s; going on without", self.iteration + 1, error)
         self.lost_peers |= error.uids
         self.barrier -= error.uids
-        return error.uids - self.stand_in(error.uids)
+        return error.uids - self.replace_lost(error.uids)
 
-    def stand_in(self, uids: set[int]) -> set[int]:
+    def replace_lost(self, uids: set[int]) -> set[int]:
         """Put something in place of lost peers' models; return those for whom it did."""
         return set()
 

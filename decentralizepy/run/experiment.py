@@ -92,7 +92,7 @@ class Experiment:
         Clients of a parameter server go back to theirs when the server asks them: it
         alone knows the round.
         """
-        clients = getattr(self.node_class, "on_demand", False)
+        clients = getattr(self.node_class, "server_driven", False)
         served = self.service_class is not None and self._evaluates()
         ranks = [rank for rank in self.ranks if (served if rank < 0 else not clients)]
         number = newest_common(self.args.log_dir, ranks) if ranks else 1
@@ -168,8 +168,13 @@ class Experiment:
         )
 
     def _evaluates(self) -> bool:
-        """Tell a parameter server from a peer sampler, by what it can be told."""
+        """Tell a parameter server from a peer sampler.
+
+        One of a user's own may not say which it is; then its arguments do.
+        """
         assert self.service_class is not None
+        if getattr(self.service_class, "evaluates", False):
+            return True
         return "test_after" in inspect.signature(self.service_class).parameters
 
 

@@ -147,7 +147,7 @@ def largest_degree(graph: Graph) -> int:
 
 def _is_client(experiment: Experiment) -> bool:
     """Tell whether nodes talk to a parameter server alone."""
-    return getattr(experiment.node_class, "on_demand", False)
+    return getattr(experiment.node_class, "server_driven", False)
 
 
 def user_threads() -> Free | None:

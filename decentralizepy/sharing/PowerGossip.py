@@ -46,7 +46,7 @@ class PowerGossip(Sharing):
         compress, compression_package, compression_class, float_precision.
     """
 
-    forgets_peers = False
+    keeps_peer_state = True
 
     def __init__(
         self,

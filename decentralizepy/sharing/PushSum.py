@@ -48,7 +48,7 @@ class PushSum(Sharing):
         The push weight.
     """
 
-    forgets_peers = False
+    keeps_peer_state = True
 
     def __init__(self, *parts: Any, **codec: Any) -> None:
         super().__init__(*parts, **codec)

@@ -60,8 +60,8 @@ class Sharing:
     fixed_options: tuple[str, ...] = ()
     """Options of a parent class that this class sets itself; nobody else can set them."""
 
-    forgets_peers = True
-    """Whether a peer may be lost without trace, since nothing of it is kept over rounds."""
+    keeps_peer_state = False
+    """Whether something of each peer outlives a round; then no peer can be dropped."""
 
     nonfinite = "abort"
     """What to do with a model that is not finite, as section FAULTS says.
@@ -69,8 +69,8 @@ class Sharing:
     ``abort``, ``drop`` it, so that its weight stays at home, or ``keep`` it.
     """
 
-    agreed = False
-    """Whether all degrees are the graph's. If not, a node takes any that can be."""
+    degrees_are_static = False
+    """Whether every node's degree is the graph's; if not, any possible one is taken."""
 
     def __init__(
         self,
@@ -230,7 +230,7 @@ class Sharing:
         """Raise PeerError for a model with NaN or infinity, or say that it is dropped."""
         round_ = self.communication_round + 1
         text = f"uid {uid} sent a model with NaN or infinity in round {round_}"
-        if self.nonfinite == "abort" or not self.forgets_peers:
+        if self.nonfinite == "abort" or self.keeps_peer_state:
             raise PeerError(text)
         logger.warning("%s: dropped", text)
 
@@ -241,7 +241,7 @@ class Sharing:
             return
         if type(degree) is not int or not 0 <= degree <= most:
             raise ValueError(f"degree: {degree!r}, not a whole number from 0 to {most}")
-        if self.agreed:
+        if self.degrees_are_static:
             known = len(self.graph.at(self.communication_round).neighbors(uid))
             if degree != known:
                 raise ValueError(f"degree: {degree}, but the graph says {known}")

@@ -101,7 +101,7 @@ def test_checkpoints_need_room_while_they_are_kept(experiment, free, every, kept
 
 
 class OnDemand:
-    on_demand = True
+    server_driven = True
 
 
 def test_who_is_connected_to_whom(experiment):

@@ -144,13 +144,13 @@ def test_a_degree_that_cannot_be_is_named(degree):
 
 
 @pytest.mark.parametrize("degree", [0, 1])
-def test_where_the_graph_is_agreed_a_degree_must_be_its(degree):
+def test_where_degrees_are_static_a_degree_must_be_its(degree):
     nodes = three()
     sent = messages(nodes)
-    nodes[0].agreed = True
+    nodes[0].degrees_are_static = True
     with pytest.raises(PeerError, match=f"uid 1 .* degree: {degree}, .* graph says 2"):
         average(nodes, sent, degree=degree)
     nodes = three()
-    nodes[0].agreed = True
+    nodes[0].degrees_are_static = True
     average(nodes, sent)
     assert torch.allclose(nodes[0].model.w, torch.tensor([1.0, 10, 1, 1]))

@@ -21,7 +21,7 @@ class EL_Local(LiveNode):
     NeurIPS 2023, arXiv:2310.01972, EL-Local.
     """
 
-    lasting = ("rng",)
+    checkpointed = ("rng",)
 
     @classmethod
     def prepare(cls, config: dict[str, Section], graph: Graph) -> None:

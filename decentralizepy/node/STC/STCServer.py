@@ -20,7 +20,7 @@ class STCServer(FederatedParameterServer):
     """
 
     update_channel = "WORKER_GRADIENTS"
-    lasting = ("rng", "updates", "made", "applied")
+    checkpointed = ("rng", "updates", "made", "applied")
 
     def instantiate(self, *args: Any, **kwargs: Any) -> None:
         super().instantiate(*args, **kwargs)
