@@ -191,10 +191,16 @@ class PeerLost(PeerError, ConnectionError):
 
 
 class NodeFailed(DecentralizepyError):
-    """A node process that died or raised: ``cause`` in one line, and its ``log``'s end."""
+    """A node process that died or raised: ``cause`` in one line, and its ``log``'s end.
 
-    def __init__(self, cause: str, log: Path | None = None, tail: str = "") -> None:
-        super().__init__(f"{cause}; its log, {log}, ends:\n{tail}" if log else cause)
+    ``report`` is shown in place of both: the traceback of a bug in a plug-in.
+    """
+
+    def __init__(
+        self, cause: str, log: Path | None = None, tail: str = "", report: str = ""
+    ) -> None:
+        end = f"{cause}; its log, {log}, ends:\n{tail}" if log else cause
+        super().__init__(report or end)
         self.cause = cause
 
 

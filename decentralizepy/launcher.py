@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from decentralizepy import factory
+from decentralizepy.engines.failure import describe
 from decentralizepy.engines.process import LocalNodes
 from decentralizepy.errors import ConfigError, DecentralizepyError, NodeFailed
 from decentralizepy.files import write_atomic
@@ -60,6 +61,9 @@ def launch(
     except KeyboardInterrupt:
         print("stopped by Ctrl-C; results so far are whole", file=sys.stderr)
         sys.exit(128 + signal.SIGINT)
+    except Exception as error:  # a bug in a plug-in that is tried before the start
+        print(f"{describe(error)}in the launcher", file=sys.stderr)
+        sys.exit(1)
     sys.exit(0)
 
 

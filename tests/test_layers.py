@@ -25,7 +25,7 @@ ALLOWED = {
     | {"models.flat", "utils"},
     "node": TEXT
     | {"checkpoints", "factory", "graphs", "mappings", "models.flat"}
-    | {"results.write", "sharing.Sharing"},
+    | {"results.write", "sharing.Sharing", "sharing.finite"},
     # a rule about two plug-ins has to know both
     "run": RUN | {"node", "sharing"},
     "engines": TEXT | {"run"},

@@ -7,6 +7,7 @@ import logging
 import multiprocessing
 import os
 import signal
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -16,7 +17,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, NoReturn
 
-from decentralizepy.errors import DecentralizepyError, NodeFailed
+from decentralizepy.engines.failure import describe, round_of
+from decentralizepy.errors import ConfigError, NodeFailed, PeerError
 from decentralizepy.run.machine import Machine
 from decentralizepy.run.spec import NodeSpec
 
@@ -43,6 +45,7 @@ class LocalNodes:
     def __init__(self, specs: list[NodeSpec], go_on: bool = False) -> None:
         self.specs, self.go_on = specs, go_on
         self.processes: list[BaseProcess] = []
+        self._reports = tempfile.TemporaryDirectory(prefix="decentralizepy-")
         self._oom_kills = Machine().oom_kills()
 
     def start(self) -> None:
@@ -56,7 +59,8 @@ class LocalNodes:
         with _signals_held():
             for spec in self.specs:
                 # not daemonic: a DataLoader of a user's may have workers
-                process = context.Process(target=_run, args=(spec, os.getpid()))
+                arguments = (spec, os.getpid(), self._report(spec))
+                process = context.Process(target=_run, args=arguments)
                 process.start()
                 self.processes.append(process)
 
@@ -95,6 +99,11 @@ class LocalNodes:
 
     def __exit__(self, *exception: object) -> None:
         self.stop()
+        self._reports.cleanup()
+
+    def _report(self, spec: NodeSpec) -> Path:
+        """Return the file in which a node says what its user's code raised."""
+        return Path(self._reports.name, str(spec.rank))
 
     def _signal(self, number: int) -> None:
         for process in self.processes:
@@ -114,7 +123,10 @@ class LocalNodes:
         spec, code = min(failed, key=lambda item: item[1] == 3)
         short = code == -signal.SIGKILL and Machine().oom_kills() > self._oom_kills
         cause = _cause(code) + (" for want of memory" if short else "")
-        error = NodeFailed(f"{spec} {cause}", spec.log, tail(spec.log))
+        report = ""
+        with suppress(OSError):  # most ends are no bug of a plug-in
+            report = self._report(spec).read_text(encoding="utf-8")
+        error = NodeFailed(f"{spec} {cause}", spec.log, tail(spec.log), report)
         error.exit_status = code if code in (2, 3) else 1
         return error
 
@@ -149,7 +161,7 @@ def _signals_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
 
-def _run(spec: NodeSpec, launcher: int) -> NoReturn:
+def _run(spec: NodeSpec, launcher: int, report: Path) -> NoReturn:
     """Be the node's process: run it, log how it failed, end with a true status."""
     _end_with(launcher)
     _end_children()
@@ -166,7 +178,7 @@ def _run(spec: NodeSpec, launcher: int) -> NoReturn:
         logging.getLogger().addHandler(logging.StreamHandler(log))
         # the error is held to the end: freeing it would free the node's sockets, which
         # wait for what they have not sent, and a signal would be raised in a destructor
-        status, _error = _status_of(spec)
+        status, _error = _status_of(spec, report)
         with suppress(OSError):
             logging.shutdown()
     for child in multiprocessing.active_children():
@@ -174,27 +186,39 @@ def _run(spec: NodeSpec, launcher: int) -> NoReturn:
     os._exit(status)  # nothing of the launcher's is for this process to clean up
 
 
-def _status_of(spec: NodeSpec) -> tuple[int, BaseException | None]:
+def _status_of(spec: NodeSpec, report: Path) -> tuple[int, BaseException | None]:
     """Run a node; return its exit status, and the error that it ended with."""
     try:
         spec.node_class(*spec.args, **spec.kwargs)
     except BaseException as error:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it is ending
-        return _reported(error), error
+        return _reported(error, spec, report), error
     return 0, None
 
 
-def _reported(error: BaseException) -> int:
-    """Log the error that ended a node; return the exit status."""
+def _reported(error: BaseException, spec: NodeSpec, report: Path) -> int:
+    """Log the error that ended a node; return the exit status.
+
+    What a user's code raised is left in ``report``, for the launcher to show.
+    """
     if isinstance(error, SystemExit):
         code = error.code
         return code if isinstance(code, int) else int(code is not None)
-    if isinstance(error, DecentralizepyError):
+    if isinstance(error, (ConfigError, PeerError, NodeFailed)):
         logging.error("%s: %s", type(error).__name__, error)
         logging.debug("where it was raised", exc_info=True)
         return error.exit_status
     logging.exception("this node failed")
+    with suppress(OSError):  # a full disk; the log says it too, if it can
+        report.write_text(_tell(spec, error), encoding="utf-8")
     return 1
+
+
+def _tell(spec: NodeSpec, error: BaseException) -> str:
+    """Return what the user sees of an error of the node's code."""
+    number = round_of(error)
+    when = "before its first round" if number is None else f"in round {number}"
+    return f"{describe(error)}{spec} failed {when}; its log: {spec.log}"
 
 
 def _stop(number: int, frame: object) -> NoReturn:

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from functools import cached_property
+from typing import Any
 
+from decentralizepy.errors import PeerError
 from decentralizepy.message import Message
 from decentralizepy.node.LiveNode import LiveNode
 from decentralizepy.node.Node import Section
@@ -70,11 +72,20 @@ class DPSGDNodeFederated(LiveNode):
 
     def load(self, request: Message) -> None:
         """Take over the model of a request."""
+        self.check_params(request.get("params"))
         self.model.load_state_dict(request["params"])
         self.sharing._post_step()
         self.sharing.communication_round += 1
         if self.reset_optimizer:
             self.renew_optimizer()
+
+    def check_params(self, params: object) -> None:
+        """Raise PeerError if the server's ``params`` are no model like this node's."""
+        own = self.model.state_dict()
+        if not isinstance(params, dict) or not alike(params, own):
+            raise PeerError(
+                f"uid {self.service_uid} sent a model that does not fit this node's"
+            )
 
     def round(self) -> None:
         self.trainer.train(self.dataset)
@@ -89,3 +100,16 @@ class DPSGDNodeFederated(LiveNode):
 
     def finish(self) -> None:
         self.communication.terminate()
+
+
+def alike(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Tell whether two models have the same tensors, by name and shape."""
+    shapes = (
+        {name: shape(part) for name, part in each.items()} for each in (one, other)
+    )
+    return next(shapes) == next(shapes)
+
+
+def shape(part: Any) -> Any:
+    """Return the shape of a tensor; None for what a module keeps beside its tensors."""
+    return getattr(part, "shape", None)

@@ -126,7 +126,9 @@ class FederatedParameterServer(Rounds):
         self.ask(workers)
         updates = self.gather(workers)
         self.sharing._pre_step()
+        messages = {uid: queue[0] for uid, queue in updates.items()}
         self.sharing._averaging_server(updates)
+        self.check_average(messages)
 
     def ask(self, workers: Collection[int]) -> None:
         """Send the model to this round's workers."""

@@ -47,7 +47,7 @@ class KNN(OverlayNode):
     def build_topology(self) -> None:
         """Gossip, choose, and hear whom the others chose."""
         self.candidates = sorted(self.my_neighbors)
-        self.known: Labels = {self.uid: self.dataset.get_label_distribution()}
+        self.known: Labels = {self.uid: [*self.dataset.get_label_distribution()]}
         self.finished: set[int] = set()
         self.out_edges = set(self._draw(self.initial_neighbors))
         for _ in range(self.gossip_rounds):
@@ -112,19 +112,26 @@ class KNN(OverlayNode):
         sender, message = received
         if "KNNBYE" in message:
             self.finished.add(sender)
-            if self.uid in message["CLOSE"]:
+            if self.uid in self._checked(sender, message.get("CLOSE"), list):
                 self.in_edges.add(sender)
         else:
-            self._learn(sender, message["INFO"])
-            if not message["RESPONSE"]:
+            self._learn(sender, self._checked(sender, message.get("INFO"), dict))
+            if not message.get("RESPONSE"):
                 self._tell(sender, self._acquaintances(), response=True)
         return received
 
     def _learn(self, sender: int, info: Labels) -> None:
         classes = len(self.known[self.uid])
         for uid, labels in info.items():
-            if len(labels) != classes:
-                raise PeerError(
-                    f"uid {sender} counts {len(labels)} classes, not {classes}"
-                )
-            self.known.setdefault(uid, labels)
+            counts = self._checked(sender, labels, list)
+            if len(counts) != classes or not all(
+                type(n) in (int, float) for n in counts
+            ):
+                raise PeerError(f"uid {sender} sent {counts}, not {classes} counts")
+            self.known.setdefault(uid, counts)
+
+    def _checked(self, sender: int, value: Any, kind: type) -> Any:
+        """Return ``value``; PeerError if it is no ``kind``."""
+        if not isinstance(value, kind):
+            raise PeerError(f"uid {sender} sent {value!r}, not a {kind.__name__}")
+        return value

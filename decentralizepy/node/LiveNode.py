@@ -128,7 +128,10 @@ class LiveNode(Rounds):
         self.my_neighbors = neighbors - self.lost_peers
         self.meet(self.my_neighbors | senders)
         self.share(self.my_neighbors)
-        self.sharing._averaging(self.gather(senders))
+        updates = self.gather(senders)
+        messages = {uid: queue[0] for uid, queue in updates.items()}
+        self.sharing._averaging(updates)
+        self.check_average(messages)
         if self.reset_optimizer:
             self.renew_optimizer()
 

@@ -4,7 +4,7 @@ import json
 import logging
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from decentralizepy.node import process
 from decentralizepy.node.checkpoint import max_round_lag, restore_node, state_of
 from decentralizepy.node.Node import Node, Section
 from decentralizepy.results.write import Results, Schedule
+from decentralizepy.sharing.finite import finite, sent, spoilt_by_averaging
 
 logger = logging.getLogger(__name__)
 
@@ -179,6 +180,24 @@ class Rounds(Node):
             )
             return
         queue.insert(sum(kept < number for kept in rounds), message)
+
+    def check_average(self, messages: Mapping[int, Message]) -> None:
+        """See that averaging has left numbers; a sharing of a user's own may not look.
+
+        Raises
+        ------
+        PeerError
+            If there is NaN or infinity in one of the ``messages`` that were averaged.
+        NodeFailed
+            If they are sound, and the average is not.
+        """
+        if self.nonfinite != "abort" or finite(self.model.state_dict()):
+            return
+        number = self.iteration + 1
+        for uid in sorted(messages):
+            if not finite(messages[uid]):
+                raise sent(uid, number)
+        raise spoilt_by_averaging(self.uid, type(self.sharing), number)
 
     def record(self) -> None:
         """Evaluate what is due, and write this round's line of results."""

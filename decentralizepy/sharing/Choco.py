@@ -4,7 +4,7 @@ from typing import Any
 
 from decentralizepy.config.order import in_order
 from decentralizepy.message import Message
-from decentralizepy.sharing.checks import Fraction, fraction
+from decentralizepy.sharing.checks import Fraction, array, fraction
 from decentralizepy.sharing.difference import DifferenceSharing, Floats
 from decentralizepy.sharing.sparse import count, largest, spread
 
@@ -44,4 +44,4 @@ class Choco(DifferenceSharing):
 
     def decode(self, m: Message) -> Floats:
         data = self.decompress_data(m)
-        return spread(data["indices"], data["params"], self.flat.size)
+        return spread(array(data, "indices"), array(data, "params"), self.flat.size)

@@ -8,8 +8,10 @@ import numpy.typing as npt
 import torch
 
 from decentralizepy.config.order import in_order
+from decentralizepy.errors import MessageError
 from decentralizepy.message import Message
 from decentralizepy.models.flat import to_tensor
+from decentralizepy.sharing.checks import array
 from decentralizepy.sharing.entries import EntrySharing
 from decentralizepy.sharing.Sharing import frozen
 from decentralizepy.sharing.sparse import largest
@@ -109,12 +111,12 @@ class PartialModel(EntrySharing):
     def places(self, data: Message) -> torch.Tensor | None:
         if "indices" not in data:
             return None
-        indices = np.asarray(data["indices"])
+        indices = array(data, "indices")
         if indices.dtype not in (np.int32, np.int64) or indices.ndim != 1:
-            raise ValueError(f"indices of {indices.dtype}, shape {indices.shape}")
+            raise MessageError(f"indices of {indices.dtype}, shape {indices.shape}")
         rise = (indices[1:] > indices[:-1]).all()
         if indices.size and not (rise and indices[0] >= 0 and indices[-1] < self.size):
-            raise ValueError(
+            raise MessageError(
                 f"indices that do not rise from 0 to {self.size - 1} at most"
             )
         return to_tensor(indices)

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from decentralizepy.errors import ConfigError
+from decentralizepy.errors import ConfigError, MessageError
 from decentralizepy.message import Message
 from decentralizepy.models.flat import to_tensor
-from decentralizepy.sharing.checks import Fraction, fraction, whole
+from decentralizepy.sharing.checks import Fraction, fraction, numbers, present, whole
 from decentralizepy.sharing.Sharing import Queue, Sharing, State, frozen
 
 Tensors = list[torch.Tensor]
@@ -81,6 +81,11 @@ class PowerGossip(Sharing):
         nodes: int = self.graph.n_procs
         return nodes * super().capacity()
 
+    def edge_weight(self, uid: int, n_peers: int, message: Message) -> float:
+        if present(message, "uid") != uid:
+            raise MessageError(f"it says to be of uid {message['uid']!r}")
+        return super().edge_weight(uid, n_peers, message)
+
     def pull(self, total: State, own: State, message: Message, weight: float) -> None:
         peer = message["uid"]
         theirs = self._parse(message, self.uid)
@@ -147,19 +152,16 @@ class PowerGossip(Sharing):
 
     def _parse(self, message: Message, reader: int) -> Tensors:
         """Return small tensors and products as ``message`` has them for ``reader``."""
-        peers = message["peers"]
-        if reader not in peers:
-            raise ValueError(f"it has nothing for uid {reader}")
+        peers = present(message, "peers")
+        if not isinstance(peers, list) or reader not in peers:
+            raise MessageError(f"it has nothing for uid {reader}")
         shapes = [tensor.shape for tensor in self._small(self.local())]
         n_small = sum(map(prod, shapes))
         matrices = self._matrices(self.local())
         shapes += [torch.Size((len(m), self._rank(m))) for m in matrices]
         n_each = sum(map(prod, shapes)) - n_small
-        params = to_tensor(self.decompress_data(message)["params"])
-        if params.shape != (n_small + len(peers) * n_each,):
-            raise ValueError(
-                f"{tuple(params.shape)} numbers for {len(peers)} neighbors"
-            )
+        size = n_small + len(peers) * n_each
+        params = to_tensor(numbers(self.decompress_data(message), "params", size))
         place = n_small + peers.index(reader) * n_each
         own = torch.cat([params[:n_small], params[place : place + n_each]])
         parts = torch.split(own, [prod(shape) for shape in shapes])

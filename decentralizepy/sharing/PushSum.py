@@ -1,6 +1,5 @@
 """Whole models on directed graphs: stochastic gradient push."""
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +9,7 @@ import torch
 from decentralizepy.errors import ConfigError
 from decentralizepy.message import Message
 from decentralizepy.models.flat import to_tensor
-from decentralizepy.sharing.checks import field
+from decentralizepy.sharing.checks import field, positive
 from decentralizepy.sharing.Sharing import Queue, Sharing, State, frozen
 
 
@@ -107,9 +106,7 @@ class PushSum(Sharing):
         )
 
     def _read(self, m: Message) -> tuple[torch.Tensor, float]:
-        """Return the shares of x and w; ValueError if they are none."""
-        weight = m["push_weight"]
-        if type(weight) is not float or not 0 < weight < math.inf:
-            raise ValueError(f"push_weight: {weight!r}, not a finite number above 0")
+        """Return the shares of x and w; MessageError if they are none."""
+        weight = positive(m, "push_weight")
         data = self.decompress_data(m)
         return to_tensor(field(data, "params", np.float32, self.flat.size)), weight

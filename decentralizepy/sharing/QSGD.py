@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from decentralizepy.errors import MessageError
 from decentralizepy.message import Message
 from decentralizepy.sharing.checks import Array, Fraction, field, whole
 from decentralizepy.sharing.difference import DifferenceSharing, Floats
@@ -66,7 +67,7 @@ class QSGD(DifferenceSharing):
         packed = field(m, "params", np.uint8, -(-size // 8) * self.bits)
         codes = unpack(packed, self.bits, size)
         if codes.max(initial=0) > 2 * self.levels:
-            raise ValueError(f"level {codes.max()} of {2 * self.levels}")
+            raise MessageError(f"level {codes.max()} of {2 * self.levels}")
         norms = field(m, "norms", np.float32, -(-size // self.bucket_size))
         steps = self._each(norms.astype(np.float64) / self.levels)
         decoded: Floats = (steps * (codes.astype(np.int16) - self.levels)).astype("f4")

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from decentralizepy.message import Message
-from decentralizepy.sharing.checks import whole
-from decentralizepy.sharing.entries import EntrySharing, whole_number
+from decentralizepy.sharing.checks import whole, whole_number
+from decentralizepy.sharing.entries import EntrySharing
 from decentralizepy.sharing.Sharing import frozen
 
 

@@ -7,9 +7,16 @@ import numpy as np
 import torch
 
 from decentralizepy.config.order import in_order
-from decentralizepy.errors import ConfigError, PeerError
+from decentralizepy.errors import ConfigError, MessageError, PeerError
 from decentralizepy.message import Message
-from decentralizepy.sharing.checks import Fraction, field, fraction
+from decentralizepy.sharing.checks import (
+    Fraction,
+    array,
+    field,
+    fraction,
+    number,
+    present,
+)
 from decentralizepy.sharing.Sharing import Queue, Sharing, State
 from decentralizepy.sharing.sparse import count, largest, spread, whole_numbers
 from decentralizepy.utils import identity
@@ -115,7 +122,7 @@ class STC(Sharing):
             return
         try:
             self.synchronised += self._decode(m)
-        except (ValueError, KeyError, TypeError) as error:
+        except MessageError as error:
             raise PeerError(
                 f"the server sent an update of round {m.get('iteration')} "
                 f"that does not fit this node's model: {error}"
@@ -156,10 +163,12 @@ class STC(Sharing):
         return message
 
     def _decode(self, m: Message) -> torch.Tensor:
-        coded = m["indices"]
-        indices = self.compressor.decompress(coded) if self.compress else coded
+        indices = present(m, "indices")
+        if self.compress:
+            indices = self.compressor.decompress(indices)
+        indices = array({"indices": indices}, "indices")
         signs = field(m, "params", np.uint8, -(-len(indices) // 8))
-        mu = np.float32(float(m["mu"]))
+        mu = np.float32(number(m, "mu"))
         values = np.where(np.unpackbits(signs, count=len(indices)), mu, -mu)
         return torch.from_numpy(spread(indices, values, self.flat.size))
 

@@ -2,7 +2,6 @@
 
 import inspect
 import logging
-import math
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -10,17 +9,27 @@ import numpy as np
 import torch
 
 from decentralizepy import factory
-from decentralizepy.errors import ConfigError, NodeFailed, PeerError
+from decentralizepy.errors import ConfigError, MessageError
 from decentralizepy.message import Message
 from decentralizepy.models.flat import Flat, to_tensor
+from decentralizepy.sharing.checks import (
+    check_names,
+    numbers,
+    present,
+    reading,
+    whole_number,
+)
+from decentralizepy.sharing.finite import (
+    finite,
+    sent,
+    spoilt_by_averaging,
+    spoilt_by_training,
+)
 
 logger = logging.getLogger(__name__)
 
 State = dict[str, torch.Tensor]
 """What is averaged: tensors by name."""
-
-FOREIGN = (ValueError, KeyError, TypeError, AttributeError, RuntimeError)
-"""What a message with unexpected content may raise where it is read."""
 
 
 class Queue(Protocol):
@@ -127,7 +136,7 @@ class Sharing:
 
     def deserialized_model(self, m: Message) -> State:
         """Return the model that a message of ``serialized_model`` stands for."""
-        params = self.decompress_data(m)["params"]
+        params = numbers(self.decompress_data(m), "params", self.flat.size)
         return self.flat.unflatten(to_tensor(params))
 
     def capacity(self) -> int:
@@ -147,17 +156,25 @@ class Sharing:
         return data
 
     def decompress_data(self, data: Message) -> Message:
-        """Return ``data`` with ``params`` and ``indices`` decoded."""
+        """Return ``data`` with ``params`` and ``indices`` decoded.
+
+        Raises
+        ------
+        MessageError
+            If there is no ``params``, or the codec finds that it did not encode them.
+        """
         if not self.compress:
             return data
-        decoded = {"params": self.compressor.decompress_float(data["params"])}
+        coded, decoded = present(data, "params"), dict(data)
+        decoded["params"] = np.asarray(self.compressor.decompress_float(coded))
         if "indices" in data:
-            decoded["indices"] = self.compressor.decompress(data["indices"])
-        return {**data, **decoded}
+            indices = self.compressor.decompress(data["indices"])
+            decoded["indices"] = np.asarray(indices)
+        return decoded
 
     def weight(self, n_peers: int, message: Message) -> float:
         """Return how much the sender of ``message`` counts among ``n_peers`` peers."""
-        degree: int = message["degree"]
+        degree = whole_number(message, "degree")
         return 1 / (1 + max(n_peers, degree))
 
     def edge_weight(self, uid: int, n_peers: int, message: Message) -> float:
@@ -179,7 +196,9 @@ class Sharing:
 
     def pull(self, total: State, own: State, message: Message, weight: float) -> None:
         """Move ``total`` by ``weight`` times the way from ``own`` to the sender's model."""
-        for name, tensor in self.deserialized_model(message).items():
+        theirs = self.deserialized_model(message)
+        check_names(type(self), theirs, own)
+        for name, tensor in theirs.items():
             total[name].add_(tensor - own[name], alpha=weight)
 
     def _averaging(self, peer_deques: Mapping[int, Queue]) -> None:
@@ -197,54 +216,51 @@ class Sharing:
         weight: Callable[[int, int, Message], float],
     ) -> None:
         own = self.local()
-        self._check_own(own)
+        if self.nonfinite == "abort" and not finite(own):
+            raise spoilt_by_training(self.uid, self.communication_round + 1)
         total = copy_of(own)
         for uid in sorted(peer_deques):
             message = peer_deques[uid].popleft()
             before = copy_of(total) if self.nonfinite == "drop" else total
-            try:
+            with reading(uid, message):
                 share = weight(uid, len(peer_deques), message)
                 self.pull(total, own, message, share)
-            except FOREIGN as error:
-                raise PeerError(
-                    f"uid {uid} sent a model of round {message.get('iteration')} "
-                    f"that does not fit this node's: {error}"
-                ) from error
             if self.nonfinite != "keep" and not finite(total):
-                self._complain(uid)
+                self._complain(uid, message)
                 total = before
         self.adopt(total)
         self._post_step()
         self.communication_round += 1
 
-    def _check_own(self, own: State) -> None:
-        """Raise NodeFailed if training has left numbers, unless that is to be kept."""
-        if self.nonfinite == "abort" and not finite(own):
-            raise NodeFailed(
-                f"uid {self.uid}: its own model has NaN or infinity after training in "
-                f"round {self.communication_round + 1}; a smaller lr may help, and "
-                "[FAULTS] nonfinite = keep goes on"
-            )
-
-    def _complain(self, uid: int) -> None:
-        """Raise PeerError for a model with NaN or infinity, or say that it is dropped."""
+    def _complain(self, uid: int, message: Message) -> None:
+        """Raise an error that says why the average is not finite, or log it and go on."""
+        try:
+            sound = finite(self.decompress_data(message))
+        except MessageError:  # a format of a subclass: what can be seen of it counts
+            sound = finite(message)
         round_ = self.communication_round + 1
-        text = f"uid {uid} sent a model with NaN or infinity in round {round_}"
+        error = (
+            spoilt_by_averaging(self.uid, type(self), round_)
+            if sound
+            else sent(uid, round_)
+        )
         if self.nonfinite == "abort" or self.keeps_peer_state:
-            raise PeerError(text)
-        logger.warning("%s: dropped", text)
+            raise error
+        logger.warning("%s: dropped", error)
 
     def _check_degree(self, uid: int, message: Message) -> None:
-        """Raise ValueError if a peer says to have a degree that it cannot have."""
-        degree, most = message.get("degree"), self.graph.n_procs - 1
-        if degree is None:  # this sharing needs none
+        """Raise MessageError if a peer says to have a degree that it cannot have."""
+        if "degree" not in message:  # this sharing needs none
             return
+        degree, most = message["degree"], self.graph.n_procs - 1
         if type(degree) is not int or not 0 <= degree <= most:
-            raise ValueError(f"degree: {degree!r}, not a whole number from 0 to {most}")
+            raise MessageError(
+                f"degree: {degree!r}, not a whole number from 0 to {most}"
+            )
         if self.degrees_are_static:
             known = len(self.graph.at(self.communication_round).neighbors(uid))
             if degree != known:
-                raise ValueError(f"degree: {degree}, but the graph says {known}")
+                raise MessageError(f"degree: {degree}, but the graph says {known}")
 
     def _pre_step(self) -> None:
         """Run before a message is made."""
@@ -259,20 +275,6 @@ class Sharing:
 def copy_of(state: State) -> State:
     """Return copies of the tensors by name."""
     return {name: tensor.clone() for name, tensor in state.items()}
-
-
-def finite(state: State) -> bool:
-    """Tell whether no tensor by name holds NaN or infinity."""
-    return all(map(_is_finite, state.values()))
-
-
-def _is_finite(tensor: torch.Tensor) -> bool:
-    if tensor.is_complex():
-        tensor = torch.view_as_real(tensor)
-    if not tensor.is_floating_point() or not tensor.numel():
-        return True
-    # NaN goes through both, in one pass; isfinite() takes 20 times as long
-    return all(math.isfinite(bound) for bound in torch.aminmax(tensor))
 
 
 def make_compressor(

@@ -7,7 +7,8 @@ import torch
 
 from decentralizepy.config.order import in_order
 from decentralizepy.message import Message
-from decentralizepy.sharing.entries import EntrySharing, whole_number
+from decentralizepy.sharing.checks import number, whole_number
+from decentralizepy.sharing.entries import EntrySharing
 from decentralizepy.sharing.Sharing import frozen
 
 DEFAULT_SEED = 97
@@ -77,7 +78,7 @@ class SubSampling(EntrySharing):
     def places(self, data: Message) -> torch.Tensor | None:
         if "seed" not in data:
             return None
-        return self.draw(whole_number(data, "seed"), data["alpha"])
+        return self.draw(whole_number(data, "seed"), number(data, "alpha"))
 
     def draw(self, seed: int, alpha: float) -> torch.Tensor:
         """Return the places, in order, of the entries that a seed stands for."""

@@ -10,7 +10,7 @@ import torch
 
 from decentralizepy.errors import ConfigError
 from decentralizepy.message import Message
-from decentralizepy.sharing.checks import Fraction, fraction
+from decentralizepy.sharing.checks import Fraction, fraction, reading, whole_number
 from decentralizepy.sharing.Sharing import Queue, Sharing, State
 from decentralizepy.sharing.sparse import whole_numbers
 
@@ -62,7 +62,7 @@ class DifferenceSharing(Sharing):
         raise NotImplementedError
 
     def decode(self, m: Message) -> Floats:
-        """Return Q(difference), of shape (N,); ValueError if ``m`` does not fit."""
+        """Return Q(difference), of shape (N,); MessageError if ``m`` does not fit."""
         raise NotImplementedError
 
     def serialized_model(self) -> Message:
@@ -88,7 +88,7 @@ class DifferenceSharing(Sharing):
 
     def _averaging(self, peer_deques: Mapping[int, Queue]) -> None:
         messages = {uid: peer_deques[uid].popleft() for uid in peer_deques}
-        degrees = {uid: messages[uid].get("degree") for uid in sorted(messages)}
+        degrees = {uid: degree(uid, messages[uid]) for uid in sorted(messages)}
         if self.degrees is None:
             self.degrees = degrees
         if degrees != self.degrees:
@@ -104,3 +104,15 @@ class DifferenceSharing(Sharing):
             f"[SHARING] sharing_class = {type(self).__name__}: has no server; "
             "a parameter server takes Sharing or STC"
         )
+
+
+def degree(uid: int, message: Message) -> int | None:
+    """Return the degree that a peer's message tells; None if it tells none.
+
+    Raises
+    ------
+    PeerError
+        If that is no whole number.
+    """
+    with reading(uid, message):
+        return whole_number(message, "degree") if "degree" in message else None

@@ -4,14 +4,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
-from decentralizepy.errors import ConfigError
+from decentralizepy.errors import ConfigError, MessageError
 from decentralizepy.files import write_atomic
 from decentralizepy.message import Message
 from decentralizepy.models.flat import to_tensor
-from decentralizepy.sharing.checks import Fraction, fraction
+from decentralizepy.sharing.checks import Fraction, array, fraction
 from decentralizepy.sharing.Sharing import Sharing, State
 
 Read = tuple[torch.Tensor | None, torch.Tensor]
@@ -84,7 +83,7 @@ class EntrySharing(Sharing):
 
         Raises
         ------
-        ValueError
+        MessageError
             If what the message says of them makes no sense.
         """
         raise NotImplementedError
@@ -145,10 +144,10 @@ class EntrySharing(Sharing):
     def _read(self, message: Message, dtype: torch.dtype) -> Read:
         """Return the places of a message's entries, None for all, and their values."""
         data = self.decompress_data(message)
-        places, params = self.places(data), to_tensor(np.asarray(data["params"]))
+        places, params = self.places(data), to_tensor(array(data, "params"))
         size = self.size if places is None else len(places)
         if params.dtype != dtype or params.shape != (size,):
-            raise ValueError(
+            raise MessageError(
                 f"{tuple(params.shape)} values of {params.dtype} "
                 f"for {size} entries of {dtype}"
             )
@@ -169,11 +168,3 @@ def check_ordered(dict_ordered: bool) -> None:
             f"[SHARING] dict_ordered = {dict_ordered}: expected true, "
             "since a model is always one vector in the order of its state_dict"
         )
-
-
-def whole_number(data: Message, key: str) -> int:
-    """Return ``data[key]``; ValueError if it is no whole number of 64 bits."""
-    value = data[key]
-    if type(value) is not int or not 0 <= value < 2**64:
-        raise ValueError(f"{key} {value!r} is no whole number of 64 bits")
-    return value

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from decentralizepy.errors import MessageError
 from decentralizepy.models.flat import Flat
 
 Array = npt.NDArray[Any]
@@ -32,22 +33,21 @@ def largest(vector: Array, k: int) -> Array:
     return np.flatnonzero(chosen).astype(np.int32)
 
 
-def spread(indices: Any, values: Any, size: int) -> Array:
-    """Return the float32 vector of shape (size,) with ``values`` at ``indices``, else 0.
+def spread(places: Array, entries: Array, size: int) -> Array:
+    """Return the float32 vector of shape (size,) with ``entries`` at ``places``, else 0.
 
     Raises
     ------
-    ValueError
+    MessageError
         If the indices are no rising whole numbers from 0 to size - 1, or the values
         are not as many float32.
     """
-    places, entries = np.asarray(indices), np.asarray(values)
     if places.dtype.kind not in "iu" or entries.dtype != np.float32:
-        raise ValueError(f"indices of {places.dtype} for values of {entries.dtype}")
+        raise MessageError(f"indices of {places.dtype} for values of {entries.dtype}")
     if places.ndim != 1 or places.shape != entries.shape:
-        raise ValueError(f"{places.shape} indices for {entries.shape} values")
+        raise MessageError(f"{places.shape} indices for {entries.shape} values")
     if places.size and not _rising(places.astype(np.int64), size):
-        raise ValueError(f"indices that do not rise from 0 to {size - 1} at most")
+        raise MessageError(f"indices that do not rise from 0 to {size - 1} at most")
     vector = np.zeros(size, np.float32)
     vector[places] = entries
     return vector

@@ -10,11 +10,33 @@ import torch
 from decentralizepy.errors import NodeFailed, PeerError
 from decentralizepy.sharing.Choco import Choco
 from decentralizepy.sharing.JWINS.JWINS import JWINS
+from decentralizepy.sharing.PartialModel import PartialModel
+from decentralizepy.sharing.PowerGossip import PowerGossip
 from decentralizepy.sharing.PushSum import PushSum
+from decentralizepy.sharing.QSGD import QSGD
+from decentralizepy.sharing.RandomK import RandomK
 from decentralizepy.sharing.Sharing import Sharing
+from decentralizepy.sharing.SignError import SignError
+from decentralizepy.sharing.SubSampling import SubSampling
 from tests.support.rings import Vector, deliver, make
 
 BAD = [math.nan, math.inf, -math.inf]
+STEPS = {"step_size": 0.5}
+# sharing, its options, the fields that its messages must have
+FIELDS = [
+    (Sharing, {}, ["params", "degree"]),
+    (PartialModel, {"alpha": 0.5}, ["params", "degree"]),
+    (SubSampling, {"alpha": 0.5}, ["params", "alpha"]),
+    (RandomK, {"alpha": 0.5}, ["params", "round"]),
+    (JWINS, {}, ["params"]),
+    (Choco, {**STEPS, "alpha": 0.5}, ["params", "indices"]),
+    (QSGD, {}, ["params", "norms"]),
+    (SignError, {}, ["params", "scales"]),
+    (PowerGossip, {}, ["params", "peers", "uid"]),
+    (PushSum, {}, ["params", "push_weight"]),
+]
+MISSING = [(*case, field) for *case, fields in FIELDS for field in fields]
+NONSENSE = [None, "text", [1, [2]], {}, b"x", -1, 2**80, {1}]
 
 
 def three(sharing=Sharing, **options):
@@ -154,3 +176,43 @@ def test_where_degrees_are_static_a_degree_must_be_its(degree):
     nodes[0].degrees_are_static = True
     average(nodes, sent)
     assert torch.allclose(nodes[0].model.w, torch.tensor([1.0, 10, 1, 1]))
+
+
+@pytest.mark.parametrize(("sharing", "options", "key"), MISSING)
+def test_a_field_that_is_missing_or_nonsense_is_named(sharing, options, key):
+    for value in NONSENSE:
+        nodes = three(sharing, **options)
+        with pytest.raises(PeerError, match=r"uid 1 .* does not fit"):
+            average(nodes, messages(nodes), **{key: value})
+    nodes = three(sharing, **options)
+    sent = messages(nodes)
+    del sent[1][key]
+    with pytest.raises(PeerError, match=rf"uid 1 .* does not fit .*{key}"):
+        average(nodes, sent)
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError, KeyError, TypeError, AttributeError, RuntimeError]
+)
+@pytest.mark.parametrize("method", ["weight", "deserialized_model", "pull"])
+def test_a_bug_in_a_subclass_is_not_its_peers_fault(error, method):
+    def broken(*args):
+        raise error("a bug")
+
+    nodes = three()
+    setattr(nodes[0], method, broken)
+    with pytest.raises(error, match="a bug"):
+        average(nodes, messages(nodes))
+
+
+@pytest.mark.parametrize("method", ["weight", "deserialized_model"])
+def test_nan_out_of_a_subclass_is_not_its_peers_fault(method):
+    nan = {
+        "weight": math.nan,
+        "deserialized_model": {"w": torch.full((4,), math.nan)},
+    }
+    nodes = three()
+    setattr(nodes[0], method, lambda *args: nan[method])
+    text = "uid 0: averaging gave NaN .* in round 1, .* the fault is in Sharing"
+    with pytest.raises(NodeFailed, match=text):
+        average(nodes, messages(nodes))

@@ -1,0 +1,41 @@
+"""What the screen says of a bug in a plug-in: its place, its traceback, its node."""
+
+import sysconfig
+import traceback
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent.parent
+STANDARD_LIBRARY = Path(sysconfig.get_path("stdlib")).resolve()
+INSTALLED = {"site-packages", "dist-packages"}
+
+
+def describe(error: BaseException) -> str:
+    """Return the file and line of ``error``, what it says, and its traceback.
+
+    The place is the innermost one in code that is neither this package's nor an
+    installed library's; if there is none, the innermost of all.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    files = [frame for frame in frames if not frame.filename.startswith("<")]
+    own = [frame for frame in files if is_users(frame.filename)]
+    last = (own or files)[-1]
+    text = traceback.format_exception_only(error)[-1].strip()
+    stack = "".join(traceback.format_exception(error))
+    return f"{last.filename}:{last.lineno}: in {last.name}: {text}\n{stack}"
+
+
+def is_users(filename: str) -> bool:
+    """Tell whether a file is of a user's own code."""
+    path = Path(filename).resolve()
+    ours = any(folder in path.parents for folder in (PACKAGE, STANDARD_LIBRARY))
+    return not ours and not INSTALLED.intersection(path.parts)
+
+
+def round_of(error: BaseException) -> int | None:
+    """Return the round, from 1, that the node was in; None if it had not begun one."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):  # the outermost first
+        node = frame.f_locals.get("self")
+        number = getattr(node, "__dict__", {}).get("iteration")
+        if type(number) is int:
+            return number + 1
+    return None

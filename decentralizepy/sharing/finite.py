@@ -1,0 +1,55 @@
+"""NaN and infinity: whether there are any, and who made them."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from decentralizepy.errors import NodeFailed, PeerError
+
+
+def finite(state: Mapping[str, Any]) -> bool:
+    """Tell whether no tensor, array or number by name is NaN or infinite."""
+    return all(map(_is_finite, state.values()))
+
+
+def _is_finite(value: Any) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, Mapping):
+        return finite(value)
+    if isinstance(value, np.ndarray):
+        return value.dtype.kind not in "fc" or bool(np.isfinite(value).all())
+    return not isinstance(value, torch.Tensor) or _is_finite_tensor(value)
+
+
+def _is_finite_tensor(tensor: torch.Tensor) -> bool:
+    if tensor.is_complex():
+        tensor = torch.view_as_real(tensor)
+    if not tensor.is_floating_point() or not tensor.numel():
+        return True
+    # NaN goes through both, in one pass; isfinite() takes 20 times as long
+    return all(math.isfinite(bound) for bound in torch.aminmax(tensor.detach()))
+
+
+def spoilt_by_training(uid: int, number: int) -> NodeFailed:
+    """Return the error of a node whose own model is not finite before it averages."""
+    return NodeFailed(
+        f"uid {uid}: its own model has NaN or infinity after training in round "
+        f"{number}; a smaller lr may help, and [FAULTS] nonfinite = keep goes on"
+    )
+
+
+def spoilt_by_averaging(uid: int, sharing: type, number: int) -> NodeFailed:
+    """Return the error of a node that makes NaN of models that are finite."""
+    return NodeFailed(
+        f"uid {uid}: averaging gave NaN or infinity in round {number}, though its own "
+        f"model and what its peers sent are finite: the fault is in {sharing.__name__}"
+    )
+
+
+def sent(uid: int, number: int) -> PeerError:
+    """Return the error of a peer that sent NaN or infinity."""
+    return PeerError(f"uid {uid} sent a model with NaN or infinity in round {number}")
