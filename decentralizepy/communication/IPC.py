@@ -1,6 +1,7 @@
 """Messages over unix sockets, between the nodes of one machine."""
 
 import os
+import stat
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,7 +12,7 @@ from decentralizepy.communication._zeromq import ZeroMQ
 from decentralizepy.errors import AddressError
 from decentralizepy.mappings.Mapping import Mapping
 
-_PATH_LIMIT = 100  # sun_path holds 107 bytes; a uid needs a few
+FOLDER_LIMIT = 90  # sun_path holds 107 bytes; offset and rank need a few
 
 
 class IPC(ZeroMQ):
@@ -32,7 +33,8 @@ class IPC(ZeroMQ):
         without a launcher it is a folder of this user in the system's temporary one.
     security : {"none", "mac"}, default "none"
         With ``mac`` a node listens only to those who have the run's key; what keeps
-        others out in any case is that the folder is its owner's alone.
+        others out in any case is that the folder is its owner's alone: one that others
+        can enter is refused.
     key_file : str, default ""
         Of ``mac``: the file of the key, which the launcher makes if none is given.
     max_message : int, default 0
@@ -54,10 +56,15 @@ class IPC(ZeroMQ):
         max_message: _security.Bytes = 0,
     ) -> None:
         folder = Path(socket_dir or _default_dir())
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        own_folder(folder)
         self.socket_dir, self.offset = folder, offset
         super().__init__(
-            *(rank, machine_id, mapping, total_procs, recv_timeout, max_message),
+            rank,
+            machine_id,
+            mapping,
+            total_procs,
+            recv_timeout,
+            max_message,
             guard=_security.make_guard(security, key_file, ""),
         )
 
@@ -74,17 +81,54 @@ class IPC(ZeroMQ):
             raise AddressError(
                 "[COMMUNICATION] comm_class = IPC: unix sockets reach one machine; use TCP"
             )
-        folder = options.get("socket_dir") or str(scratch)
-        if len(os.fsencode(folder)) > _PATH_LIMIT - 10:
-            raise AddressError(
-                f"[COMMUNICATION] socket_dir = {folder}: longer than {_PATH_LIMIT - 10} bytes"
-            )
+        given = options.get("socket_dir")
+        folder = given or str(scratch)
+        if len(os.fsencode(folder)) > FOLDER_LIMIT:
+            raise AddressError(_too_long(folder, bool(given)))
+        if given:
+            own_folder(Path(given))
         uids = [mapping.get_uid(rank, machine_id) for rank in ranks]
         made = _security.prepare(options, uids, uids, True, scratch)
         return {**made, "socket_dir": folder}
 
     def address(self, rank: int, machine_id: int) -> str:
         return f"ipc://{self.socket_dir}/{self.offset}.{rank}"
+
+
+def own_folder(folder: Path) -> None:
+    """Make a folder that nobody but this user can enter, or check that it is one.
+
+    Raises
+    ------
+    AddressError
+        If others may use it, it is another user's, or a link.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        status = folder.lstat()
+    except OSError as error:
+        raise AddressError(
+            f"[COMMUNICATION] socket_dir = {folder}: {error.strerror}"
+        ) from None
+    mode, cause = stat.S_IMODE(status.st_mode), None
+    if stat.S_ISLNK(status.st_mode):
+        cause = "a link, which its owner can lead elsewhere"
+    elif status.st_uid != os.geteuid():
+        cause = f"the folder of another user, {status.st_uid}"
+    elif mode & 0o077:
+        cause = f"others can enter it (mode {mode:o}); chmod 700 {folder}"
+    if cause:
+        raise AddressError(f"[COMMUNICATION] socket_dir = {folder}: {cause}")
+
+
+def _too_long(folder: str, given: bool) -> str:
+    rule = f"the folder of unix sockets may have {FOLDER_LIMIT} bytes"
+    if given:
+        return f"[COMMUNICATION] socket_dir = {folder}: {rule}; choose a shorter one"
+    return (
+        f"[COMMUNICATION] comm_class = IPC: {rule}, but the temporary one is {folder}; "
+        "set [COMMUNICATION] socket_dir to a short path, such as /tmp/sockets, or TMPDIR"
+    )
 
 
 def _default_dir() -> str:

@@ -15,6 +15,7 @@ from decentralizepy.errors import ConfigError
 
 MAC_BYTES = 32
 PUBLIC = "public.json"
+MOST = 1 << 24  # bytes: the keys of 200,000 nodes
 
 
 def make_mac(path: Path) -> None:
@@ -66,14 +67,14 @@ def read_public(folder: Path) -> dict[int, bytes]:
     Raises
     ------
     ConfigError
-        If there is no file of them, or it holds something else.
+        If there is no file of them, others can write to it, or it holds something else.
     """
     path = folder / PUBLIC
     try:
-        content = json.loads(path.read_bytes())
+        content = json.loads(_read(path, 0o022, "others can replace the keys in it"))
         keys = {int(uid): _checked(key.encode()) for uid, key in content.items()}
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from None
+    except ConfigError:
+        raise
     except (ValueError, AttributeError):
         raise ConfigError(
             f"{path}: expected a JSON object of uids and public keys, as"
@@ -125,14 +126,22 @@ def _write(path: Path, content: bytes, mode: int) -> None:
 
 
 def _read_secret(path: Path) -> bytes:
+    return _read(path, 0o077, "others can read this key")
+
+
+def _read(path: Path, forbidden: int, danger: str) -> bytes:
+    """Return what a file holds, if it is this user's or root's and its mode allows."""
     try:
         with path.open("rb") as file:
-            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-            content = file.read(4096)
+            status = os.fstat(file.fileno())
+            content = file.read(MOST)
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from None
-    if mode & 0o077:
+    mode = stat.S_IMODE(status.st_mode)
+    if mode & forbidden:
         raise ConfigError(
-            f"{path}: others can read this key (mode {mode:o}); chmod 600 {path}"
+            f"{path}: {danger} (mode {mode:o}); chmod {mode & ~forbidden:o} {path}"
         )
+    if status.st_uid not in (0, os.geteuid()):
+        raise ConfigError(f"{path}: {danger}: it is user {status.st_uid}'s, not yours")
     return content

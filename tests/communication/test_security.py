@@ -308,6 +308,8 @@ def broken_folder(folder, how):
         secret.unlink()
     elif how == "readable":
         secret.chmod(0o644)
+    elif how == "replaceable":
+        public.chmod(0o666)
     elif how == "another's":
         secret.write_bytes((folder / "0.secret").read_bytes())
     elif how == "no key":
@@ -323,6 +325,7 @@ def broken_folder(folder, how):
     [
         ("lost", r"1\.secret: No such file"),
         ("readable", r"1\.secret: others can read .*mode 644.*chmod 600 .*1\.secret"),
+        ("replaceable", r"public\.json: others can replace .*mode 666.*chmod 644"),
         ("another's", r"1\.secret: not the secret of uid 1's key in public\.json"),
         ("no key", r"1\.secret: no secret key in Z85"),
         ("unknown uid", r"public\.json: no key of uid 1"),

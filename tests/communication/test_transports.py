@@ -179,6 +179,34 @@ def test_a_port_beyond_the_last_is_refused(tmp_path):
 def test_unix_sockets_reach_one_machine_and_short_paths():
     with pytest.raises(AddressError, match="one machine"):
         prepare(IPC, {}, Linear(2, 2))
-    with pytest.raises(AddressError, match="longer than"):
+    with pytest.raises(AddressError, match="may have 90 bytes; choose"):
         prepare(IPC, {"socket_dir": "/" + "x" * 100})
     assert prepare(IPC, {}) == {"socket_dir": "/scratch"}
+
+
+@pytest.mark.parametrize("how", ["others", "link", "file"])
+def test_a_folder_that_others_can_enter_is_refused(tmp_path, how):
+    """Else anybody on the machine connects to a node, or is connected to in its place."""
+    folder, cause = tmp_path / "sockets", "others can enter it .mode 777.; chmod 700"
+    if how == "others":
+        folder.mkdir()
+        folder.chmod(0o777)
+    elif how == "link":
+        (tmp_path / "target").mkdir(mode=0o700)
+        folder.symlink_to(tmp_path / "target")
+        cause = "a link"
+    else:
+        folder.write_text("")
+        cause = "File exists"
+    for make in (
+        lambda: prepare(IPC, {"socket_dir": str(folder)}),
+        lambda: IPC(0, 0, Linear(1, 2), 2, socket_dir=str(folder)),
+    ):
+        with pytest.raises(AddressError, match=f"socket_dir = .*sockets: {cause}"):
+            make()
+
+
+def test_a_long_temporary_folder_is_told_with_the_way_out():
+    long = "/" + "x" * 100
+    with pytest.raises(AddressError, match=r"temporary one is /x.* set .* socket_dir"):
+        IPC.prepare({}, Linear(1, 2), 0, [0, 1], long)
