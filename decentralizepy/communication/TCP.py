@@ -1,6 +1,5 @@
 """Messages over TCP, on one machine or many."""
 
-import ipaddress
 import socket
 import sys
 from collections.abc import Iterable
@@ -11,13 +10,19 @@ from pydantic import Field
 
 from decentralizepy.communication import _security
 from decentralizepy.communication._addresses import (
+    endpoint,
+    family,
     host_of,
     hosts_of,
+    is_loopback,
     read_addresses,
 )
 from decentralizepy.communication._zeromq import ZeroMQ
 from decentralizepy.errors import AddressError
 from decentralizepy.mappings.Mapping import Mapping
+
+# names that scripts import; nothing here reads them
+HELLO, BYE = "HELLO", "BYE"
 
 
 class TCP(ZeroMQ):
@@ -28,8 +33,8 @@ class TCP(ZeroMQ):
     rank, machine_id, mapping, total_procs
         As for :class:`~decentralizepy.communication.Communication.Communication`.
     addresses_filepath : str
-        A JSON object from machine numbers, as text, to host names or IP addresses:
-        ``{"0": "localhost"}``.
+        A JSON object from machine numbers, as text, to host names or IP addresses of
+        version 4 or 6: ``{"0": "localhost"}``.
     offset : int, default 9000
         Two runs on one machine need offsets that differ by twice their ranks.
     recv_timeout : int, default 50
@@ -76,10 +81,15 @@ class TCP(ZeroMQ):
         heartbeat_timeout: Annotated[float, Field(ge=0)] = 10,
     ) -> None:
         self.addresses_filepath, self.offset = addresses_filepath, offset
-        self.ip_addresses = read_addresses(addresses_filepath)
+        self.ip_addrs = self.ip_addresses = read_addresses(addresses_filepath)
         self.heartbeat_timeout = 0 if is_local(mapping) else heartbeat_timeout
         super().__init__(
-            *(rank, machine_id, mapping, total_procs, recv_timeout, max_message),
+            rank,
+            machine_id,
+            mapping,
+            total_procs,
+            recv_timeout,
+            max_message,
             guard=_security.make_guard(security, key_file, keys_dir),
         )
 
@@ -108,7 +118,11 @@ class TCP(ZeroMQ):
 
     def address(self, rank: int, machine_id: int) -> str:
         host = host_of(self.ip_addresses, machine_id, self.addresses_filepath)
-        return f"tcp://{host}:{port_of(rank, self.offset)}"
+        return endpoint(host, port_of(rank, self.offset))
+
+    def addr(self, rank: int, machine_id: int) -> str:
+        """Return the endpoint of a node; DecentralizePy's name of :meth:`address`."""
+        return self.address(rank, machine_id)
 
 
 def is_local(mapping: Mapping) -> bool:
@@ -118,9 +132,7 @@ def is_local(mapping: Mapping) -> bool:
 
 def warn_if_open(security: str, hosts: set[str]) -> None:
     """Say that messages are neither enciphered nor signed, if they leave the machine."""
-    if security == "none" and not all(
-        ipaddress.ip_address(h).is_loopback for h in hosts
-    ):
+    if security == "none" and not all(map(is_loopback, hosts)):
         print(
             "warning: [COMMUNICATION] security = none: whoever reaches the nodes' ports"
             " can read and send models; mac and curve close them",
@@ -153,7 +165,7 @@ def check_free(host: str, *ports: int) -> None:
 
 
 def _refusal(host: str, port: int) -> str | None:
-    with socket.socket() as probe:
+    with socket.socket(family(host)) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))

@@ -1,6 +1,8 @@
 """Messages over TCP that are acknowledged, under the name that old INI files use."""
 
-from decentralizepy.communication.TCP import TCP as _TCP
+from decentralizepy.communication.TCP import BYE, HELLO, TCP as _TCP
+
+__all__ = ["BYE", "HELLO", "TCP"]
 
 
 class TCP(_TCP):

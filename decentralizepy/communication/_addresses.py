@@ -1,6 +1,8 @@
 """The address file: which machine of a network has which address."""
 
+import ipaddress
 import json
+import re
 import socket
 from collections.abc import Iterable
 from itertools import combinations
@@ -8,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from decentralizepy.errors import AddressError
+
+# what the C library takes for an address too, and reads as nobody means it: 010 is 8
+_NUMBERS = re.compile(r"(0[xX][0-9a-fA-F]*|[0-9]+)(\.(0[xX][0-9a-fA-F]*|[0-9]+))*\.?")
 
 
 def read_addresses(path: str) -> dict[str, str]:
@@ -43,23 +48,43 @@ def read_addresses(path: str) -> dict[str, str]:
 
 
 def host_of(addresses: dict[str, str], machine_id: int, path: str) -> str:
-    """Return the IP address of a machine."""
+    """Return the IP address of a machine, of version 4 if it has both.
+
+    Raises
+    ------
+    AddressError
+        If the file does not have the machine, or its name does not resolve.
+    """
     host = addresses.get(str(machine_id))
     if host is None:
         known = ", ".join(sorted(addresses)) or "none"
         raise AddressError(f'{path}: no machine "{machine_id}"; it has {known}')
-    try:
-        return socket.gethostbyname(host)
-    except (OSError, UnicodeError):
+    where = f'{path}: machine "{machine_id}"'
+    if written := _literal(host):
+        return written
+    if _NUMBERS.fullmatch(host):
         raise AddressError(
-            f'{path}: machine "{machine_id}": the name {host!r} does not resolve'
-        ) from None
+            f"{where}: {host!r} is not an IP address: expected four numbers from 0 to "
+            "255 without leading zeros, as 10.0.0.1"
+        )
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise AddressError(f"{where}: the name {host!r} does not resolve") from None
+    found.sort(key=lambda each: each[0] != socket.AF_INET)  # stable: else as resolved
+    return str(found[0][4][0])
 
 
 def hosts_of(
     addresses: dict[str, str], machines: Iterable[int], path: str
 ) -> dict[int, str]:
-    """Return the IP addresses of machines that all have nodes, so ports of their own."""
+    """Return the IP addresses of machines that all have nodes, so ports of their own.
+
+    Raises
+    ------
+    AddressError
+        If two are the same, or one is a loopback address and another is not.
+    """
     hosts = {machine: host_of(addresses, machine, path) for machine in sorted(machines)}
     for one, other in combinations(hosts, 2):
         if hosts[one] == hosts[other]:
@@ -67,7 +92,52 @@ def hosts_of(
                 f'{path}: machines "{one}" and "{other}" are both {hosts[one]}: their '
                 "nodes would listen at the same ports"
             )
+    near = [machine for machine in hosts if is_loopback(hosts[machine])]
+    if near and len(near) < len(hosts):
+        machine = near[0]
+        far = next(host for each, host in hosts.items() if each not in near)
+        raise AddressError(
+            f'{path}: machine "{machine}": {addresses[str(machine)]!r} is '
+            f"{hosts[machine]} here, an address that no other machine reaches (Debian "
+            "gives a machine's own name 127.0.1.1 in /etc/hosts); write the address at "
+            f"which others reach it{_outgoing(far)}"
+        )
     return hosts
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether an IP address is reached from its own machine alone."""
+    return ipaddress.ip_address(host).is_loopback
+
+
+def endpoint(host: str, port: int) -> str:
+    """Return ZeroMQ's name of a port at an IP address of either version."""
+    return f"tcp://[{host}]:{port}" if ":" in host else f"tcp://{host}:{port}"
+
+
+def family(host: str) -> socket.AddressFamily:
+    """Return the kind of socket that an IP address needs."""
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def _literal(host: str) -> str | None:
+    """Return ``host`` if it is an IP address, without the brackets of a URL."""
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    try:
+        return str(ipaddress.ip_address(bare))
+    except ValueError:
+        return None
+
+
+def _outgoing(far: str) -> str:
+    """Suggest the address from which this machine would reach ``far``."""
+    with socket.socket(family(far), socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((far, 9))  # sends nothing
+        except OSError:
+            return ""
+        own: str = probe.getsockname()[0]
+    return "" if is_loopback(own) else f"; on this machine that is {own}"
 
 
 class _TwiceError(Exception):

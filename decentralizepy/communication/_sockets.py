@@ -14,6 +14,12 @@ SPARE_BYTES = 64  # that encryption may add to a frame
 _PROBES = 5  # in the time after which a silent machine counts as gone
 
 
+def allow(socket: "zmq.Socket[bytes]", address: str) -> str:
+    """Set a socket to the version of IP that ``address`` needs; return ``address``."""
+    socket.ipv6 = "[" in address  # always on, it needs a machine that has version 6
+    return address
+
+
 def open_socket(
     context: "zmq.Context[Any]",
     kind: int,

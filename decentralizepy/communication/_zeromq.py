@@ -11,10 +11,16 @@ import zmq
 
 from decentralizepy.communication._guard import Guard
 from decentralizepy.communication._link import Damaged, Link, Replaced, Stray
-from decentralizepy.communication._sockets import open_socket
+from decentralizepy.communication._sockets import allow, open_socket
 from decentralizepy.communication._watch import Watch
 from decentralizepy.communication.Communication import DRAIN_MS, Communication
-from decentralizepy.errors import ConfigError, MessageError, PeerLost, PeerTimeout
+from decentralizepy.errors import (
+    AddressError,
+    ConfigError,
+    MessageError,
+    PeerLost,
+    PeerTimeout,
+)
 from decentralizepy.mappings.Mapping import Mapping
 
 logger = logging.getLogger(__name__)
@@ -72,7 +78,7 @@ class ZeroMQ(Communication):
         self._reading, self._sending = threading.RLock(), threading.RLock()
         self.router = self._socket(zmq.ROUTER)
         self.guard.listen(self.router)
-        self.router.bind(self.address(rank, machine_id))
+        self._listen(self.address(rank, machine_id))
 
     @property
     def repeated(self) -> int:
@@ -88,6 +94,17 @@ class ZeroMQ(Communication):
         # a name of its own: a stranger who knew it could take the connection over
         name = f"{self.uid}.{secrets.token_hex(8)}".encode()
         return open_socket(self.context, kind, name, *limits)
+
+    def _listen(self, address: str) -> None:
+        try:
+            self.router.bind(allow(self.router, address))
+        except zmq.ZMQError as error:  # the launcher found it free
+            self.guard.stop()
+            self.context.destroy(0)
+            raise AddressError(
+                f"[COMMUNICATION] uid {self.uid} cannot listen at {address}: "
+                f"{error.strerror}; another run may be starting: set another offset"
+            ) from None
 
     def init_connection(self, neighbor: int) -> None:
         with self._sending:
@@ -177,7 +194,8 @@ class ZeroMQ(Communication):
         dealer = self._socket(zmq.DEALER)
         self.watches[uid] = Watch(dealer, met)
         self.guard.dial(dealer, uid)
-        dealer.connect(self.address(*self.mapping.get_machine_and_rank(uid)))
+        address = self.address(*self.mapping.get_machine_and_rank(uid))
+        dealer.connect(allow(dealer, address))
         self.peer_sockets[uid] = dealer
         for frames in self._link(uid).again():
             logger.info("message to uid %d sent again", uid)

@@ -203,6 +203,7 @@ class Node(Mailbox):
     def init_comm(self, comm_configs: Section) -> None:
         """Build the communication, which binds this node's address."""
         comm_class, options = factory.unpack(comm_configs, "comm")
+        self.addresses_filepath = options.get("addresses_filepath")  # scripts read it
         if "max_message" in inspect.signature(comm_class).parameters:
             options = {"max_message": self.largest_message(), **options}
         place = (self.rank, self.machine_id, self.mapping, self.graph.n_procs)

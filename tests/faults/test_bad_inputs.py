@@ -534,7 +534,7 @@ ADDRESSES = {
     "twice": ('{"0": "localhost", "0": "127.0.0.2"}', 'ip.json: machine "0": given twice'),
     "another machine": ('{"zero": "localhost"}', 'ip.json: no machine "0"; it has zero'),
     "no such host": ('{"0": "no-such-host.invalid"}', "ip.json: machine \"0\": the name 'no-such-host.invalid' does not resolve"),
-    "no such address": ('{"0": "300.1.1.1"}', "ip.json: machine \"0\": the name '300.1.1.1' does not resolve"),
+    "no such address": ('{"0": "300.1.1.1"}', "ip.json: machine \"0\": '300.1.1.1' is not an IP address: expected four numbers from 0 to 255 without leading zeros, as 10.0.0.1"),
 }  # fmt: skip
 
 
