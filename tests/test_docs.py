@@ -177,3 +177,13 @@ def test_batch_means_trains_and_measures_as_the_public_system_does():
     assert seen[4:] == [1, 2, 3, 1]
     model.weight.data.fill_(1.0)
     assert training.eval_loss(Three()) == pytest.approx((1 + 4 + 9) / 3)
+
+
+def test_the_tests_that_the_page_on_faults_names_are_there():
+    files = [path.relative_to(ROOT) for path in (ROOT / "tests").rglob("*.py")]
+    text = "\n".join((ROOT / path).read_text() for path in files)
+    names = {path.name for path in files}
+    told = re.findall(r"``(test_\w+(?:\.py)?)``", PAGES["reliability"])
+    assert len(told) > 50
+    missing = [n for n in told if f"def {n}(" not in text and n not in names]
+    assert missing == []

@@ -143,7 +143,7 @@ def test_a_mac_covers_the_head_and_each_frame(open_end, stranger):
 
 
 def test_a_repeated_message_is_heard_once(open_end, stranger):
-    """C11: within a run by its number, and of an earlier run by the instances."""
+    """Within a run by its number, and of an earlier run by the instances."""
     end = open_end(0, "mac")
     message = sealed(Mac(KEY))
     stranger(end, b"1", message, message)
@@ -235,7 +235,7 @@ def relay(one, two, seconds):
 
 
 def test_what_is_too_large_is_not_sent(open_end):
-    """B11: without this the receiver cuts the connection, and nobody says why."""
+    """Without this the receiver cuts the connection, and nobody says why."""
     end = open_end(0, max_message=10_000)
     end.init_connection(1)
     params = np.zeros(2501, np.float32)
@@ -253,7 +253,7 @@ def test_what_is_as_large_as_allowed_arrives(open_end, security):
 
 
 def test_what_is_too_large_is_not_taken(open_end, stranger):
-    """B11: the frame is refused by its length alone; others are heard as before."""
+    """The frame is refused by its length alone; others are heard as before."""
     end = open_end(0, max_message=10_000)
     stranger(end, b"1", [b"x" * 20_000])
     assert heard(end) == []

@@ -144,7 +144,7 @@ def test_sending_to_who_reads_nothing_ends(make):
 
 
 def test_the_end_waits_for_the_last_message_and_not_for_ever(make, caplog):
-    """B15: BYE is confirmed; a peer that hangs costs the drain, and a warning."""
+    """BYE is confirmed; a peer that hangs costs the drain, and a warning."""
     sender, receiver = make(0), make(1)
     meet(sender, receiver)
     sender.send(1, {"BYE": 0, "CHANNEL": "DISCONNECT"})

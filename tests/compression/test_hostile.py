@@ -1,6 +1,6 @@
 """Forged frames: break when a peer's bytes fill the memory, or raise what is no MessageError.
 
-Row B12. The checksum of each is right, as anybody can make it.
+The checksum of each is right, as anybody can make it.
 """
 
 import random

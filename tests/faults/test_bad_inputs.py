@@ -1,4 +1,4 @@
-"""Rows D1-D11 and D13-D22: each bad input is exit 2, its exact line, and nothing started."""
+"""Each bad input is exit 2, its exact line, and nothing started."""
 
 import json
 import os
@@ -167,7 +167,7 @@ def assert_nothing_ran(folder):
     assert not made - {"run.ini", "args.json"}, made
 
 
-# -- INI files: D1, D2 ---------------------------------------------------------
+# -- INI files -----------------------------------------------------------------
 
 FILES = {
     "no INI at all": (b"\x7fELF\x02\x01", ", line 1: \x7fELF\x02\x01: expected a [SECTION] first"),
@@ -210,7 +210,7 @@ def test_a_byte_order_mark_and_ends_of_lines_of_windows_are_fine(folder, refused
     assert "Invalid learning rate: -1" in line
 
 
-# -- sections: D3 --------------------------------------------------------------
+# -- sections ------------------------------------------------------------------
 
 REQUIRED = ("DATASET", "OPTIMIZER_PARAMS", "TRAIN_PARAMS", "COMMUNICATION", "SHARING")
 WRITTEN = (*REQUIRED, "GRAPH", "NODE", "FAULTS", "RUN")
@@ -236,7 +236,7 @@ def test_a_section_that_is_like_none(folder, refused):
     assert refused() == [line]
 
 
-# -- keys: D4, D5 --------------------------------------------------------------
+# -- keys ----------------------------------------------------------------------
 
 
 def keys():
@@ -300,17 +300,17 @@ def test_every_key_of_the_wrong_type_is_told_with_the_right_one(
     assert refused() == [f"run.ini: {line}"]
 
 
-# -- values, classes, pairs: D5 to D9 --------------------------------------------
+# -- values, classes, pairs ----------------------------------------------------
 
 VALUES = {
-    # D5
+    # values of the wrong type
     "a number for a bool": (("full_epochs = False", "full_epochs = 2"), "[TRAIN_PARAMS] full_epochs = 2: expected true or false (Training)"),
     "a bool for a number": (("lr = 0.2", "lr = yes"), "[OPTIMIZER_PARAMS] lr = true: expected a number (SGD)"),
     "a fraction for a count": (("rounds = 2", "rounds = 2.5"), "[TRAIN_PARAMS] rounds = 2.5: expected a whole number (Training)"),
     "a node's count": (("K = 2", "K = 0"), "[NODE] k = 0: expected a number greater than or equal to 1 (NODE)"),
     "a node's time": (("timeout = 1.5", "timeout = soon"), "[NODE] timeout = soon: expected a number (NODE)"),
     "a limit": (("warn_after = 5", "warn_after = 0"), "[FAULTS] warn_after = 0: expected a number greater than 0 (FAULTS)"),
-    # D6
+    # values out of range
     "lr below 0": (("lr = 0.2", "lr = -0.1"), "[OPTIMIZER_PARAMS] optimizer_class = SGD: Invalid learning rate: -0.1"),
     "options that exclude each other": (("momentum = 0.9\n", ""), "[OPTIMIZER_PARAMS] optimizer_class = SGD: Nesterov momentum requires a momentum and zero dampening"),
     "batch_size 0": (("batch_size = 4", "batch_size = 0"), "[TRAIN_PARAMS] batch_size = 0: expected at least 1"),
@@ -323,13 +323,13 @@ VALUES = {
     "a device": (("shuffle = True", "device = gpu"), "[TRAIN_PARAMS] device = gpu: expected cpu, cuda, cuda:N or auto"),
     "a precision": (("shuffle = True", "precision = half"), "[TRAIN_PARAMS] precision = half: expected float32 or bf16 (Training)"),
     "a graph that cannot be": (("degree = 2", "degree = 4"), "[GRAPH] graph_class = Regular: 4 nodes cannot all have degree 4: it must be a number from 0 to 3"),
-    # D7
+    # text that is not the value it should be
     "a comment after #": (("lr = 0.2", "lr = 0.2 # small"), "[OPTIMIZER_PARAMS] lr = 0.2 # small: expected a number (SGD)"),
     "an indented key": (("momentum", "  momentum"), "[OPTIMIZER_PARAMS] lr = 0.2\\nmomentum = 0.9: expected a number (SGD)"),
     "per cent": (("lr = 0.2", "lr = 20%"), "[OPTIMIZER_PARAMS] lr = 20%: expected a number (SGD)"),
     "an empty number": (("lr = 0.2", "lr ="), "[OPTIMIZER_PARAMS] lr = : expected a number (SGD)"),
     "a list of no numbers": (("[0.1, 1.0]", "[0.1, x]"), "[SHARING] alpha_list = [0.1, x]: expected numbers in (0, 1], such as [0.1, 0.4, 1.0]"),
-    # D8
+    # classes that cannot be loaded
     "no such package": (("decentralizepy.sharing.JWINS.JWINS", "decentralizepy.sharing.JWIN.JWINS"), "[SHARING] sharing_package = decentralizepy.sharing.JWIN.JWINS: no module decentralizepy.sharing.JWIN; did you mean decentralizepy.sharing.JWINS?"),
     "no such class": (("sharing_class = JWINS", "sharing_class = JWIN"), "[SHARING] sharing_class = JWIN: no such class in decentralizepy.sharing.JWINS.JWINS; did you mean JWINS?"),
     "no such model": (("model_class = Linear", "model_class = Liner"), "[DATASET] model_class = Liner: no such class in tests.support.toy; did you mean Linear?"),
@@ -338,7 +338,7 @@ VALUES = {
     "another kind of class": (("dataset_class = Points", "dataset_class = Linear"), "[DATASET] dataset_class = Linear: does not take the arguments rank machine_id mapping"),
     "a loss with arguments": (("loss_class = CrossEntropyLoss", "loss_class = Linear"), "[TRAIN_PARAMS] loss_class = Linear: cannot be made: Linear.__init__() missing 2 required positional arguments: 'in_features' and 'out_features'"),
     "a compressor": (sharing("Sharing", "compress = yes\ncompression_package = decentralizepy.compression.Elias\ncompression_class = Elas"), "[SHARING] compression_class = Elas: no such class in decentralizepy.compression.Elias; did you mean Elias?"),
-    # D9
+    # parts that do not go together
     "compress without a compressor": (sharing("Sharing", "compress = yes"), "[SHARING] compress = true: needs compression_package and compression_class"),
 }  # fmt: skip
 
@@ -433,7 +433,7 @@ def test_unix_sockets_reach_one_machine_only(folder, refused):
     ]
 
 
-# -- graphs: D13 to D19 --------------------------------------------------------
+# -- graphs --------------------------------------------------------------------
 
 GRAPHS = {
     "empty": ("edges", "", "g: the file is empty: line 1 is the number of nodes"),
@@ -575,7 +575,7 @@ def test_machines_at_the_same_address(folder, refused):
     ]
 
 
-# -- arguments: D10, D22 -------------------------------------------------------
+# -- arguments -----------------------------------------------------------------
 
 ARGUMENTS = {
     "an unknown flag": ("--itrations 5", "--itrations: no such flag; did you mean --iterations?"),
@@ -636,7 +636,7 @@ def test_no_number_of_processes_is_one_process(folder, refused):
     assert line.startswith("run.ini: [GRAPH] graph_class = Regular: 1 nodes cannot")
 
 
-# -- data: D20, D21 ------------------------------------------------------------
+# -- data ----------------------------------------------------------------------
 
 CIFAR = "cifar-10-batches-py"
 

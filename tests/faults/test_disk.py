@@ -1,4 +1,4 @@
-"""Disks that fill up, and kills while files grow (E1, E2): breaks when a round is lost."""
+"""Disks that fill up, and kills while files grow: breaks when a round is lost."""
 
 import json
 import logging
@@ -51,7 +51,7 @@ def rounds_in(path):
 def test_rounds_of_a_full_disk_are_saved_when_there_is_room(
     small_disk, size_kib, caplog
 ):
-    """E1: nothing raises, lines stay whole, and one warning tells of many rounds."""
+    """Nothing raises, lines stay whole, and one warning tells of many rounds."""
     folder = small_disk("log", size_kib)
     with Results(str(folder), 0) as writer:
         writer.add(1, ROW)
@@ -108,7 +108,7 @@ def test_what_ended_the_run_is_not_hidden_by_a_full_disk(tmp_path):
 @pytest.mark.processes
 @pytest.mark.parametrize("free_in", [7, 0], ids=["freed", "full to the end"])
 def test_a_run_on_a_disk_that_fills_up(experiment, tmp_path, small_disk, free_in):
-    """E1: it goes on; ends as if nothing had been, or with status 1 and whole lines."""
+    """It goes on; ends as if nothing had been, or with status 1 and whole lines."""
     passes = {"TRAIN_PARAMS": {"rounds": "4"}}
     dataset = {"dataset_package": "tests.support.slow", "dataset_class": "Filling"}
     clean = run(experiment(name="clean", DATASET=dataset, **passes))
@@ -159,7 +159,7 @@ for number in range(200):
 
 
 def test_two_hundred_kills_lose_a_round_each_at_most(tmp_path):
-    """E1: every file parses, and holds all rounds but the one in which the kill came."""
+    """Every file parses, and holds all rounds but the one in which the kill came."""
     done = subprocess.run(
         [sys.executable, "-c", KILLED, str(tmp_path)],
         cwd=ROOT,
@@ -185,7 +185,7 @@ def test_two_hundred_kills_lose_a_round_each_at_most(tmp_path):
 
 
 def test_a_round_takes_as_long_after_ten_thousand_as_at_first(tmp_path):
-    """E2: breaks when all rounds are read or written again and again."""
+    """Breaks when all rounds are read or written again and again."""
     seconds = []
     with Results(str(tmp_path), 0) as writer:
         for block in range(10):

@@ -1,7 +1,4 @@
-"""Files of strangers: break when one of them can run code, or raises what is not ours.
-
-Rows C1 and C14 of the matrix.
-"""
+"""Files of strangers: break when one of them can run code, or raises what is not ours."""
 
 import ast
 import pickle

@@ -1,6 +1,6 @@
 """Bytes of others: break when a parser raises what is not ours, or eats memory.
 
-Rows B12, C2, C5 and D13 of the matrix. ``fuzz_parsers`` looks longer for the same.
+``fuzz_parsers`` searches longer for the same.
 """
 
 import contextlib

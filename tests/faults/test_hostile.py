@@ -1,6 +1,6 @@
 """Strangers at the ports of a real run without keys: breaks when they are felt in it.
 
-Rows C1 to C7, C11, C12 and B11 of the matrix. All nodes are processes of this machine.
+All nodes are processes of this machine.
 """
 
 import configparser
@@ -134,21 +134,21 @@ def assert_same(folder, undisturbed):
 
 
 def test_garbage_under_any_name_changes_nothing(tmp_path, undisturbed):
-    """C2, C3, C4: names that are no uid, and frames that are no message."""
+    """Names that are no uid, and frames that are no message."""
     assert besiege(tmp_path, strangers.babble) < GROWTH
     assert_same(tmp_path, undisturbed)
     assert dropped(tmp_path) > 5_000
 
 
 def test_scans_and_claims_change_nothing(tmp_path, undisturbed):
-    """C4, B11: connections that say nothing, HTTP, and frames of a terabyte."""
+    """Connections that say nothing, HTTP, and frames of a terabyte."""
     assert besiege(tmp_path, strangers.scan) < GROWTH
     assert_same(tmp_path, undisturbed)
 
 
 @pytest.mark.parametrize("early", [True, False])
 def test_well_made_messages_of_strangers_change_nothing(tmp_path, undisturbed, early):
-    """C1, C5, C6, C10: greetings and goodbyes, new channels, models, code as a pickle."""
+    """Greetings and goodbyes, new channels, models, code as a pickle."""
     marker = tmp_path / "executed"
     attack = functools.partial(strangers.forge, marker=marker)
     assert besiege(tmp_path, attack, early) < GROWTH
@@ -157,13 +157,13 @@ def test_well_made_messages_of_strangers_change_nothing(tmp_path, undisturbed, e
 
 
 def test_a_second_process_in_a_neighbors_name_changes_nothing(tmp_path, undisturbed):
-    """C7: it comes later than the neighbor; one that comes first needs mac or curve."""
+    """It comes later than the neighbor; one that comes first needs mac or curve."""
     besiege(tmp_path, strangers.impersonate)
     assert_same(tmp_path, undisturbed)
 
 
 def test_a_flood_fills_no_memory(tmp_path, undisturbed):
-    """C12: what nobody reads is dropped, and what is not read yet waits in the kernel."""
+    """What nobody reads is dropped, and what is not read yet waits in the kernel."""
     assert besiege(tmp_path, strangers.flood, max_message="200000") < GROWTH
     assert_same(tmp_path, undisturbed)
     sizes = [log.stat().st_size for log in (tmp_path / "run").glob("*.log")]

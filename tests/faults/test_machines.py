@@ -1,4 +1,4 @@
-"""Two launchers that are two machines (A1, A9, A14): breaks when one does not hear of the other."""
+"""Two launchers that are two machines: breaks when one does not hear of the other."""
 
 import subprocess
 import time
@@ -75,7 +75,7 @@ DIFFERENT = {
 
 @pytest.mark.parametrize(("other", "field"), DIFFERENT.values(), ids=DIFFERENT)
 def test_machines_that_run_different_things_say_what_differs(machines, other, field):
-    """A14."""
+    """Each launcher has another INI; neither may average what the other sends."""
     launchers = machines(other=other)
     for status, errors, seconds in ends(launchers):
         assert status == 2, errors
@@ -85,7 +85,7 @@ def test_machines_that_run_different_things_say_what_differs(machines, other, fi
 
 
 def test_a_death_on_one_machine_ends_the_other(machines):
-    """A1 over machines: the other is out within ten seconds, with status 3."""
+    """The other machine is out within ten seconds, with status 3."""
     dying = {"dataset_class": "Dying", "how": "kill"}  # uid 2, on machine 1
     launchers = machines(DATASET=dying)
     (first, told, seconds), (second, cause, _) = ends(launchers)

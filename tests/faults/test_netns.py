@@ -1,4 +1,4 @@
-"""Two machines of two nodes on a cable of the kernel's (A9, B3 to B6)."""
+"""Two machines of two nodes on a cable of the kernel's."""
 
 import json
 import subprocess
@@ -105,7 +105,7 @@ def assert_equal(launchers, folder, expected):
 
 @pytest.mark.parametrize("seconds", [1, 5])
 def test_a_partition_that_heals_changes_nothing(cable, tmp_path, clean, seconds):
-    """B3: shorter than the heartbeat, and longer: what the connection lost comes again."""
+    """Shorter than the heartbeat, and longer: what the connection lost comes again."""
     expected = clean(rounds=300)
     launchers = start(cable, tmp_path, rounds=300)
     wait_for_rounds(launchers, tmp_path)
@@ -117,7 +117,7 @@ def test_a_partition_that_heals_changes_nothing(cable, tmp_path, clean, seconds)
 
 
 def test_a_lost_machine_is_seen_by_the_other(cable, tmp_path):
-    """A9: its end sends nothing, not even that the connection is closed."""
+    """Its end sends nothing, not even that the connection is closed."""
     launchers = start(cable, tmp_path, rounds=100_000)
     wait_for_rounds(launchers, tmp_path)
     cable.drop(0)
@@ -132,7 +132,7 @@ def test_a_lost_machine_is_seen_by_the_other(cable, tmp_path):
 
 @pytest.mark.parametrize("sides", [(0, 1), (0,)], ids=["both ways", "one way"])
 def test_a_partition_for_good_is_seen_on_both_sides(cable, tmp_path, sides):
-    """B4: no side may wait for ever, nor say that all is well."""
+    """No side may wait for ever, nor say that all is well."""
     launchers = start(cable, tmp_path, rounds=100_000)
     wait_for_rounds(launchers, tmp_path)
     cable.drop(*sides)
@@ -144,7 +144,7 @@ def test_a_partition_for_good_is_seen_on_both_sides(cable, tmp_path, sides):
 
 
 def test_a_slow_cable_changes_nothing(cable, tmp_path, clean):
-    """B5: a model takes longer than the heartbeat, which must not wait behind it."""
+    """A model takes longer than the heartbeat, which must not wait behind it."""
     expected = clean(rounds=2, model="Heavy")
     cable.slow("1mbit")
     started = time.monotonic()
@@ -155,7 +155,7 @@ def test_a_slow_cable_changes_nothing(cable, tmp_path, clean):
 
 @pytest.mark.parametrize("per_cent", [5, 30])
 def test_a_lossy_cable_changes_nothing(cable, tmp_path, clean, per_cent):
-    """B6: of the packets of each machine."""
+    """Of the packets of each machine."""
     expected = clean(rounds=20)
     cable.drop(0, 1, per_cent=per_cent)
     assert_equal(start(cable, tmp_path, rounds=20), tmp_path, expected)

@@ -1,4 +1,4 @@
-"""Too large a run (A15, A16), used ports and folders (B1, D12): refused, nothing started."""
+"""Too large a run, used ports and folders: refused, nothing started."""
 
 import contextlib
 import json
@@ -60,7 +60,7 @@ def group(controller, file, limit):
 @as_root
 @pytest.mark.root
 def test_a_group_of_too_little_memory(experiment, tmp_path):
-    """A15: 16 nodes of 32 MiB do not go into 400 MiB, of which the launcher has half."""
+    """16 nodes of 32 MiB do not go into 400 MiB, of which the launcher has half."""
     with group("memory", "memory.limit_in_bytes", 400 * MIB) as enter:
         words = experiment("IPC", RUN={"procs_per_machine": "16"})
         refused(
@@ -82,7 +82,7 @@ def test_a_group_of_enough_memory(experiment):
 @as_root
 @pytest.mark.root
 def test_processes_that_the_kernel_killed_for_memory_are_counted():
-    """A15: what a launcher asks before and after a node was killed by signal 9."""
+    """What a launcher asks before and after a node was killed by signal 9."""
     code = (
         "import os, sys\n"
         "from decentralizepy.run.machine import Machine\n"
@@ -100,7 +100,7 @@ def test_processes_that_the_kernel_killed_for_memory_are_counted():
 @as_root
 @pytest.mark.root
 def test_a_group_of_too_few_processes(experiment, tmp_path):
-    """A16: refused, but with --force it runs: four nodes of this size have 12 threads."""
+    """Refused, but with --force it runs: four nodes of this size have 12 threads."""
     with group("pids", "pids.max", 22) as enter:
         words = limited(enter, experiment("IPC", rounds=2))
         finding = "4 nodes need about 24 processes and threads"
@@ -111,7 +111,7 @@ def test_a_group_of_too_few_processes(experiment, tmp_path):
 
 
 def test_too_few_open_files(experiment, tmp_path):
-    """A16: a node with 11 peers needs some 110 files."""
+    """A node with 11 peers needs some 110 files."""
     words = experiment("IPC", GRAPH=FULL, RUN={"procs_per_machine": "12"})
     finding = "open files: a node with 11 peers, one of 12 on this machine"
     refused(limited("ulimit -n 64", words), tmp_path, finding)
@@ -126,7 +126,7 @@ def test_a_soft_limit_of_open_files_is_raised(experiment):
 @as_root
 @pytest.mark.root
 def test_a_user_of_too_few_processes():
-    """A16: nobody may have 10 processes; root, whom no limit holds, as many as it likes."""
+    """Nobody may have 10 processes; root, whom no limit holds, as many as it likes."""
     code = (
         "import os, psutil, resource\n"
         "from decentralizepy import preflight\n"
@@ -160,7 +160,7 @@ def test_a_disk_that_is_too_small(experiment, tmp_path):
 
 
 def test_all_ports_in_use_are_named(experiment, tmp_path):
-    """B1: not one after another, a run each."""
+    """Not one after another, a run each."""
     words = experiment()
     offset = int(
         next(
@@ -180,7 +180,7 @@ def test_all_ports_in_use_are_named(experiment, tmp_path):
 
 
 def test_results_of_another_run_are_not_mixed_with(experiment, tmp_path):
-    """D12."""
+    """The folder is left as it was."""
     words = experiment("IPC", rounds=2)
     assert run(words).returncode == 0
     lines = tmp_path / "run" / "0_results.jsonl"

@@ -1,4 +1,4 @@
-"""Nodes that die in real runs (A1 to A4, E4): breaks when a run hangs, lies or differs."""
+"""Nodes that die in real runs: breaks when a run hangs, lies or differs."""
 
 import json
 import random
@@ -64,7 +64,7 @@ def as_if_nothing_had_happened(clean, folder):
 def test_a_killed_run_that_is_gone_on_with_ends_as_if_it_had_not_been(
     experiment, tmp_path, clean, mortal, who, when
 ):
-    """A1 and E4: the death is told within seconds, and a resume is bit by bit."""
+    """The death is told within seconds, and a resume is bit by bit."""
     words = experiment(rounds=ROUNDS, **mortal(who, when))
     done = run(words)
     assert done.returncode == 1
@@ -84,7 +84,7 @@ def test_a_killed_run_that_is_gone_on_with_ends_as_if_it_had_not_been(
 def test_a_node_that_dies_is_started_again(
     experiment, tmp_path, clean, mortal, who, when
 ):
-    """A3: on_peer_loss = restart ends as if nothing had happened, and says what did."""
+    """``on_peer_loss = restart`` ends as if nothing had happened, and says what did."""
     faults = {"FAULTS": {"on_peer_loss": "restart"}}
     done = run(experiment(rounds=ROUNDS, **mortal(who, when), **faults))
     assert done.returncode == 0, done.stderr
@@ -113,7 +113,7 @@ def test_a_node_that_fails_again_and_again_ends_the_run(experiment, mortal):
 
 
 def test_the_others_go_on_without_a_node_that_died(experiment, tmp_path, mortal):
-    """A2: 8 nodes in a ring, one dies; the others finish, with a symmetric matrix."""
+    """8 nodes in a ring, one dies; the others finish, with a symmetric matrix."""
     sections = mortal(3, 4)
     sections["RUN"] = {"procs_per_machine": "8", "checkpoint_every": "0"}
     sharing = {"sharing_package": "tests.support.mortal", "sharing_class": "Weighing"}

@@ -1,4 +1,4 @@
-"""Runs of four nodes on a bad network (A6, B5, B7 to B10, B14): equal to the last bit, or broken."""
+"""Runs of four nodes on a bad network: equal to the last bit, or broken."""
 
 import configparser
 import itertools
@@ -80,10 +80,10 @@ def assert_equal(folder, expected):
         (
             "double",
             "repeated",
-        ),  # B7: without numbers a round has two models of one peer
-        ("shuffle", None),  # B8: without Link.held, rounds are mixed up
-        ("flip", "rejected"),  # B10: without the checksum, 1e38 is averaged
-        ("cut", "rejected"),  # B10: without NACK, all wait
+        ),  # without numbers a round has two models of one peer
+        ("shuffle", None),  # without Link.held, rounds are mixed up
+        ("flip", "rejected"),  # without the checksum, 1e38 is averaged
+        ("cut", "rejected"),  # without NACK, all wait
         ("lose", None),  # without ASK, all wait
     ],
 )
@@ -110,7 +110,7 @@ def proxied(folder, words, **faults):
 
 
 def test_resets_in_the_middle_of_models_change_nothing(tmp_path, clean):
-    """B14: without sending again on the new connection, a model is lost and all wait."""
+    """Without sending again on the new connection, a model is lost and all wait."""
     words = make_experiment(tmp_path)(rounds=ROUNDS, **sections(model="Heavy"))
     proxy = proxied(tmp_path, words, reset_after=1_000_000)
     assert proxy.cut >= NODES
@@ -118,14 +118,14 @@ def test_resets_in_the_middle_of_models_change_nothing(tmp_path, clean):
 
 
 def test_a_late_network_changes_nothing(tmp_path, clean):
-    """B5: 200 ms, more or less 100."""
+    """200 ms, more or less 100."""
     words = make_experiment(tmp_path)(rounds=ROUNDS, **sections())
     proxied(tmp_path, words, delay=(0.1, 0.3))
     assert_equal(tmp_path, clean())
 
 
 def test_a_slow_network_changes_nothing(tmp_path, clean):
-    """B5: 1 Mbit a second, on which a model takes 3 s: no message is sent twice."""
+    """1 Mbit a second, on which a model takes 3 s: no message is sent twice."""
     words = make_experiment(tmp_path)(rounds=2, **sections(model="Heavy"))
     proxied(tmp_path, words, rate=125_000)
     assert_equal(tmp_path, clean("Heavy", 2))
@@ -139,7 +139,7 @@ def test_a_way_that_stalls_changes_nothing(tmp_path, clean):
 
 
 def test_a_paused_node_changes_nothing(tmp_path, clean):
-    """A6: a node that is stopped for a while is waited for, and is not taken for lost."""
+    """A node that is stopped for a while is waited for, and is not taken for lost."""
     words = make_experiment(tmp_path)(rounds=100, **sections())
     undisturbed = clean(rounds=100)
     launcher = subprocess.Popen(
@@ -160,7 +160,7 @@ def test_a_paused_node_changes_nothing(tmp_path, clean):
 
 
 def test_a_crowd_of_nodes_loses_nobody(tmp_path):
-    """A17: 64 nodes on two cores wait long for a turn; none is taken for lost."""
+    """64 nodes on two cores wait long for a turn; none is taken for lost."""
     crowd = {"RUN": {"procs_per_machine": "64"}}
     ports = {"COMMUNICATION": {"offset": str(free_offset(2 * 64))}}
     done = run(make_experiment(tmp_path)(rounds=10, **crowd, **ports))

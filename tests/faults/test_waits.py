@@ -1,4 +1,4 @@
-"""Who waits for whom (A6, A8, A13): breaks when a person cannot see what holds a run up."""
+"""Who waits for whom: breaks when a person cannot see what holds a run up."""
 
 import json
 import os
@@ -27,7 +27,7 @@ def slow(**options):
 
 
 def test_a_paused_node_is_named_while_others_wait(experiment, tmp_path):
-    """A6: the wait is told with uid, seconds and round; the result is that of no pause."""
+    """The wait is told with uid, seconds and round; the result is that of no pause."""
     clean = run(experiment(name="clean", **slow()))
     assert clean.returncode == 0, clean.stderr
     stopped = tmp_path / "stopped"
@@ -66,7 +66,7 @@ def wait_for(condition):
 
 
 def test_a_slow_node_is_named_in_results_and_on_the_screen(experiment, tmp_path):
-    """A8: a node ten times slower is no error; the others' lines and the table name it."""
+    """A node ten times slower is no error; the others' lines and the table name it."""
     pause, rounds = 0.3, 20
     done = run(experiment(rounds=rounds, **slow(who="2", seconds=str(pause))))
     assert done.returncode == 0, done.stderr
@@ -95,7 +95,7 @@ def test_nobody_is_named_where_all_are_alike(experiment):
 
 
 def test_a_machine_that_never_starts_is_named(experiment, tmp_path):
-    """A13: told at the start barrier, and in the error of status 3 after start_timeout."""
+    """Told at the start barrier, and in the error of status 3 after start_timeout."""
     words = experiment(
         RUN={"procs_per_machine": "2", "machines": "2"},
         FAULTS={"start_timeout": "4", "warn_after": "0.5"},

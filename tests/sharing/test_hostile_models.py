@@ -1,4 +1,4 @@
-"""C8-C10: breaks when one node's nonsense becomes part of another node's model."""
+"""Models that do not fit: breaks when one node's nonsense becomes part of another node's model."""
 
 import math
 from collections import deque

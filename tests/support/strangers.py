@@ -177,7 +177,7 @@ def misshapen():
 
 
 def impersonate(stranger):
-    """C7: come as a second process in the name of a neighbor, again and again."""
+    """Come as a second process in the name of a neighbor, again and again."""
     for attempt in range(5):
         for me, peer in ((1, 0), (3, 0), (0, 1), (2, 3)):
             forger = Forger(stranger, me, peer, instance=100 + attempt)
