@@ -1,7 +1,5 @@
 """Every node joined to every other."""
 
-from itertools import combinations
-
 from decentralizepy.graphs.Graph import Graph
 
 
@@ -16,4 +14,5 @@ class FullyConnected(Graph):
 
     def __init__(self, n_procs: int) -> None:
         super().__init__(n_procs)
-        self.add_edges(combinations(range(n_procs), 2))
+        uids = set(range(n_procs))
+        self.adj_list = [uids - {uid} for uid in range(n_procs)]

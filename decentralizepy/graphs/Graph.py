@@ -110,9 +110,14 @@ class Graph:
 
     def components(self) -> list[list[int]]:
         """Return the connected components, each sorted, the largest first."""
-        import networkx as nx
-
-        parts = map(sorted, nx.connected_components(self.to_networkx()))
+        left, parts = set(range(self.n_procs)), []
+        while left:
+            part = [left.pop()]
+            for uid in part:  # grows as it is walked
+                found = (self.neighbors(uid) | self.in_neighbors(uid)) & left
+                left -= found
+                part += found
+            parts.append(sorted(part))
         return sorted(parts, key=lambda part: (-len(part), part))
 
     def is_connected(self) -> bool:
