@@ -176,13 +176,19 @@ def check_loss_policy(config: dict[str, dict[str, Any]]) -> None:
 def model_size(experiment: Experiment) -> int:
     """Return how many numbers the model has; a node's data and model are built for it.
 
-    What a node would find wrong with its part of the data is found here.
+    What a node would find wrong with its part of the data, with the model or with the
+    optimizer is found here.
     """
+    from decentralizepy.run.rehearsal import check_model, check_optimizer
+
     section, args = experiment.config["DATASET"], experiment.args
     place = (max(experiment.ranks), args.machine_id, experiment.mapping)
     dataset = factory.build(section, "dataset", *place)
     model_class = factory.load(section["dataset_package"], section["model_class"])
     model = dataset.make_model(model_class)
+    check_model(model, section["model_class"])
+    training_class, _ = factory.unpack(experiment.config["TRAIN_PARAMS"], "training")
+    check_optimizer(model, experiment.config["OPTIMIZER_PARAMS"], training_class)
     return sum(part.numel() for part in model.state_dict().values())
 
 

@@ -34,6 +34,16 @@ def test_same_seed_same_files_whatever_the_transport(experiment, tmp_path):
         assert all(torch.equal(final[key], others[key]) for key in final)
 
 
+def test_a_plain_module_of_torch_is_trained_and_its_weights_written(
+    experiment, tmp_path
+):
+    done = run(experiment(rounds=2, DATASET={"model_class": "Plain"}))
+    assert done.returncode == 0, done.stderr
+    final = weights(tmp_path / "run" / "weights")
+    assert {key.rpartition(" ")[2] for key in final} == {"weight", "bias"}
+    assert len(final) == 2 * NODES
+
+
 def test_a_run_says_what_it_made(experiment, tmp_path):
     done = run(experiment())
     assert "accuracy" in done.stdout

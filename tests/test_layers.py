@@ -24,7 +24,7 @@ ALLOWED = {
     "sharing": {"config.order", "errors", "factory", "files", "message"}
     | {"models.flat", "utils"},
     "node": TEXT
-    | {"checkpoints", "factory", "graphs", "mappings", "models.flat"}
+    | {"checkpoints", "factory", "graphs", "mappings", "models.Model", "models.flat"}
     | {"results.write", "sharing.Sharing", "sharing.finite"},
     # a rule about two plug-ins has to know both
     "run": RUN | {"node", "sharing"},

@@ -1,6 +1,7 @@
 """What a node asks of its data: a part to train on, and sets to be tested on."""
 
 import ast
+import inspect
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeVar
@@ -124,7 +125,26 @@ class Dataset:
         """
 
     def make_model(self, model_class: Callable[[], Model]) -> Model:
-        """Return a new model; override to hand it sizes that only the data know."""
+        """Return a new model; override to hand it sizes that only the data know.
+
+        Raises
+        ------
+        ConfigError
+            If the constructor of the model requires arguments.
+        """
+        required = [
+            parameter.name
+            for parameter in inspect.signature(model_class).parameters.values()
+            if parameter.default is parameter.empty
+            and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        ]
+        if required:
+            name = getattr(model_class, "__name__", model_class)
+            raise ConfigError(
+                f"[DATASET] model_class = {name}: its constructor requires "
+                f"{', '.join(required)}; expected a default for each, or a data set "
+                "whose make_model passes them"
+            )
         return model_class()
 
     def get_trainset(self, batch_size: int = 1, shuffle: bool = False) -> Batches:

@@ -91,7 +91,7 @@ class MovieLens(Dataset):
         sizes = {"n_users": self.n_users, "n_items": self.n_items}
         if sizes.keys() <= inspect.signature(model_class).parameters.keys():
             return model_class(**sizes)
-        return model_class()
+        return super().make_model(model_class)
 
     def test(self, model: torch.nn.Module, loss: Loss) -> tuple[float, float]:
         """Return how many ratings are predicted right, in percent, and the RMSE.

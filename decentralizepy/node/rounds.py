@@ -14,6 +14,7 @@ from decentralizepy.config.run_section import RunSection
 from decentralizepy.errors import PeerLost
 from decentralizepy.files import write_atomic
 from decentralizepy.message import Message
+from decentralizepy.models.Model import Model
 from decentralizepy.node import process
 from decentralizepy.node.checkpoint import max_round_lag, restore_node, state_of
 from decentralizepy.node.Node import Node, Section
@@ -257,4 +258,8 @@ class Rounds(Node):
         if counter is not None:
             path = Path(self.log_dir) / f"{self.rank}_shared_parameters.json"
             write_atomic(path, json.dumps(counter.tolist()))
-        self.model.dump_weights(self.weights_store_dir, self.uid, self.iteration)
+        place = (self.weights_store_dir, self.uid, self.iteration)
+        if hasattr(self.model, "dump_weights"):
+            self.model.dump_weights(*place)
+        else:  # a torch.nn.Module of a user's
+            Model.dump_weights(self.model, *place)

@@ -225,3 +225,15 @@ def test_a_foreign_data_set_with_torch_loaders_works():
     accuracy, _ = dataset.test(torch.nn.Identity(), torch.nn.CrossEntropyLoss())
     assert accuracy == 100
     assert dataset.get_label_distribution() == [1, 1, 1]
+
+
+class Wide(torch.nn.Linear):
+    def __init__(self, width, depth=1):
+        super().__init__(width, depth)
+
+
+def test_a_model_whose_constructor_requires_arguments_is_refused():
+    dataset = Dataset(0, 0, TWO_BY_TWO)
+    with pytest.raises(ConfigError, match=r"= Wide: its constructor requires width; "):
+        dataset.make_model(Wide)
+    assert isinstance(dataset.make_model(torch.nn.Identity), torch.nn.Identity)

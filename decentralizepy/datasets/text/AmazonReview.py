@@ -100,7 +100,7 @@ class AmazonReview(Dataset):
         """Return a new model, of this set's ``source`` if its class takes that."""
         if "source" in inspect.signature(model_class).parameters:
             return model_class(source=self.source)
-        return model_class()
+        return super().make_model(model_class)
 
     def get_trainset(self, batch_size: int = 1, shuffle: bool = True) -> Batches:
         """Return the batches of this node's part; RuntimeError if there is none."""

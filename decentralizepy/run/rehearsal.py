@@ -1,0 +1,100 @@
+"""A model and an optimizer made once before the start, to find what nodes cannot use."""
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch.nn.parameter import is_lazy
+
+from decentralizepy import factory
+from decentralizepy.errors import ConfigError
+
+STEPS = ("train", "train_full", "trainstep")
+
+
+def check_model(model: torch.nn.Module, name: str) -> None:
+    """Raise a ConfigError if a model cannot be sent, averaged and trained.
+
+    Parameters
+    ----------
+    model
+        A new one, as the data set makes it.
+    name
+        The ``model_class`` of the INI file.
+    """
+    tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+    problem = ""
+    if lazy := [key for key, tensor in tensors.items() if is_lazy(tensor)]:
+        problem = (
+            f"the shape of {lazy[0]} is unknown until a first batch; expected every "
+            "shape in the constructor, so not a lazy module"
+        )
+    elif other := _not_tensors(model):
+        problem = (
+            f"{other[0]} of its state_dict is not a tensor; expected get_extra_state "
+            "not to be overridden"
+        )
+    elif not list(model.parameters()):
+        problem = "it has no parameters to train"
+    if problem:
+        raise ConfigError(f"[DATASET] model_class = {name}: {problem}")
+
+
+def check_optimizer(
+    model: torch.nn.Module, section: Mapping[str, Any], training_class: Any
+) -> None:
+    """Raise a ConfigError if an optimizer of torch's cannot train a model.
+
+    Parameters
+    ----------
+    model
+    section
+        The section OPTIMIZER_PARAMS.
+    training_class
+        That of the experiment. The package's own calls ``step`` without arguments.
+    """
+    optimizer_class, options = factory.unpack(section, "optimizer")
+    if not optimizer_class.__module__.startswith("torch."):
+        return  # a bug in a user's own class is to have its traceback
+    name = f"[OPTIMIZER_PARAMS] optimizer_class = {optimizer_class.__name__}"
+    try:
+        optimizer_class(model.parameters(), **options)
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise ConfigError(f"{name}: {' '.join(str(error).split())}") from error
+    closure = inspect.signature(optimizer_class.step).parameters.get("closure")
+    required = closure and closure.default is inspect.Parameter.empty
+    if required and _is_ours(training_class):
+        raise ConfigError(
+            f"{name}: its step() needs a closure, which Training does not pass; "
+            "expected an optimizer whose step() needs none"
+        )
+    if optimizer_class is torch.optim.SparseAdam and (dense := _dense(model)):
+        raise ConfigError(
+            f"{name}: the gradient of {dense[0]} is dense; expected Adam, or a model "
+            "of sparse embeddings alone"
+        )
+
+
+def _is_ours(training_class: Any) -> bool:
+    """Tell whether all steps of training are the package's own."""
+    steps = (getattr(training_class, name, None) for name in STEPS)
+    return all(
+        str(getattr(step, "__module__", "")).startswith("decentralizepy.")
+        for step in steps
+    )
+
+
+def _not_tensors(model: torch.nn.Module) -> list[str]:
+    state = model.state_dict()
+    return [key for key, value in state.items() if not torch.is_tensor(value)]
+
+
+def _dense(model: torch.nn.Module) -> list[str]:
+    """Return the parameters that no module with the option ``sparse`` holds."""
+    return [
+        f"{prefix}.{key}".lstrip(".")
+        for prefix, module in model.named_modules()
+        if not getattr(module, "sparse", False)
+        for key, _ in module.named_parameters(recurse=False)
+    ]
