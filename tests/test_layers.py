@@ -8,21 +8,22 @@ import pytest
 
 TESTS = Path(__file__).resolve().parent
 PACKAGE = Path(__file__).resolve().parent.parent / "decentralizepy"
-TEXT = {"errors", "files", "message", "utils", "config"}
+TEXT = {"errors", "files", "message", "randomness", "utils", "config"}
 RUN = TEXT | {"checkpoints", "factory", "graphs", "mappings", "run"}
 SEEN = TEXT | {"results", "monitor", "figures"}
 # what the modules of a folder may import of the package, besides their own folder
 ALLOWED = {
     "config": {"errors", "factory", "utils"},
-    "graphs": {"errors", "files"},
+    "graphs": {"errors", "files", "randomness"},
     "mappings": {"errors"},
     "compression": {"errors", "message"},
     "models": {"errors", "files"},
     "communication": {"errors", "files", "message", "mappings"},
-    "datasets": {"config.order", "errors", "files", "mappings", "models"},
+    "datasets": {"config.order", "errors", "files", "mappings", "models"}
+    | {"randomness"},
     "training": {"errors"},
     "sharing": {"config.order", "errors", "factory", "files", "message"}
-    | {"models.flat", "utils"},
+    | {"models.flat", "randomness", "utils"},
     "node": TEXT
     | {"checkpoints", "factory", "graphs", "mappings", "models.Model", "models.flat"}
     | {"results.write", "sharing.Sharing", "sharing.finite"},
