@@ -74,6 +74,7 @@ _NODE = _keys(
     initial_neighbors=_COUNT,
     k=_COUNT,
     gossip_rounds=_COUNT,
+    client_weights=Literal["equal", "samples"],
 )
 
 

@@ -17,12 +17,19 @@ class DPSGDNodeFederated(LiveNode):
     Data, AISTATS 2017, algorithm 1. Arguments as for
     :class:`~decentralizepy.node.LiveNode.LiveNode`; the last one is the server's uid, -1
     by default. The server alone evaluates.
+
+    With ``[NODE] client_weights = samples`` (default ``equal``) a client tells how many
+    samples it has, and counts by them in the server's mean.
     """
 
     server_driven = True
+    client_weights = "equal"
 
     def init_dataset_model(self, dataset_configs: Section) -> None:
         super().init_dataset_model({**dataset_configs, "test_dir": ""})
+
+    def init_node(self, node_configs: Section) -> None:
+        self.client_weights = node_configs.get("client_weights", "equal")
 
     def connect_neighbors(self) -> None:
         """Greet the server; clients do not know each other."""
@@ -91,6 +98,8 @@ class DPSGDNodeFederated(LiveNode):
         self.trainer.train(self.dataset)
         message = self.sharing.get_data_to_send(degree=1)
         message |= {"CHANNEL": self.update_channel, "iteration": self.iteration}
+        if self.client_weights == "samples":
+            message["samples"] = len(self.dataset.get_trainset().dataset)
         self.communication.send(self.service_uid, message)
 
     def evaluate_train(self) -> dict[str, float]:

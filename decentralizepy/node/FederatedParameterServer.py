@@ -14,8 +14,9 @@ from decentralizepy.node.rounds import Rounds
 class FederatedParameterServer(Rounds):
     """Send the model to some clients each round, and take the mean of what they return.
 
-    McMahan et al., AISTATS 2017, algorithm 1, with equal weights. Calling the class
-    builds it and runs it to the end.
+    McMahan et al., AISTATS 2017, algorithm 1. By default all clients count the same, as
+    in DecentralizePy; with ``[NODE] client_weights = samples`` they count by the number
+    of their samples, as in the paper. Calling the class builds it and runs it to the end.
 
     Parameters
     ----------

@@ -8,17 +8,19 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from decentralizepy import factory
-from decentralizepy.errors import ConfigError, MessageError
+from decentralizepy.errors import MessageError
 from decentralizepy.message import Message
 from decentralizepy.models.flat import Flat, to_tensor
 from decentralizepy.sharing.checks import (
     check_names,
+    count,
     numbers,
     present,
     reading,
+    shares,
     whole_number,
 )
+from decentralizepy.sharing.codec import make_compressor
 from decentralizepy.sharing.finite import (
     finite,
     sent,
@@ -36,6 +38,8 @@ class Queue(Protocol):
     """Messages of one peer, oldest first (a deque)."""
 
     def popleft(self) -> Message: ...
+
+    def __getitem__(self, place: int, /) -> Message: ...
 
 
 class Sharing:
@@ -206,8 +210,9 @@ class Sharing:
         self._average(peer_deques, self.edge_weight)
 
     def _averaging_server(self, peer_deques: Mapping[int, Queue]) -> None:
-        """Take the plain mean of one message of each worker, without the own model."""
-        self._average(peer_deques, lambda uid, n_peers, message: 1 / n_peers)
+        """Take the mean of one message of each worker: by ``samples``, if they tell them."""
+        share = shares({uid: queue[0] for uid, queue in peer_deques.items()})
+        self._average(peer_deques, lambda uid, n_peers, message: share[uid])
 
     @torch.no_grad()
     def _average(
@@ -252,11 +257,7 @@ class Sharing:
         """Raise MessageError if a peer says to have a degree that it cannot have."""
         if "degree" not in message:  # this sharing needs none
             return
-        degree, most = message["degree"], self.graph.n_procs - 1
-        if type(degree) is not int or not 0 <= degree <= most:
-            raise MessageError(
-                f"degree: {degree!r}, not a whole number from 0 to {most}"
-            )
+        degree = count(message, "degree", 0, self.graph.n_procs - 1)
         if self.degrees_are_static:
             known = len(self.graph.at(self.communication_round).neighbors(uid))
             if degree != known:
@@ -275,23 +276,6 @@ class Sharing:
 def copy_of(state: State) -> State:
     """Return copies of the tensors by name."""
     return {name: tensor.clone() for name, tensor in state.items()}
-
-
-def make_compressor(
-    compress: bool | None,
-    compression_package: str | None,
-    compression_class: str | None,
-    float_precision: int | None,
-) -> Any:
-    """Return the compressor that is named, or None; see :class:`Sharing`."""
-    if compression_package and compression_class:
-        compressor = factory.load(compression_package, compression_class)
-        return compressor(float_precision=float_precision)
-    if compress:
-        raise ConfigError(
-            "[SHARING] compress = True: needs compression_package and compression_class"
-        )
-    return None
 
 
 def frozen(vector: torch.Tensor) -> "np.ndarray[Any, np.dtype[Any]]":

@@ -72,6 +72,36 @@ def whole_number(message: Message, key: str) -> int:
     return value
 
 
+def count(message: Message, key: str, least: int, most: int) -> int:
+    """Return ``message[key]``; MessageError if it is no whole number in that range."""
+    value = present(message, key)
+    if type(value) is not int or not least <= value <= most:
+        raise MessageError(
+            f"{key}: {value!r}, not a whole number from {least} to {most}"
+        )
+    return value
+
+
+def shares(messages: Mapping[int, Message]) -> dict[int, float]:
+    """Return how much each worker counts in a mean, by uid.
+
+    That is by the ``samples`` that its message tells; all are equal if none tells.
+
+    Raises
+    ------
+    PeerError
+        If one tells no whole number from 1.
+    """
+    if not any("samples" in message for message in messages.values()):
+        return dict.fromkeys(messages, 1 / max(1, len(messages)))
+    samples = {}
+    for uid, message in messages.items():
+        with reading(uid, message):
+            samples[uid] = count(message, "samples", 1, 2**64 - 1)
+    total = sum(samples.values())
+    return {uid: each / total for uid, each in samples.items()}
+
+
 def number(message: Message, key: str) -> float:
     """Return ``message[key]``, a float; MessageError if it is no number."""
     value = present(message, key)

@@ -95,6 +95,19 @@ def test_full_participation_is_centralised_averaging(run_nodes):
     assert difference.abs().max() < 1e-6
 
 
+@pytest.mark.parametrize(("weights", "equal"), [("samples", True), ("equal", False)])
+def test_weights_by_samples_make_uneven_clients_one_data_set(run_nodes, weights, equal):
+    """A step on all of each client's samples is a step on all samples of all."""
+    sections = {
+        "DATASET": {"dataset_class": "Uneven"},
+        "TRAIN_PARAMS": {"rounds": 1, "batch_size": 36, "shuffle": False},
+    }
+    nodes = serve(run_nodes, 1.0, **sections, NODE={"client_weights": weights})
+    central = run_nodes(Ring(1), rounds=4, **sections)
+    difference = nodes[-1].sharing.flat.vector() - central[0].sharing.flat.vector()
+    assert (difference.abs().max() < 1e-6) == equal
+
+
 def test_plain_average_works_on_a_server(run_nodes):
     plain = {
         "sharing_package": "decentralizepy.sharing.PlainAverageSharing",

@@ -121,6 +121,26 @@ def test_a_server_takes_the_mean_of_its_workers_alone(sharing):
     assert server.model.w.tolist() == pytest.approx([2, 2, 2])
 
 
+def test_a_server_weighs_its_workers_by_their_samples():
+    """10 and 30 samples: (10 x 1 + 30 x 5) / 40 = 4."""
+    server, one, other = (make([value], uid) for uid, value in enumerate([100, 1, 5]))
+    sent = deliver(one, other)
+    for uid, samples in ((1, 10), (2, 30)):
+        sent[uid][0]["samples"] = samples
+    server._averaging_server(sent)
+    assert server.model.w.tolist() == [4]
+
+
+@pytest.mark.parametrize("samples", [None, 0, -3, 2.5, "4", True])
+def test_a_worker_that_tells_no_number_of_samples_is_named(samples):
+    server, one, other = (make([0], uid) for uid in range(3))
+    sent = deliver(one, other)
+    sent[1][0]["samples"] = 10
+    sent[2][0]["samples"] = samples
+    with pytest.raises(PeerError, match=r"uid 2 sent a model of round 0 .* samples: "):
+        server._averaging_server(sent)
+
+
 def test_the_order_of_arrival_does_not_count():
     first, second = make([0.1, 0.7, 3], 1), make([1e8, -0.3, 2], 2)
     ends = []

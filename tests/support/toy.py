@@ -45,6 +45,18 @@ class Points(Dataset):
         self.__training__ = self.__testing__ = True
 
 
+class Uneven(Points):
+    """Of 36 points, uid u has u + 1."""
+
+    def __init__(self, rank, machine_id, mapping, **options):
+        super().__init__(rank, machine_id, mapping, **options)
+        n, uid = self.num_partitions, self.uid
+        first, count = uid * (uid + 1) // 2, uid + 1
+        part = slice(0, 36) if n == 1 else slice(first, first + count)
+        whole = self.testset
+        self.trainset = Data(whole.x[part], whole.y[part])
+
+
 CONFIG = {
     "DATASET": {
         "dataset_package": "tests.support.toy",

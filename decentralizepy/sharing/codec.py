@@ -1,0 +1,23 @@
+"""The codec that a sharing sends its values and indices through."""
+
+from typing import Any
+
+from decentralizepy import factory
+from decentralizepy.errors import ConfigError
+
+
+def make_compressor(
+    compress: bool | None,
+    compression_package: str | None,
+    compression_class: str | None,
+    float_precision: int | None,
+) -> Any:
+    """Return the compressor that is named, or None; see ``Sharing``."""
+    if compression_package and compression_class:
+        compressor = factory.load(compression_package, compression_class)
+        return compressor(float_precision=float_precision)
+    if compress:
+        raise ConfigError(
+            "[SHARING] compress = True: needs compression_package and compression_class"
+        )
+    return None
