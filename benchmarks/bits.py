@@ -25,6 +25,8 @@ ROOT = Path(__file__).resolve().parent.parent
 WORKER = Path(__file__).with_name("bits_worker.py")
 LIMIT_S = 1800
 TIMES = {"time", "wait", "slowest"}  # metrics that differ from run to run
+# these follow from the weights, and older checkouts lack them
+FINAL = {"mean_model_acc", "mean_model_loss", "consensus_distance", "worst_test_acc"}
 BYTES = {"total_bytes", "total_meta"}
 MISSING, EQUAL = "failed", "equal"
 Settings = Mapping[str, str]
@@ -237,7 +239,11 @@ def _of_results(paths: Sequence[Path], left_out: Collection[str]) -> str:
     total = hashlib.sha256()
     for path in paths:
         table = json.loads(path.read_text())
-        kept = {name: table[name] for name in sorted(table) if name not in left_out}
+        kept = {
+            name: table[name]
+            for name in sorted(table)
+            if name not in {*left_out, *FINAL}
+        }
         total.update(f"{path.name} {json.dumps(kept)}".encode())
     return total.hexdigest()[:16]
 

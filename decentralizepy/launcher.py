@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -77,6 +78,8 @@ def run(experiment: Experiment) -> None:
             progress, failure = run_nodes(experiment)
         finally:
             complete_results(Path(experiment.args.log_dir), experiment.ranks)
+        if not failure:
+            measure_final(experiment, progress)
         report(experiment, progress)
         if failure:
             raise failure
@@ -230,6 +233,34 @@ def complete_results(log_dir: Path, ranks: Sequence[int]) -> None:
                 derive(lines)
             except OSError as error:
                 print(f"warning: {lines}: not derived: {error}", file=sys.stderr)
+
+
+def measure_final(experiment: Experiment, progress: "Progress") -> None:
+    """Write the figures of all final models; the results are whole without them, too."""
+    from decentralizepy.results.write import derive, write_final
+    from decentralizepy.run import final
+
+    log_dir = Path(experiment.args.log_dir)
+    try:
+        measured = final.measure(experiment)
+    except DecentralizepyError as error:
+        print(f"note: the mean model was not tested: {error}", file=sys.stderr)
+        return
+    except Exception:  # what a user's data set or model raises in this process
+        traceback.print_exc()
+        print("warning: the mean model was not tested", file=sys.stderr)
+        return
+    progress.poll()
+    seen = progress.accuracy
+    if seen and not experiment.served and seen.nodes == experiment.graph.n_procs:
+        measured["worst_test_acc"] = seen.low
+    try:
+        write_final(log_dir, experiment.args.iterations, measured)
+        for rank in experiment.ranks:
+            if (lines := log_dir / f"{rank}_results.jsonl").exists():
+                derive(lines)
+    except OSError as error:
+        print(f"warning: {log_dir}: no final figures: {error}", file=sys.stderr)
 
 
 def report(experiment: Experiment, progress: Any) -> None:

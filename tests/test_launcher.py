@@ -54,6 +54,29 @@ def test_a_run_says_what_it_made(experiment, tmp_path):
     assert arguments["server_rank"] == -1
 
 
+def test_the_final_models_are_measured_together(experiment, tmp_path):
+    """In every node's results, on the screen, and without a message more."""
+    done = run(experiment())
+    assert done.returncode == 0, done.stderr
+    assert "mean model" in done.stdout
+    tables = [*results(tmp_path / "run").values()]
+    figures = ("mean_model_acc", "mean_model_loss", "consensus_distance")
+    for name in figures:
+        assert len({table[name]["10"] for table in tables}) == 1
+    worst = min(table["test_acc"]["10"] for table in tables)
+    assert {table["worst_test_acc"]["10"] for table in tables} == {worst}
+
+
+def test_a_data_set_that_cannot_be_had_again_costs_no_results(experiment, tmp_path):
+    """What the launcher cannot test is said, with the traceback; the run is whole."""
+    done = run(experiment(rounds=5, DATASET={"dataset_class": "Shy"}))
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" in done.stderr
+    assert "the toy tests in nodes alone" in done.stderr
+    assert "warning: the mean model was not tested" in done.stderr
+    assert set(results(tmp_path / "run")["3_results.json"]["test_acc"]) == {"5"}
+
+
 def test_a_run_says_that_its_data_are_generated(experiment, tmp_path):
     data = tmp_path / "data"
     data.mkdir()

@@ -46,10 +46,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def table(runs: Sequence[Run]) -> Table:
-    """Return one row per run: final accuracy over nodes, bytes, and bytes over the first's."""
+    """Return one row per run: final accuracy, bytes, and bytes over the first's.
+
+    The accuracy of the nodes' own models (mean, spread and worst) stands apart from that
+    of one model: the mean of the nodes' models, or a parameter server's. ``distance`` is
+    the consensus distance: how far the nodes' models are from their mean.
+    """
     from rich.table import Table
 
-    rows = Table("run", "accuracy (%)", "± std", "min", "sent per node", "of the first")
+    rows = Table("run", "nodes (%)", "± std", "worst", "mean model (%)", "distance")
+    rows.add_column("sent per node")
+    rows.add_column("of the first")
     for column in rows.columns[1:]:
         column.justify = "right"
     base = sent_per_node(runs[0])
@@ -57,15 +64,25 @@ def table(runs: Sequence[Run]) -> Table:
         sent = sent_per_node(run)
         factor, unit = byte_unit(sent)
         share = f"{100 * sent / base:.1f}%" if base else "-"
-        mean, std, low = _final(run)
-        rows.add_row(run.label, mean, std, low, f"{sent / factor:.2f} {unit}", share)
+        rows.add_row(
+            run.label,
+            *_final(run),
+            _shown(run.mean_model, 1),
+            _shown(run.distance, 2),
+            f"{sent / factor:.2f} {unit}",
+            share,
+        )
     return rows
+
+
+def _shown(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
 
 
 def _final(run: Run) -> list[str]:
     """Return the mean, deviation and minimum over nodes of the last accuracy."""
     accuracy = run.spread("test_acc")
-    if not len(accuracy):
+    if run.served or not len(accuracy):
         return ["-"] * 3
     last = accuracy.iloc[-1]
     return [f"{last[column]:.1f}" for column in ("mean", "std", "low")]

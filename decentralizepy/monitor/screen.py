@@ -14,6 +14,7 @@ from decentralizepy.monitor.tally import Spread, Tally
 from decentralizepy.monitor.units import byte_unit
 from decentralizepy.monitor.waiting import Waiting, read_waiting
 from decentralizepy.results.read import read_dataset
+from decentralizepy.results.write import read_final
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -117,11 +118,25 @@ class Progress(Tally):
             ("time", _duration(self.seconds)),
             ("slowest", str(self.waits.overall() or "")),
             ("accuracy", _accuracy(self.accuracy, True) if self.accuracy else ""),
+            ("mean model", self._mean_model()),
             ("loss", self._losses("   ")),
             ("sent", f"{mean}   {total}"),
             ("of that", self._kinds()),
         ]
         return [(label, text) for label, text in rows if text]
+
+    def _mean_model(self) -> str:
+        final = read_final(self.log_dir)
+        shown = (
+            ("mean_model_acc", "{:.1f}%"),
+            ("consensus_distance", "distance {:.3g}"),
+        )
+        return "   ".join(
+            text.format(value)
+            for name, text in shown
+            for value in final.get(name, {}).values()
+            if value is not None
+        )
 
     def _losses(self, between: str) -> str:
         kinds = (("train", self.train_loss), ("test", self.test_loss))

@@ -6,11 +6,12 @@ import json
 import re
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from decentralizepy.errors import DataError, did_you_mean
+from decentralizepy.results.write import read_final
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -24,11 +25,35 @@ _LAYOUT = "<experiment>/<machine>/<rank>_results.json"
 
 @dataclass(frozen=True)
 class Run:
-    """One experiment: its name, for each node's file the metrics in it, and its data."""
+    """One experiment: its name, for each node's file the metrics in it, and its data.
+
+    ``final`` has the metrics of all final models together.
+    """
 
     name: str
     nodes: dict[str, Table]
     data: str = ""
+    final: Table = field(default_factory=dict)
+
+    @property
+    def served(self) -> bool:
+        """Whether a parameter server's model was tested, and not those of nodes."""
+        return any(self.nodes[node].get("test_acc") for node in self._services())
+
+    @property
+    def distance(self) -> float | None:
+        """The consensus distance of the final models; None if not known."""
+        rounds = self.final.get("consensus_distance", {})
+        return rounds[max(rounds)] if rounds else None
+
+    @property
+    def mean_model(self) -> float | None:
+        """The accuracy of the mean model in the end, in percent; None if not known."""
+        tests = [self.nodes[node].get("test_acc", {}) for node in self._services()]
+        for rounds in (self.final.get("mean_model_acc", {}), *tests):
+            if rounds:
+                return rounds[max(rounds)]
+        return None
 
     @property
     def label(self) -> str:
@@ -50,7 +75,7 @@ class Run:
         if not name.startswith("total_"):
             return frame
         filled = frame.ffill().fillna(0)
-        if any(Path(node).name.startswith("-") for node in self.nodes):
+        if self._services():
             return filled
         return filled.where(frame.bfill().notna())
 
@@ -74,6 +99,9 @@ class Run:
         """Return what the nodes counted in the end, summed over them."""
         return float(self.metric(name).max().sum())
 
+    def _services(self) -> list[str]:
+        return [node for node in self.nodes if Path(node).name.startswith("-")]
+
     def centralized(self) -> Run:
         """Return the run with the tests of one node: the server's, or the first's."""
         names = [node for node in self.nodes if Path(node).name == "-1"]
@@ -90,6 +118,7 @@ class Run:
                 for node, table in self.nodes.items()
             },
             self.data,
+            self.final,
         )
 
 
@@ -111,7 +140,11 @@ def read_run(name: str, folder: Path, files: Iterable[Path]) -> Run:
         found.setdefault(node.as_posix(), []).append(file)
     data = {read_dataset(file.parent) for file in files} - {""}
     nodes = {node: _read_first(found[node]) for node in sorted(found)}
-    return Run(name, nodes, ", ".join(sorted(data)))
+    final: Table = {}
+    for place in sorted({file.parent for file in files}):
+        for metric, rounds in read_final(place).items():
+            final[metric] = _numbers(rounds)
+    return Run(name, nodes, ", ".join(sorted(data)), final)
 
 
 def read_dataset(log_dir: Path) -> str:

@@ -16,6 +16,7 @@ from decentralizepy.files import write_atomic
 
 logger = logging.getLogger(__name__)
 
+FINAL_FILE = "final.json"
 METRICS = (
     "train_loss",
     "test_loss",
@@ -201,16 +202,33 @@ def _finite(value: Any) -> Any:
 def derive(lines: Path) -> Path:
     """Write ``<rank>_results.json`` from ``<rank>_results.jsonl`` and return its path.
 
-    A last line that was cut off, as by a kill, is left out.
+    A last line that was cut off, as by a kill, is left out. Beside what the node measured
+    it has what the launcher measured of all final models, if it did.
     """
     table: dict[str, dict[str, Any]] = {name: {} for name in METRICS}
     for row in _lines(lines):
         number = str(row.pop("round"))
         for name, value in row.items():
             table.setdefault(name, {})[number] = value
+    table |= read_final(lines.parent)
     path = lines.with_suffix(".json")
     write_atomic(path, json.dumps(table))
     return path
+
+
+def write_final(log_dir: Path, round_number: int, measured: dict[str, float]) -> None:
+    """Write what was measured of all final models, of round ``round_number``."""
+    table = {name: {round_number: _finite(value)} for name, value in measured.items()}
+    write_atomic(log_dir / FINAL_FILE, json.dumps(table))
+
+
+def read_final(log_dir: Path) -> dict[str, dict[str, Any]]:
+    """Return what :func:`write_final` wrote; nothing if it did not, or not whole."""
+    try:
+        table = json.loads((log_dir / FINAL_FILE).read_text(encoding="utf-8"))
+        return {name: dict(rounds) for name, rounds in table.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:

@@ -93,11 +93,16 @@ class Experiment:
         alone knows the round.
         """
         clients = getattr(self.node_class, "server_driven", False)
-        served = self.service_class is not None and self._evaluates()
+        served = self.served
         ranks = [rank for rank in self.ranks if (served if rank < 0 else not clients)]
         number = newest_common(self.args.log_dir, ranks) if ranks else 1
         self.first_round, self.continues = number, True
         return number
+
+    @property
+    def served(self) -> bool:
+        """Whether there is a parameter server, whose model is the result of the run."""
+        return self.service_class is not None and self._evaluates()
 
     @property
     def ranks(self) -> list[int]:

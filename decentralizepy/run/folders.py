@@ -53,7 +53,7 @@ def clear(log_dir: Path, ranks: Iterable[int], overwrite: bool) -> None:
         )
     patterns = [f"{rank}_results.json*" for rank in ranks]
     if overwrite:
-        patterns = ["*_results.json*", "*_shared_parameters.json"]
+        patterns = ["*_results.json*", "*_shared_parameters.json", "final.json"]
         shutil.rmtree(checkpoints, ignore_errors=True)
     for pattern in patterns:
         for old in log_dir.glob(pattern):

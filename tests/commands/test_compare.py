@@ -8,6 +8,7 @@ from rich.console import Console
 from decentralizepy.commands import compare
 from decentralizepy.figures import comparison
 from decentralizepy.results.read import read_runs
+from decentralizepy.results.write import write_final
 
 
 def write_run(folder, accuracies, sent):
@@ -42,9 +43,42 @@ def folders(tmp_path):
 
 def test_a_row_has_final_accuracy_and_bytes_over_the_firsts(folders):
     assert rows_of(folders) == [
-        ["full", "60.0", "10.0", "50.0", "4.00 MiB", "100.0%"],
-        ["sparse", "56.0", "1.0", "55.0", "1.00 MiB", "25.0%"],
+        ["full", "60.0", "10.0", "50.0", "-", "-", "4.00 MiB", "100.0%"],
+        ["sparse", "56.0", "1.0", "55.0", "-", "-", "1.00 MiB", "25.0%"],
     ]
+
+
+def test_the_mean_model_stands_apart_from_the_nodes(folders):
+    figures = {"mean_model_acc": 81.0, "consensus_distance": 0.125}
+    write_final(folders[0] / "machine0", 2, figures)
+    assert [row[1:6] for row in rows_of(folders)] == [
+        ["60.0", "10.0", "50.0", "81.0", "0.12"],
+        ["56.0", "1.0", "55.0", "-", "-"],
+    ]
+
+
+def test_a_servers_accuracy_is_no_nodes(folders, tmp_path, monkeypatch):
+    """It is one model's; its clients are not tested."""
+    write_run(tmp_path / "served", [], 0)
+    machine = tmp_path / "served/machine0"
+    for rank, tests in ((-1, {"2": 86.1}), (0, {}), (1, {})):
+        results = {"test_acc": tests, "total_bytes": {"2": 2.0**20}}
+        (machine / f"{rank}_results.json").write_text(json.dumps(results))
+    *_, row = rows_of([*folders, tmp_path / "served"])
+    assert row[1:6] == ["-", "-", "-", "86.1", "-"]
+    assert legend(monkeypatch, tmp_path / "served") == ["served (server's model)"]
+
+
+def legend(monkeypatch, *folders):
+    """Return the names in the legend of the picture."""
+    names = []
+
+    def take(drawn):
+        names.extend(each.get_text() for each in drawn.legends[0].texts)
+
+    monkeypatch.setattr(comparison, "rendered", take)
+    comparison.draw([run for folder in folders for run in read_runs(folder)])
+    return names
 
 
 def test_generated_data_are_called_so(folders, monkeypatch):
@@ -53,16 +87,7 @@ def test_generated_data_are_called_so(folders, monkeypatch):
         (folder / "machine0/dataset.json").write_text(json.dumps(content))
     names = ["full: CIFAR10 (generated)", "sparse"]
     assert [row[0] for row in rows_of(folders)] == names
-    legends = []
-    monkeypatch.setattr(
-        comparison,
-        "rendered",
-        lambda drawn: legends.extend(
-            each.get_text() for each in drawn.legends[0].texts
-        ),
-    )
-    comparison.draw([run for folder in folders for run in read_runs(folder)])
-    assert legends == names
+    assert legend(monkeypatch, *folders) == names
 
 
 def test_the_command_writes_a_picture(folders, tmp_path, capsys):

@@ -1,6 +1,7 @@
 """A model of ten parameters and a data set of 64 points, which an INI file can name."""
 
 import ctypes
+import multiprocessing
 import os
 import signal
 import time
@@ -108,6 +109,15 @@ def die(how):
     if how == "stop":
         os.kill(os.getpid(), signal.SIGSTOP)
     raise RuntimeError("the toy broke")
+
+
+class Shy(Points):
+    """Points that the launcher cannot be tested on."""
+
+    def test(self, model, loss):
+        if multiprocessing.parent_process() is None:
+            raise RuntimeError("the toy tests in nodes alone")
+        return super().test(model, loss)
 
 
 class Endless(Points):
