@@ -21,7 +21,7 @@ CHANGES = "metadata_cap accumulation save_accumulated accumulate_averaging_chang
 BASIS = f"{ENTRIES} {CHANGES} change_based_selection"
 DATA = (
     "random_seed only_local train_dir test_dir sizes test_batch_size "
-    "validation_source validation_size"
+    "validation_source validation_size drop_last"
 )
 IMAGES = f"{DATA} partition_niid alpha shards classes feature_skew"
 SHARING = {
@@ -187,6 +187,7 @@ DATA_VALUES = {
     "shards": 3,
     "validation_source": "Test",
     "validation_size": 0.25,
+    "drop_last": True,
     "tokenizer": "MobileBERT",
 }
 

@@ -49,6 +49,9 @@ class Dataset:
         The set that the validation set is taken from.
     validation_size : float, default ""
         The fraction of it that is taken.
+    drop_last : bool, default False
+        Leave out the last batch of a training pass if it is not full, unless it is the
+        only one. A model with BatchNorm1d cannot be trained on a batch of one sample.
 
     Attributes
     ----------
@@ -68,6 +71,7 @@ class Dataset:
 
     num_classes: int | None = None
     default_test_batch_size = TEST_BATCH_SIZE
+    drop_last = False
     trainset: Indexable | None = None
     testset: Indexable | None = None
     validationset: Indexable | None = None
@@ -85,6 +89,7 @@ class Dataset:
         test_batch_size: int | Literal[""] = "",
         validation_source: str = "",
         validation_size: float | Literal[""] = "",
+        drop_last: bool = False,
     ) -> None:
         self.rank, self.machine_id, self.mapping = rank, machine_id, mapping
         self.random_seed, self.only_local = random_seed, only_local
@@ -103,6 +108,7 @@ class Dataset:
             raise ConfigError(
                 f"[DATASET] test_batch_size = {test_batch_size}: expected at least 1"
             )
+        self.drop_last = drop_last or self.drop_last
         self.validation_source = validation_source or None
         self.validation_size = validation_size or None
         self.__training__ = self.train_dir is not None
@@ -156,7 +162,8 @@ class Dataset:
             If this node has no part to train on.
         """
         trainset = self._present(self.trainset, "training")
-        return Batches(trainset, batch_size, self.generator if shuffle else None)
+        generator = self.generator if shuffle else None
+        return Batches(trainset, batch_size, generator, self.drop_last)
 
     def get_testset(self) -> Batches:
         """Return the batches of the test set; RuntimeError if there is none."""
@@ -186,7 +193,10 @@ class Dataset:
     def get_label_distribution(self) -> list[int]:
         """Return the number of samples of each class in this node's part."""
         if self._distribution is None:
-            labels = np.concatenate([y for _, y in self.get_trainset(TEST_BATCH_SIZE)])
+            batches: Batches = self.get_trainset(TEST_BATCH_SIZE)
+            if self.drop_last and self.trainset is not None:
+                batches = Batches(self.trainset, TEST_BATCH_SIZE)
+            labels = np.concatenate([y for _, y in batches])
             counts = np.bincount(labels, minlength=self.num_classes or 0)
             self._distribution = counts.tolist()
         return self._distribution

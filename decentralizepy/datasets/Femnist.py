@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from decentralizepy.datasets.batches import Batches
 from decentralizepy.datasets.leaf.cache import (
     Array,
     Codec,
@@ -31,14 +30,10 @@ class Femnist(LeafDataset):
     """
 
     num_classes = CLASSES
+    drop_last = True
 
     def codec(self) -> Codec:
         return _Codec()
-
-    def get_trainset(self, batch_size: int = 1, shuffle: bool = False) -> Batches:
-        trainset = self._present(self.trainset, "training")
-        generator = self.generator if shuffle else None
-        return Batches(trainset, batch_size, generator, drop_last=True)
 
 
 class _Codec:

@@ -237,3 +237,21 @@ def test_a_model_whose_constructor_requires_arguments_is_refused():
     with pytest.raises(ConfigError, match=r"= Wide: its constructor requires width; "):
         dataset.make_model(Wide)
     assert isinstance(dataset.make_model(torch.nn.Identity), torch.nn.Identity)
+
+
+class Five(Dataset):
+    num_classes = 2
+
+    def __init__(self, *place, **options):
+        super().__init__(*place, **options)
+        self.trainset = Data(torch.arange(5.0), torch.tensor([0, 0, 0, 0, 1]))
+
+
+def test_drop_last_leaves_a_batch_of_one_out_of_training_but_not_of_the_counts():
+    dataset = Five(0, 0, TWO_BY_TWO, drop_last=True)
+    for shuffle in (False, True):
+        batches = dataset.get_trainset(4, shuffle)
+        assert [len(y) for _, y in batches] == [4]
+    assert dataset.get_label_distribution() == [4, 1]
+    kept = Five(0, 0, TWO_BY_TWO).get_trainset(4)
+    assert [len(y) for _, y in kept] == [4, 1]
