@@ -1,13 +1,36 @@
 """The client of federated averaging: it trains when the server asks."""
 
 from collections.abc import Iterator
-from functools import cached_property
 from typing import Any
 
 from decentralizepy.errors import PeerError
 from decentralizepy.message import Message
+from decentralizepy.node.checkpoint import Checkpointer
 from decentralizepy.node.LiveNode import LiveNode
 from decentralizepy.node.Node import Section
+
+
+class ClientCheckpointer(Checkpointer):
+    """The checkpoints of a client: one after each round that it takes part in."""
+
+    @property
+    def kept(self) -> int:
+        """All since the server's last checkpoint, and the one before."""
+        return 2 * self.every + 1
+
+    def resume(self) -> None:
+        """Do nothing yet: the first request tells which round it is."""
+
+    def catch_up(self, iteration: int) -> None:
+        """Resume from the last round before ``iteration`` that the client took part in."""
+        self.files.forget_after(iteration if self.node.first_round else 0)
+        if past := self.files.rounds():
+            self.go_back_to(past[-1])
+
+    def write_if_due(self, number: int) -> None:
+        """Write a checkpoint: who knows when the server asks again."""
+        if self.every:
+            self.write(number)
 
 
 class DPSGDNodeFederated(LiveNode):
@@ -24,6 +47,8 @@ class DPSGDNodeFederated(LiveNode):
 
     server_driven = True
     client_weights = "equal"
+    checkpointer_class = ClientCheckpointer
+    checkpointer: ClientCheckpointer
 
     def init_dataset_model(self, dataset_configs: Section) -> None:
         super().init_dataset_model({**dataset_configs, "test_dir": ""})
@@ -41,41 +66,19 @@ class DPSGDNodeFederated(LiveNode):
         caught_up = False
         while "BYE" not in (request := self.next_request()):
             if not caught_up:
-                self.catch_up(request["iteration"])
+                self.checkpointer.catch_up(request["iteration"])
                 caught_up = True
             self.load(request)
             yield request["iteration"]
 
-    def resume(self) -> None:
-        """Do nothing yet: the first request tells which round it is."""
-
-    def catch_up(self, iteration: int) -> None:
-        """Go on from the last round before ``iteration`` that this client took part in."""
-        assert self.checkpoints is not None
-        self.checkpoints.forget_after(iteration if self.first_round else 0)
-        if past := self.checkpoints.rounds():
-            self.go_back_to(past[-1])
-
-    def keep(self) -> None:
-        """Write a checkpoint: who knows when the server asks again."""
-        if self.checkpoints and self.checkpoints.every:
-            self.write_checkpoint(self.iteration + 1)
-
-    @cached_property
-    def checkpoints_kept(self) -> int:
-        """All since the server's last checkpoint, and the one before."""
-        assert self.checkpoints is not None
-        return 2 * self.checkpoints.every + 1
-
     def next_request(self) -> Message:
         """Wait for the server, which may leave a client out for many rounds."""
-        received = self.receive_channel(
+        _, request = self.wait_for(
             "WORKER_REQUEST",
             missing=lambda: {self.service_uid},
             timeout=self.peer_timeout * self.iterations,
         )
-        assert received is not None
-        return received[1]
+        return request
 
     def load(self, request: Message) -> None:
         """Take over the model of a request."""

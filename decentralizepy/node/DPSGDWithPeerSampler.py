@@ -23,9 +23,8 @@ class DPSGDWithPeerSampler(DPSGDNode):
         self.communication.send(
             self.service_uid, {**request, "CHANNEL": "SERVER_REQUEST"}
         )
-        reply = self.receive_channel("PEERS", missing=lambda: {self.service_uid})
-        assert reply is not None
-        neighbors: set[int] = reply[1]["NEIGHBORS"]
+        _, reply = self.wait_for("PEERS", missing=lambda: {self.service_uid})
+        neighbors: set[int] = reply["NEIGHBORS"]
         return neighbors
 
     def rounds(self) -> Iterator[int]:

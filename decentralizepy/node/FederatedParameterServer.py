@@ -37,33 +37,6 @@ class FederatedParameterServer(Rounds):
     """Whether the service has a model to test, as a peer sampler has not."""
     checkpointed: tuple[str, ...] = ("rng",)
 
-    def __init__(
-        self,
-        rank: int,
-        machine_id: int,
-        mapping: Any,
-        graph: Any,
-        config: dict[str, Section],
-        iterations: int = 1,
-        log_dir: str = ".",
-        weights_store_dir: str = ".",
-        log_level: int = logging.INFO,
-        test_after: int = 5,
-        train_evaluate_after: int = 1,
-        working_fraction: float = 1.0,
-        *args: Any,
-    ) -> None:
-        super().__init__(rank, machine_id, mapping, graph, config)
-        try:
-            self.instantiate(
-                *(rank, machine_id, mapping, graph, config, iterations, log_dir),
-                *(weights_store_dir, log_level, test_after, train_evaluate_after),
-                *(working_fraction, *args),
-            )
-            self.run()
-        finally:
-            self.close_log()
-
     def instantiate(
         self,
         rank: int,
@@ -83,18 +56,26 @@ class FederatedParameterServer(Rounds):
         """Build all parts and pass the start barrier with every client."""
         self.init_log(log_dir, self.log_name, log_level)
         self.cache_fields(
-            *(rank, machine_id, mapping, graph, iterations, log_dir),
-            *(weights_store_dir, test_after, train_evaluate_after, working_fraction),
+            rank,
+            machine_id,
+            mapping,
+            graph,
+            iterations,
+            log_dir,
+            weights_store_dir,
+            test_after,
+            train_evaluate_after,
+            working_fraction,
         )
-        self.init_limits(config.get("FAULTS", {}))
+        self.build_and_greet(config)
+
+    def init_parts(self, config: dict[str, Section]) -> None:
         self.init_checkpoints(config.get("RUN", {}))
         self.init_dataset_model({**config["DATASET"], "train_dir": ""})
         self.init_loss(config["TRAIN_PARAMS"])
         self.init_comm(config["COMMUNICATION"])
         self.init_sharing(config["SHARING"])
         self.identity = identify(self, config)
-        self.my_neighbors = set(range(mapping.get_n_procs()))
-        self.connect_neighbors()
 
     def cache_fields(
         self,
@@ -130,6 +111,10 @@ class FederatedParameterServer(Rounds):
         messages = {uid: queue[0] for uid, queue in updates.items()}
         self.sharing._averaging_server(updates)
         self.check_average(messages)
+
+    def replace_lost(self, uids: set[int]) -> set[int]:
+        """Take the mean of those who are left: no model stands in for a client's."""
+        return set()
 
     def ask(self, workers: Collection[int]) -> None:
         """Send the model to this round's workers."""

@@ -107,9 +107,7 @@ class KNN(OverlayNode):
 
     def _next(self, waiting: set[int]) -> tuple[int, Message]:
         """Take the next message: learn from it, and answer it if it asks."""
-        received = self.receive_channel(CHANNEL, missing=lambda: waiting)
-        assert received is not None
-        sender, message = received
+        sender, message = self.wait_for(CHANNEL, missing=lambda: waiting)
         if "KNNBYE" in message:
             self.finished.add(sender)
             if self.uid in self._checked(sender, message.get("CLOSE"), list):
@@ -118,7 +116,7 @@ class KNN(OverlayNode):
             self._learn(sender, self._checked(sender, message.get("INFO"), dict))
             if not message.get("RESPONSE"):
                 self._tell(sender, self._acquaintances(), response=True)
-        return received
+        return sender, message
 
     def _learn(self, sender: int, info: Labels) -> None:
         classes = len(self.known[self.uid])

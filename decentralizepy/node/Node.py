@@ -3,7 +3,6 @@
 import inspect
 import logging
 import os
-import time
 from collections import deque
 from contextlib import suppress
 from typing import Any
@@ -12,22 +11,19 @@ import torch
 import torch._dynamo
 
 from decentralizepy import factory
-from decentralizepy.errors import ConfigError, PeerLost
 from decentralizepy.message import Message
 from decentralizepy.node import process
-from decentralizepy.node._identity import Identity, differences
-from decentralizepy.node.mailbox import Mailbox
+from decentralizepy.node._identity import Identity
+from decentralizepy.node.handshakes import Handshakes
 
-logger = logging.getLogger(__name__)
 Section = dict[str, Any]
 
 LOG_FORMAT = "[%(asctime)s][%(module)s][%(levelname)s] %(message)s"
 DEFAULT_SEED = 97
 SMALL_MESSAGE = 1 << 20  # bytes
-GREETING_MS = 2_000  # for a peer of another run to hear so
 
 
-class Node(Mailbox):
+class Node(Handshakes):
     """The parts of a node; it does not run by itself.
 
     Subclasses call the ``init_`` methods they need, in the order of this class, then
@@ -64,7 +60,6 @@ class Node(Mailbox):
         Digests of what must be equal on all nodes of a run.
     """
 
-    start_timeout = 300.0
     nonfinite = "abort"
     on_peer_loss = "abort"
     first_round = 0
@@ -131,8 +126,6 @@ class Node(Mailbox):
         if process.takes_turns(mapping.get_local_procs_count()):
             process.turn_file(log_dir, rank)
 
-    # -- parts -----------------------------------------------------------------
-
     def init_log(
         self, log_dir: str, rank: int | str, log_level: int = logging.INFO
     ) -> None:
@@ -196,8 +189,13 @@ class Node(Mailbox):
         self.trainer = factory.build(
             train_configs,
             "training",
-            *(self.rank, self.machine_id, self.mapping),
-            *(self.model, self.optimizer, self.loss, self.log_dir),
+            self.rank,
+            self.machine_id,
+            self.mapping,
+            self.model,
+            self.optimizer,
+            self.loss,
+            self.log_dir,
         )
 
     def init_comm(self, comm_configs: Section) -> None:
@@ -206,8 +204,10 @@ class Node(Mailbox):
         self.addresses_filepath = options.get("addresses_filepath")  # scripts read it
         if "max_message" in inspect.signature(comm_class).parameters:
             options = {"max_message": self.largest_message(), **options}
-        place = (self.rank, self.machine_id, self.mapping, self.graph.n_procs)
-        self.communication = comm_class(*place, **options)
+        n_procs = self.graph.n_procs
+        self.communication = comm_class(
+            self.rank, self.machine_id, self.mapping, n_procs, **options
+        )
 
     def largest_message(self) -> int:
         """Return the bytes that a part of a message may have; 0 for no limit.
@@ -224,85 +224,16 @@ class Node(Mailbox):
         self.sharing = factory.build(
             sharing_configs,
             "sharing",
-            *(self.rank, self.machine_id, self.communication, self.mapping),
-            *(self.graph, self.model, self.dataset, self.log_dir),
+            self.rank,
+            self.machine_id,
+            self.communication,
+            self.mapping,
+            self.graph,
+            self.model,
+            self.dataset,
+            self.log_dir,
         )
         self.sharing.nonfinite = self.nonfinite
 
     def init_node(self, node_configs: Section) -> None:
         """Take what the class reads of section NODE; nothing here."""
-
-    # -- handshakes ------------------------------------------------------------
-
-    def connect_neighbor(self, neighbor: int) -> None:
-        """Open the link to ``neighbor`` and greet it."""
-        self.communication.init_connection(neighbor)
-        hello = {
-            "HELLO": self.uid,
-            "RUN": [*self.identity.values()],
-            "CHANNEL": "CONNECT",
-        }
-        self.communication.send(neighbor, hello)
-
-    def wait_for_hello(self, neighbor: int) -> None:
-        """Wait until ``neighbor`` has greeted this node."""
-        self._wait_for_hellos({neighbor})
-
-    def connect_neighbors(self) -> None:
-        """Greet the neighbors that are not connected yet; wait until they greet back."""
-        self.meet(self.my_neighbors)
-
-    def meet(self, uids: set[int]) -> None:
-        """Greet those of ``uids`` that are not connected yet; wait until they greet back."""
-        connected = self.communication.already_connected
-        new = {uid for uid in uids if not connected(uid)}
-        for uid in sorted(new):
-            self.connect_neighbor(uid)
-        self._wait_for_hellos(new)
-
-    def _wait_for_hellos(self, uids: set[int]) -> None:
-        since = time.monotonic()  # the limit is that of the barrier, not of a greeting
-        while not uids <= self.barrier:
-            received = self.receive_channel(
-                "CONNECT",
-                missing=lambda: uids - self.barrier,
-                timeout=self.start_timeout,
-                since=since,
-            )
-            assert received is not None
-            self._welcome(*received)
-            if uids <= self.barrier:
-                self.note_wait(since, received[0])
-
-    def _welcome(self, uid: int, hello: Message) -> None:
-        """Take a peer up, if it is of the same run."""
-        differing = differences(self.identity, hello.get("RUN"))
-        if differing:
-            self.communication.terminate(GREETING_MS)  # the peer is to hear of it too
-            raise ConfigError(
-                f"uid {uid} (machine {self.mapping.get_machine_and_rank(uid)[1]}) and uid "
-                f"{self.uid} (machine {self.machine_id}) are not of the same run: they "
-                f"differ in {', '.join(differing)}"
-            )
-        self.barrier.add(uid)
-
-    def disconnect_neighbors(self) -> None:
-        """Say goodbye to all who greeted this node, and wait for theirs; once."""
-        if self.sent_disconnections:
-            return
-        self.sent_disconnections = True
-        for uid in sorted(self.barrier):
-            self.communication.send(uid, {"BYE": self.uid, "CHANNEL": "DISCONNECT"})
-        while self.barrier:
-            try:
-                received = self.receive_channel(
-                    "DISCONNECT", missing=lambda: self.barrier
-                )
-            except (
-                PeerLost
-            ) as error:  # all rounds are done: nothing more is needed of it
-                logger.warning("at the end: %s", error)
-                self.barrier -= error.uids
-                continue
-            assert received is not None
-            self.barrier.discard(received[0])

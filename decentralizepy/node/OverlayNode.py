@@ -34,8 +34,8 @@ class OverlayNode(LiveNode):
 
     def instantiate(self, *args: Any, **kwargs: Any) -> None:
         super().instantiate(*args, **kwargs)
-        if self.first_round:
-            self.resume()  # to the edges that were built before
+        if self.checkpointer and self.first_round:
+            self.checkpointer.resume()  # to the edges that were built before
         else:
             self.build_topology()
         self.my_neighbors = self.out_edges | self.in_edges

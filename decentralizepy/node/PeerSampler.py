@@ -4,10 +4,11 @@ import logging
 from typing import Any
 
 from decentralizepy.message import Message
-from decentralizepy.node.Node import DEFAULT_SEED, SMALL_MESSAGE, Node, Section
+from decentralizepy.node.lifecycle import Lifecycle
+from decentralizepy.node.Node import DEFAULT_SEED, SMALL_MESSAGE, Section
 
 
-class PeerSampler(Node):
+class PeerSampler(Lifecycle):
     """Answer with the neighbors of a fixed graph, until every node has said goodbye.
 
     Calling the class builds it and runs it to the end.
@@ -24,28 +25,6 @@ class PeerSampler(Node):
 
     log_name = "PeerSampler"
 
-    def __init__(
-        self,
-        rank: int,
-        machine_id: int,
-        mapping: Any,
-        graph: Any,
-        config: dict[str, Section],
-        iterations: int = 1,
-        log_dir: str = ".",
-        log_level: int = logging.INFO,
-        *args: Any,
-    ) -> None:
-        super().__init__(rank, machine_id, mapping, graph, config)
-        try:
-            self.instantiate(
-                *(rank, machine_id, mapping, graph, config, iterations, log_dir),
-                *(log_level, *args),
-            )
-            self.run()
-        finally:
-            self.close_log()
-
     def instantiate(
         self,
         rank: int,
@@ -61,12 +40,12 @@ class PeerSampler(Node):
         """Build all parts and pass the start barrier with every node."""
         self.init_log(log_dir, self.log_name, log_level)
         self.cache_fields(rank, machine_id, mapping, graph, iterations, log_dir)
+        self.build_and_greet(config)
+
+    def init_parts(self, config: dict[str, Section]) -> None:
         self.random_seed = config["DATASET"].get("random_seed", DEFAULT_SEED)
-        self.init_limits(config.get("FAULTS", {}))
         self.init_node(config.get("NODE", {}))
         self.init_comm(config["COMMUNICATION"])
-        self.my_neighbors = set(range(mapping.get_n_procs()))
-        self.connect_neighbors()
 
     def cache_fields(
         self,
@@ -86,11 +65,10 @@ class PeerSampler(Node):
     def run(self) -> None:
         """Answer until every node has said goodbye."""
         while self.barrier:
-            received = self.receive_channel(
+            sender, request = self.wait_for(
                 "SERVER_REQUEST", missing=lambda: self.barrier
             )
-            assert received is not None
-            self.answer(*received)
+            self.answer(sender, request)
         self.communication.terminate()
 
     def answer(self, sender: int, request: Message) -> None:

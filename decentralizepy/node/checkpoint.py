@@ -1,5 +1,6 @@
 """A node's state: what it needs to go on as if it had never stopped."""
 
+import logging
 import random
 from typing import Any
 
@@ -7,6 +8,7 @@ import networkx as nx
 import numpy as np
 import torch
 
+from decentralizepy.checkpoints import Checkpoints
 from decentralizepy.errors import ConfigError
 from decentralizepy.node import process
 from decentralizepy.node._identity import differences
@@ -19,10 +21,56 @@ from decentralizepy.node._state import (
     unpack,
 )
 
+logger = logging.getLogger(__name__)
+
 PARTS = ("model", "sharing", "trainer", "schedule")
 COUNTERS = ("total_bytes", "total_meta", "total_data")
 FREE = {"iterations", "the round to start from"}  # what may differ after a resume
 LARGE = 128  # nodes, above which the diameter of a graph takes too long
+
+
+class Checkpointer:
+    """A node's checkpoints: written when they are due, and resumed from at the start.
+
+    Parameters
+    ----------
+    node : Rounds
+    every : int, default 0
+        Rounds between two checkpoints; 0: none are written.
+    """
+
+    def __init__(self, node: Any, every: int = 0) -> None:
+        self.node, self.every = node, every
+        self.files = Checkpoints(node.log_dir, node.rank, every)
+
+    @property
+    def kept(self) -> int:
+        """How many are kept, for a node may be as many rounds ahead as others lag."""
+        return max_round_lag(self.node.graph) // self.every + 2
+
+    def resume(self) -> None:
+        """Resume from the checkpoint that the launcher chose, if it did."""
+        if number := self.node.first_round:
+            self.go_back_to(number)
+            self.node.iteration = number - 1
+        self.files.forget_after(number)
+
+    def go_back_to(self, number: int) -> None:
+        """Give the node the state of the checkpoint after ``number`` rounds."""
+        restore_node(self.node, *self.files.read(number))
+
+    def write_if_due(self, number: int) -> None:
+        """Write a checkpoint after ``number`` rounds, if that is a multiple of ``every``."""
+        if self.every and number % self.every == 0:
+            self.write(number)
+
+    def write(self, number: int) -> None:
+        """Write the state after ``number`` rounds; the run goes on if the disk is full."""
+        state, tensors = state_of(self.node)
+        try:
+            self.files.write(number, state, tensors, self.kept)
+        except OSError as error:
+            logger.warning("no checkpoint of round %d: %s", number, error)
 
 
 def state_of(node: Any) -> tuple[dict[str, Any], Tensors]:

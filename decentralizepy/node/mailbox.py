@@ -97,6 +97,24 @@ class Mailbox:
             self.note_wait(wait.since, queue[0][0])
         return queue.popleft()
 
+    def wait_for(
+        self,
+        channel: str,
+        missing: Missing | None = None,
+        timeout: float | None = None,
+        since: float | None = None,
+    ) -> Received:
+        """Return the next (sender uid, message) of ``channel``, however long it takes.
+
+        Arguments and errors as for :meth:`receive_channel`, which is what is called.
+        """
+        received = self.receive_channel(
+            channel, missing=missing, timeout=timeout, since=since
+        )
+        if received is None:  # a subclass' own, which does not block
+            raise PeerTimeout(f"nothing came on {channel}")
+        return received
+
     def note_wait(self, since: float, sender: int) -> None:
         """Count a wait that ``sender``'s message has ended."""
         seconds = time.monotonic() - since

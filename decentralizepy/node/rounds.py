@@ -1,31 +1,34 @@
-"""What learners and parameter servers share: the loop over rounds, gathering, recording."""
+"""The rounds of learners and parameter servers: train, share, gather, average, record."""
 
 import json
 import logging
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
-from functools import cached_property
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from decentralizepy.checkpoints import Checkpoints
 from decentralizepy.config.run_section import RunSection
 from decentralizepy.errors import PeerLost
 from decentralizepy.files import write_atomic
 from decentralizepy.message import Message
 from decentralizepy.models.Model import Model
 from decentralizepy.node import process
-from decentralizepy.node.checkpoint import max_round_lag, restore_node, state_of
-from decentralizepy.node.Node import Node, Section
+from decentralizepy.node.checkpoint import Checkpointer
+from decentralizepy.node.lifecycle import Lifecycle
+from decentralizepy.node.Node import Section
 from decentralizepy.results.write import Results, Schedule
 from decentralizepy.sharing.finite import finite, sent, spoilt_by_averaging
 
 logger = logging.getLogger(__name__)
 
 
-class Rounds(Node):
-    """A node that goes through rounds; subclasses state what a ``round`` is.
+class Rounds(Lifecycle):
+    """A node that goes through rounds: train, share, gather, average, record.
+
+    A round calls the steps ``get_neighbors`` (whom to send to), ``share``,
+    ``get_senders`` (whom to wait for) and ``gather``; subclasses override a step, or
+    all of ``round``, never the loop.
 
     Attributes
     ----------
@@ -41,66 +44,78 @@ class Rounds(Node):
     """Whether the node takes part only in rounds that another asks it to."""
     checkpointed: tuple[str, ...] = ()
     """Names of the node's own attributes that a checkpoint keeps, beside its parts'."""
-    checkpoints: Checkpoints | None = None
+    checkpointer_class: type[Checkpointer] = Checkpointer
+    checkpointer: Checkpointer | None = None
     weights_store_dir: str
     test_after: int
+    reset_optimizer: int
     train_evaluate_after: int
 
     def init_checkpoints(self, config: Section) -> None:
         """Take from section RUN how often to write checkpoints, and which to start from."""
         run = RunSection.of(config)
-        self.checkpoints = Checkpoints(self.log_dir, self.rank, run.checkpoint_every)
         self.first_round = run.first_round
+        self.checkpointer = self.checkpointer_class(self, run.checkpoint_every)
 
     def run(self) -> None:
         """Go through the rounds, then pass the end barrier."""
+        if self.checkpointer is None:  # a foreign node that builds itself
+            self.checkpointer = self.checkpointer_class(self)
         self.schedule = Schedule(self.test_after, self.train_evaluate_after)
         with Results(self.log_dir, self.rank, self.first_round) as self.results:
             self.take_waits()  # those of the start are no round's
-            self.resume()
+            self.checkpointer.resume()
             for iteration in self.rounds():
                 self.iteration = iteration
                 self.round()
                 self.record()
-                self.keep()
+                self.checkpointer.write_if_due(iteration + 1)
             self.finish()
 
     def rounds(self) -> Iterator[int]:
         """Yield the numbers of the rounds, from 0 or where a checkpoint ended."""
         yield from range(self.first_round, self.iterations)
 
-    def resume(self) -> None:
-        """Go on from the checkpoint that the launcher chose, if it did."""
-        if self.first_round:
-            self.go_back_to(self.first_round)
-            self.iteration = self.first_round - 1
-        if self.checkpoints:
-            self.checkpoints.forget_after(self.first_round)
+    def round(self) -> None:
+        """Train, share, gather, average."""
+        self.trainer.train(self.dataset)
+        neighbors = set(self.get_neighbors())
+        senders = set(self.get_senders(neighbors)) - self.lost_peers
+        self.my_neighbors = neighbors - self.lost_peers
+        self.meet(self.my_neighbors | senders)
+        self.share(self.my_neighbors)
+        updates = self.gather(senders)
+        messages = {uid: queue[0] for uid, queue in updates.items()}
+        self.sharing._averaging(updates)
+        self.check_average(messages)
+        if self.reset_optimizer:
+            self.renew_optimizer()
 
-    def go_back_to(self, number: int) -> None:
-        """Take on the state of the checkpoint after ``number`` rounds."""
-        assert self.checkpoints is not None
-        restore_node(self, *self.checkpoints.read(number))
+    def get_neighbors(self) -> set[int]:
+        """Return the uids to send this round's model to; the graph's by default."""
+        return self.my_neighbors
 
-    def keep(self) -> None:
-        """Write a checkpoint, if one is due."""
-        kept, done = self.checkpoints, self.iteration + 1
-        if kept and kept.every and done % kept.every == 0:
-            self.write_checkpoint(done)
+    def get_senders(self, receivers: set[int]) -> set[int]:
+        """Return the uids to wait for; those that were sent to by default."""
+        return receivers
 
-    def write_checkpoint(self, number: int) -> None:
-        """Write the state after ``number`` rounds; the run goes on if the disk is full."""
-        assert self.checkpoints is not None
-        try:
-            self.checkpoints.write(number, *state_of(self), self.checkpoints_kept)
-        except OSError as error:
-            logger.warning("no checkpoint of round %d: %s", number, error)
+    def share(self, receivers: Collection[int]) -> None:
+        """Send this round's message to each of ``receivers``."""
+        message = self.sharing.get_data_to_send(degree=len(receivers))
+        message["CHANNEL"] = "DPSGD"
+        self.communication.broadcast(sorted(receivers), message)
+        self._shared = message
 
-    @cached_property
-    def checkpoints_kept(self) -> int:
-        """How many are kept, since another node is as many rounds behind as it is far."""
-        assert self.checkpoints is not None
-        return max_round_lag(self.graph) // self.checkpoints.every + 2
+    def replace_lost(self, uids: set[int]) -> set[int]:
+        """Put something in place of lost peers' models; return those for whom it did.
+
+        Here that is this node's own model: the weight of a lost peer stays at home.
+        The degree that was told to the other neighbors holds for this round too, so the
+        mixing matrix of those who are left is symmetric and its rows sum to 1.
+        """
+        for uid in uids:
+            self.peer_deques[uid] = deque([self._shared])
+        return uids
 
     @property
     def rounds_ahead(self) -> int:
@@ -110,23 +125,19 @@ class Rounds(Node):
         """
         return self.iterations
 
-    def round(self) -> None:
-        """Do what a round consists of, but for its line of results."""
-        raise NotImplementedError
-
     def gather(self, senders: set[int]) -> dict[int, "deque[Message]"]:
         """Wait for this round's message of each of ``senders``; return their deques."""
         since = time.monotonic()  # of the whole wait: who hangs first is named first
         last = None
         while missing := self._missing(senders):
             try:
-                received = self.receive_DPSGD(missing, since)
+                sender, message = self.receive_DPSGD(missing, since)
             except PeerLost as error:
                 senders = senders - self.give_up(error)
                 continue
-            assert received is not None
-            self.file_update(*received)
-            last = received[0] if received[0] in missing else last
+            self.file_update(sender, message)
+            if sender in missing:
+                last = sender
         if last is not None:
             self.note_wait(since, last)
         return {uid: self.peer_deques[uid] for uid in senders}
@@ -146,17 +157,11 @@ class Rounds(Node):
         self.barrier -= error.uids
         return error.uids - self.replace_lost(error.uids)
 
-    def replace_lost(self, uids: set[int]) -> set[int]:
-        """Put something in place of lost peers' models; return those for whom it did."""
-        return set()
-
     def receive_DPSGD(
         self, missing: Iterable[int] = (), since: float | None = None
-    ) -> tuple[int, Message] | None:
+    ) -> tuple[int, Message]:
         """Return the next (sender, model message)."""
-        return self.receive_channel(
-            self.update_channel, missing=lambda: missing, since=since
-        )
+        return self.wait_for(self.update_channel, missing=lambda: missing, since=since)
 
     def received_from_all(self) -> bool:
         """Tell whether this round's message of every neighbor is there."""
@@ -175,10 +180,8 @@ class Rounds(Node):
         number = message["iteration"]
         ahead = number - self.iteration
         if number in rounds or not 0 <= ahead <= self.rounds_ahead:
-            logger.warning(
-                "round %d: dropped uid %d's model of round %d",
-                *(self.iteration + 1, sender, number + 1),
-            )
+            text = "round %d: dropped uid %d's model of round %d"
+            logger.warning(text, self.iteration + 1, sender, number + 1)
             return
         queue.insert(sum(kept < number for kept in rounds), message)
 

@@ -148,8 +148,7 @@ class Sharing:
 
         Room is left for a basis: its coefficients, at borders, are a few more than N.
         """
-        size: int = self.flat.size
-        return 2 * size + 4096
+        return 2 * int(self.flat.size) + 4096
 
     def compress_data(self, data: Message) -> Message:
         """Encode ``params`` and ``indices``, if ``compress``."""

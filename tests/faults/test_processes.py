@@ -130,6 +130,29 @@ def test_the_others_go_on_without_a_node_that_died(experiment, tmp_path, mortal)
     assert symmetric_among(tmp_path / "run" / "weights.jsonl", set(range(8)) - {3})
 
 
+def test_epidemic_learning_survives_a_node_that_died(experiment, tmp_path, mortal):
+    """Nothing stands in for a lost peer where nobody need send to anybody."""
+    sections = mortal(3, 4)
+    sections["RUN"] = {"checkpoint_every": "0"}
+    sections["NODE"] = {
+        "node_package": "decentralizepy.node.EpidemicLearning.EL_Local",
+        "node_class": "EL_Local",
+    }
+    sections["GRAPH"] = {
+        "graph_package": "decentralizepy.graphs.FullyConnected",
+        "graph_class": "FullyConnected",
+    }
+    faults = {"FAULTS": {"on_peer_loss": "drop"}}
+    done = run(experiment(rounds=ROUNDS, **sections, **faults))
+    assert done.returncode == 1
+    assert "uid 3 (rank 3, machine 0) was killed by SIGKILL" in done.stderr
+    tables = results(tmp_path / "run")
+    for rank in range(3):
+        table = tables[f"{rank}_results.json"]
+        assert list(table["total_bytes"]) == [str(r + 1) for r in range(ROUNDS)]
+        assert list(table["lost_peers"].values())[-1:] == [[3]]
+
+
 def symmetric_among(path, alive):
     """Tell whether the weights of each pair of ``alive`` agree in all rounds."""
     lines = [json.loads(line) for line in path.read_text().splitlines()]

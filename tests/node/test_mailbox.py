@@ -127,3 +127,14 @@ def test_a_wait_of_its_own_is_counted_and_a_look_is_not(node):
     assert 0.05 < waits["wait"] < 5
     assert waits["slowest"] == 2
     timer.join()
+
+
+def test_wait_for_never_returns_none(node):
+    deliver(node, "mine")
+    assert node.wait_for("mine")[0] == 1
+    node.peer_timeout = 0.05
+    with pytest.raises(PeerTimeout, match=r"on mine for uid 2"):
+        node.wait_for("mine", missing=lambda: {2})
+    node.receive_channel = lambda channel, **options: None  # a foreign one
+    with pytest.raises(PeerTimeout, match="nothing came on mine"):
+        node.wait_for("mine")

@@ -48,7 +48,11 @@ class EL_Local(LiveNode):
     def share(self, receivers: Collection[int]) -> None:
         message = self.sharing.get_data_to_send()
         self.communication.broadcast(sorted(receivers), {**message, "CHANNEL": "DPSGD"})
-        self.excuse(set(self.candidates) - set(receivers))
+        self.excuse(set(self.candidates) - set(receivers) - self.lost_peers)
+
+    def replace_lost(self, uids: set[int]) -> set[int]:
+        """Wait no more for lost peers; whoever sends nothing has no part in a round."""
+        return set()
 
     def excuse(self, others: Collection[int]) -> None:
         """Tell those who get no model not to wait for one."""

@@ -1,0 +1,54 @@
+"""The life of a node or a service: built, greeted, run to its end."""
+
+from typing import Any
+
+from decentralizepy.node.Node import Node, Section
+
+
+class Lifecycle(Node):
+    """A node whose class, when it is called, builds it and runs it to its end.
+
+    Subclasses say in ``init_parts`` what they are made of, in ``initial_peers`` whom
+    they greet, and in ``run`` what they do until they have said goodbye. Their
+    ``instantiate`` takes the arguments of the constructor.
+    """
+
+    def __init__(
+        self,
+        rank: int,
+        machine_id: int,
+        mapping: Any,
+        graph: Any,
+        config: dict[str, Section],
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(rank, machine_id, mapping, graph, config)
+        try:
+            self.instantiate(rank, machine_id, mapping, graph, config, *args, **kwargs)
+            self.run()
+        finally:
+            self.close_log()
+
+    def instantiate(self, *args: Any, **kwargs: Any) -> None:
+        """Keep the arguments of the constructor, build all parts and pass the barrier."""
+        raise NotImplementedError
+
+    def build_and_greet(self, config: dict[str, Section]) -> None:
+        """Build all parts, and pass the start barrier with those who are greeted."""
+        self.init_limits(config.get("FAULTS", {}))
+        self.init_parts(config)
+        self.my_neighbors = self.initial_peers()
+        self.connect_neighbors()
+
+    def init_parts(self, config: dict[str, Section]) -> None:
+        """Build the parts of this kind of node, by the ``init_`` methods, in order."""
+        raise NotImplementedError
+
+    def initial_peers(self) -> set[int]:
+        """Return whom to greet at the start: for a service, all nodes."""
+        return set(range(self.mapping.get_n_procs()))
+
+    def run(self) -> None:
+        """Do what there is to do, and say goodbye."""
+        raise NotImplementedError
