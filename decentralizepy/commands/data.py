@@ -130,7 +130,7 @@ def findings(entry: Entry, directory: Path) -> Iterator[tuple[str, bool]]:
     """Yield what is found of a data set below ``directory``, and whether it is right.
 
     Files with known checksums are compared, unless they are generated; of other data
-    sets, their class reads every record.
+    sets, their class reads every record, and tells what it notices.
     """
     target = directory / entry.folder
     if entry.folder and not target.exists():
@@ -140,12 +140,13 @@ def findings(entry: Entry, directory: Path) -> Iterator[tuple[str, bool]]:
             yield _compared(target / name, digest)
     else:
         try:
-            count = _read(entry, directory)
+            count, remarks = _read(entry, directory)
         except ConfigError as error:
             yield str(error), False
         else:
             place = target if entry.folder else entry.name
             yield f"{place}: {count:,} samples, all read", True
+            yield from remarks
 
 
 def describe(args: argparse.Namespace) -> int:
@@ -246,8 +247,8 @@ def _obtain(
             path.rename(new / path.name)
 
 
-def _read(entry: Entry, directory: Path) -> int:
-    """Read all records of a data set, as its class does; return how many."""
+def _read(entry: Entry, directory: Path) -> tuple[int, list[tuple[str, bool]]]:
+    """Read all records of a data set; return how many, and what its class remarks."""
     from decentralizepy.mappings.Linear import Linear
 
     module = f"decentralizepy.datasets.{entry.dataset}"
@@ -260,7 +261,7 @@ def _read(entry: Entry, directory: Path) -> int:
         for _ in batches:
             pass
         count += len(batches.dataset)
-    return count
+    return count, list(dataset.remarks())
 
 
 def _compared(path: Path, digest: str) -> tuple[str, bool]:

@@ -76,6 +76,7 @@ def take(section: dict[str, Any], mapping: Mapping) -> Census:
         np.array(samples),
         np.array(tests),
         _stacked(labels),
+        [text for text, _ in dataset.remarks()],
     )
 
 
@@ -94,6 +95,8 @@ def table(census: Census) -> Table:
         rows.add_row("classes", f"{held.any(axis=0).sum()} of {held.shape[1]}")
         rows.add_row("of a node", _range(held.sum(axis=1)))
     rows.add_row("test samples of a node", _range(census.tests))
+    for remark in census.remarks:
+        rows.add_row("to be known", remark)
     return rows
 
 

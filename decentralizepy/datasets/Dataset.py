@@ -3,7 +3,7 @@
 import ast
 import inspect
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -200,6 +200,10 @@ class Dataset:
             counts = np.bincount(labels, minlength=self.num_classes or 0)
             self._distribution = counts.tolist()
         return self._distribution
+
+    def remarks(self) -> Iterator[tuple[str, bool]]:
+        """Yield what a user should know of these data, and whether that is all right."""
+        return iter(())
 
     def shares(self, count: int, even: bool = False) -> list[float]:
         """Return the fraction of ``count`` samples that each part has.

@@ -1,13 +1,18 @@
 """Shakespeare: what the roles of the plays say; the next character is to be found."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from decentralizepy.datasets.leaf.cache import Array, Codec, RecordError
+from decentralizepy.datasets.leaf.cache import (
+    Array,
+    Codec,
+    RecordError,
+    open_records,
+)
 from decentralizepy.datasets.leaf.dataset import LeafDataset
 from decentralizepy.models.lstm import LSTM
 
@@ -33,6 +38,14 @@ class Shakespeare(LeafDataset):
 
     def codec(self) -> Codec:
         return _Codec()
+
+    def remarks(self) -> Iterator[tuple[str, bool]]:
+        """Yield the share of characters that the alphabet lacks, and who is copied."""
+        yield from super().remarks()
+        for directory in filter(None, (self.train_dir, self.test_dir)):
+            characters = open_records(directory, self.codec()).x
+            unknown = np.count_nonzero(characters == UNKNOWN) / characters.size
+            yield f"{directory}: {unknown:.2%} of characters not in the alphabet", True
 
     @staticmethod
     def convert(x: torch.Tensor) -> torch.Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,12 +30,15 @@ class Census:
         Samples to train on and to test on.
     labels : array of shape (nodes, classes), or None
         Samples to train on, by label; None where labels are no whole numbers.
+    remarks : sequence of str
+        What else is to be known of the data.
     """
 
     name: str
     samples: Counts
     tests: Counts
     labels: Counts | None
+    remarks: Sequence[str] = ()
 
 
 def draw(census: Census) -> bytes:

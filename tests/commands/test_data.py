@@ -156,8 +156,9 @@ def test_a_stand_in_is_where_the_catalog_says(generated, capsys, name):
     assert all(map(os.path.isdir, folders))
     status, out, _ = run(capsys, "verify", name, "--dir", generated)
     assert status == 0
-    assert out.endswith(" samples, all read\n")
-    assert out.count("\n") == 1
+    first, *remarks = out.splitlines()
+    assert first.endswith(" samples, all read")
+    assert len(remarks) == (2 if name == "shakespeare" else 0)
 
 
 @pytest.mark.parametrize("name", STAND_INS)
@@ -205,6 +206,29 @@ def test_bundled_data_are_read(capsys):
     assert run(capsys, "verify", "digits") == told
 
 
+def test_users_who_are_tested_on_what_they_train_on_are_wrong(tmp_path, capsys):
+    run(capsys, "download", "femnist", "--stand-in", "--dir", tmp_path)
+    train, test = (
+        sorted((tmp_path / "femnist" / part).glob("*.json")) for part in PARTS
+    )
+    test[0].write_bytes(train[0].read_bytes())
+    status, out, err = run(capsys, "verify", "femnist", "--dir", tmp_path)
+    assert (status, "all read" in out) == (1, True)
+    assert "femnist/test: 4 of 64 users are tested on their own training samples" in err
+
+
+def test_what_a_data_set_remarks_is_described(generated, tmp_path, capsys):
+    text = INI.format(generated / "shakespeare").replace("Femnist", "Shakespeare")
+    (tmp_path / "a.ini").write_text(text.replace("CNN", "LSTM"))
+    output = tmp_path / "labels.png"
+    status, out, _ = run(
+        capsys, "describe", tmp_path / "a.ini", "--nodes", 2, "-o", output
+    )
+    assert status == 0
+    assert "0.00% of characters" in " ".join(out.split())
+
+
+PARTS = ("train", "test")
 INI = """\
 [DATASET]
 dataset_package = decentralizepy.datasets.Femnist

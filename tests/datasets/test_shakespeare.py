@@ -50,6 +50,14 @@ def test_a_sample_is_the_numbers_of_its_characters(tmp_path):
     assert [ALPHABET[number] for number in y.tolist()] == ["}", "T"]
 
 
+def test_the_share_of_unknown_characters_is_told(tmp_path):
+    """Three of 160: breaks when a text of another alphabet is trained on in silence."""
+    pairs = [("\u00e9" * 3 + TEXT[3:], "a"), (TEXT, "b")]
+    folder = write(tmp_path / "train", hamlet=pairs)
+    (remark,) = node(train_dir=folder).remarks()
+    assert remark == (f"{folder}: 1.88% of characters not in the alphabet", True)
+
+
 @pytest.mark.parametrize("char", ["é", "~", "=", "\x7f", "\t", "\U0001f600"])
 def test_a_character_outside_the_alphabet_is_unknown(tmp_path, char):
     """Characters beyond the basic plane must not count as two."""

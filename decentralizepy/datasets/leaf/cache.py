@@ -20,13 +20,14 @@ from decentralizepy.datasets.leaf.records import (
     Codec,
     RecordError,
     encode_labels,
+    json_files,
     read_encoded,
 )
 from decentralizepy.errors import DataError
 
 __all__ = ["Array", "Codec", "RecordError", "Records", "encode_labels", "open_records"]
 
-FORMAT = 1  # of the cache; a new number makes all caches anew
+FORMAT = 2  # of the cache; a new number makes all caches anew
 CACHE = ".decentralizepy"
 _INDEX = "index.json"
 
@@ -72,7 +73,7 @@ def open_records(directory: str, codec: Codec) -> Records:
         If there is no file, or one is damaged: in a line with file, user and record.
     """
     folder = Path(directory)
-    files = sorted(folder.glob("*.json")) if folder.is_dir() else []
+    files = json_files(folder) if folder.is_dir() else []
     if not files:
         raise DataError(f"{directory}: no folder of LEAF's *.json files")
     key = _key(files, codec)

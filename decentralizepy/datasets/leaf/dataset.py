@@ -1,6 +1,6 @@
 """A data set of users, each with samples of its own, in LEAF's format."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -9,6 +9,7 @@ import torch
 
 from decentralizepy.datasets.Dataset import Dataset, check_validation, one_of
 from decentralizepy.datasets.leaf.cache import Array, Codec, Records, open_records
+from decentralizepy.datasets.leaf.overlap import copied_users
 from decentralizepy.datasets.leaf.split import file_per_user
 from decentralizepy.datasets.Partitioner import (
     DataPartitioner,
@@ -129,6 +130,21 @@ class LeafDataset(Dataset):
         labels = self._part().targets
         counts: list[int] = np.bincount(labels, minlength=self.num_classes).tolist()
         return counts
+
+    def remarks(self) -> Iterator[tuple[str, bool]]:
+        """Yield who is tested on what it trains on."""
+        if self.train_dir and self.test_dir:
+            train, test = (
+                open_records(directory, self.codec())
+                for directory in (self.train_dir, self.test_dir)
+            )
+            if copied := copied_users(train, test):
+                names = ", ".join(copied[:3]) + ", ..." * (len(copied) > 3)
+                yield (
+                    f"{self.test_dir}: {len(copied)} of {len(test.users)} users are "
+                    f"tested on their own training samples: {names}",
+                    False,
+                )
 
     def _clients(self) -> Array:
         """Return the numbers of the users whom the training samples are of."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from codecs import BOM_UTF8
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 Array = npt.NDArray[Any]
+User = tuple[str, dict[str, list[Any]]]  # a name, and the x and y of its samples
 
 REDRAW_S = 0.1
 
@@ -88,8 +91,7 @@ def read_encoded(files: Sequence[Path], codec: Codec) -> Iterator[Encoded]:
     """
     adapter = leaf_adapter(codec.record, codec.label)
     with _bar(files) as advance:
-        for number, path in enumerate(files):
-            users = read_users(path, adapter)
+        for number, (path, users) in enumerate(read_files(files, adapter)):
             for name, data in users:
                 yield Encoded(name, number, *_encode(path, name, data, codec))
                 advance(path.stat().st_size / len(users))
@@ -98,7 +100,7 @@ def read_encoded(files: Sequence[Path], codec: Codec) -> Iterator[Encoded]:
 def leaf_adapter(record: Any, label: Any) -> TypeAdapter[Any]:
     """Return what checks a file whose samples and labels have these types."""
     from pydantic import FailFast, TypeAdapter
-    from typing_extensions import TypedDict
+    from typing_extensions import NotRequired, TypedDict
 
     class Samples(TypedDict):
         x: Annotated[list[record], FailFast()]
@@ -106,14 +108,40 @@ def leaf_adapter(record: Any, label: Any) -> TypeAdapter[Any]:
 
     class Leaf(TypedDict):
         users: list[str]
+        num_samples: NotRequired[list[int] | int]
         user_data: dict[str, Samples]
 
     return TypeAdapter(Leaf)
 
 
-def read_users(
-    path: Path, adapter: TypeAdapter[Any]
-) -> list[tuple[str, dict[str, list[Any]]]]:
+def json_files(folder: Path) -> list[Path]:
+    """Return the ``*.json`` of a folder by name, without hidden ones such as ``._a.json``."""
+    return sorted(
+        path for path in folder.glob("*.json") if not path.name.startswith(".")
+    )
+
+
+def read_files(
+    files: Sequence[Path], adapter: TypeAdapter[Any]
+) -> Iterator[tuple[Path, list[User]]]:
+    """Yield the users of each file.
+
+    Raises
+    ------
+    DataError
+        If a file is damaged, or two hold the same user.
+    """
+    seen: dict[str, Path] = {}
+    for path in files:
+        users = read_users(path, adapter)
+        for name, _ in users:
+            if name in seen:
+                raise DataError(f"{path}: user {name} is in {seen[name]} as well")
+            seen[name] = path
+        yield path, users
+
+
+def read_users(path: Path, adapter: TypeAdapter[Any]) -> list[User]:
     """Return the users of one file, in their order there, and what each holds.
 
     Raises
@@ -124,16 +152,45 @@ def read_users(
     from pydantic import ValidationError
 
     try:
-        content = adapter.validate_json(path.read_bytes(), strict=True)
+        text = path.read_bytes().removeprefix(BOM_UTF8)
+        content = adapter.validate_json(text, strict=True)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from error
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         raise DataError(f"{path}: {_place(first['loc'])}{first['msg']}") from None
-    for name in content["users"]:
-        if name not in content["user_data"]:
-            raise DataError(f"{path}: user {name} is in `users`, not in `user_data`")
+    _check_users(path, content["users"], content["user_data"])
+    _check_counts(path, content)
     return [(name, content["user_data"][name]) for name in content["users"]]
+
+
+def _check_users(path: Path, listed: list[str], held: dict[str, Any]) -> None:
+    """Raise a DataError unless ``users`` lists each user in ``user_data`` once."""
+    for name, times in Counter(listed).items():
+        if name not in held:
+            raise DataError(f"{path}: user {name} is in `users`, not in `user_data`")
+        if times > 1:
+            raise DataError(f"{path}: user {name} is {times} times in `users`")
+    for name in held.keys() - set(listed):
+        raise DataError(f"{path}: user {name} is in `user_data`, not in `users`")
+
+
+def _check_counts(path: Path, content: dict[str, Any]) -> None:
+    """Raise a DataError if ``num_samples`` says otherwise; one user's may be a number."""
+    names, counts = content["users"], content.get("num_samples")
+    if counts is None:
+        return
+    counts = [counts] if isinstance(counts, int) else counts
+    if len(counts) != len(names):
+        raise DataError(
+            f"{path}: {len(names)} users, but {len(counts)} numbers in `num_samples`"
+        )
+    for name, count in zip(names, counts, strict=True):
+        found = len(content["user_data"][name]["y"])
+        if count != found:
+            raise DataError(
+                f"{path}: user {name}: {found} samples, but `num_samples` says {count}"
+            )
 
 
 def _encode(

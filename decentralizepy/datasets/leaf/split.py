@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from decentralizepy.datasets.leaf.records import leaf_adapter, read_users
+from decentralizepy.datasets.leaf.records import json_files, leaf_adapter, read_files
 from decentralizepy.errors import DataError
 from decentralizepy.files import write_atomic
 
@@ -33,16 +33,12 @@ def file_per_user(directory: str, write_dir: str) -> None:
         written.
     """
     source, target = Path(directory), Path(write_dir)
-    files = sorted(source.glob("*.json")) if source.is_dir() else []
+    files = json_files(source) if source.is_dir() else []
     if not files or source.resolve() == target.resolve():
         what = "the folder to write to" if files else "no folder of LEAF's *.json files"
         raise DataError(f"{directory}: {what}")
-    adapter, seen = leaf_adapter(Any, Any), dict[str, Path]()
-    for path in files:
-        for user, samples in read_users(path, adapter):
-            if user in seen:
-                raise DataError(f"{path}: user {user} is in {seen[user]} as well")
-            seen[user] = path
+    for _, users in read_files(files, leaf_adapter(Any, Any)):
+        for user, samples in users:
             _write(target / f"{quote(user, safe=' ')}.json", user, samples)
 
 

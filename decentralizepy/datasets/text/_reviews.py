@@ -65,7 +65,8 @@ def read(directory: str, source: str) -> Reviews:
 
 
 def _files(directory: str) -> list[Path]:
-    files = sorted(Path(directory).glob("*.csv"))
+    found = Path(directory).glob("*.csv")
+    files = sorted(path for path in found if not path.name.startswith("."))
     if not files:
         raise DataError(f"{directory}: no file *.csv there")
     return files

@@ -239,6 +239,23 @@ BAD = [
         "DIR/b.json: user eve is in `users`, not in `user_data`",
     ),
     (
+        {**leaf(eve=[1]), "users": ["eve", "eve"]},
+        "DIR/b.json: user eve is 2 times in `users`",
+    ),
+    (
+        {**leaf(eve=[1], abe=[2]), "users": ["eve"]},
+        "DIR/b.json: user abe is in `user_data`, not in `users`",
+    ),
+    (leaf(bob=[1]), "DIR/b.json: user bob is in DIR/a.json as well"),
+    (
+        {**leaf(eve=[1, 2]), "num_samples": [3]},
+        "DIR/b.json: user eve: 2 samples, but `num_samples` says 3",
+    ),
+    (
+        {**leaf(eve=[1, 2]), "num_samples": [2, 2]},
+        "DIR/b.json: 1 users, but 2 numbers in `num_samples`",
+    ),
+    (
         {"users": ["eve"], "user_data": {"eve": {"x": []}}},
         "DIR/b.json: user eve: y: Field required",
     ),
@@ -271,6 +288,25 @@ def test_a_fault_is_told_with_its_file_user_and_record(folder, content, line):
     (folder / "b.json").write_text(text)
     assert fails(folder) == line
     assert caches(folder) == [], "nothing is left of what was read before"
+
+
+def test_a_byte_order_mark_and_the_shadows_of_macos_are_passed_over(folder):
+    """Breaks when a folder that went through Windows or macOS cannot be read."""
+    usual = open_records(str(folder), Pairs()).users
+    text = (folder / "a.json").read_bytes()
+    (folder / "a.json").write_bytes(b"\xef\xbb\xbf" + text)
+    (folder / "._a.json").write_bytes(b"\x00\x05\x16\x07")
+    assert open_records(str(folder), Pairs()).users == usual
+
+
+@pytest.mark.parametrize("count", [2, [2], None])
+def test_the_number_of_samples_of_one_user_may_be_a_number_or_missing(folder, count):
+    """``file_per_user`` of DecentralizePy writes a number."""
+    content = {**leaf(eve=[1, 2]), "num_samples": count}
+    if count is None:
+        del content["num_samples"]
+    write(folder, b=content)
+    assert open_records(str(folder), Pairs()).users[-1] == ("eve", 1, 3, 5)
 
 
 def test_a_file_that_cannot_be_read_is_named(folder):

@@ -241,7 +241,7 @@ class Large(Toy):
 
 def test_the_memory_of_a_node_does_not_grow_with_the_set(tmp_path):
     """Breaks when a node reads what is not its own."""
-    write(tmp_path, **{f"{number}": leaf(user=[0] * 100) for number in range(10)})
+    write(tmp_path, **{f"{n}": leaf(**{f"user{n}": [0] * 100}) for n in range(10)})
     options = {"train_dir": str(tmp_path)}
     Large.prepare(**options)
     stored = sum(path.stat().st_size for path in (tmp_path / CACHE).rglob("x"))

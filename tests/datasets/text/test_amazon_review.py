@@ -109,7 +109,7 @@ def test_iid_divides_all_reviews(options):
     ]
     order = [place for part in parts for place in part]
     assert sorted(order) == list(range(9)) != order
-    assert [len(part) for part in parts] == [2, 2, 2, 3]
+    assert [len(part) for part in parts] == [3, 2, 2, 2]
 
 
 def test_a_service_tests_and_does_not_train(options):
