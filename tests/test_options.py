@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from decentralizepy.config.checks import check
 from decentralizepy.config.signatures import Options
+from decentralizepy.errors import ConfigError
 from decentralizepy.factory import load
 from decentralizepy.mappings.Linear import Linear
 from tests.support.rings import Vector, make_graph
+from tests.support.toy import CONFIG
 
 ROOT = Path(__file__).resolve().parent.parent
 CODEC = "compress compression_package compression_class float_precision"
@@ -212,3 +215,19 @@ def test_the_reference_shows_every_option(path):
     names = TABLE[path][1].split()
     missing = [name for name in names if not re.search(rf"\b{name}\b", shown)]
     assert missing == []
+
+
+@pytest.mark.parametrize(
+    ("path", "option"), [("JWINS.JWINS", "alpha"), ("JWINS.FFT", "change_transformer")]
+)
+def test_an_option_that_a_class_fixes_is_refused_in_an_ini(path, option):
+    name = path.rpartition(".")[2]
+    sharing = {
+        "sharing_package": f"decentralizepy.sharing.{path}",
+        "sharing_class": name,
+        option: 0.5,
+    }
+    wire = {"comm_package": "decentralizepy.communication.IPC", "comm_class": "IPC"}
+    config = {**CONFIG, "SHARING": sharing, "COMMUNICATION": wire}
+    with pytest.raises(ConfigError, match=f"{option}: not an option of {name}"):
+        check(config, "run.ini")

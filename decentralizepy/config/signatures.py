@@ -54,12 +54,12 @@ class Options(NamedTuple):
                     option = option.replace(default=None)  # the child may pass it
                 known.setdefault(option.name, option)
             if not _open(constructor):
-                return cls(known, True, words, room)
+                return cls(known, True, words - fixed, room)
             if not _passes_on(constructor):
                 break
             words |= _words(constructor)
             fixed |= set(fixed_here)
-        return cls(known, False, words, room)
+        return cls(known, False, words - fixed, room)
 
 
 def _constructors(target: Any) -> list[tuple[Any, tuple[str, ...]]]:
