@@ -187,3 +187,24 @@ def test_the_tests_that_the_page_on_faults_names_are_there():
     assert len(told) > 50
     missing = [n for n in told if f"def {n}(" not in text and n not in names]
     assert missing == []
+
+
+def test_each_step_of_the_walks_names_a_function_of_its_file():
+    steps = re.findall(r"``([\w/]+\.py)``,\s+``(\w+)``", PAGES["structure"])
+    assert len(steps) >= 24
+    for path, name in steps:
+        text = (ROOT / "decentralizepy" / path).read_text()
+        assert re.search(rf"^ *def {name}\(", text, re.MULTILINE), f"{path}: {name}"
+
+
+def test_walks_have_eight_steps_at_most():
+    walks = re.findall(r"(?:^#\. .*\n(?:   .*\n)*)+", PAGES["structure"], re.MULTILINE)
+    assert [walk.count("#. ") for walk in walks] == [8, 8, 8]
+
+
+def test_the_files_to_open_are_there():
+    table = PAGES["structure"].partition("Which file to open")[2]
+    table = table.partition("The files of a run")[0]
+    paths = re.findall(r"``([\w/]+(?:\.py|/))``", table)
+    assert len(paths) > 15
+    assert [p for p in paths if not (ROOT / "decentralizepy" / p).exists()] == []

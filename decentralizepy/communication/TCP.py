@@ -121,7 +121,7 @@ class TCP(ZeroMQ):
         return endpoint(host, port_of(rank, self.offset))
 
     def addr(self, rank: int, machine_id: int) -> str:
-        """Return the endpoint of a node; DecentralizePy's name of :meth:`address`."""
+        """Return the endpoint of a node; DecentralizePy's name of ``address``."""
         return self.address(rank, machine_id)
 
 
