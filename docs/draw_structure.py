@@ -45,8 +45,9 @@ FLOORS: Sequence[dict[str, Room]] = (
 )
 GROUND = {
     "config": "INI to values",
-    "factory": "names to objects",
+    "factory": "by name",
     "checkpoints": "their files",
+    "randomness": "all streams",
     "message": "by channel",
     "utils": "flags",
     "files": "whole files",
@@ -166,8 +167,8 @@ def _boxes() -> Iterator[str]:
 
 def _ground() -> Iterator[str]:
     for number, (name, words) in enumerate(GROUND.items()):
-        left = LEFT + number * 130
-        yield _box("ground", left, _top(len(FLOORS)), 120, name, words)
+        left = LEFT + number * 113
+        yield _box("ground", left, _top(len(FLOORS)), 109, name, words)
 
 
 def _box(kind: str, left: int, top: int, width: int, name: str, words: str) -> str:
