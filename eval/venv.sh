@@ -9,7 +9,7 @@ venv=${VENV:-.venv}
 python=${PYTHON:-python3}
 
 make_venv() {
-    "$python" -m venv "$venv" && return
+    command -v "$python" >/dev/null && "$python" -m venv "$venv" && return
     rm -rf "$venv" # half made
     # Debian keeps the part of Python that makes environments in a package of its own
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
