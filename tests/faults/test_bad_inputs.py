@@ -704,7 +704,7 @@ PROCESSES = {
     "a graph": ((*RUN, "-gf", "islands"), (), "--graph_file islands: not connected: 2 parts, of 2, 2 nodes, would learn apart; --allow_disconnected lets them"),
     "a graph of another size": ((*DRIVER, "-ps", "2", "-gf", "islands"), (), "islands: a graph of 4 nodes, but there are 2 processes (-ms 1, -ps [2])"),
     "an address": (RUN, ("ip.json", "none.json"), "[COMMUNICATION] addresses_filepath = none.json: No such file or directory"),
-    "data": (RUN, data("sizes = [0.5, 0.2]"), "[DATASET] sizes = [0.5, 0.2]: expected a list of fractions whose sum is 1, such as [0.5, 0.25, 0.25]"),
+    "data": (RUN, data("sizes = [0.5, 0.2]"), "[DATASET] sizes = [0.5, 0.2]: expected a list of fractions whose sum is 1, such as [0.5, 0.25, 0.25], or even"),
     "a graph to make": ((f"{ROOT}/generate_graph.py", "-g", "Regular", "-n", "5", "-d", "3", "-f", "g"), (), "5 nodes cannot all have degree 3: it must be an even number from 0 to 4"),
 }  # fmt: skip
 
