@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from tests.support import ROOT
+from tests.support import LIMIT_S, ROOT
 
 # runs the remote command here, as the shell at the other end would; "down" is unreachable
 SSH = """#!/bin/bash
@@ -49,7 +49,7 @@ class Machines:
             env={**self.env, **env},
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=LIMIT_S,
             check=False,
         )
 

@@ -68,7 +68,7 @@ def sections(node, service, options):
     return {**chosen, "RUN": {"procs_per_machine": str(NODES), "working_rate": "0.5"}}
 
 
-@pytest.mark.parametrize("by", ["driver", "INI"])
+@pytest.mark.parametrize("by", ["driver", pytest.param("INI", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("driver", "kind"), KINDS.items(), ids=KINDS)
 def test_a_kind_runs_to_its_end(experiment, tmp_path, driver, kind, by):
     node, service, options = kind
@@ -95,7 +95,7 @@ def test_a_deadline_ends_each_round(experiment, tmp_path):
     assert all(len(table["total_bytes"]) == 5 for table in tables.values())
 
 
-@pytest.mark.parametrize("place", ["-sr -2", "-sm 0 -sr -3"])
+@pytest.mark.parametrize("place", ["-sm 0 -sr -3"])
 def test_a_service_may_have_any_rank(experiment, tmp_path, place):
     federated = sections(*KINDS["eval/testingFederated.py"])
     done = run([*experiment(rounds=2, **federated), *place.split(), "-ta", "2"])

@@ -69,7 +69,14 @@ def test_the_page_names_every_script():
 
 
 @pytest.mark.processes
-@pytest.mark.parametrize("command", [c for c in COMMANDS if c != COMPARE])
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(each, marks=[] if "federated" in each else pytest.mark.slow)
+        for each in COMMANDS
+        if each != COMPARE
+    ],
+)
 def test_a_command_of_the_tutorial_runs(run, data, tmp_path, command):
     offset = ["--set", f"COMMUNICATION.offset={free_offset(2 * 17)}"]
     logs, weights = tmp_path / "machine0", tmp_path / "weights"
@@ -89,6 +96,7 @@ IPC = [
 
 
 @pytest.mark.processes
+@pytest.mark.slow
 def test_epidemic_learning_is_compared_with_a_fixed_graph(run, tmp_path):
     table = run(COMPARE, str(tmp_path), *SHORT, *IPC, SEEDS="90")
     for name in ("DPSGD-90", "EL_Local-90"):
@@ -109,6 +117,7 @@ SERIES = {
 
 
 @pytest.mark.processes
+@pytest.mark.slow
 @pytest.mark.parametrize("script", SERIES)
 def test_a_series_of_runs(run, tmp_path, script):
     names, settings = SERIES[script]

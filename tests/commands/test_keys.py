@@ -49,7 +49,7 @@ def test_pairs_of_curve_are_made_for_nodes_and_services(tmp_path, capsys):
         (["keys", "--nodes", "0"], "--nodes is at least 1"),
         (["keys", "--nodes", "2", "--services", "-1"], "--services at least 0"),
         (["keys", "--nodes", "two"], "invalid int value: 'two'"),
-        (["/dev/null/keys", "--nodes", "2"], "/dev/null/keys: Not a directory"),
+        ([f"{__file__}/keys", "--nodes", "2"], "test_keys.py/keys: Not a directory"),
         (["--mac", "no/such/folder/mac.key"], "mac.key: No such file or directory"),
     ],
 )

@@ -21,6 +21,7 @@ from decentralizepy.compression.EliasQuantization import EliasQuantization
 from decentralizepy.compression.Lz4Wrapper import Lz4Wrapper
 from decentralizepy.compression.Zstd import Zstd
 from decentralizepy.errors import MessageError
+from tests.support import LIMIT_S
 
 MODEL = 10_000  # numbers
 GROWTH_MIB = 16
@@ -94,7 +95,7 @@ def test_a_bomb_is_refused_in_little_memory(name):
     module, method, codec, kind, items, body = BOMBS[name]
     frame = seal(codec.encode(), kind, items, body).tobytes()
     command = [sys.executable, "-c", DECODE, module, method]
-    found = subprocess.run(command, input=frame, capture_output=True, timeout=60)
+    found = subprocess.run(command, input=frame, capture_output=True, timeout=LIMIT_S)
     assert not found.stderr
     assert int(found.stdout) <= GROWTH_MIB
 

@@ -13,8 +13,9 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from decentralizepy.engines.process import LocalNodes
 from decentralizepy.run.spec import NodeSpec
+from tests.support import LIMIT_S
 
-pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.processes
 
 
 def load(folder, ending):
@@ -88,8 +89,8 @@ def is_running(pid):
         return False
 
 
-def until(condition, limit=60):
-    deadline = time.monotonic() + limit
+def until(condition):
+    deadline = time.monotonic() + LIMIT_S
     while not condition():
         if time.monotonic() > deadline:
             return False

@@ -5,8 +5,8 @@ import logging
 import os
 import subprocess
 import sys
-import time
 
+import psutil
 import pytest
 import torch
 
@@ -16,7 +16,6 @@ from tests.support import LIMIT_S, ROOT
 from tests.support.launcher import results, run, weights
 from tests.support.slow import fill
 
-pytestmark = pytest.mark.timeout(120)
 ROW = {"total_bytes": 123456, "total_meta": 789, "test_acc": 41.5}
 
 
@@ -184,18 +183,24 @@ def test_two_hundred_kills_lose_a_round_each_at_most(tmp_path):
         assert len(table["total_bytes"]) >= last
 
 
-def test_a_round_takes_as_long_after_ten_thousand_as_at_first(tmp_path):
+def test_a_round_moves_as_much_after_ten_thousand_as_at_first(tmp_path):
     """Breaks when all rounds are read or written again and again."""
-    seconds = []
+    moved = []
     with Results(str(tmp_path), 0) as writer:
         for block in range(10):
-            began = time.process_time()
+            before = bytes_moved()
             for number in range(1000 * block + 1, 1000 * block + 1001):
                 writer.add(number, ROW)
                 if number % 20 == 0:
                     writer.write()
-            seconds.append(time.process_time() - began)
-    assert sum(seconds[-3:]) < 3 * sum(seconds[:3])
+            moved.append(bytes_moved() - before)
+    assert sum(moved[-3:]) < 3 * sum(moved[:3])
     table = json.loads((tmp_path / "0_results.json").read_text())
     assert len(table["test_acc"]) == 10_000
     assert os.stat(writer.path).st_size > 10_000 * 60
+
+
+def bytes_moved():
+    """Return what this process has read and written, from the disk or its cache."""
+    counters = psutil.Process().io_counters()
+    return counters.read_chars + counters.write_chars

@@ -21,6 +21,7 @@ from decentralizepy.communication._wire import HEADER_LIMIT, decode, encode
 from decentralizepy.communication.TCP import TCP
 from decentralizepy.errors import MessageError
 from decentralizepy.mappings.Linear import Linear
+from tests.support import LIMIT_S
 from tests.support.fuzz_parsers import PARSERS, SEEDS, mutated
 from tests.support.ports import free_offset
 
@@ -31,7 +32,6 @@ GROWTH_MIB = 64
 
 @pytest.mark.parametrize("name", PARSERS)
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.timeout(60)
 def test_parsers_raise_only_our_errors(name, tmp_path, caplog):
     """Files of users that are damaged in any way get a message, not a traceback."""
     caplog.set_level("CRITICAL")
@@ -50,7 +50,6 @@ def attempts(frames):
     return 1
 
 
-@pytest.mark.timeout(60)
 def test_100_000_mutated_headers():
     """What a neighbor sends is data, whatever it is."""
     generator = random.Random(0)
@@ -71,7 +70,6 @@ junk = st.recursive(
 )
 
 
-@pytest.mark.timeout(60)
 @settings(max_examples=400, deadline=None, suppress_health_check=[*HealthCheck])
 @given(
     content=junk,
@@ -115,7 +113,7 @@ for frames in messages:
 def growth(*messages):
     """Return the MiB that a node takes for each message while it decodes it."""
     command, given = [sys.executable, "-c", DECODE], msgpack.packb(messages)
-    found = subprocess.run(command, input=given, capture_output=True, timeout=60)
+    found = subprocess.run(command, input=given, capture_output=True, timeout=LIMIT_S)
     assert not found.stderr
     return [int(line) for line in found.stdout.split()]
 
@@ -145,7 +143,6 @@ def test_a_frame_that_is_named_often():
     assert growth([header, frame])[0] <= GROWTH_MIB
 
 
-@pytest.mark.timeout(120)
 def test_10_000_mutated_messages_of_a_neighbor(tmp_path):
     """A real end: nothing is raised, all are counted, and the next true one arrives."""
     addresses = tmp_path / "ip.json"
@@ -173,7 +170,7 @@ def sealable(message):
 
 
 def receive(end):
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + LIMIT_S
     while time.monotonic() < deadline:
         if (received := end.receive(block=False)) is not None:
             return received
@@ -182,7 +179,7 @@ def receive(end):
 
 def flood(end, dealer):
     """Send what a neighbor's messages become when any byte of them may change."""
-    generator, deadline = random.Random(1), time.monotonic() + 60
+    generator, deadline = random.Random(1), time.monotonic() + LIMIT_S
     message = {"CHANNEL": "DPSGD", "iteration": 1, "params": np.ones(4, np.float32)}
     true = Link(1, 0, 1, Checksum()).outgoing(*sealable(message))
     true = [bytes(memoryview(frame)) for frame in true]

@@ -17,7 +17,7 @@ import torch
 from tests.support import LIMIT_S, ROOT, strangers
 from tests.support.launcher import NODES, make_experiment, results, weights
 
-pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.processes
 ROUNDS = 80  # 20 s, or 2 once the strangers are gone
 GROWTH = 64 << 20
 
@@ -140,13 +140,14 @@ def test_garbage_under_any_name_changes_nothing(tmp_path, undisturbed):
     assert dropped(tmp_path) > 5_000
 
 
+@pytest.mark.slow
 def test_scans_and_claims_change_nothing(tmp_path, undisturbed):
     """Connections that say nothing, HTTP, and frames of a terabyte."""
     assert besiege(tmp_path, strangers.scan) < GROWTH
     assert_same(tmp_path, undisturbed)
 
 
-@pytest.mark.parametrize("early", [True, False])
+@pytest.mark.parametrize("early", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_well_made_messages_of_strangers_change_nothing(tmp_path, undisturbed, early):
     """Greetings and goodbyes, new channels, models, code as a pickle."""
     marker = tmp_path / "executed"
@@ -156,6 +157,7 @@ def test_well_made_messages_of_strangers_change_nothing(tmp_path, undisturbed, e
     assert_same(tmp_path, undisturbed)
 
 
+@pytest.mark.slow
 def test_a_second_process_in_a_neighbors_name_changes_nothing(tmp_path, undisturbed):
     """It comes later than the neighbor; one that comes first needs mac or curve."""
     besiege(tmp_path, strangers.impersonate)
@@ -170,7 +172,9 @@ def test_a_flood_fills_no_memory(tmp_path, undisturbed):
     assert max(sizes) < 1 << 20
 
 
-@pytest.mark.parametrize("security", ["mac", "curve"])
+@pytest.mark.parametrize(
+    "security", ["mac", pytest.param("curve", marks=pytest.mark.slow)]
+)
 def test_closed_networks_end_as_open_ones(tmp_path, undisturbed, security):
     options = {"security": security}
     if security == "curve":

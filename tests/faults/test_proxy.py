@@ -73,7 +73,7 @@ def test_it_is_late(echo):
     with Proxy({"a": echo}, delay=(0.1, 0.3)) as proxy:
         back, seconds = exchange(proxy.ports["a"], b"x")
     assert back == b"x"
-    assert 0.2 <= seconds < 5
+    assert seconds >= 0.2
 
 
 def test_it_is_slow(echo):

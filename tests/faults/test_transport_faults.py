@@ -12,15 +12,19 @@ import psutil
 import pytest
 import torch
 
-from tests.support import ROOT
+from tests.support import LIMIT_S, ROOT
 from tests.support.launcher import make_experiment, results, run, weights
 from tests.support.ports import free_offset
 from tests.support.proxy import Proxy
 from tests.support.transports import validate
 
-pytestmark = [pytest.mark.processes, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.processes
 ROUNDS, NODES = 10, 4
 PAUSE_S = 6
+
+
+def slow(*case):
+    return pytest.param(*case, marks=pytest.mark.slow)
 
 
 def sections(fault="clean", model="Linear"):
@@ -77,14 +81,12 @@ def assert_equal(folder, expected):
 @pytest.mark.parametrize(
     ("fault", "count"),
     [
-        (
-            "double",
-            "repeated",
-        ),  # without numbers a round has two models of one peer
-        ("shuffle", None),  # without Link.held, rounds are mixed up
+        # without numbers a round has two models of one peer
+        slow("double", "repeated"),
+        slow("shuffle", None),  # without Link.held, rounds are mixed up
         ("flip", "rejected"),  # without the checksum, 1e38 is averaged
-        ("cut", "rejected"),  # without NACK, all wait
-        ("lose", None),  # without ASK, all wait
+        slow("cut", "rejected"),  # without NACK, all wait
+        slow("lose", None),  # without ASK, all wait
     ],
 )
 def test_a_bad_network_changes_nothing(tmp_path, clean, fault, count):
@@ -117,6 +119,7 @@ def test_resets_in_the_middle_of_models_change_nothing(tmp_path, clean):
     assert_equal(tmp_path, clean("Heavy"))
 
 
+@pytest.mark.slow
 def test_a_late_network_changes_nothing(tmp_path, clean):
     """200 ms, more or less 100."""
     words = make_experiment(tmp_path)(rounds=ROUNDS, **sections())
@@ -124,6 +127,7 @@ def test_a_late_network_changes_nothing(tmp_path, clean):
     assert_equal(tmp_path, clean())
 
 
+@pytest.mark.slow
 def test_a_slow_network_changes_nothing(tmp_path, clean):
     """1 Mbit a second, on which a model takes 3 s: no message is sent twice."""
     words = make_experiment(tmp_path)(rounds=2, **sections(model="Heavy"))
@@ -132,12 +136,14 @@ def test_a_slow_network_changes_nothing(tmp_path, clean):
     assert counted(tmp_path, "repeated") == 0
 
 
+@pytest.mark.slow
 def test_a_way_that_stalls_changes_nothing(tmp_path, clean):
     words = make_experiment(tmp_path)(rounds=ROUNDS, **sections())
     proxied(tmp_path, words, stall=(2, 7))
     assert_equal(tmp_path, clean())
 
 
+@pytest.mark.slow
 def test_a_paused_node_changes_nothing(tmp_path, clean):
     """A node that is stopped for a while is waited for, and is not taken for lost."""
     words = make_experiment(tmp_path)(rounds=100, **sections())
@@ -154,7 +160,7 @@ def test_a_paused_node_changes_nothing(tmp_path, clean):
     time.sleep(PAUSE_S)
     assert launcher.poll() is None
     os.kill(node, signal.SIGCONT)
-    _, errors = launcher.communicate(timeout=60)
+    _, errors = launcher.communicate(timeout=LIMIT_S)
     assert launcher.returncode == 0, errors
     assert_equal(tmp_path, undisturbed)
 

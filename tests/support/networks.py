@@ -46,7 +46,7 @@ def make_config(graph, sections):
         "comm_package": "decentralizepy.communication.InProcess",
         "comm_class": "InProcess",
         "exchange": make_exchange(graph.n_procs),
-        "recv_timeout": 5,
+        "recv_timeout": 60,
     }
     for section, options in sections.items():
         old = config.get(section)  # what has more than its keys stays as it is

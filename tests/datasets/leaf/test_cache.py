@@ -16,7 +16,7 @@ from decentralizepy.datasets.leaf.cache import (
     open_records,
 )
 from decentralizepy.errors import DataError
-from tests.support import ROOT
+from tests.support import LIMIT_S, ROOT
 from tests.support.leaf import Pairs, leaf, write
 
 
@@ -144,7 +144,7 @@ def started(folder, log, users):
     child = subprocess.Popen(
         [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
-    until = time.monotonic() + 60
+    until = time.monotonic() + LIMIT_S
     while not (log.exists() and log.read_text().count("user") == users):
         assert time.monotonic() < until
         time.sleep(0.01)
@@ -156,7 +156,7 @@ def test_of_two_processes_one_makes_it_and_both_read_it(folder, tmp_path, capsys
     child = started(folder, tmp_path / "log", users=1)
     codec = Pairs()
     found = open_records(str(folder), codec).x.tolist()
-    out, _ = child.communicate(timeout=30)
+    out, _ = child.communicate(timeout=LIMIT_S)
     assert out == f"{found}\n"
     assert len(found) == 6
     assert not codec.encoded, "read once, not by each"
@@ -167,7 +167,7 @@ def test_of_two_processes_one_makes_it_and_both_read_it(folder, tmp_path, capsys
 def test_what_a_killed_process_leaves_is_no_cache(folder, tmp_path):
     child = started(folder, tmp_path / "log", users=2)
     child.kill()
-    child.communicate(timeout=30)
+    child.communicate(timeout=LIMIT_S)
     assert [name.endswith(".part") for name in caches(folder)] == [True]
     codec = Pairs()
     assert open_records(str(folder), codec).y.tolist() == [0, 1, 2, 2, 0, 1]

@@ -10,7 +10,7 @@ import pytest
 from decentralizepy.datasets.leaf.split import file_per_user, main
 from decentralizepy.errors import DataError
 from decentralizepy.mappings.Linear import Linear
-from tests.support import ROOT
+from tests.support import LIMIT_S, ROOT
 from tests.support.leaf import Toy, leaf, write
 
 
@@ -102,5 +102,5 @@ def test_the_command(folders, capsys):
 @pytest.mark.processes
 def test_the_script_runs(folders):
     words = [sys.executable, "split_into_files.py", *folders]
-    subprocess.run(words, cwd=ROOT, check=True, timeout=60)
+    subprocess.run(words, cwd=ROOT, check=True, timeout=LIMIT_S)
     assert (Path(folders[1]) / "a.json").exists()
