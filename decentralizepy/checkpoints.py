@@ -1,4 +1,4 @@
-"""The files of checkpoints: which there are, and which one all nodes have."""
+"""Checkpoints: which files there are, and what of an object they keep."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -9,6 +9,69 @@ from decentralizepy.errors import ConfigError
 from decentralizepy.files import write_atomic
 
 FOLDER = "checkpoints"
+OURS = f"{__package__}."
+
+
+class Stateful:
+    """An object that a checkpoint keeps.
+
+    A class states in ``checkpointed`` its attributes that change from round to round,
+    its parents theirs. Of a class of a user's own, which may state none, all attributes
+    are kept but those that its parents here state in ``derived``. Either way, a file
+    sets no attribute but these.
+    """
+
+    checkpointed: tuple[str, ...] = ()
+    derived: tuple[str, ...] = ()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state by attribute; override it to keep something else."""
+        return attributes(self)
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over the state that ``state_dict`` returned."""
+        set_attributes(self, state)
+
+
+def attributes(part: Any) -> dict[str, Any]:
+    """Return what a checkpoint keeps of an object, by attribute."""
+    return {name: value for name, value in vars(part).items() if is_kept(part, name)}
+
+
+def set_attributes(part: Any, state: Mapping[str, Any]) -> None:
+    """Set those attributes of ``state`` that a checkpoint keeps of the object."""
+    for name, value in state.items():
+        if is_kept(part, name):
+            setattr(part, name, value)
+
+
+def generators(part: Any) -> dict[str, Any]:
+    """Return an object's random generators, by attribute."""
+    import random
+
+    import numpy as np
+    import torch
+
+    kinds = (
+        random.Random,
+        np.random.Generator,
+        np.random.RandomState,
+        torch.Generator,
+    )
+    return {name: each for name, each in vars(part).items() if isinstance(each, kinds)}
+
+
+def is_kept(part: Any, name: str) -> bool:
+    """Tell whether a checkpoint keeps an attribute: one that is stated, or a user's."""
+    if name in stated(part, "checkpointed"):
+        return True
+    foreign = not type(part).__module__.startswith(OURS)
+    return foreign and name in vars(part) and name not in stated(part, "derived")
+
+
+def stated(part: Any, which: str) -> set[str]:
+    """Return the names that an object's classes state in ``which``."""
+    return {name for cls in type(part).__mro__ for name in vars(cls).get(which, ())}
 
 
 class Checkpoints:

@@ -19,10 +19,10 @@ ALLOWED = {
     "compression": {"errors", "message"},
     "models": {"errors", "files"},
     "communication": {"errors", "files", "message", "mappings"},
-    "datasets": {"config.order", "errors", "files", "mappings", "models"}
+    "datasets": {"checkpoints", "config.order", "errors", "files", "mappings", "models"}
     | {"randomness"},
-    "training": {"errors"},
-    "sharing": {"config.order", "errors", "factory", "files", "message"}
+    "training": {"checkpoints", "errors"},
+    "sharing": {"checkpoints", "config.order", "errors", "factory", "files", "message"}
     | {"models.flat", "randomness", "utils"},
     "node": TEXT
     | {"checkpoints", "factory", "graphs", "mappings", "models.Model", "models.flat"}

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 import torch
 
-from decentralizepy.datasets.batches import Batches, Indexable
+from decentralizepy.datasets.batches import Batches, Indexable, Order
 from decentralizepy.errors import ConfigError, DataError, did_you_mean
 from decentralizepy.mappings.Mapping import Mapping
 
@@ -21,7 +21,7 @@ EVEN = "even"  # what ``sizes`` may be instead of fractions
 TEST_BATCH_SIZE = 16  # activations of more images than these leave the cache
 
 
-class Dataset:
+class Dataset(Order):
     """A data set as one node sees it.
 
     A subclass reads its files in its constructor and sets ``trainset`` (this node's

@@ -1,10 +1,11 @@
 """Batches of data that lies in memory: a batch is one index."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 import torch
 
+from decentralizepy.checkpoints import generators
 from decentralizepy.errors import ConfigError
 
 
@@ -61,3 +62,16 @@ class Batches:
         order = torch.randperm(len(self.dataset), generator=self._generator).numpy()
         for start in self._starts:
             yield self.dataset[order[start : start + self.batch_size]]
+
+
+class Order:
+    """The order of shuffled passes, which a checkpoint keeps: a data set's generators."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the generators by attribute; the data are read again."""
+        return generators(self)
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over the generators that ``state_dict`` returned."""
+        for name in generators(self).keys() & state.keys():
+            setattr(self, name, state[name])

@@ -21,6 +21,8 @@ class Model(torch.nn.Module):
         How often each parameter was shared, of shape (N,).
     """
 
+    checkpointed = ("model_change",)
+
     def __init__(self) -> None:
         super().__init__()
         self.model_change: torch.Tensor | None = None

@@ -1,161 +1,268 @@
 """Values as JSON and tensors, and back: what a checkpoint is made of."""
 
+import base64
+import dataclasses
+import functools
+import logging
 import random
-from collections import deque
-from collections.abc import Callable, Iterable
+import types
+from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import Callable, Collection
+from enum import Enum
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
 import torch
 
 Tensors = dict[str, torch.Tensor]
-_PLAIN = (bool, int, float, str, type(None))
-_SERIES: dict[type, str] = {list: "list", tuple: "tuple", set: "set", deque: "deque"}
-_KINDS: dict[str, Callable[[Iterable[Any]], Any]] = {
-    name: kind for kind, name in _SERIES.items()
+Generator = (
+    random.Random | np.random.Generator | np.random.RandomState | torch.Generator
+)
+
+_MAKERS: dict[str, tuple[type[Any], Callable[[], Any]]] = {
+    "python": (random.Random, random.Random),
+    "numpy": (np.random.Generator, np.random.default_rng),
+    "numpy's old": (np.random.RandomState, np.random.RandomState),
+    "torch": (torch.Generator, torch.Generator),
 }
-Generator = random.Random | np.random.Generator | torch.Generator
+_PLAIN = (bool, int, float, str, type(None))
+_SERIES = (list, tuple, set, frozenset, deque)
+_MAPS: tuple[type[Any], ...] = (dict, OrderedDict, Counter, defaultdict)
+_FACTORIES = {each.__name__: each for each in (int, float, str, list, dict, set)}
+_MISSING: Any = object()
+# what is code, or follows from the INI file, and so is no state
+_CONSTANT = (
+    types.FunctionType,
+    types.MethodType,
+    types.BuiltinFunctionType,
+    types.ModuleType,
+    functools.partial,
+    type,
+    torch.dtype,
+    torch.device,
+    torch.memory_format,
+    PurePath,
+    logging.Logger,
+)
 
 
-class NoState(TypeError):
-    """A value that is no state: a part of the node, a file, a function."""
+class Encoder:
+    """Turns values into JSON; their tensors and arrays are kept beside it, by place.
 
+    Parameters
+    ----------
+    parts : collection of objects
+        What is kept elsewhere, or not at all, wherever it turns up in a value.
 
-def pack(value: Any, tensors: Tensors, place: str = "") -> Any:
-    """Return ``value`` as JSON; its tensors and arrays go to ``tensors``, by place.
-
-    Raises
-    ------
-    NoState
-        If a value in it is none that can be packed.
+    Attributes
+    ----------
+    tensors : dict of str to torch.Tensor
+    left : list of str
+        The places of values that cannot be kept, and their types.
     """
-    if isinstance(value, _PLAIN):
-        return value
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, np.ndarray):
-        tensors[place] = torch.from_numpy(np.array(value, order="C"))
-        return {"array": place}
-    if isinstance(value, torch.Tensor):
-        # a copy: the file format takes no two tensors over one memory
-        tensors[place] = value.detach().cpu().contiguous().clone()
-        return {"tensor": place}
-    if isinstance(value, Generator):
-        return {type(value).__name__: _pack_generator(value, tensors, place)}
-    if isinstance(value, dict):
-        items = enumerate(value.items())
-        return {"dict": [_pack_item(i, kv, tensors, place) for i, kv in items]}
-    if (kind := _SERIES.get(type(value))) is None:
-        raise NoState(f"{place}: a {type(value).__name__}")
-    parts = sorted(value) if kind == "set" else value
-    return {kind: [pack(v, tensors, f"{place}.{i}") for i, v in enumerate(parts)]}
+
+    def __init__(self, parts: Collection[Any] = ()) -> None:
+        self.tensors: Tensors = {}
+        self.left: list[str] = []
+        self._parts = {id(part) for part in parts}
+
+    def encode(self, value: Any, place: str) -> Any:
+        """Return ``value`` as JSON; what cannot be kept stays the live object's."""
+        if isinstance(value, _PLAIN) and not isinstance(value, Enum):
+            return value
+        if id(value) in self._parts or isinstance(value, _CONSTANT):
+            return {"live": None}
+        for encode in (self._numbers, self._container, self._object):
+            if (form := encode(value, place)) is not None:
+                return form
+        self.left.append(f"{place} (a {type(value).__name__})")
+        return {"live": None}
+
+    def _numbers(self, value: Any, place: str) -> Any:
+        if isinstance(value, (bytes, bytearray)):
+            return {"bytes": base64.b64encode(value).decode()}
+        if isinstance(value, complex):
+            return {"complex": [value.real, value.imag]}
+        if isinstance(value, torch.Tensor):
+            return {"tensor": self._keep(value.detach(), place)}
+        if isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "biufc":
+            array = torch.from_numpy(np.array(value, order="C"))
+            kind = "array" if isinstance(value, np.ndarray) else "scalar"
+            return {kind: self._keep(array, place)}
+        return None
+
+    def _keep(self, tensor: torch.Tensor, place: str) -> list[Any]:
+        # a copy: the file format takes no two tensors over one memory, nor complex ones
+        real = torch.view_as_real(tensor) if tensor.is_complex() else tensor
+        self.tensors[place] = real.cpu().contiguous().clone()
+        return [place, tensor.is_complex()]
+
+    def _container(self, value: Any, place: str) -> Any:
+        if type(value) in _MAPS:
+            items = [
+                [self.encode(key, f"{place}.{i}k"), self.encode(each, inner)]
+                for i, (key, each) in enumerate(value.items())
+                for inner in [f"{place}.{_label(key, i)}"]
+            ]
+            factory = getattr(getattr(value, "default_factory", None), "__name__", None)
+            return {"map": [type(value).__name__, factory, items]}
+        if type(value) in _SERIES or isinstance(value, tuple):
+            kind = next(each for each in _SERIES if isinstance(value, each))
+            parts = sorted(value, key=_rank) if kind in (set, frozenset) else value
+            forms = [self.encode(each, f"{place}.{i}") for i, each in enumerate(parts)]
+            return {"series": [kind.__name__, getattr(value, "maxlen", None), forms]}
+        return None
+
+    def _object(self, value: Any, place: str) -> Any:
+        if isinstance(value, Generator):
+            state = self.encode(_state_of(value), place)
+            kind = next(k for k, (cls, _) in _MAKERS.items() if isinstance(value, cls))
+            return {"generator": [kind, state]}
+        if hasattr(value, "state_dict") and hasattr(value, "load_state_dict"):
+            return {"state": self.encode(dict(value.state_dict()), place)}
+        if dataclasses.is_dataclass(value):
+            fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+            return {"fields": self.encode(fields, place)}
+        return None
 
 
-def unpack(form: Any, tensors: Tensors) -> Any:
-    """Return what ``pack`` was given; generators as (name, state)."""
-    if not isinstance(form, dict):
-        return form
-    ((kind, content),) = form.items()
-    if kind == "tensor":
-        return tensors[content]
-    if kind == "array":
-        return tensors[content].numpy()
-    if kind == "dict":
-        return {unpack(key, tensors): unpack(v, tensors) for key, v in content}
-    if kind in _KINDS:
-        return _KINDS[kind](unpack(each, tensors) for each in content)
-    return Drawn(unpack(content, tensors))
+class Decoder:
+    """Turns what an Encoder made back into values; nothing in it is evaluated."""
 
+    def __init__(self, tensors: Tensors) -> None:
+        self.tensors = tensors
+        self._decoders: dict[str, Callable[[Any, Any], Any]] = {
+            "live": self._live,
+            "bytes": self._bytes,
+            "complex": self._complex,
+            "tensor": self._tensor,
+            "array": self._array,
+            "scalar": self._scalar,
+            "map": self._map,
+            "series": self._series,
+            "generator": self._generator,
+            "state": self._state,
+            "fields": self._fields,
+        }
 
-class Drawn:
-    """The state of a generator."""
+    def decode(self, form: Any, live: Any = _MISSING) -> Any:
+        """Return the value of ``form``, in place of ``live`` and in its memory if it fits.
 
-    def __init__(self, state: Any) -> None:
-        self.state = state
+        Two names of one tensor stay names of one tensor so.
+        """
+        if not isinstance(form, dict):
+            return form
+        ((kind, content),) = form.items()
+        return self._decoders[kind](content, live)
 
-    def restore(self, generator: Generator) -> None:
-        """Have ``generator`` go on from here."""
-        if isinstance(generator, random.Random):
-            generator.setstate(self.state)
-        elif isinstance(generator, np.random.Generator):
-            generator.bit_generator.state = self.state
-        else:
-            generator.set_state(self.state)
+    def _live(self, content: Any, live: Any) -> Any:
+        return live
 
+    def _bytes(self, content: str, live: Any) -> Any:
+        data = base64.b64decode(content)
+        return bytearray(data) if isinstance(live, bytearray) else data
 
-def put(old: Any, new: Any) -> Any:
-    """Return ``new`` in place of ``old``, in its very memory where it fits.
+    def _complex(self, content: list[float], live: Any) -> complex:
+        return complex(*content)
 
-    Two names of one tensor stay names of one tensor so.
-    """
-    if isinstance(new, Drawn):
-        new.restore(old)
-        return old
-    if alike(old, new):
+    def _tensor(self, content: list[Any], live: Any) -> torch.Tensor:
+        place, is_complex = content
+        stored = self.tensors[place]
+        new = torch.view_as_complex(stored) if is_complex else stored
+        if not isinstance(live, torch.Tensor) or not alike(live, new):
+            return new
         with torch.no_grad():
-            old.copy_(new)
-        return old
-    if isinstance(old, dict) and isinstance(new, dict) and old.keys() == new.keys():
-        old.update({key: put(old[key], new[key]) for key in old})
-        return old
-    if isinstance(old, deque) and isinstance(new, deque):
-        return deque(new, old.maxlen)
-    return new
+            live.copy_(new)
+        return live
+
+    def _array(self, content: list[Any], live: Any) -> Any:
+        return self._tensor(content, None).numpy()
+
+    def _scalar(self, content: list[Any], live: Any) -> Any:
+        return self._tensor(content, None).numpy()[()]
+
+    def _map(self, content: list[Any], live: Any) -> Any:
+        name, factory, items = content
+        old = live if isinstance(live, dict) else {}
+        pairs = [
+            (key, self.decode(form, old.get(key, _MISSING)))
+            for key, form in ((self.decode(each), form) for each, form in items)
+        ]
+        kept = [(key, value) for key, value in pairs if value is not _MISSING]
+        new = live if isinstance(live, dict) else _new_map(name, factory)
+        new.clear()
+        new.update(dict(kept))
+        return new
+
+    def _series(self, content: list[Any], live: Any) -> Any:
+        name, maxlen, forms = content
+        same = isinstance(live, (list, tuple)) and len(live) == len(forms)
+        olds = live if same else [_MISSING] * len(forms)
+        parts = [self.decode(f, old) for f, old in zip(forms, olds, strict=True)]
+        if name == "deque":
+            return deque(parts, maxlen)
+        if isinstance(live, tuple) and hasattr(live, "_fields"):
+            return type(live)(*parts)
+        kind = next(each for each in _SERIES if each.__name__ == name)
+        return type(live)(parts) if isinstance(live, kind) else kind(parts)
+
+    def _generator(self, content: list[Any], live: Any) -> Any:
+        name, form = content
+        generator = live if isinstance(live, Generator) else _MAKERS[name][1]()
+        _set_state(generator, self.decode(form))
+        return generator
+
+    def _state(self, content: Any, live: Any) -> Any:
+        if hasattr(live, "load_state_dict"):
+            live.load_state_dict(self.decode(content, dict(live.state_dict())))
+        return live
+
+    def _fields(self, content: Any, live: Any) -> Any:
+        if not dataclasses.is_dataclass(live):
+            return live
+        names = [each.name for each in dataclasses.fields(live)]
+        old = {name: getattr(live, name) for name in names}
+        for name, value in self.decode(content, dict(old)).items():
+            if name in old:
+                object.__setattr__(live, name, value)
+        return live
 
 
-def alike(one: Any, other: Any) -> bool:
-    """Tell whether both are tensors of one shape and type."""
-    tensors = isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor)
-    return tensors and (one.shape, one.dtype) == (other.shape, other.dtype)
+def alike(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """Tell whether both tensors are of one shape and type."""
+    return (one.shape, one.dtype) == (other.shape, other.dtype)
 
 
-def attributes(part: Any, tensors: Tensors, place: str) -> dict[str, Any]:
-    """Return the state that an object keeps in its attributes, packed.
-
-    That is its numbers, tensors, generators and containers of such. Texts, parts of the
-    node and what torch keeps in a module's private attributes are left out.
-    """
-    packed = {}
-    for name, value in vars(part).items():
-        if isinstance(value, str) or name in _TORCH:
-            continue
-        found: Tensors = {}
-        try:
-            packed[name] = pack(value, found, f"{place}.{name}")
-        except NoState:
-            continue
-        tensors.update(found)
-    return packed
+def _label(key: Any, number: int) -> str:
+    """Return what a place calls an item: its key, if that cannot be taken for a number."""
+    return key if isinstance(key, str) and key.isidentifier() else str(number)
 
 
-def generators(part: Any, tensors: Tensors, place: str) -> dict[str, Any]:
-    """Return the states of the generators that an object keeps, packed."""
-    kept = {k: v for k, v in vars(part).items() if isinstance(v, Generator)}
-    return {name: pack(each, tensors, f"{place}.{name}") for name, each in kept.items()}
+def _rank(value: Any) -> tuple[str, Any]:
+    """Return what a set is sorted by, whatever is in it."""
+    plain = isinstance(value, (int, float, str))
+    return type(value).__name__, value if plain else repr(value)
 
 
-_TORCH = frozenset(vars(torch.nn.Module()))
+def _new_map(name: str, factory: str | None) -> Any:
+    if name == "defaultdict":
+        return defaultdict(_FACTORIES.get(factory or ""))
+    return next(each for each in _MAPS if each.__name__ == name)()
 
 
-def restore(part: Any, packed: dict[str, Any], tensors: Tensors) -> None:
-    """Give ``part`` the attributes that :func:`attributes` returned."""
-    for name, form in packed.items():
-        setattr(part, name, put(vars(part).get(name), unpack(form, tensors)))
-
-
-def _pack_item(number: int, item: Any, tensors: Tensors, place: str) -> list[Any]:
-    key, value = item
-    return [
-        pack(key, tensors, f"{place}.{number}k"),
-        pack(value, tensors, f"{place}.{number}"),
-    ]
-
-
-def _pack_generator(generator: Generator, tensors: Tensors, place: str) -> Any:
+def _state_of(generator: Generator) -> Any:
     if isinstance(generator, random.Random):
-        state: Any = generator.getstate()
+        return generator.getstate()
+    if isinstance(generator, np.random.Generator):
+        return generator.bit_generator.state
+    return generator.get_state()
+
+
+def _set_state(generator: Generator, state: Any) -> None:
+    if isinstance(generator, random.Random):
+        generator.setstate(state)
     elif isinstance(generator, np.random.Generator):
-        state = generator.bit_generator.state
+        generator.bit_generator.state = state
     else:
-        state = generator.get_state()
-    return pack(state, tensors, place)
+        generator.set_state(state)

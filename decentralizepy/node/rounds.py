@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from decentralizepy.checkpoints import stated
 from decentralizepy.config.run_section import RunSection
 from decentralizepy.errors import PeerLost
 from decentralizepy.files import write_atomic
@@ -51,6 +52,15 @@ class Rounds(Lifecycle):
     reset_optimizer: int
     train_evaluate_after: int
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return those attributes of the node itself that ``checkpointed`` names."""
+        return {name: getattr(self, name) for name in stated(self, "checkpointed")}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over the state that ``state_dict`` returned."""
+        for name in stated(self, "checkpointed") & state.keys():
+            setattr(self, name, state[name])
+
     def init_checkpoints(self, config: Section) -> None:
         """Take from section RUN how often to write checkpoints, and which to start from."""
         run = RunSection.of(config)
@@ -64,6 +74,7 @@ class Rounds(Lifecycle):
         self.schedule = Schedule(self.test_after, self.train_evaluate_after)
         with Results(self.log_dir, self.rank, self.first_round) as self.results:
             self.take_waits()  # those of the start are no round's
+            self.checkpointer.survey()
             self.checkpointer.resume()
             for iteration in self.rounds():
                 self.iteration = iteration

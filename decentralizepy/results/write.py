@@ -42,6 +42,7 @@ class Schedule:
     """
 
     THINNING = 49
+    checkpointed = ("until_test", "until_train", "tests", "change")
 
     def __init__(self, test_after: int, train_evaluate_after: int) -> None:
         self.test_after, self.train_evaluate_after = test_after, train_evaluate_after

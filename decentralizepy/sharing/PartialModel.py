@@ -61,6 +61,8 @@ class PartialModel(EntrySharing):
         This round's scores, and the changes that they are made of if ``accumulation``.
     """
 
+    checkpointed: tuple[str, ...] = ("_before", "accumulated")
+
     @in_order(
         8,
         "alpha dict_ordered save_shared metadata_cap accumulation save_accumulated "

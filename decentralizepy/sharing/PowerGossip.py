@@ -47,6 +47,7 @@ class PowerGossip(Sharing):
     """
 
     keeps_peer_state = True
+    checkpointed = ("bases", "_random")
 
     def __init__(
         self,

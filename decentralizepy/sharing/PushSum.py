@@ -48,6 +48,7 @@ class PushSum(Sharing):
     """
 
     keeps_peer_state = True
+    checkpointed = ("x", "w", "z")
 
     def __init__(self, *parts: Any, **codec: Any) -> None:
         super().__init__(*parts, **codec)

@@ -35,6 +35,8 @@ class QSGD(DifferenceSharing):
         the peak M, each of the others may err by (M / s)^2 / 8 more than its own square.
     """
 
+    checkpointed = ("_random",)
+
     def __init__(
         self,
         *parts: Any,

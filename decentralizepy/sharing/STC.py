@@ -56,6 +56,8 @@ class STC(Sharing):
         are no values left that could lose precision.
     """
 
+    checkpointed = ("synchronised", "residual")
+
     @in_order(
         8,
         "alpha dict_ordered change_transformer "

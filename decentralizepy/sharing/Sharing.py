@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
+from decentralizepy.checkpoints import Stateful
 from decentralizepy.errors import MessageError
 from decentralizepy.message import Message
 from decentralizepy.models.flat import Flat, to_tensor
@@ -42,7 +43,7 @@ class Queue(Protocol):
     def __getitem__(self, place: int, /) -> Message: ...
 
 
-class Sharing:
+class Sharing(Stateful):
     """Send the whole model; average with Metropolis-Hastings weights.
 
     With n the number of peers heard this round and d_j the degree that peer j states,
@@ -72,6 +73,17 @@ class Sharing:
 
     fixed_options: tuple[str, ...] = ()
     """Options of a parent class that this class sets itself; nobody else can set them."""
+
+    checkpointed: tuple[str, ...] = ("communication_round",)
+    derived: tuple[str, ...] = (
+        "rank",
+        "machine_id",
+        "uid",
+        "log_dir",
+        "flat",
+        "shapes",
+        "lens",
+    )
 
     keeps_peer_state = False
     """Whether something of each peer outlives a round; then no peer can be dropped."""

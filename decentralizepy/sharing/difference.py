@@ -47,6 +47,7 @@ class DifferenceSharing(Sharing):
     """
 
     keeps_peer_state = True
+    checkpointed: tuple[str, ...] = ("x_hat", "s", "degrees")
 
     def __init__(self, *parts: Any, step_size: Fraction, **codec: Any) -> None:
         super().__init__(*parts, **codec)

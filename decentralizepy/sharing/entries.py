@@ -49,6 +49,8 @@ class EntrySharing(Sharing):
         How often each of the M entries was chosen, int32.
     """
 
+    checkpointed: tuple[str, ...] = ("counter",)
+
     def __init__(
         self,
         *parts: Any,

@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol
 
 import torch
 
+from decentralizepy.checkpoints import Stateful
 from decentralizepy.errors import ConfigError, DataError
 from decentralizepy.training import _device
 
@@ -29,7 +30,7 @@ class Trainset(Protocol):
     def get_trainset(self, batch_size: int = 1, shuffle: bool = False) -> Loader: ...
 
 
-class Training:
+class Training(Stateful):
     """Stochastic gradient steps on a node's own partition.
 
     A batch is (data, target), or a dict. A subclass whose loss is another overrides
@@ -65,6 +66,9 @@ class Training:
     ConfigError
         If an option cannot be, or the device is not there.
     """
+
+    checkpointed: tuple[str, ...] = ("epoch_start", "batches_done")
+    derived = ("rank", "machine_id", "log_dir", "_batches", "_compiled")
 
     def __init__(
         self,

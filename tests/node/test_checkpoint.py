@@ -1,19 +1,22 @@
 """Breaks when a node that goes on from a checkpoint is not the node that was stopped."""
 
+import dataclasses
 import random
-from collections import deque
+import threading
+from collections import Counter, OrderedDict, defaultdict, deque, namedtuple
 
 import numpy as np
 import pytest
 import torch
+from torch.optim.lr_scheduler import ExponentialLR
 
-from decentralizepy.checkpoints import Checkpoints, newest_common
+from decentralizepy.checkpoints import Checkpoints, newest_common, set_attributes
 from decentralizepy.config.run_section import RunSection
 from decentralizepy.errors import ConfigError
 from decentralizepy.graphs.FullyConnected import FullyConnected
 from decentralizepy.graphs.Ring import Ring
 from decentralizepy.node._identity import differences
-from decentralizepy.node._state import attributes, pack, put, restore, unpack
+from decentralizepy.node._state import Decoder, Encoder
 from decentralizepy.node.DPSGDNode import DPSGDNode
 from decentralizepy.node.DPSGDNodeFederated import DPSGDNodeFederated
 from decentralizepy.node.EpidemicLearning.EL_Local import EL_Local
@@ -21,6 +24,8 @@ from decentralizepy.node.FederatedParameterServer import FederatedParameterServe
 from decentralizepy.node.KNN import KNN
 from decentralizepy.node.STC.STCClient import STCClient
 from decentralizepy.node.STC.STCServer import STCServer
+from decentralizepy.sharing.Sharing import Sharing
+from decentralizepy.training.Training import Training
 from tests.support.launcher import results
 
 ROUNDS, STOP = 8, 5
@@ -136,46 +141,200 @@ def test_the_newest_round_that_all_have_whole_counts(tmp_path):
         nodes[2].read(4)
 
 
-def test_every_kind_of_state_comes_back(tmp_path):
-    rng, numbers = random.Random(1), np.random.default_rng(2)
-    torches = torch.Generator().manual_seed(3)
-    state = {
-        3: {1, 2},
-        "d": deque([(1.5, None)], maxlen=4),
-        "a": np.arange(3),
-        "t": torch.arange(4.0),
-        "n": np.float32(0.5),
+Pair = namedtuple("Pair", "left right")
+
+
+@dataclasses.dataclass
+class Averages:
+    """What a user's training might keep."""
+
+    loss: float
+    steps: dict[str, int]
+
+
+class Scheduled:
+    """Says its state by itself, as torch's schedulers do."""
+
+    def __init__(self, steps):
+        self.steps = steps
+
+    def state_dict(self):
+        return {"steps": self.steps, "rule": len}
+
+    def load_state_dict(self, state):
+        self.steps = state["steps"]
+        assert state["rule"] is len
+
+
+def values():
+    """Return a value of each kind that a checkpoint keeps, by name."""
+    return {
+        "map": {3: {1, 2}, "x": None},
+        "bounded": deque([(1.5, None)], maxlen=4),
+        "array": np.arange(3),
+        "complex array": np.array([1j, 2]),
+        "tensor": torch.arange(4.0),
+        "complex tensor": torch.tensor([1j, 2]),
+        "scalar": np.float32(0.5),
         "inf": float("inf"),
+        "text": "text",
+        "bytes": b"\x00\xff",
+        "complex": 1 + 2j,
+        "frozenset": frozenset({1, 2}),
+        "mixed": {1, "a", (2, 3), None},
+        "pair": Pair(1, [2]),
+        "default": defaultdict(list, {"a": [1]}),
+        "counter": Counter("aab"),
+        "ordered": OrderedDict(b=1, a=2),
+        "averages": Averages(0.5, {"a": 1}),
+        "scheduled": Scheduled(3),
     }
-    kept = Checkpoints(str(tmp_path), 0)
-    tensors = {}
-    form = pack([state, rng, numbers, torches], tensors)
-    kept.write(1, form, tensors, kept=1)
-    drawn = rng.random(), numbers.random(), torch.rand(1, generator=torches)
-    back, *states = unpack(*kept.read(1))
-    assert back[3] == {1, 2}
-    assert back["d"] == state["d"]
-    assert np.array_equal(back["a"], np.arange(3))
-    assert torch.equal(back["t"], state["t"])
-    assert (back["n"], back["inf"]) == (0.5, float("inf"))
-    for generator, saved in zip((rng, numbers, torches), states, strict=True):
-        put(generator, saved)
-    assert drawn == (rng.random(), numbers.random(), torch.rand(1, generator=torches))
 
 
-def test_two_names_of_a_tensor_stay_names_of_one():
-    class Part:
-        pass
+def through_a_file(folder, value, live):
+    encoder = Encoder()
+    form = encoder.encode(value, "value")
+    files = Checkpoints(str(folder), 0)
+    files.write(1, form, encoder.tensors, kept=1)
+    form, tensors = files.read(1)
+    return Decoder(tensors).decode(form, live), encoder.left
 
-    part, tensors = Part(), {}
+
+def test_every_kind_of_state_comes_back_as_what_it_was(tmp_path):
+    live = values() | {"averages": Averages(0, {}), "scheduled": Scheduled(0)}
+    back, left = through_a_file(tmp_path, values(), live)
+    assert left == []
+    for name, value in values().items():
+        assert type(back[name]) is type(value), name
+        if name == "scheduled":
+            assert back[name].steps == 3
+        elif isinstance(value, (np.ndarray, torch.Tensor)):
+            assert (back[name] == value).all(), name
+        else:
+            assert back[name] == value, name
+    assert back["bounded"].maxlen == 4
+    assert back["default"]["new"] == []
+    assert list(back["ordered"]) == ["b", "a"]
+
+
+GENERATORS = {
+    "Random": (lambda: random.Random(1), lambda g: g.random()),
+    "Generator": (lambda: np.random.default_rng(1), lambda g: g.random()),
+    "RandomState": (lambda: np.random.RandomState(1), lambda g: g.rand()),
+    "torch": (
+        lambda: torch.Generator().manual_seed(1),
+        lambda g: torch.rand(1, generator=g).item(),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", GENERATORS)
+def test_a_generator_comes_back_where_it_was(tmp_path, name):
+    make, draw = GENERATORS[name]
+    generator = make()
+    draw(generator)
+    kept, _ = through_a_file(tmp_path, {"g": [generator]}, {})  # nothing is there yet
+    live = make()
+    again, _ = through_a_file(tmp_path, {"g": [generator]}, {"g": [live]})
+    assert again["g"][0] is live
+    expected = draw(generator)
+    assert (draw(kept["g"][0]), draw(live)) == (expected, expected)
+
+
+def test_what_cannot_be_kept_is_named_and_the_rest_is_kept(tmp_path):
+    with open(__file__) as file:
+        value = {"n": 1, "file": file, "rule": len, "deep": [threading.Lock()]}
+        live = {"n": 0, "file": file, "rule": len, "deep": value["deep"]}
+        back, left = through_a_file(tmp_path, value, live)
+        assert back == value
+    assert left == ["value.file (a TextIOWrapper)", "value.deep.0 (a lock)"]
+
+
+class Part:
+    pass
+
+
+def test_two_names_of_a_tensor_stay_names_of_one(tmp_path):
+    part = Part()
     part.one = part.other = torch.ones(3)
-    part.file = open  # no state
-    form = attributes(part, tensors, "part")
+    state, live = {**vars(part)}, vars(part)
     part.one.zero_()
-    restore(part, form, tensors)
-    assert part.one is part.other
-    assert part.one.tolist() == [1, 1, 1]
-    assert "file" not in form
+    state = {"one": torch.ones(3), "other": torch.ones(3)}
+    back, _ = through_a_file(tmp_path, state, live)
+    assert back["one"] is back["other"]
+    assert back["one"].tolist() == [1, 1, 1]
+
+
+def test_a_file_sets_nothing_but_state():
+    """Else whoever wrote it chose where a node writes its weights."""
+    part = Part()
+    part.mine = 1
+    set_attributes(part, {"mine": 2, "log_dir": "/elsewhere", "__class__": int})
+    assert vars(part) == {"mine": 2}
+    sharing = Sharing.__new__(Sharing)
+    sharing.log_dir, sharing.communication_round = "here", 3
+    assert sharing.state_dict() == {"communication_round": 3}
+    sharing.load_state_dict({"log_dir": "/elsewhere", "communication_round": 4})
+    assert vars(sharing) == {"log_dir": "here", "communication_round": 4}
+
+
+class Decaying(Training):
+    """A user's: its rate falls each round, and it keeps more than torch's state."""
+
+    def __init__(self, *parts, **options):
+        super().__init__(*parts, **options)
+        self.schedule = ExponentialLR(self.optimizer, 0.5)
+        self.noise, self.rates = np.random.RandomState(1), defaultdict(list)
+        self.hooks, self.lock = {"rule": len, "calls": 0}, threading.Lock()
+
+    def train(self, dataset):
+        super().train(dataset)
+        self.hooks["calls"] += 1
+        self.rates["lr"].append(self.schedule.get_last_lr()[0])
+        self.rates["noise"].append(self.noise.rand())
+        self.schedule.step()
+
+
+class Keeping(DPSGDNode):
+    """Keeps its optimizer, whose rate a scheduler sets."""
+
+    def cache_fields(self, *fields):
+        super().cache_fields(*fields)
+        self.reset_optimizer = 0
+
+
+DECAYING = {
+    "training_package": "tests.node.test_checkpoint",
+    "training_class": "Decaying",
+}
+
+
+def test_a_users_training_goes_on_bit_by_bit(run_nodes, capsys):
+    options = {"options": {"node_class": Keeping}, "TRAIN_PARAMS": DECAYING}
+    whole, resumed = stopped_and_gone_on_with(run_nodes, Ring(3), **options)
+    same(whole, resumed)
+    for uid, node in whole.items():
+        assert resumed[uid].trainer.rates == node.trainer.rates
+        assert resumed[uid].trainer.hooks == node.trainer.hooks
+        assert len(set(node.trainer.rates["lr"])) == ROUNDS
+    told = capsys.readouterr().err
+    assert "warning: checkpoints do not keep trainer.lock (a lock)\n" in told
+
+
+class Forgetful(Training):
+    """A user's that makes an attribute in its first round."""
+
+    def train(self, dataset):
+        super().train(dataset)
+        self.calls = getattr(self, "calls", 0) + 1
+
+
+def test_what_is_made_after_the_start_is_named_once(run_nodes, capsys):
+    name = {**DECAYING, "training_class": "Forgetful"}
+    run_nodes(Ring(3), rounds=3, RUN={"checkpoint_every": 1}, TRAIN_PARAMS=name)
+    told = capsys.readouterr().err
+    text = "warning: checkpoints do not keep trainer.calls (made after the start)\n"
+    assert told == text
 
 
 def test_what_differs_is_named():

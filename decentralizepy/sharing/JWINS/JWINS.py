@@ -31,6 +31,8 @@ class JWINS(Wavelet):
 
     fixed_options = ("alpha",)
 
+    checkpointed = ("_random",)
+
     @in_order(
         8,
         "alpha_list dict_ordered save_shared metadata_cap wavelet level "

@@ -30,6 +30,8 @@ class Wavelet(BasisSharing):
         As for :class:`~decentralizepy.sharing.JWINS.basis.BasisSharing`.
     """
 
+    derived = ("wavelet",)
+
     @in_order(
         8,
         "alpha dict_ordered save_shared metadata_cap wavelet level "
