@@ -6,6 +6,10 @@ from typing import Any
 import numpy.typing as npt
 import torch
 
+from decentralizepy.errors import NodeFailed
+
+EXACT = 2**24  # from here on, float32 does not hold every whole number
+
 
 class Flat:
     """The state of a model, in the order of its ``state_dict``, as one float32 vector.
@@ -13,7 +17,12 @@ class Flat:
     Parameters and floating-point buffers become views of the vector, so that reading or
     averaging a model copies nothing. Whole numbers (BatchNorm's counter), tensors that
     another name shares, that have another type or are on another device than the CPU
-    are copied in and out.
+    are copied in and out; complex ones as pairs of numbers.
+
+    What float32 cannot hold stays at home while all nodes agree. A tensor of another
+    type keeps each entry whose average rounds to the same float32. Entries of buffers
+    that are NaN or infinite from the start, as in a causal mask, or whole numbers from
+    2^24, are 0 in the vector and keep their value in the model as long as it is that.
 
     Parameters
     ----------
@@ -25,7 +34,7 @@ class Flat:
     names : list of str
     shapes : list of torch.Size
     lens : list of int
-        Numbers in each tensor.
+        Numbers in each tensor; a complex entry counts as two.
     size : int
         Numbers in all tensors, N below.
     """
@@ -35,8 +44,12 @@ class Flat:
         state = model.state_dict()
         self.names = list(state)
         self.shapes = [tensor.shape for tensor in state.values()]
-        self.lens = [tensor.numel() for tensor in state.values()]
+        self.lens = [
+            tensor.numel() * (1 + tensor.is_complex()) for tensor in state.values()
+        ]
         self.size = sum(self.lens)
+        self._complex = {name for name in state if state[name].is_complex()}
+        self._constant = _constants(self._state())
         self._buffer = torch.empty(self.size)
         self._views = self.unflatten(self._buffer)
         self._pull_in()
@@ -47,7 +60,7 @@ class Flat:
         return self._buffer
 
     def unflatten(self, vector: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Return views of ``vector``, of shape (N,), by name.
+        """Return views of ``vector``, of shape (N,), by name; of complex ones, in pairs.
 
         Raises
         ------
@@ -58,18 +71,62 @@ class Flat:
             raise ValueError(
                 f"{tuple(vector.shape)} numbers for a model of {self.size}"
             )
-        parts = torch.split(vector, self.lens)
+        parts = zip(
+            self.names, torch.split(vector, self.lens), self.shapes, strict=True
+        )
         return {
-            name: part.view(shape)
-            for name, part, shape in zip(self.names, parts, self.shapes, strict=True)
+            name: part.view((*shape, 2) if name in self._complex else shape)
+            for name, part, shape in parts
         }
+
+    def flatten(self, state: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """Return the float32 vector, of shape (N,), whose parts ``state`` holds."""
+        return torch.cat([_numbers(state[name]).reshape(-1) for name in self.names])
 
     @torch.no_grad()
     def load(self, state: Mapping[str, torch.Tensor]) -> None:
-        """Copy ``state``, as ``unflatten`` returns it, into the model; round for counters."""
+        """Copy ``state``, as ``unflatten`` returns it, into the model; round for counters.
+
+        Raises
+        ------
+        NodeFailed
+            If whole numbers beyond 2^24, which no float32 tells apart, are to change.
+        """
         for name, tensor in self._state().items():
-            whole = not tensor.is_floating_point()
-            tensor.copy_(state[name].round() if whole else state[name])
+            if tensor.dtype == torch.float32 and name not in self._constant:
+                tensor.copy_(state[name])
+            else:
+                self._load_moved(name, tensor, state[name])
+
+    def _load_moved(self, name: str, tensor: torch.Tensor, new: torch.Tensor) -> None:
+        """Copy the entries of ``new`` that differ from the tensor's in the vector."""
+        held, source = self._held(name, tensor), _real(new.to(tensor.device))
+        moved = (_numbers(source) != held) & ~self._stays(name, tensor)
+        if _is_whole(tensor):
+            if (moved & (held.abs() >= EXACT)).any():
+                raise NodeFailed(
+                    f"{name} of the model holds whole numbers beyond 2^24 that differ "
+                    "between nodes, which a float32 cannot carry; register_buffer(..., "
+                    "persistent=False) keeps it out of what is shared"
+                )
+            source = source.round()
+        own = _real(tensor)
+        own[moved] = source[moved].to(own.dtype)
+
+    def _held(self, name: str, tensor: torch.Tensor) -> torch.Tensor:
+        """Return the float32 numbers that stand for a tensor in the vector."""
+        numbers = _numbers(tensor)
+        if name in self._constant:
+            numbers = numbers.masked_fill(self._stays(name, tensor), 0.0)
+        return numbers
+
+    def _stays(self, name: str, tensor: torch.Tensor) -> torch.Tensor:
+        """Return where a tensor still has what cannot be in the vector."""
+        now = _real(tensor)
+        if name not in self._constant:
+            return torch.zeros_like(now, dtype=torch.bool)
+        first, unfit = (part.to(now.device) for part in self._constant[name])
+        return unfit & ((now == first) | (now.isnan() & first.isnan()))
 
     def _state(self) -> dict[str, torch.Tensor]:
         state: dict[str, torch.Tensor] = self.model.state_dict(keep_vars=True)
@@ -82,10 +139,39 @@ class Flat:
         for name, tensor in self._state().items():
             view = self._views[name]
             if tensor.data_ptr() != view.data_ptr() or not tensor.numel():
-                view.copy_(tensor)
-                if _is_like(tensor, view) and tensor.data_ptr() not in taken:
+                view.copy_(self._held(name, tensor))
+                free = name not in self._constant and tensor.data_ptr() not in taken
+                if free and _is_like(tensor, view):
                     tensor.data = view
             taken.add(tensor.data_ptr())
+
+
+def _real(tensor: torch.Tensor) -> torch.Tensor:
+    """Return a tensor, a complex one as a view with a last axis of two."""
+    return torch.view_as_real(tensor) if tensor.is_complex() else tensor
+
+
+def _numbers(tensor: torch.Tensor) -> torch.Tensor:
+    return _real(tensor).to(torch.float32)
+
+
+def _is_whole(tensor: torch.Tensor) -> bool:
+    return not tensor.is_floating_point() and not tensor.is_complex()
+
+
+def _constants(
+    state: Mapping[str, torch.Tensor],
+) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+    """Return copies of what is not trained and does not fit, and where, by name."""
+    found = {}
+    for name, tensor in state.items():
+        numbers = _numbers(tensor)
+        unfit = ~numbers.isfinite()
+        if _is_whole(tensor):
+            unfit |= numbers.abs() >= EXACT
+        if not tensor.requires_grad and unfit.any():
+            found[name] = (_real(tensor).clone(), unfit)
+    return found
 
 
 def _is_like(tensor: torch.Tensor, view: torch.Tensor) -> bool:

@@ -159,8 +159,7 @@ class EntrySharing(Sharing):
         if type(self).deserialized_model is EntrySharing.deserialized_model:
             return self._read(message, dtype)
         state = self.deserialized_model(message)  # a subclass' own format
-        parts = [state[name].reshape(-1) for name in self.flat.names]
-        return None, self.transform(torch.cat(parts).float())
+        return None, self.transform(self.flat.flatten(state))
 
 
 def check_ordered(dict_ordered: bool) -> None:

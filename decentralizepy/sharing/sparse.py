@@ -60,6 +60,9 @@ def _rising(places: npt.NDArray[np.int64], size: int) -> bool:
 
 def whole_numbers(flat: Flat) -> torch.Tensor:
     """Return where in the model's vector numbers are that the model keeps as integers."""
-    state = flat.model.state_dict().values()
-    marks = [torch.full((t.numel(),), not t.is_floating_point()) for t in state]
-    return torch.cat(marks).nonzero().squeeze(1)
+    whole = [
+        not tensor.is_floating_point() and not tensor.is_complex()
+        for tensor in flat.model.state_dict().values()
+    ]
+    marks = torch.repeat_interleave(torch.tensor(whole), torch.tensor(flat.lens))
+    return marks.nonzero().squeeze(1)

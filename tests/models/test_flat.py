@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from decentralizepy.errors import NodeFailed
 from decentralizepy.models.flat import Flat, to_tensor
 
 
@@ -110,3 +111,98 @@ def test_a_read_only_array_is_copied():
     array.flags.writeable = False
     to_tensor(array)[0] = 6
     assert array[0] == 5
+
+
+class Odd(torch.nn.Module):
+    """A parameter, and what a float32 vector cannot hold beside it."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.tensor([1.0]))
+        mask = torch.tensor([[0.0, -torch.inf], [0.0, 0.0]])
+        self.register_buffer("mask", mask)
+        self.register_buffer("unknown", torch.tensor([torch.nan, 5.0]))
+        self.register_buffer("steps", torch.tensor([2**24 + 1, 7]))
+        self.register_buffer("fine", torch.tensor([0.1], dtype=torch.float64))
+        self.register_buffer("large", torch.tensor([1e300], dtype=torch.float64))
+
+
+def averaged(flat, other):
+    """Return the mean with another vector, taken as sharing takes it."""
+    own = flat.vector()
+    return flat.unflatten(own + 0.5 * (other - own))
+
+
+def test_buffers_that_are_equal_on_all_nodes_stay_as_they_are():
+    """Breaks when a mask becomes NaN, or a counter or a double is rounded."""
+    model = Odd()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    flat = Flat(model)
+    assert flat.vector().isfinite().all(), "a mask is no divergence"
+    theirs = Flat(Odd()).vector().clone()
+    theirs[0] = 3
+    flat.load(averaged(flat, theirs))
+    assert model.weight.tolist() == [2]
+    for name in before.keys() - {"weight"}:
+        torch.testing.assert_close(
+            model.state_dict()[name], before[name], rtol=0, atol=0, equal_nan=True
+        )
+
+
+def test_the_finite_entries_of_a_mask_are_averaged():
+    flat = Flat(Odd())
+    theirs = flat.vector().clone()
+    theirs[1] = 4
+    theirs[6] = 7
+    flat.load(averaged(flat, theirs))
+    assert flat.model.mask.tolist() == [[2, -torch.inf], [0, 0]]
+    assert flat.model.unknown.isnan().tolist() == [True, False]
+    assert flat.model.unknown[1] == 6
+
+
+def test_a_buffer_that_becomes_infinite_is_seen():
+    """Breaks when a divergence passes for a mask."""
+    flat = Flat(Odd())
+    flat.model.mask[0, 0] = torch.inf
+    flat.model.unknown[1] = torch.nan
+    assert flat.vector()[[1, 6]].isfinite().tolist() == [False, False]
+    flat.model.mask[0, 1] = 8.0
+    assert flat.vector()[2] == 8, "a running minimum that is known by now"
+
+
+def test_small_counters_that_differ_are_rounded():
+    flat = Flat(Odd())
+    theirs = flat.vector().clone()
+    theirs[8] = 10
+    flat.load(averaged(flat, theirs))
+    assert flat.model.steps.tolist() == [2**24 + 1, 8]
+
+
+def test_large_counters_that_differ_are_refused():
+    flat = Flat(Odd())
+    flat.model.steps[0] = 2**24 + 3
+    theirs = flat.vector().clone()
+    theirs[7] = 2**25
+    with pytest.raises(NodeFailed, match="steps of the model holds whole numbers"):
+        flat.load(averaged(flat, theirs))
+
+
+def test_complex_parameters_keep_both_parts():
+    model = torch.nn.ParameterDict({"a": torch.zeros(1), "c": torch.tensor([1 + 2j])})
+    flat = Flat(model)
+    assert flat.vector().tolist() == [0, 1, 2]
+    assert (flat.lens, flat.size) == ([1, 2], 3)
+    flat.load(averaged(flat, torch.tensor([0.0, 3.0, 8.0])))
+    assert model["c"].tolist() == [2 + 5j]
+    state = flat.unflatten(torch.tensor([1.0, 2.0, 3.0]))
+    assert state["c"].tolist() == [[2, 3]]
+    assert flat.flatten(state).tolist() == [1, 2, 3]
+
+
+def test_doubles_keep_their_digits_where_nothing_moves():
+    model = torch.nn.ParameterList([torch.tensor([0.1, 0.2], dtype=torch.float64)])
+    flat = Flat(model)
+    theirs = flat.vector().clone()
+    theirs[1] = 0.5
+    flat.load(averaged(flat, theirs))
+    assert model[0].tolist() == [0.1, pytest.approx(0.35)]

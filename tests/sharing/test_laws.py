@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+import torch
 
 import decentralizepy.sharing
 from decentralizepy import factory
@@ -18,7 +19,7 @@ from decentralizepy.graphs.Graph import Graph
 from decentralizepy.mappings.Linear import Linear
 from decentralizepy.message import payload_bytes
 from decentralizepy.sharing.Sharing import Sharing
-from tests.support.rings import Counting, bytes_of, run, spread_of, vectors
+from tests.support.rings import Counting, Masked, bytes_of, run, spread_of, vectors
 from tests.support.toy import CONFIG
 
 SOME = {"alpha": 0.4}
@@ -165,6 +166,26 @@ def test_equal_models_are_a_fixed_point(name, kind):
     run(nodes, 4)
     assert vectors(nodes).tolist() == start.tolist()
     assert {int(node.model.count) for node in nodes} == {1001}
+
+
+@every
+def test_what_float32_cannot_hold_stays_at_home(name):
+    """A causal mask is no divergence, and a counter beyond 2^24 is not rounded."""
+    nodes = make(name, PROMISES[name].part, [Masked(seed) for seed in range(5)])
+    run(nodes, 5)
+    first = Masked(0)
+    for node in nodes:
+        assert node.flat.vector().isfinite().all()
+        assert torch.equal(node.model.mask.isinf(), first.mask.isinf())
+        assert torch.equal(node.model.steps, first.steps)
+
+
+def test_imaginary_parts_are_averaged():
+    nodes = make("Sharing", {}, [Masked(seed) for seed in range(5)])
+    mean = torch.stack([node.model.c.detach() for node in nodes]).mean(0)
+    run(nodes, 60)
+    for node in nodes:
+        torch.testing.assert_close(node.model.c.detach(), mean, rtol=0, atol=1e-5)
 
 
 @every

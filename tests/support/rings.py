@@ -29,6 +29,20 @@ class Counting(torch.nn.Module):
         self.register_buffer("count", torch.tensor(count))
 
 
+class Masked(torch.nn.Module):
+    """Weights, half of them complex, a causal mask, and a counter beyond 2^24."""
+
+    def __init__(self, seed):
+        super().__init__()
+        generator = torch.Generator().manual_seed(seed)
+        self.w = torch.nn.Parameter(torch.randn(6, 5, generator=generator))
+        real, imaginary = torch.randn(2, 4, generator=generator)
+        self.c = torch.nn.Parameter(torch.complex(real, imaginary))
+        mask = torch.full((3, 3), -torch.inf).triu(1)
+        self.register_buffer("mask", mask)
+        self.register_buffer("steps", torch.tensor([2**24 + 1, 2**53 + 1]))
+
+
 def make_graph(n):
     graph = Graph(n)
     graph.connect_graph()
