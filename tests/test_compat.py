@@ -11,6 +11,7 @@ import torch
 
 from decentralizepy.config import checks, ini
 from decentralizepy.datasets.stand_in import cifar10
+from decentralizepy.graphs.Ring import Ring
 from decentralizepy.run.experiment import Experiment
 from tests.support import LIMIT_S, ROOT
 from tests.support.ports import free_offset
@@ -218,6 +219,30 @@ def test_nodes_are_processes_that_anyone_may_start(expected):
         assert set(table["test_acc"]) == {"2", "4"}
         assert table["test_acc"]["4"] > 50
         assert set(table["train_loss"]) == {"1", "2", "3", "4"}
+
+
+@pytest.mark.processes
+def test_a_driver_written_as_the_public_ones_runs(expected, tmp_path):
+    """It reads the INI file with localconfig, and starts the processes by itself."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    write_config(folder / "config.ini", {})
+    graph = tmp_path / "ring.edges"
+    Ring(NODES).write_graph_to_file(graph)
+    flags = f"-mid 0 -ps {NODES} -ms 1 -ld {folder} -wsd {folder} -is {ROUNDS} -ta 2"
+    flags += f" -tea 1 -ro 1 -ll INFO -gt edges -gf {graph} -cf {tmp_path}/config.ini"
+    (folder / "config.ini").rename(tmp_path / "config.ini")
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.support.public_driver", *flags.split()],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+    )
+    assert done.returncode == 0, done.stderr
+    for ours, theirs in zip(expected[1], weights(folder), strict=True):
+        assert torch.equal(ours, theirs), "not the bits of a launch by this package"
+    assert json.loads((folder / "args.json").read_text())["iterations"] == ROUNDS
 
 
 @pytest.mark.processes
