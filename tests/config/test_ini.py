@@ -80,6 +80,7 @@ def test_sections_keys_and_comments(tmp_path, text, sections):
 
 BAD = [
     ("lr = 1\n", ", line 1: lr = 1: expected a [SECTION] first"),
+    (b"\x7fELF\x02\x01", ", line 1: \x7fELF\x02\x01: expected a [SECTION] first"),
     ("# x\n\nhello\n", ", line 3: hello: expected a [SECTION] first"),
     ("[A]\n[B]\n[A]\n", ", line 3: a second section [A]"),
     ("[A]\nlr = 1\nLR = 2\n", ", line 3: [A] lr: given twice"),
