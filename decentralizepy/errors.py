@@ -76,7 +76,7 @@ class Problem:
         what = "; ".join(filter(None, told))
         if self.section and not named:
             what = f"section [{self.section}] {what}"
-        return ": ".join([*where, what])
+        return ": ".join([*where, what] if what else where)
 
     def _entry(self) -> str:
         """Return the section, key and value, as the user wrote them."""
@@ -106,6 +106,11 @@ def shown(value: Any) -> str:
         return str(value).lower()
     text = str(value).replace("\n", "\\n")
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
+
+
+def one_line(error: Exception) -> str:
+    """Return the text of an error, of any library, without its line breaks."""
+    return " ".join(str(error).split())
 
 
 class ConfigError(DecentralizepyError, ValueError):

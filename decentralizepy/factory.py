@@ -4,10 +4,10 @@ import importlib
 import pkgutil
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType, ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from decentralizepy.config.signatures import Options
-from decentralizepy.errors import ConfigError, did_you_mean
+from decentralizepy.errors import ConfigError, Problem, located, nearest, one_line
 
 #: Keys that name more than the class itself, by the prefix of a section's keys.
 RESERVED: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -36,6 +36,17 @@ _DISTRIBUTIONS = MappingProxyType(
 )
 
 
+class Part(NamedTuple):
+    """A class, and the options of its section."""
+
+    cls: Any
+    options: dict[str, Any]
+
+    def build(self, *args: Any) -> Any:
+        """Return an object of the class, made from ``args`` and the options."""
+        return self.cls(*args, **self.options)
+
+
 def load(module: str, name: str) -> Any:
     """Return what ``name`` is in ``module``, a class as a rule.
 
@@ -50,19 +61,20 @@ def load(module: str, name: str) -> Any:
 def find_module(path: str) -> ModuleType:
     """Import the module ``path``, or raise a ConfigError that says why it cannot be."""
     if not all(path.split(".")):
-        raise ConfigError(f"{path}: not the path of a module")
+        raise ConfigError("not the path of a module", value=path)
     try:
         return importlib.import_module(path)
     except Exception as error:  # a plug-in can raise anything
-        raise ConfigError(f"{path}: {_why(path, error)}") from error
+        raise ConfigError(problems=[_why(path, error)]) from error
 
 
 def find_class(module: ModuleType, name: str) -> Any:
     """Return what ``name`` is in ``module``, or raise a ConfigError with the nearest."""
     found = getattr(module, name, None)
     if not callable(found):
-        hint = did_you_mean(name, _classes(module))
-        raise ConfigError(f"{name}: no such class in {module.__name__}{hint}")
+        near = nearest(name, _classes(module)) or ""
+        cause = f"no such class in {module.__name__}"
+        raise ConfigError(cause, value=name, suggestion=near)
     return found
 
 
@@ -85,22 +97,25 @@ def build(section: Mapping[str, Any], prefix: str, *args: Any) -> Any:
     ConfigError
         If a key is missing or the class cannot be had.
     """
-    cls, options = unpack(section, prefix)
-    return cls(*args, **options)
+    return unpack(section, prefix).build(*args)
 
 
-def unpack(section: Mapping[str, Any], prefix: str) -> tuple[Any, dict[str, Any]]:
+def unpack(section: Mapping[str, Any], prefix: str) -> Part:
     """Return the class that a section names, and the options for it.
 
     Arguments and errors as for :func:`build`.
     """
-    package, name = f"{prefix}_package", f"{prefix}_class"
-    cls = load(_required(section, package), _required(section, name))
-    reserved = {package, name, *RESERVED.get(prefix, ())}
+    cls = load_class(section, prefix)
+    reserved = {f"{prefix}_package", f"{prefix}_class", *RESERVED.get(prefix, ())}
     options = {key: value for key, value in section.items() if key not in reserved}
     for key in _absent(cls, options):
         del options[key]
-    return cls, options
+    return Part(cls, options)
+
+
+def load_class(section: Mapping[str, Any], prefix: str) -> Any:
+    """Return the class that ``<prefix>_package`` and ``<prefix>_class`` name."""
+    return load_named(section, f"{prefix}_package", f"{prefix}_class")
 
 
 def load_loss(section: Mapping[str, Any]) -> Any:
@@ -111,15 +126,23 @@ def load_loss(section: Mapping[str, Any]) -> Any:
     ConfigError
         If a key is missing or the class or function cannot be had.
     """
-    package = _required(section, "loss_package")
     if section.get("loss_class"):
-        return load(package, section["loss_class"])()
-    return load(package, _required(section, "loss"))
+        return load_named(section, "loss_package", "loss_class")()
+    return load_named(section, "loss_package", "loss")
+
+
+def load_named(section: Mapping[str, Any], package: str, name: str) -> Any:
+    """Return the class or function that two keys of a section name."""
+    names = [_required(section, key) for key in (package, name)]
+    with located(key=package):
+        module = find_module(names[0])
+    with located(key=name):
+        return find_class(module, names[1])
 
 
 def _required(section: Mapping[str, Any], key: str) -> str:
     if key not in section:
-        raise ConfigError(f"{key}: missing")
+        raise ConfigError("missing", key=key)
     return str(section[key])
 
 
@@ -129,28 +152,32 @@ def _absent(cls: Any, section: Mapping[str, Any]) -> list[str]:
     return [key for key in empty if key in known and known[key].default is None]
 
 
-def _why(path: str, error: Exception) -> str:
+def _why(path: str, error: Exception) -> Problem:
     missing = error.name if isinstance(error, ModuleNotFoundError) else None
     if missing and f"{path}.".startswith(f"{missing}."):
-        what = "no such module" if missing == path else f"no module {missing}"
-        return what + _nearest_module(missing)
+        cause = "no such module" if missing == path else f"no module {missing}"
+        return Problem(cause, value=path, suggestion=_nearest_module(missing))
     if missing and "." not in missing:
         library = _DISTRIBUTIONS.get(missing, missing)
-        return f"needs {missing}, which is not installed: pip install {library}"
-    text = " ".join(str(error).split())
-    return f"cannot be imported: {type(error).__name__}: {text}"
+        cause = f"needs {missing}, which is not installed: pip install {library}"
+        return Problem(cause, value=path)
+    cause = f"cannot be imported: {type(error).__name__}: {one_line(error)}"
+    return Problem(cause, value=path)
 
 
 def _nearest_module(missing: str) -> str:
+    """Return the path of the module that is most like one that is not there, or ""."""
     package, _, name = missing.rpartition(".")
     if not package:
-        return did_you_mean(name, _names(None))
+        return nearest(name, _names(None)) or ""
     if package == __package__:
-        return did_you_mean(name, FAMILIES, package + ".{}")
-    folders = getattr(importlib.import_module(package), "__path__", None)
-    if folders is None:  # a module, so what follows was meant as a class
-        return f"; did you mean {package}?"
-    return did_you_mean(name, _names(folders), package + ".{}")
+        near = nearest(name, FAMILIES)
+    else:
+        folders = getattr(importlib.import_module(package), "__path__", None)
+        if folders is None:  # a module, so what follows was meant as a class
+            return package
+        near = nearest(name, _names(folders))
+    return f"{package}.{near}" if near else ""
 
 
 def _names(folders: Iterable[str] | None) -> list[str]:

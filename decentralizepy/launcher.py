@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from decentralizepy import factory
 from decentralizepy.engines.failure import describe
 from decentralizepy.engines.process import LocalNodes
 from decentralizepy.errors import ConfigError, DecentralizepyError, NodeFailed
@@ -90,8 +89,10 @@ def resume(experiment: Experiment) -> None:
     number = experiment.start_from_checkpoints()
     if not number:
         raise ConfigError(
-            f"--resume {experiment.args.resume}: there is no round of which all nodes "
-            "have a checkpoint; [RUN] checkpoint_every = K makes them"
+            "there is no round of which all nodes have a checkpoint; [RUN] "
+            "checkpoint_every = K makes them",
+            key="--resume",
+            value=experiment.args.resume,
         )
     print(f"going on after round {number}")
 
@@ -143,37 +144,18 @@ def prepare(experiment: Experiment, scratch: Path) -> None:
     import torch
 
     torch.set_num_threads(1)  # a pool of threads does not survive a fork
-    config, args = experiment.config, experiment.args
-    warn_of_islands(experiment)
-    check_loss_policy(config)
+    args, parts = experiment.args, experiment.parts
     for each in (experiment.node_class, experiment.service_class):
         if prepare_node := getattr(each, "prepare", None):
-            prepare_node(config, experiment.graph)
-    comm_class, options = factory.unpack(config["COMMUNICATION"], "comm")
-    experiment.comm_options = comm_class.prepare(
-        options, experiment.mapping, args.machine_id, experiment.ranks, scratch
+            prepare_node(experiment.config, experiment.graph)
+    comm, dataset = parts["COMMUNICATION"], parts["DATASET"]
+    experiment.comm_options = comm.cls.prepare(
+        comm.options, experiment.mapping, args.machine_id, experiment.ranks, scratch
     )
-    sharing_class, options = factory.unpack(config["SHARING"], "sharing")
-    sharing_class.prepare(**options)
     experiment.make_folders()
-    training_class, options = factory.unpack(config["TRAIN_PARAMS"], "training")
-    if prepare_training := getattr(training_class, "prepare", None):
-        prepare_training(**options)
-    dataset_class, options = factory.unpack(config["DATASET"], "dataset")
-    dataset_class.prepare(**options)
+    dataset.cls.prepare(**dataset.options)
     preflight.check(experiment, model_size(experiment))
     note_dataset(experiment)
-
-
-def check_loss_policy(config: dict[str, dict[str, Any]]) -> None:
-    """Raise a ConfigError if the sharing cannot do without a lost peer."""
-    sharing_class, _ = factory.unpack(config["SHARING"], "sharing")
-    policy = config.get("FAULTS", {}).get("on_peer_loss")
-    if policy == "drop" and getattr(sharing_class, "keeps_peer_state", True):
-        raise ConfigError(
-            f"[FAULTS] on_peer_loss = drop: {sharing_class.__name__} keeps a state that a "
-            "lost peer has a part in; expected abort or restart"
-        )
 
 
 def model_size(experiment: Experiment) -> int:
@@ -184,14 +166,12 @@ def model_size(experiment: Experiment) -> int:
     """
     from decentralizepy.run.rehearsal import check_model, check_optimizer
 
-    section, args = experiment.config["DATASET"], experiment.args
-    place = (max(experiment.ranks), args.machine_id, experiment.mapping)
-    dataset = factory.build(section, "dataset", *place)
-    model_class = factory.load(section["dataset_package"], section["model_class"])
-    model = dataset.make_model(model_class)
-    check_model(model, section["model_class"])
-    training_class, _ = factory.unpack(experiment.config["TRAIN_PARAMS"], "training")
-    check_optimizer(model, experiment.config["OPTIMIZER_PARAMS"], training_class)
+    args, parts = experiment.args, experiment.parts
+    rank = max(experiment.ranks)
+    dataset = parts["DATASET"].build(rank, args.machine_id, experiment.mapping)
+    model = dataset.make_model(parts.model_class)
+    check_model(model, parts.model_class.__name__)
+    check_optimizer(model, parts["OPTIMIZER_PARAMS"], parts["TRAIN_PARAMS"].cls)
     return sum(part.numel() for part in model.state_dict().values())
 
 
@@ -199,20 +179,11 @@ def note_dataset(experiment: Experiment) -> None:
     """Write which data set the run is on, and whether that is generated."""
     from decentralizepy.datasets.generated import is_generated
 
-    section = experiment.config["DATASET"]
-    folders = [section[key] for key in ("train_dir", "test_dir") if section.get(key)]
+    cls, options = experiment.parts["DATASET"]
+    folders = [options[key] for key in ("train_dir", "test_dir") if options.get(key)]
     generated = any(is_generated(Path(str(folder))) for folder in folders)
-    content = json.dumps({"class": section["dataset_class"], "generated": generated})
+    content = json.dumps({"class": cls.__name__, "generated": generated})
     write_atomic(Path(experiment.args.log_dir, DATASET_FILE), content)
-
-
-def warn_of_islands(experiment: Experiment) -> None:
-    """Warn of a graph whose parts never hear of each other."""
-    parts = experiment.graph.components() if experiment.graph.fixed else []
-    if len(parts) > 1:
-        sizes = ", ".join(str(len(part)) for part in parts)
-        message = f"the graph is not connected: parts of {sizes} nodes learn apart"
-        print(f"warning: {message}", file=sys.stderr)
 
 
 def watch(nodes: LocalNodes, screen: Any) -> None:

@@ -3,11 +3,17 @@
 import json
 import os
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import SUPPRESS, ArgumentError, ArgumentParser, Namespace
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn, TypeVar
 
-from decentralizepy.config.flags import Flag, flags, run_problems, run_values
+from decentralizepy.config.flags import (
+    Flag,
+    defaults as flag_defaults,
+    flags,
+    run_problems,
+    run_values,
+)
 from decentralizepy.errors import ConfigError, did_you_mean
 from decentralizepy.files import write_atomic
 
@@ -40,23 +46,23 @@ class _Parser(ArgumentParser):
     """A parser that says what is wrong in one line."""
 
     def error(self, message: str) -> NoReturn:
-        print(message.removeprefix("argument "), file=sys.stderr)
+        print(message, file=sys.stderr)
         sys.exit(ConfigError.exit_status)
 
 
 def make_parser() -> ArgumentParser:
     """Return the parser of the flags of a launch and ``--set``.
 
-    A command may add flags of its own.
+    A command may add flags of its own. What is not given is absent from what it returns.
     """
-    parser = _Parser()
+    parser = _Parser(exit_on_error=False)
     for flag in flags():
         names = filter(None, (flag.short, f"--{flag.name}"))
-        parser.add_argument(*names, default=flag.default, **_form(flag))
+        parser.add_argument(*names, default=SUPPRESS, **_form(flag))
     parser.add_argument(
         "--set",
         action="append",
-        default=[],
+        default=SUPPRESS,
         metavar="SECTION.KEY=VALUE",
         help="set a key of the INI file; may be given often",
     )
@@ -71,7 +77,7 @@ def _form(flag: Flag) -> dict[str, Any]:
         "type": flag.reading,
         "nargs": "+" if isinstance(flag.default, list) else None,
         "metavar": flag.name.upper(),
-        "help": f"{flag.help} (default: %(default)s)",
+        "help": f"{flag.help} (default: {flag.default})",
     }
 
 
@@ -99,38 +105,38 @@ def get_args(
     SystemExit
         With status 2, after a line on stderr, if a flag does not fit.
     """
+    return merged(defaults or {}, given(argv, parser))
+
+
+def given(
+    argv: Sequence[str] | None = None, parser: ArgumentParser | None = None
+) -> dict[str, Any]:
+    """Return the flags that the command line holds, by long name.
+
+    Arguments as for :func:`get_args`; what a command added to ``parser`` is there too.
+    """
     parser = parser or make_parser()
-    args = _parsed(parser, argv)
-    if not defaults:
-        return args
-    problems = list(run_problems(defaults))
-    if problems:
-        lines = (f"{args.config_file}: [RUN] {problem}" for problem in problems)
-        raise ConfigError("\n".join(lines))
-    return _parsed(parser, argv, Namespace(**run_values(defaults)))
-
-
-def _parsed(
-    parser: ArgumentParser,
-    argv: Sequence[str] | None,
-    namespace: Namespace | None = None,
-) -> Namespace:
-    args, left = parser.parse_known_args(argv, namespace)
+    try:
+        args, left = parser.parse_known_args(argv)
+    except ArgumentError as error:
+        parser.error(f"{error.argument_name}: {error.message}")
     if left:
         unknown = next((word for word in left if word.startswith("-")), None)
         if unknown is None:
             parser.error(f"{left[0]}: not a flag, and no flag takes it")
         known = [f"--{flag.name}" for flag in flags()]
         parser.error(f"{unknown}: no such flag{did_you_mean(unknown, known)}")
-    return args
+    return vars(args)
 
 
-def given(
-    argv: Sequence[str] | None = None, parser: ArgumentParser | None = None
-) -> set[str]:
-    """Return the long names of the flags that the command line holds."""
-    unset = object()
-    names = [flag.name for flag in flags()]
-    blank = Namespace(**dict.fromkeys(names, unset))
-    args, _ = (parser or make_parser()).parse_known_args(argv, blank)
-    return {name for name in names if getattr(args, name) is not unset}
+def merged(section: Mapping[str, Any], chosen: Mapping[str, Any]) -> Namespace:
+    """Return the flags where those of section RUN count unless others are ``chosen``.
+
+    Errors as for :func:`get_args`.
+    """
+    values = {"set": [], **flag_defaults(), **chosen}
+    place = {"file": values["config_file"], "section": "RUN"}
+    problems = [problem.within(**place) for problem in run_problems(section)]
+    if problems:
+        raise ConfigError(problems=problems)
+    return Namespace(**{**values, **run_values(section), **chosen})

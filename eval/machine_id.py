@@ -3,9 +3,9 @@
 import socket
 import sys
 
-from decentralizepy.communication._addresses import host_of, read_addresses
 from decentralizepy.config import ini
 from decentralizepy.errors import DecentralizepyError
+from decentralizepy.mappings.addresses import host_of, read_addresses
 
 
 def main(path: str) -> int:

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from decentralizepy.communication._wire import encode
-from decentralizepy.config.checks import PARTS
+from decentralizepy.config.text import KINDS
 from decentralizepy.datasets.Digits import CNN, MLP
 from decentralizepy.graphs.Ring import Ring
 from decentralizepy.mappings.Linear import Linear
@@ -126,7 +126,7 @@ def test_the_sections_are_those_that_are_checked():
     rows = re.findall(
         r"   \* - ``(\w+)``.*\n     - ``(\w+)``\n     - ``(.*)``", PAGES["structure"]
     )
-    assert {name: (prefix, words) for name, prefix, words in rows} == PARTS
+    assert {name: (prefix, words) for name, prefix, words in rows} == KINDS
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -174,7 +174,7 @@ def test_a_loss_is_an_object_or_a_function():
         ({"loss_package": "torch.nn"}, "loss: missing"),
         (
             {"loss_package": "torch.nn.functional", "loss": "nll_los"},
-            "nll_los: no such class in torch.nn.functional; did you mean nll_loss?",
+            "loss = nll_los: no such class in torch.nn.functional; did you mean nll_loss?",
         ),
     ],
 )

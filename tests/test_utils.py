@@ -37,7 +37,7 @@ def test_the_folders_are_named_by_the_second_so_that_runs_do_not_mix():
 def test_the_command_line_is_that_of_the_process_if_not_given(monkeypatch):
     monkeypatch.setattr("sys.argv", ["testing.py", "-is", "7"])
     assert utils.get_args().iterations == 7
-    assert utils.given() == {"iterations"}
+    assert utils.given() == {"iterations": 7}
 
 
 def test_the_file_wins_over_defaults_and_loses_to_flags():
@@ -62,10 +62,10 @@ def test_faults_of_the_file_are_told_with_its_name():
 
 
 def test_flags_that_are_given_are_told_from_defaults():
-    assert utils.given([]) == set()
+    assert utils.given([]) == {}
     assert utils.given(["-gf", "36_nodes.edges", "--iterations=1"]) == {
-        "graph_file",
-        "iterations",
+        "graph_file": "36_nodes.edges",
+        "iterations": 1,
     }
 
 
@@ -81,7 +81,7 @@ def test_a_command_adds_flags_of_its_own():
         3,
         2,
     )
-    assert utils.given(words, parser) == {"iterations"}
+    assert utils.given(words, parser).keys() == {"file", "draw", "iterations"}
 
 
 def test_the_help_names_every_flag_and_default(capsys):

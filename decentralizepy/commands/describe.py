@@ -47,9 +47,12 @@ def make_nodes(
     """Return the mapping of ``nodes`` on a machine, or of the INI file's own."""
     if nodes is None:
         args = utils.get_args(["--config_file", path], settings.get("RUN"))
-        return make_mapping(settings.get("MAPPING", {}), args, None)
+        section = settings.get("MAPPING")
+        return make_mapping(
+            factory.unpack(section, "mapping") if section else None, args
+        )
     if nodes < 1:
-        raise ConfigError(f"--nodes {nodes}: expected at least 1")
+        raise ConfigError(key="--nodes", value=nodes, expected="at least 1")
     return Linear(1, nodes)
 
 

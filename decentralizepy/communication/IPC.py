@@ -79,7 +79,10 @@ class IPC(ZeroMQ):
     ) -> dict[str, Any]:
         if mapping.get_local_procs_count() != mapping.get_n_procs():
             raise AddressError(
-                "[COMMUNICATION] comm_class = IPC: unix sockets reach one machine; use TCP"
+                "unix sockets reach one machine; use TCP",
+                section="COMMUNICATION",
+                key="comm_class",
+                value="IPC",
             )
         given = options.get("socket_dir")
         folder = given or str(scratch)
@@ -108,7 +111,7 @@ def own_folder(folder: Path) -> None:
         status = folder.lstat()
     except OSError as error:
         raise AddressError(
-            f"[COMMUNICATION] socket_dir = {folder}: {error.strerror}"
+            str(error.strerror), section="COMMUNICATION", key="socket_dir", value=folder
         ) from None
     mode, cause = stat.S_IMODE(status.st_mode), None
     if stat.S_ISLNK(status.st_mode):
@@ -118,7 +121,9 @@ def own_folder(folder: Path) -> None:
     elif mode & 0o077:
         cause = f"others can enter it (mode {mode:o}); chmod 700 {folder}"
     if cause:
-        raise AddressError(f"[COMMUNICATION] socket_dir = {folder}: {cause}")
+        raise AddressError(
+            cause, section="COMMUNICATION", key="socket_dir", value=folder
+        )
 
 
 def _too_long(folder: str, given: bool) -> str:

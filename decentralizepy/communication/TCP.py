@@ -9,7 +9,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from decentralizepy.communication import _security
-from decentralizepy.communication._addresses import (
+from decentralizepy.communication._zeromq import ZeroMQ
+from decentralizepy.errors import AddressError
+from decentralizepy.mappings.addresses import (
     endpoint,
     family,
     host_of,
@@ -17,8 +19,6 @@ from decentralizepy.communication._addresses import (
     is_loopback,
     read_addresses,
 )
-from decentralizepy.communication._zeromq import ZeroMQ
-from decentralizepy.errors import AddressError
 from decentralizepy.mappings.Mapping import Mapping
 
 # names that scripts import; nothing here reads them
@@ -145,8 +145,10 @@ def port_of(rank: int, offset: int) -> int:
     port = offset + 2 * rank + 1
     if not 0 < port < 65536:
         raise AddressError(
-            f"[COMMUNICATION] offset = {offset}: rank {rank} would listen at port {port};"
-            " ports lie in 1-65535"
+            f"rank {rank} would listen at port {port}; ports lie in 1-65535",
+            section="COMMUNICATION",
+            key="offset",
+            value=offset,
         )
     return port
 

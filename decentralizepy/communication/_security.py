@@ -124,7 +124,7 @@ def prepare(
     for option, mode in _OPTIONS.items():
         if options.get(option) and security != mode:
             raise ConfigError(
-                f"[COMMUNICATION] {option}: only read if security = {mode}"
+                f"only read if security = {mode}", section="COMMUNICATION", key=option
             )
     if security == "mac":
         return {
@@ -161,7 +161,9 @@ def _required(value: str | None, option: str) -> str:
     if not value:
         command = "--mac FILE" if option == "key_file" else "DIR --nodes N"
         raise ConfigError(
-            f"[COMMUNICATION] {option}: required if security = {_OPTIONS[option]};"
-            f" `decentralizepy keys {command}` makes one"
+            f"required if security = {_OPTIONS[option]}; `decentralizepy "
+            f"keys {command}` makes one",
+            section="COMMUNICATION",
+            key=option,
         )
     return value

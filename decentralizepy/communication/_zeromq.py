@@ -102,8 +102,9 @@ class ZeroMQ(Communication):
             self.guard.stop()
             self.context.destroy(0)
             raise AddressError(
-                f"[COMMUNICATION] uid {self.uid} cannot listen at {address}: "
-                f"{error.strerror}; another run may be starting: set another offset"
+                f"{error.strerror}; another run may be starting: set another " "offset",
+                section="COMMUNICATION",
+                key=f"uid {self.uid} cannot listen at {address}",
             ) from None
 
     def init_connection(self, neighbor: int) -> None:

@@ -1,89 +1,54 @@
-"""What is wrong with an INI file, found before any process starts."""
+"""The classes that an INI file names, with options that they take: resolved once."""
 
+import inspect
 import os
-from collections.abc import Generator, Iterable, Iterator, Mapping
-from inspect import Parameter
-from types import MappingProxyType
-from typing import Annotated, Any, Literal, NamedTuple
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
-from pydantic import Field
-
-from decentralizepy.config.flags import run_problems
+from decentralizepy import factory
+from decentralizepy.config import text
 from decentralizepy.config.ini import Section
 from decentralizepy.config.signatures import Options
-from decentralizepy.config.trials import is_ours, trial
-from decentralizepy.config.values import misfit
-from decentralizepy.errors import ConfigError, nearest, shown
-from decentralizepy.factory import RESERVED, find_class, find_module
-from decentralizepy.utils import remove_keys
+from decentralizepy.config.text import KINDS
+from decentralizepy.config.values import option_problems
+from decentralizepy.errors import ConfigError, Problem, located, nearest, one_line
+from decentralizepy.factory import Part
 
 
-class Part(NamedTuple):
-    """A section that names a class: the prefix of its keys, and what the class is passed."""
+@dataclass(frozen=True)
+class Parts:
+    """What the sections of an INI file name.
 
-    prefix: str
-    arguments: str
+    Attributes
+    ----------
+    sections : dict of str to Part
+        By section, each class and its options; only of sections that are there.
+    model_class : class
+    node_class, service_class : class or None
+        Of section NODE; None if it names none.
+    """
 
+    sections: Mapping[str, Part]
+    model_class: Any
+    node_class: Any = None
+    service_class: Any = None
 
-PARTS: Mapping[str, Part] = MappingProxyType(
-    {
-        "DATASET": Part("dataset", "rank machine_id mapping"),
-        "OPTIMIZER_PARAMS": Part("optimizer", "params"),
-        "TRAIN_PARAMS": Part(
-            "training", "rank machine_id mapping model optimizer loss log_dir"
-        ),
-        "COMMUNICATION": Part("comm", "rank machine_id mapping total_procs"),
-        "SHARING": Part(
-            "sharing",
-            "rank machine_id communication mapping graph model dataset log_dir",
-        ),
-        "GRAPH": Part("graph", "n_procs"),
-        "MAPPING": Part(
-            "mapping",
-            "n_machines procs_per_machine global_service_machine current_machine",
-        ),
-    }
-)
-REQUIRED = ("DATASET", "OPTIMIZER_PARAMS", "TRAIN_PARAMS", "COMMUNICATION", "SHARING")
-SECTIONS = (*PARTS, "NODE", "RUN", "FAULTS")
-FOLDERS = ("train_dir", "test_dir", "images_dir")
-
-_SECONDS = Annotated[float, Field(gt=0)]
-_COUNT = Annotated[int, Field(ge=1)]
-
-
-def _keys(**kinds: Any) -> Options:
-    """Return options, none of them required, of a section that names no class."""
-    known = {
-        name: Parameter(name, Parameter.KEYWORD_ONLY, default=0, annotation=kind)
-        for name, kind in kinds.items()
-    }
-    return Options(known, closed=True, words=set(), room=0)
-
-
-_FAULTS = _keys(
-    nonfinite=Literal["abort", "drop", "keep"],
-    on_peer_loss=Literal["abort", "drop", "restart"],
-    peer_timeout=_SECONDS,
-    start_timeout=_SECONDS,
-    warn_after=_SECONDS,
-)
-_NODE = _keys(
-    graph_degree=Annotated[int, Field(ge=0)],
-    timeout=_SECONDS,
-    initial_neighbors=_COUNT,
-    k=_COUNT,
-    gossip_rounds=_COUNT,
-    client_weights=Literal["equal", "samples"],
-)
+    def __getitem__(self, section: str) -> Part:
+        return self.sections[section]
 
 
 def check(
     config: Mapping[str, Section],
     path: str | os.PathLike[str],
     nodes: Iterable[Any] = (),
-) -> None:
-    """Raise one ConfigError with a line for each thing that is wrong with an INI file.
+) -> Parts:
+    """Return what an INI file names, or raise one ConfigError for all that is wrong.
+
+    What its text alone shows is said before any class is imported. The classes are
+    tried with their options, once: their ``prepare`` is called.
 
     Parameters
     ----------
@@ -94,116 +59,95 @@ def check(
     nodes
         The classes of nodes and services that a driver runs, whatever the file says.
     """
-    found = [f"{path}: {problem}" for problem in problems(config, nodes)]
-    if found:
-        raise ConfigError("\n".join(found))
+    check_text(config, path, nodes)
+    return resolve(config, path)
 
 
-def problems(config: Mapping[str, Section], nodes: Iterable[Any] = ()) -> Iterator[str]:
-    """Yield what is wrong with the sections, the classes they name and their options.
+def check_text(
+    config: Mapping[str, Section],
+    path: str | os.PathLike[str],
+    nodes: Iterable[Any] = (),
+) -> None:
+    """Raise a ConfigError for what is wrong with the text; arguments of :func:`check`."""
+    _raise(text.problems(config, nodes), path)
 
-    The classes are imported, and those that can be are tried with their options. A
-    misspelt section or key is read as the one it stands for.
+
+def resolve(config: Mapping[str, Section], path: str | os.PathLike[str]) -> Parts:
+    """Return what a file whose text is right names; arguments of :func:`check`.
+
+    Raises
+    ------
+    ConfigError
+        With a line for each thing that is wrong with the classes and their options.
     """
-    free = [name for name in SECTIONS if name not in config]
-    meant = {name: nearest(name, free) for name in config if name not in SECTIONS}
-    for name, near in meant.items():
-        known = ", ".join(SECTIONS)
-        hint = f"did you mean [{near}]?" if near else f"these are known: {known}"
-        yield f"section [{name}] is unknown; {hint}"
-    for name in REQUIRED:
-        if name not in config and name not in meant.values():
-            yield f"section [{name}] is missing"
+    found: list[Problem] = []
+    sections: dict[str, Part] = {}
+    named: dict[str, Any] = {}
     for name, section in config.items():
-        found = _section(meant.get(name) or name, section, nodes)
-        yield from (f"[{name}] {problem}" for problem in dict.fromkeys(found))
+        with _collected(found, section=name):
+            if name in KINDS:
+                sections[name] = _part(name, section)
+        with _collected(found, section=name):
+            named |= _named(name, section)
+    _raise(found, path)
+    for name, part in sections.items():
+        _warn_of_unknown(part, name, path)
+    return Parts(sections, **named)
 
 
-def _section(name: str, section: Section, nodes: Iterable[Any]) -> Iterator[str]:
-    if name in PARTS:
-        yield from _part(PARTS[name], section)
-    elif name == "NODE":
-        yield from _node(section, nodes)
-    elif name == "RUN":
-        yield from run_problems(section)
-    elif name == "FAULTS":
-        yield from _options("FAULTS", _FAULTS, section)
-
-
-def _part(part: Part, written: Section) -> Iterator[str]:
-    package, name = f"{part.prefix}_package", f"{part.prefix}_class"
-    reserved = (package, name, *RESERVED.get(part.prefix, ()))
-    section = yield from _respelt(written, reserved)
-    target = yield from _class(section, package, name)
-    if part.prefix == "dataset":
-        yield from _class(section, package, "model_class")
-        yield from _folders(section)
-    elif part.prefix == "training":
-        function = "loss" in section and not section.get("loss_class")
-        yield from _class(section, "loss_package", "loss" if function else "loss_class")
-    if target is None:
-        return
-    passed = len(part.arguments.split())
-    options = Options.of(target, passed)
-    if options.room < passed:
-        yield f"{name} = {section[name]}: does not take the arguments {part.arguments}"
-        return
-    found = list(_compression(options, section)) if part.prefix == "sharing" else []
-    found += _options(section[name], options, remove_keys(section, reserved))
-    yield from found or trial(part.prefix, target, section)
-
-
-def _node(written: Section, nodes: Iterable[Any]) -> Iterator[str]:
-    names = [
-        f"{of}_{what}" for of in ("node", "server") for what in ("package", "class")
-    ]
-    section = yield from _respelt(written, names)
-    classes = list(nodes)
-    for keys in (names[:2], names[2:]):
-        if not section.keys().isdisjoint(keys):
-            classes.append((yield from _class(section, *keys)))
-    # a class of the user's own reads what it likes
-    closed = all(each is None or is_ours(each) for each in classes)
-    known = _NODE._replace(closed=closed)
-    yield from _options("NODE", known, remove_keys(section, names))
-
-
-def _respelt(
-    section: Section, names: Iterable[str]
-) -> Generator[str, None, dict[str, Any]]:
-    """Yield the keys that stand for one of ``names``; return the section with those."""
-    free = [name for name in names if name not in section]
-    meant = {key: nearest(key, free, cutoff=0.85) or key for key in section}
-    for key, name in meant.items():
-        if key != name:
-            yield f"{key}: not a key of this section; did you mean {name}?"
-    return {meant[key]: value for key, value in section.items()}
-
-
-def _class(section: Section, package: str, name: str) -> Generator[str, None, Any]:
-    """Yield why a class cannot be had; return the class, or ``None``."""
-    missing = [key for key in (package, name) if not section.get(key)]
-    yield from (f"{key}: missing" for key in missing)
-    if missing:
-        return None
-    key = package
+@contextmanager
+def _collected(found: list[Problem], **place: Any) -> Iterator[None]:
+    """Add what goes wrong inside to ``found``, unless it is there already."""
     try:
-        module = find_module(str(section[package]))
-        key = name
-        return find_class(module, str(section[name]))
+        yield
     except ConfigError as error:
-        yield f"{key} = {error}"
-    return None
+        error.locate(**place)
+        found += [problem for problem in error.problems if problem not in found]
 
 
-def _folders(section: Section) -> Iterator[str]:
-    for key in FOLDERS:
-        folder = section.get(key)
-        if isinstance(folder, str) and folder and not os.path.exists(folder):
-            yield f"{key} = {folder}: no such folder ({os.path.abspath(folder)})"
+def _raise(found: Iterable[Problem], path: str | os.PathLike[str]) -> None:
+    if problems := [problem.within(file=str(path)) for problem in found]:
+        raise ConfigError(problems=problems)
 
 
-def _compression(options: Options, section: Section) -> Iterator[str]:
+def _part(name: str, section: Section) -> Part:
+    """Return what a section names, tried with its options."""
+    prefix, arguments = KINDS[name]
+    key = f"{prefix}_class"
+    part = factory.unpack(section, prefix)
+    passed = len(arguments.split())
+    options = Options.of(part.cls, passed)
+    if options.room < passed:
+        cause = f"does not take the arguments {arguments}"
+        raise ConfigError(cause, key=key, value=section[key])
+    found = list(option_problems(section[key], options, part.options))
+    if prefix == "sharing":
+        found = [*_compression(options, section), *found]
+    if found:
+        raise ConfigError(problems=found)
+    with located(key=key, value=section[key]):
+        _try(prefix, part)
+    return part
+
+
+def _named(name: str, section: Section) -> dict[str, Any]:
+    """Return what a section names beside its class, by the name of its field."""
+    if name == "DATASET":
+        key = "model_class"
+        return {key: factory.load_named(section, "dataset_package", key)}
+    if name == "NODE":
+        return {
+            f"{field}_class": factory.load_class(section, prefix)
+            for field, prefix in (("node", "node"), ("service", "server"))
+            if section.get(f"{prefix}_class")
+        }
+    if name == "TRAIN_PARAMS":
+        _make_loss(section)
+    return {}
+
+
+def _compression(options: Options, section: Section) -> Iterator[Problem]:
+    """Yield what is wrong with the compressor of a sharing, which may not need one."""
     keys = ("compression_package", "compression_class")
     lacking = [
         key
@@ -213,24 +157,57 @@ def _compression(options: Options, section: Section) -> Iterator[str]:
         and not options.known[key].default
     ]
     if section.get("compress") and lacking:
-        yield f"compress = {shown(section['compress'])}: needs {' and '.join(lacking)}"
+        cause = f"needs {' and '.join(lacking)}"
+        yield Problem(cause, key="compress", value=section["compress"])
     elif all(section.get(key) for key in keys):
-        yield from _class(section, *keys)
+        found: list[Problem] = []
+        with _collected(found):
+            factory.load_class(section, "compression")
+        yield from found
 
 
-def _options(owner: Any, options: Options, section: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what is wrong with the options that ``owner``, a class or section, is given."""
-    meant, names = set(), ", ".join(options.known) or "none"
-    for key, value in section.items():
-        if key in options.known:
-            expected = misfit(options.known[key], value)
-            if expected:
-                yield f"{key} = {shown(value)}: expected {expected} ({owner})"
-        elif options.closed and key not in options.words:
-            near = nearest(key, options.known.keys() - section.keys())
-            meant.add(near)
-            hint = f"did you mean {near}?" if near else f"it takes {names}"
-            yield f"{key}: not an option of {owner}; {hint}"
-    for key, option in options.known.items():
-        if option.default is Parameter.empty and key not in {*section, *meant}:
-            yield f"{key}: required by {owner}"
+def _try(prefix: str, part: Part) -> None:
+    """Have a class refuse options of the right types, where that needs no node."""
+    if prefix == "optimizer" and part.cls.__module__.startswith("torch."):
+        _try_optimizer(part)
+    elif prefix in ("sharing", "training") and isinstance(
+        inspect.getattr_static(part.cls, "prepare", None), classmethod
+    ):  # a method of that name in a user's class is another thing
+        part.cls.prepare(**part.options)
+
+
+def _try_optimizer(part: Part) -> None:
+    """Make an optimizer; one of a user's own may ask more of its parameters."""
+    import torch
+
+    try:
+        part.build([torch.nn.Parameter(torch.zeros(1, 1))])
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise ConfigError(one_line(error)) from error
+
+
+def _make_loss(section: Section) -> None:
+    """Make the loss, which takes no options."""
+    try:
+        factory.load_loss(section)
+    except ConfigError:
+        raise
+    except Exception as error:
+        cause = f"cannot be made: {one_line(error)}"
+        raise ConfigError(
+            cause, key="loss_class", value=section["loss_class"]
+        ) from error
+
+
+def _warn_of_unknown(part: Part, section: str, path: str | os.PathLike[str]) -> None:
+    """Say which options a class with ``**kwargs`` of a user's own does not name."""
+    options = Options.of(part.cls, len(KINDS[section].arguments.split()))
+    for key in () if options.closed else part.options.keys() - options.known.keys():
+        problem = Problem(
+            f"not an option that {part.cls.__name__} names; it is passed on",
+            file=str(path),
+            section=section,
+            key=key,
+            suggestion=nearest(key, options.known.keys() - part.options.keys()) or "",
+        )
+        print(f"warning: {problem}", file=sys.stderr)

@@ -5,11 +5,34 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from decentralizepy.errors import did_you_mean
+from decentralizepy.errors import Problem, nearest
 
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _GRAPH_TYPES = ("edges", "adjacency")
 _TRUTHS = {"true": True, "1": True, "false": False, "0": False}
+
+
+class Reading(NamedTuple):
+    """How the text of a flag is read, and what is said of text that does not fit."""
+
+    kind: Callable[[str], Any]
+    expected: str
+    fits: Callable[[Any], bool] = lambda value: True
+
+    def read(self, text: str) -> Any:
+        """Return what ``text`` means; None if it does not fit."""
+        try:
+            value = self.kind(text)
+        except ValueError:
+            return None
+        return value if value is not None and self.fits(value) else None
+
+    def __call__(self, text: str) -> Any:
+        """Return what ``text`` means, for argparse."""
+        value = self.read(text)
+        if value is None:
+            raise ArgumentTypeError(f"{text}: expected {self.expected}")
+        return value
 
 
 class Flag(NamedTuple):
@@ -21,7 +44,7 @@ class Flag(NamedTuple):
 
     short: str
     name: str
-    reading: Callable[[str], Any]
+    reading: Reading
     default: Any
     help: str
 
@@ -30,20 +53,21 @@ def flags() -> list[Flag]:
     """Return all flags: upstream's sixteen, then those without a short name."""
     now = datetime.now().isoformat(timespec="seconds")
     whole, natural, count = _whole(), _whole(0), _whole(1)
-    rate = _reading(float, "a number above 0 and up to 1", lambda part: 0 < part <= 1)
-    level = _reading(_level, " or ".join(_LEVELS), _LEVELS.__contains__)
-    form = _reading(str, " or ".join(_GRAPH_TYPES), _GRAPH_TYPES.__contains__)
-    truth = _reading(_truth, "true or false", lambda known: True)
+    rate = Reading(float, "a number above 0 and up to 1", lambda part: 0 < part <= 1)
+    level = Reading(_level, " or ".join(_LEVELS), _LEVELS.__contains__)
+    form = Reading(str, " or ".join(_GRAPH_TYPES), _GRAPH_TYPES.__contains__)
+    truth = Reading(_truth, "true or false")
+    text = Reading(str, "text")
     return [
         Flag("-mid", "machine_id", natural, 0, "number of this machine"),
         Flag("-ps", "procs_per_machine", natural, [1], "processes, of all or of each"),
         Flag("-ms", "machines", count, 1, "number of machines"),
-        Flag("-ld", "log_dir", str, f"./{now}", "folder of logs and results"),
-        Flag("-wsd", "weights_store_dir", str, f"./{now}_ws", "folder of the weights"),
+        Flag("-ld", "log_dir", text, f"./{now}", "folder of logs and results"),
+        Flag("-wsd", "weights_store_dir", text, f"./{now}_ws", "folder of the weights"),
         Flag("-is", "iterations", count, 1, "rounds"),
-        Flag("-cf", "config_file", str, "config.ini", "the INI file"),
+        Flag("-cf", "config_file", text, "config.ini", "the INI file"),
         Flag("-ll", "log_level", level, "INFO", "least level that is logged"),
-        Flag("-gf", "graph_file", str, "36_nodes.edges", "the graph"),
+        Flag("-gf", "graph_file", text, "36_nodes.edges", "the graph"),
         Flag("-gt", "graph_type", form, "edges", "edges or adjacency"),
         Flag("-ta", "test_after", count, 5, "rounds from test to test"),
         Flag("-tea", "train_evaluate_after", count, 1, "same, for the training loss"),
@@ -53,7 +77,7 @@ def flags() -> list[Flag]:
         Flag("-wr", "working_rate", rate, 1.0, "fraction of clients in a round"),
         Flag("", "force", truth, False, "start in spite of what preflight estimates"),
         Flag("", "overwrite", truth, False, "replace the run in the log folder"),
-        Flag("", "resume", str, "", "log folder of the run to go on with"),
+        Flag("", "resume", text, "", "log folder of the run to go on with"),
         Flag(
             "",
             "checkpoint_every",
@@ -68,24 +92,32 @@ def flags() -> list[Flag]:
     ]
 
 
-def run_problems(section: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what is wrong with a section RUN, one line each."""
+def run_problems(section: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield what is wrong with a section RUN."""
     known = _run_flags()
     for key, value in _filled(section).items():
         if key not in known:
-            listed = f"; these are: {', '.join(known)}"
-            yield f"{key}: no such flag{did_you_mean(key, known) or listed}"
+            near = nearest(key, known)
+            listed = "" if near else f"; these are: {', '.join(known)}"
+            yield Problem(f"no such flag{listed}", key=key, suggestion=near or "")
             continue
-        try:
-            _value(known[key], value)
-        except ArgumentTypeError as error:
-            yield f"{key} = {error}"
+        reading = known[key].reading
+        wrong = [
+            word for word in _words(known[key], value) if reading.read(word) is None
+        ]
+        if wrong:
+            yield Problem(key=key, value=wrong[0], expected=reading.expected)
 
 
 def run_values(section: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a section RUN without problems says, as the flags would."""
     known = _run_flags()
     return {key: _value(known[key], value) for key, value in _filled(section).items()}
+
+
+def defaults() -> dict[str, Any]:
+    """Return what counts for each flag where nothing is said."""
+    return {flag.name: flag.default for flag in flags()}
 
 
 def _filled(section: Mapping[str, Any]) -> dict[str, Any]:
@@ -97,32 +129,21 @@ def _run_flags() -> dict[str, Flag]:
     return {flag.name: flag for flag in flags() if flag.name != "config_file"}
 
 
+def _words(flag: Flag, value: Any) -> list[str]:
+    return str(value).split() if isinstance(flag.default, list) else [str(value)]
+
+
 def _value(flag: Flag, value: Any) -> Any:
-    if isinstance(flag.default, list):
-        return [flag.reading(word) for word in str(value).split()]
-    return flag.reading(str(value))
+    read = [flag.reading.read(word) for word in _words(flag, value)]
+    return read if isinstance(flag.default, list) else read[0]
 
 
-def _whole(least: int | None = None) -> Callable[[str], Any]:
+def _whole(least: int | None = None) -> Reading:
     if least is None:
-        return _reading(int, "a whole number", lambda number: True)
-    expected = f"a whole number from {least} up"
-    return _reading(int, expected, lambda number: number >= least)
-
-
-def _reading(
-    kind: Callable[[str], Any], expected: str, fits: Callable[[Any], bool]
-) -> Callable[[str], Any]:
-    def read(text: str) -> Any:
-        try:
-            value = kind(text)
-        except ValueError:
-            value = None
-        if value is None or not fits(value):
-            raise ArgumentTypeError(f"{text}: expected {expected}")
-        return value
-
-    return read
+        return Reading(int, "a whole number")
+    return Reading(
+        int, f"a whole number from {least} up", lambda number: number >= least
+    )
 
 
 def _truth(text: str) -> bool | None:

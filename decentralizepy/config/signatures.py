@@ -1,6 +1,6 @@
 """What a constructor takes as options."""
 
-import dis
+import functools
 import inspect
 import math
 import typing
@@ -19,108 +19,122 @@ class Options(NamedTuple):
     Attributes
     ----------
     known
-        The options by name.
+        The options by name, with those of the parents that ``**kwargs`` go on to, but
+        for those that a class lists in ``fixed_options``.
     closed
-        Whether every other option is refused, but for ``words``.
-    words
-        The words in the code of constructors that hand their ``**kwargs`` on: they may
-        take these out of them.
+        Whether every other option is refused. A class of this package passes all
+        options that it does not name to its parent; what a user's class does with its
+        ``**kwargs`` only the user knows.
     room
         How many arguments fit by position.
     """
 
     known: dict[str, Parameter]
     closed: bool
-    words: set[str]
     room: float
 
     @classmethod
     def of(cls, target: Callable[..., Any], passed: int = 0) -> "Options":
-        """Return the options of a class, or function, after ``passed`` arguments.
-
-        Where ``**kwargs`` go on to the parent's constructor, its options count too, but
-        for those that the class lists in ``fixed_options``.
-        """
+        """Return the options of a class, or function, after ``passed`` arguments."""
         known: dict[str, Parameter] = {}
-        words: set[str] = set()
         constructors = _constructors(target)
-        room = _room(constructors[0][0])
-        fixed: set[str] = set()
-        for constructor, fixed_here in constructors:
-            for option in _options(constructor, passed):
+        closed, fixed = True, set[str]()
+        for constructor in constructors:
+            for option in _options(constructor.call, passed):
                 if option.name in fixed:
                     continue
-                if option.name in words and option.default is Parameter.empty:
+                if not closed and option.default is Parameter.empty:
                     option = option.replace(default=None)  # the child may pass it
                 known.setdefault(option.name, option)
-            if not _open(constructor):
-                return cls(known, True, words - fixed, room)
-            if not _passes_on(constructor):
+            if not constructor.is_open:
                 break
-            words |= _words(constructor)
-            fixed |= set(fixed_here)
-        return cls(known, False, words - fixed, room)
+            closed = closed and constructor.is_ours
+            fixed |= constructor.fixed
+        return cls(known, closed, _room(constructors[0].call))
 
 
-def _constructors(target: Any) -> list[tuple[Any, tuple[str, ...]]]:
-    """Return the constructors of a class, and what each fixes of its parent's options."""
-    if not isinstance(target, type):
-        return [(target, ())]
-    bound: list[tuple[Any, tuple[str, ...]]] = []
-    for owner in map(vars, target.__mro__[:-1]):
-        if "__init__" in owner:
-            constructor = MethodType(inspect.unwrap(owner["__init__"]), target)
-            bound.append((constructor, owner.get("fixed_options", ())))
-    return bound or [(target, ())]
+class _Constructor(NamedTuple):
+    """A function that makes or fills an object, bound, and what its class says of it."""
+
+    call: Any
+    is_ours: bool
+    fixed: frozenset[str] = frozenset()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it takes ``**kwargs``."""
+        kinds = (each.kind for each in parameters(self.call).values())
+        return Parameter.VAR_KEYWORD in kinds
 
 
-def _parameters(constructor: Any) -> list[Parameter]:
+def is_ours(target: Any) -> bool:
+    """Tell a class of this package, whose demands are known, from one of a user's own."""
+    module = str(getattr(target, "__module__", ""))
+    return isinstance(target, type) and module.startswith("decentralizepy.")
+
+
+def parameters(target: Any) -> dict[str, Parameter]:
+    """Return the parameters of a function, or of a class's constructor, by name.
+
+    Pythons differ in what ``inspect.signature`` says of a class that inherits both
+    ``__new__`` and ``__init__`` (3.10.13 and 3.11.2 take the former), so the
+    constructor is looked up.
+    """
+    if isinstance(target, functools.partial):
+        call = _constructors(target.func)[0].call
+        target = functools.partial(call, *target.args, **target.keywords)
+    elif isinstance(target, type):
+        target = _constructors(target)[0].call
     try:
-        return list(inspect.signature(constructor).parameters.values())
+        return dict(inspect.signature(target).parameters)
     except (TypeError, ValueError):  # written in C: anything may fit
         kinds = {"args": Parameter.VAR_POSITIONAL, "kwargs": Parameter.VAR_KEYWORD}
-        return [Parameter(name, kind) for name, kind in kinds.items()]
+        return {name: Parameter(name, kind) for name, kind in kinds.items()}
 
 
-def _room(constructor: Any) -> float:
-    kinds = [each.kind for each in _parameters(constructor)]
+def _constructors(target: Any) -> list[_Constructor]:
+    """Return a class's constructors, its own first and its parents' after it."""
+    if not isinstance(target, type):
+        return [_Constructor(target, False)]
+    for name in ("__init__", "__new__"):
+        owners = [each for each in target.__mro__[:-1] if name in vars(each)]
+        if owners:
+            return [
+                _Constructor(
+                    _bound(vars(owner)[name], target),
+                    is_ours(owner),
+                    frozenset(vars(owner).get("fixed_options", ())),
+                )
+                for owner in owners
+            ]
+    return [_Constructor(target, is_ours(target))]
+
+
+def _bound(function: Any, target: type) -> Any:
+    plain = getattr(function, "__func__", function)  # __new__ is a staticmethod
+    return MethodType(inspect.unwrap(plain), target) if callable(plain) else plain
+
+
+def _room(call: Any) -> float:
+    kinds = [each.kind for each in parameters(call).values()]
     places = sum(kind in _POSITIONAL for kind in kinds)
     return math.inf if Parameter.VAR_POSITIONAL in kinds else places
 
 
-def _options(constructor: Any, passed: int) -> Iterator[Parameter]:
-    parameters = _parameters(constructor)
-    taken = [each for each in parameters if each.kind in _POSITIONAL][:passed]
-    for each in parameters:
+def _options(call: Any, passed: int) -> Iterator[Parameter]:
+    found = list(parameters(call).values())
+    taken = [each for each in found if each.kind in _POSITIONAL][:passed]
+    for each in found:
         if each.kind in _NAMED and each not in taken:
-            yield each.replace(annotation=_type(each.annotation, constructor))
+            yield each.replace(annotation=_type(each.annotation, call))
 
 
-def _type(annotation: Any, constructor: Any) -> Any:
+def _type(annotation: Any, call: Any) -> Any:
     if annotation is Parameter.empty:
         return Any
     holder = SimpleNamespace(__annotations__={"option": annotation})
-    names = getattr(constructor, "__globals__", {})
+    names = getattr(call, "__globals__", {})
     try:
         return typing.get_type_hints(holder, names, include_extras=True)["option"]
     except Exception:  # a name that only type checkers import
         return Any
-
-
-def _open(constructor: Any) -> bool:
-    kinds = [each.kind for each in _parameters(constructor)]
-    return Parameter.VAR_KEYWORD in kinds
-
-
-def _passes_on(constructor: Any) -> bool:
-    code = getattr(constructor, "__code__", None)
-    if code is None or "__init__" not in code.co_names:
-        return False
-    steps = dis.get_instructions(code)
-    return any(step.opname == "DICT_MERGE" for step in steps)
-
-
-def _words(constructor: Any) -> set[str]:
-    constants = constructor.__code__.co_consts
-    groups = (each if isinstance(each, tuple) else (each,) for each in constants)
-    return {word for group in groups for word in group if isinstance(word, str)}

@@ -1,14 +1,17 @@
-"""Whether a value of an INI file fits the option that it is for."""
+"""Whether the values of an INI file fit the options that they are for."""
 
 import functools
 import operator
 import re
 import typing
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from inspect import Parameter
 from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from decentralizepy.config.signatures import Options
+from decentralizepy.errors import Problem, nearest
 
 _SCALARS = {str, int, float, bool}
 _CLASS = "is_instance_of"
@@ -49,6 +52,26 @@ def misfit(option: Parameter, value: Any) -> str | None:
     except Exception:  # a type that pydantic cannot check
         return None
     return None
+
+
+def option_problems(
+    owner: Any, options: Options, section: Mapping[str, Any]
+) -> Iterator[Problem]:
+    """Yield what is wrong with the options that ``owner``, a class or section, is given."""
+    meant = set()
+    for key, value in section.items():
+        if key in options.known:
+            expected = misfit(options.known[key], value)
+            if expected:
+                yield Problem(key=key, value=value, expected=f"{expected} ({owner})")
+        elif options.closed:
+            near = nearest(key, options.known.keys() - section.keys()) or ""
+            meant.add(near)
+            known = "" if near else f"; it takes {', '.join(options.known) or 'none'}"
+            yield Problem(f"not an option of {owner}{known}", key=key, suggestion=near)
+    for key, option in options.known.items():
+        if option.default is Parameter.empty and key not in {*section, *meant}:
+            yield Problem(f"required by {owner}", key=key)
 
 
 def _is_empty(default: Any) -> bool:

@@ -46,8 +46,11 @@ def _read(directory: str, train: bool) -> tuple[Pixels, Labels]:
     folder = Path(directory, FOLDER)
     if not folder.is_dir():
         raise DataError(
-            f"[DATASET] {'train_dir' if train else 'test_dir'} = {directory}: no folder "
-            f"{FOLDER} there; `python download_dataset.py` makes one in ./eval/data"
+            f"no folder {FOLDER} there; `python download_dataset.py` makes "
+            "one in ./eval/data",
+            section="DATASET",
+            key="train_dir" if train else "test_dir",
+            value=directory,
         )
     parts = [_batch(folder / name) for name in (TRAIN_FILES if train else TEST_FILES)]
     labels = np.concatenate([labels for _, labels in parts])

@@ -65,8 +65,10 @@ class Celeba(LeafDataset):
         folder = Path(self.images_dir)
         if not self.images_dir or not folder.is_dir():
             raise DataError(
-                f"[DATASET] images_dir = {self.images_dir}: expected the folder of the "
-                "images that train_dir and test_dir name"
+                section="DATASET",
+                key="images_dir",
+                value=self.images_dir,
+                expected="the folder of the images that train_dir and test_dir name",
             )
         return _Codec(folder)
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from decentralizepy.datasets.batches import Batches, Indexable, Order
-from decentralizepy.errors import ConfigError, DataError, did_you_mean
+from decentralizepy.errors import ConfigError, DataError, nearest
 from decentralizepy.mappings.Mapping import Mapping
 
 Model = TypeVar("Model")
@@ -105,9 +105,7 @@ class Dataset(Order):
             test_batch_size = self.default_test_batch_size
         self.test_batch_size = test_batch_size
         if self.test_batch_size < 1:
-            raise ConfigError(
-                f"[DATASET] test_batch_size = {test_batch_size}: expected at least 1"
-            )
+            raise _refused("test_batch_size", test_batch_size, "at least 1")
         self.drop_last = drop_last or self.drop_last
         self.validation_source = validation_source or None
         self.validation_size = validation_size or None
@@ -145,11 +143,12 @@ class Dataset(Order):
             and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
         ]
         if required:
-            name = getattr(model_class, "__name__", model_class)
             raise ConfigError(
-                f"[DATASET] model_class = {name}: its constructor requires "
-                f"{', '.join(required)}; expected a default for each, or a data set "
-                "whose make_model passes them"
+                f"its constructor requires {', '.join(required)}; expected a "
+                "default for each, or a data set whose make_model passes them",
+                section="DATASET",
+                key="model_class",
+                value=getattr(model_class, "__name__", model_class),
             )
         return model_class()
 
@@ -226,9 +225,8 @@ class Dataset(Order):
             equal = count // parts / count
             return [equal] * (parts - 1) + [1 - equal * (parts - 1)]
         if len(self.sizes) < parts:
-            raise DataError(
-                f"[DATASET] sizes has {len(self.sizes)} fractions for {parts} nodes"
-            )
+            cause = f"{len(self.sizes)} fractions for {parts} nodes"
+            raise DataError(cause, section="DATASET", key="sizes")
         return self.sizes
 
     def _present(self, part: Indexable | None, what: str) -> Indexable:
@@ -261,19 +259,21 @@ def check_validation(source: str | None, size: float | Literal[""] | None) -> No
     if source:
         one_of(SOURCES, "validation_source", source)
     if size and not 0 < size < 1:
-        raise ConfigError(
-            f"[DATASET] validation_size = {size}: expected a fraction between 0 and 1"
-        )
+        raise _refused("validation_size", size, "a fraction between 0 and 1")
 
 
 def one_of(names: tuple[str, ...], key: str, name: str) -> str:
     """Return ``name`` if it is one of ``names``; else raise a ConfigError."""
     if name in names:
         return name
-    raise ConfigError(
-        f"[DATASET] {key} = {name}: expected one of {', '.join(names)}"
-        + did_you_mean(name, names)
-    )
+    raise _refused(key, name, f"one of {', '.join(names)}", nearest(name, names))
+
+
+def _refused(
+    key: str, value: Any, expected: str, near: str | None = None
+) -> ConfigError:
+    place = {"section": "DATASET", "key": key, "value": value}
+    return ConfigError(**place, expected=expected, suggestion=near or "")
 
 
 def _fractions(sizes: str | Sequence[float]) -> list[float] | None:
@@ -287,10 +287,9 @@ def _fractions(sizes: str | Sequence[float]) -> list[float] | None:
         fractions = []
     total = math.fsum(fractions)
     if abs(total - 1) > 0.005 or min(fractions) < 0:
-        raise ConfigError(
-            f"[DATASET] sizes = {sizes}: expected a list of fractions whose sum is 1, "
-            f"such as [0.5, 0.25, 0.25], or {EVEN}"
-        )
+        example = f"such as [0.5, 0.25, 0.25], or {EVEN}"
+        expected = f"a list of fractions whose sum is 1, {example}"
+        raise _refused("sizes", sizes, expected)
     return [fraction / total for fraction in fractions]
 
 

@@ -77,8 +77,10 @@ class MovieLens(Dataset):
         super().__init__(*place, **options)
         if self.__validating__:
             raise ConfigError(
-                f"[DATASET] validation_size = {self.validation_size}: MovieLens has no "
-                "validation set, expected it empty"
+                "MovieLens has no validation set, expected it empty",
+                section="DATASET",
+                key="validation_size",
+                value=self.validation_size,
             )
         self._load(self.train_dir or self.test_dir or "")
 
@@ -128,7 +130,9 @@ class MovieLens(Dataset):
     def _load(self, directory: str) -> None:
         if not directory:
             raise DataError(
-                "[DATASET] train_dir, test_dir: expected MovieLens' folder in one"
+                section="DATASET",
+                key="train_dir, test_dir",
+                expected="MovieLens' folder in one",
             )
         train, test = _split(directory, self.random_seed)
         self.n_users, self.n_items = len(train.ends) - 1, train.n_items

@@ -201,8 +201,10 @@ class ImageDataset(Dataset):
         end = len(data) - int(len(data) * (1 - float(self.validation_size or 0)))
         if end == len(data):
             raise DataError(
-                f"[DATASET] validation_size = {self.validation_size} leaves none of the "
-                f"{end} images of validation_source = {source}"
+                f"none of the {end} images of validation_source = {source} are left",
+                section="DATASET",
+                key="validation_size",
+                value=self.validation_size,
             )
         self.validationset = Partition(data, order[:end])
         return Partition(data, order[end:])
@@ -237,10 +239,18 @@ class ImageDataset(Dataset):
         drawn = self.partition_niid in ("dirichlet", "quantity")
         if drawn and not 0 < self.alpha < math.inf:
             raise ConfigError(
-                f"[DATASET] alpha = {self.alpha}: expected more than 0, and finite"
+                section="DATASET",
+                key="alpha",
+                value=self.alpha,
+                expected="more than 0, and finite",
             )
         if self.shards < 1:
-            raise ConfigError(f"[DATASET] shards = {self.shards}: expected at least 1")
+            raise ConfigError(
+                section="DATASET",
+                key="shards",
+                value=self.shards,
+                expected="at least 1",
+            )
         if self.partition_niid == "classes":
             check_classes(self.classes, self.num_classes)
 
@@ -258,6 +268,8 @@ def _check_square(images: Images) -> None:
     _, height, width, _ = images.pixels.shape
     if height != width:
         raise ConfigError(
-            "[DATASET] feature_skew = rotation: expected square images, not of "
-            f"{height}x{width} pixels"
+            section="DATASET",
+            key="feature_skew",
+            value="rotation",
+            expected=f"square images, not of {height}x{width} pixels",
         )

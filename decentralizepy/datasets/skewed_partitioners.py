@@ -161,7 +161,9 @@ class ShardsDataPartitioner(DataPartitioner):
 def check_classes(classes: int, count: int) -> None:
     """Raise a ConfigError if no node can have ``classes`` of ``count`` labels."""
     if not 1 <= classes <= count:
-        raise ConfigError(f"[DATASET] classes = {classes}: expected 1 to {count}")
+        raise ConfigError(
+            section="DATASET", key="classes", value=classes, expected=f"1 to {count}"
+        )
 
 
 def _assign(

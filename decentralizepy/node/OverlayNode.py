@@ -41,7 +41,8 @@ class OverlayNode(LiveNode):
         self.my_neighbors = self.out_edges | self.in_edges
         if not self.my_neighbors:
             raise ConfigError(
-                f"[NODE] {type(self).__name__}: build_topology left uid {self.uid} "
-                "without an edge"
+                f"build_topology left uid {self.uid} without an edge",
+                section="NODE",
+                key=type(self).__name__,
             )
         self.connect_neighbors()

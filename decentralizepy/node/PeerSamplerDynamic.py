@@ -20,7 +20,10 @@ class PeerSamplerDynamic(PeerSampler):
         degree = config.get("NODE", {}).get("graph_degree")
         if not isinstance(degree, int):
             raise ConfigError(
-                f"[NODE] graph_degree = {degree}: {cls.__name__} needs a whole number"
+                f"{cls.__name__} needs a whole number",
+                section="NODE",
+                key="graph_degree",
+                value=degree,
             )
         DynamicRegular(graph.n_procs, degree)
 

@@ -1,12 +1,12 @@
 """Which parts of an experiment do not go together."""
 
+import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from decentralizepy import factory
-from decentralizepy.config.trials import is_ours
-from decentralizepy.errors import ConfigError
+from decentralizepy.config.signatures import is_ours
+from decentralizepy.errors import ConfigError, Problem
 from decentralizepy.graphs.Graph import Graph
 from decentralizepy.node.DPSGDNodeFederated import DPSGDNodeFederated
 from decentralizepy.node.DPSGDWithPeerSampler import DPSGDWithPeerSampler
@@ -35,92 +35,125 @@ _STEADY = (DifferenceSharing, PowerGossip)
 _AMONG_PEERS = (*_STEADY, PushSum)
 
 
-class Parts(NamedTuple):
+class Chosen(NamedTuple):
     """What has been chosen for an experiment."""
 
     args: Namespace
     config: Mapping[str, Mapping[str, Any]]
+    sharing: Any
     graph: Graph
     node_class: Any
     service_class: Any
 
 
-def check(parts: Parts) -> None:
+def check(chosen: Chosen) -> None:
     """Raise one ConfigError with a line for each pair of parts that do not fit.
 
-    Nothing is said of classes of a user's own: what they need is not known.
+    Classes of a user's own may go with anything: what they need is not known. Parts of
+    a graph that learn apart are warned of where they are not refused.
     """
-    classes = (parts.node_class, parts.service_class)
-    if not all(each is None or is_ours(each) for each in classes):
-        return
-    sharing = factory.unpack(parts.config["SHARING"], "sharing")[0]
-    found = [problem for rule in RULES for problem in rule(parts, sharing)]
-    path = parts.args.config_file
+    classes = (chosen.node_class, chosen.service_class)
+    ours = all(each is None or is_ours(each) for each in classes)
+    found = [*survives_loss(chosen)]
+    for rule in RULES if ours else ():
+        found += rule(chosen)
+    sizes = _islands(chosen.graph)
+    if sizes and ours and not _may_have_islands(chosen):
+        found.append(_not_connected(chosen, sizes))
     if found:
-        lines = (f"{path}: {each}" if each[0] == "[" else each for each in found)
-        raise ConfigError("\n".join(lines))
+        path = chosen.args.config_file
+        raise ConfigError(
+            problems=[
+                each.within(file=path) if each.section else each for each in found
+            ]
+        )
+    if sizes:
+        print(
+            "warning: the graph is not connected: parts of "
+            f"{', '.join(map(str, sizes))} nodes learn apart",
+            file=sys.stderr,
+        )
 
 
-def service_fits(parts: Parts, sharing: Any) -> Iterator[str]:
+def survives_loss(chosen: Chosen) -> Iterator[Problem]:
+    """Yield if nodes are to go on without a lost peer, and the sharing cannot."""
+    policy = chosen.config.get("FAULTS", {}).get("on_peer_loss")
+    if policy == "drop" and getattr(chosen.sharing, "keeps_peer_state", True):
+        yield Problem(
+            f"{chosen.sharing.__name__} keeps a state that a lost peer has a part in",
+            section="FAULTS",
+            key="on_peer_loss",
+            value=policy,
+            expected="abort or restart",
+        )
+
+
+def service_fits(chosen: Chosen) -> Iterator[Problem]:
     """Yield if the nodes would wait for a service that is not there, or the reverse."""
-    node, service = parts.node_class, parts.service_class
+    node, service = chosen.node_class, chosen.service_class
     expected = _service_of(node)
+    place: dict[str, Any] = {"section": "NODE", "key": "server_class"}
     if service is None and expected:
-        yield (
-            f"[NODE] server_class: missing; {node.__name__} needs {expected.__name__}"
-        )
+        needs = f"missing; {node.__name__} needs {expected.__name__}"
+        yield Problem(needs, **place)
     elif service and expected is None:
-        yield f"[NODE] server_class = {service.__name__}: {node.__name__} needs no service"
+        needs = f"{node.__name__} needs no service"
+        yield Problem(needs, **place, value=service.__name__)
     elif service and expected is not _kind(service):
-        yield (
-            f"[NODE] server_class = {service.__name__}: {node.__name__} needs "
-            f"{expected.__name__}"
-        )
-    if service and parts.args.server_rank >= 0:
-        yield (
-            f"--server_rank {parts.args.server_rank}: expected a number below 0, as "
-            "those from 0 are the nodes'"
+        needs = f"{node.__name__} needs {expected.__name__}"
+        yield Problem(needs, **place, value=service.__name__)
+    if service and chosen.args.server_rank >= 0:
+        yield Problem(
+            key="--server_rank",
+            value=chosen.args.server_rank,
+            expected="a number below 0, as those from 0 are the nodes'",
         )
 
 
-def sharing_fits(parts: Parts, sharing: Any) -> Iterator[str]:
+def sharing_fits(chosen: Chosen) -> Iterator[Problem]:
     """Yield if the sharing needs a server, or other neighbors than there will be."""
-    start = f"[SHARING] sharing_class = {sharing.__name__}:"
-    node = parts.node_class
-    if not is_ours(sharing):
-        return
+    if is_ours(chosen.sharing) and (cause := _misfit(chosen)):
+        name = chosen.sharing.__name__
+        yield Problem(cause, section="SHARING", key="sharing_class", value=name)
+
+
+RULES: tuple[Callable[[Chosen], Iterator[Problem]], ...] = (service_fits, sharing_fits)
+
+
+def _misfit(chosen: Chosen) -> str:
+    """Return why the sharing does not go with the nodes or the graph, if it does not."""
+    sharing, node = chosen.sharing, chosen.node_class
     if issubclass(sharing, STC) != issubclass(node, STCClient):
         if issubclass(sharing, STC):
-            yield f"{start} needs the nodes STCClient and STCServer, not {node.__name__}"
-        else:
-            yield f"{start} {node.__name__} needs the sharing STC"
-    elif issubclass(sharing, _AMONG_PEERS) and issubclass(node, _FEDERATED):
-        yield f"{start} has no server; {node.__name__} takes Sharing"
-    elif issubclass(sharing, _STEADY) and (cause := _unsteady(parts)):
-        yield f"{start} needs the same neighbors in every round; {cause}"
-    elif issubclass(sharing, PowerGossip) and (cause := _not_the_graph(parts)):
-        yield f"{start} needs the edges of the graph, both ways; {cause}"
+            return f"needs the nodes STCClient and STCServer, not {node.__name__}"
+        return f"{node.__name__} needs the sharing STC"
+    if issubclass(sharing, _AMONG_PEERS) and issubclass(node, _FEDERATED):
+        return f"has no server; {node.__name__} takes Sharing"
+    if issubclass(sharing, _STEADY) and (cause := _unsteady(chosen)):
+        return f"needs the same neighbors in every round; {cause}"
+    if issubclass(sharing, PowerGossip) and (cause := _not_the_graph(chosen)):
+        return f"needs the edges of the graph, both ways; {cause}"
+    return ""
 
 
-def connected(parts: Parts, sharing: Any) -> Iterator[str]:
-    """Yield if some nodes never hear of others, even by others."""
-    if not parts.graph.fixed or not _on_graph(parts):
-        return
-    sizes = [len(part) for part in parts.graph.components()]
-    if len(sizes) == 1 or getattr(parts.args, "allow_disconnected", False):
-        return
+def _islands(graph: Graph) -> list[int]:
+    """Return the sizes of a graph's parts; none if it is whole, or changes."""
+    sizes = [len(part) for part in graph.components()] if graph.fixed else []
+    return sizes if len(sizes) > 1 else []
+
+
+def _may_have_islands(chosen: Chosen) -> bool:
+    """Tell whether the user asked for them, or models go elsewhere anyway."""
+    return getattr(chosen.args, "allow_disconnected", False) or not _on_graph(chosen)
+
+
+def _not_connected(chosen: Chosen, sizes: Sequence[int]) -> Problem:
     listed = ", ".join(map(str, sizes[:SHOWN])) + ", ..." * (len(sizes) > SHOWN)
-    yield (
-        f"{_place(parts)}: not connected: {len(sizes)} parts, of {listed} nodes, would "
-        "learn apart; --allow_disconnected lets them"
+    return Problem(
+        f"not connected: {len(sizes)} parts, of {listed} nodes, would learn apart; "
+        "--allow_disconnected lets them",
+        **_place(chosen),
     )
-
-
-RULES: tuple[Callable[[Parts, Any], Iterator[str]], ...] = (
-    service_fits,
-    sharing_fits,
-    connected,
-)
 
 
 def _service_of(node: Any) -> Any:
@@ -132,32 +165,37 @@ def _kind(service: Any) -> Any:
     return next((each for each in kinds if issubclass(service, each)), None)
 
 
-def _unsteady(parts: Parts) -> str:
+def _unsteady(chosen: Chosen) -> str:
     """Return why nodes have other neighbors now and then; nothing if they do not."""
-    node, service = parts.node_class, parts.service_class
+    node, service = chosen.node_class, chosen.service_class
     if issubclass(node, _EPIDEMIC):
         return f"{node.__name__} chooses them anew"
-    if service and not _on_graph(parts):
+    if service and not _on_graph(chosen):
         return f"{service.__name__} draws them anew"
-    return "" if parts.graph.fixed else f"{_place(parts)} changes"
+    return "" if chosen.graph.fixed else f"{_graph_name(chosen)} changes"
 
 
-def _not_the_graph(parts: Parts) -> str:
-    if issubclass(parts.node_class, OverlayNode):
-        return f"{parts.node_class.__name__} builds others"
-    return f"{_place(parts)} goes one way" if parts.graph.directed else ""
+def _not_the_graph(chosen: Chosen) -> str:
+    if issubclass(chosen.node_class, OverlayNode):
+        return f"{chosen.node_class.__name__} builds others"
+    return f"{_graph_name(chosen)} goes one way" if chosen.graph.directed else ""
 
 
-def _on_graph(parts: Parts) -> bool:
+def _on_graph(chosen: Chosen) -> bool:
     """Tell whether models travel along the edges of the graph alone."""
-    service = parts.service_class
+    service = chosen.service_class
     if service and issubclass(service, PeerSampler):
         told: bool = service.get_neighbors is PeerSampler.get_neighbors
         return told
-    return not issubclass(parts.node_class, _FEDERATED)
+    return not issubclass(chosen.node_class, _FEDERATED)
 
 
-def _place(parts: Parts) -> str:
-    if parts.args.graph_file:
-        return f"--graph_file {parts.args.graph_file}"
-    return f"[GRAPH] graph_class = {type(parts.graph).__name__}"
+def _place(chosen: Chosen) -> dict[str, Any]:
+    if chosen.args.graph_file:
+        return {"key": "--graph_file", "value": chosen.args.graph_file}
+    name = type(chosen.graph).__name__
+    return {"section": "GRAPH", "key": "graph_class", "value": name}
+
+
+def _graph_name(chosen: Chosen) -> str:
+    return str(Problem(**_place(chosen)))

@@ -1,9 +1,7 @@
-"""What is to be run: flags, INI file, graph, mapping and classes, checked together."""
+"""What is to be run: flags, INI file, graph, mapping and classes, resolved once."""
 
-import inspect
 import logging
 import shutil
-import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -12,13 +10,16 @@ from typing import Any
 
 from decentralizepy import factory, utils
 from decentralizepy.checkpoints import newest_common
-from decentralizepy.config import checks, ini
+from decentralizepy.config import checks, flags, ini
 from decentralizepy.config.run_section import RunSection
-from decentralizepy.errors import ConfigError, GraphError
+from decentralizepy.config.signatures import parameters
+from decentralizepy.errors import ConfigError, GraphError, located
+from decentralizepy.factory import Part
 from decentralizepy.graphs.Graph import Graph
+from decentralizepy.mappings.Linear import Linear
 from decentralizepy.mappings.Manual import Manual
 from decentralizepy.mappings.Mapping import Mapping
-from decentralizepy.run import folders, resume
+from decentralizepy.run import folders, inputs, resume
 from decentralizepy.run.spec import NodeSpec
 
 logger = logging.getLogger(__name__)
@@ -32,6 +33,10 @@ class Experiment:
 
     Attributes
     ----------
+    config : dict of dict
+        The sections of the INI file, as they are written.
+    parts : Parts
+        The classes that the sections name, and their options.
     comm_options : dict
         The options of the communication, once they are prepared.
     first_round : int
@@ -42,6 +47,7 @@ class Experiment:
 
     args: Namespace
     config: Config
+    parts: checks.Parts
     graph: Graph
     mapping: Mapping
     node_class: Callable[..., Any]
@@ -65,26 +71,25 @@ class Experiment:
         ConfigError
             For all that a user can get wrong in them.
         """
-        flags = utils.get_args(argv)
-        if flags.resume:
-            argv = resume.complete(sys.argv[1:] if argv is None else argv, flags.resume)
-            flags = utils.get_args(argv)
-        path = flags.config_file
+        drivers = [each for each in (node_class, service_class) if each is not None]
+        chosen = utils.given(argv)
+        if chosen.get("resume"):
+            chosen = resume.complete(chosen)
+        path = chosen.get("config_file", flags.defaults()["config_file"])
         config: Config = ini.read(path)
-        ini.override(config, flags.set)
-        checks.check(config, path, filter(None, (node_class, service_class)))
-        args = utils.get_args(argv, config.get("RUN"))
-        mapping = make_mapping(config.get("MAPPING", {}), args, mapping_class)
-        if config.get("GRAPH") and "graph_file" not in utils.given(argv):
+        ini.override(config, chosen.get("set", ()))
+        checks.check_text(config, path, drivers)
+        args = utils.merged(config.get("RUN", {}), chosen)
+        if config.get("GRAPH") and "graph_file" not in chosen:
             args.graph_file = None
-        graph = make_graph(config.get("GRAPH", {}), args, mapping.get_n_procs())
-        nodes = config.get("NODE", {})
-        if node_class is None:
-            node_class = load_class(nodes, "node", *DEFAULT_NODE)
-        if service_class is None and "server_class" in nodes:
-            service_class = load_class(nodes, "server")
-        check_parts(args, config, graph, node_class, service_class)
-        return cls(args, config, graph, mapping, node_class, service_class)
+        written = inputs.read(args, config)  # the last step that needs no class
+        parts = checks.resolve(config, path)
+        mapping = make_mapping(parts.sections.get("MAPPING"), args, mapping_class)
+        graph = make_graph(parts, args, written, mapping.get_n_procs())
+        node_class = node_class or parts.node_class or factory.load(*DEFAULT_NODE)
+        service_class = service_class or parts.service_class
+        check_together(args, config, parts, graph, node_class, service_class)
+        return cls(args, config, parts, graph, mapping, node_class, service_class)
 
     def start_from_checkpoints(self) -> int:
         """Have the nodes start from the newest round that all have a checkpoint of.
@@ -180,85 +185,68 @@ class Experiment:
         assert self.service_class is not None
         if getattr(self.service_class, "evaluates", False):
             return True
-        return "test_after" in inspect.signature(self.service_class).parameters
+        return "test_after" in parameters(self.service_class)
 
 
-def check_parts(*parts: Any) -> None:
+def check_together(args: Namespace, config: Config, *chosen: Any) -> None:
     """Raise a ConfigError if the parts of an experiment do not go together."""
-    from decentralizepy.run import (
-        compatibility,  # all nodes and torch: not for a misspelt key
-    )
+    # it knows all nodes, and so torch: not for a misspelt key
+    from decentralizepy.run import compatibility
 
-    compatibility.check(compatibility.Parts(*parts))
-
-
-def load_class(section: dict[str, Any], prefix: str, *default: str) -> Any:
-    """Return the class that ``<prefix>_package`` and ``<prefix>_class`` name."""
-    keys = (f"{prefix}_package", f"{prefix}_class")
-    names = [section.get(key) for key in keys]
-    return factory.load(*(names if all(names) else default))
+    parts, *rest = chosen
+    compatibility.check(compatibility.Chosen(args, config, parts["SHARING"].cls, *rest))
 
 
 def make_mapping(
-    section: dict[str, Any], args: Namespace, mapping_class: type[Mapping] | None
+    part: Part | None, args: Namespace, mapping_class: type[Mapping] | None = None
 ) -> Mapping:
     """Return the mapping that a driver, section MAPPING or nobody (Linear) names."""
+    if part is None or mapping_class is not None:
+        part = Part(mapping_class or Linear, {})
     counts = args.procs_per_machine
-    if mapping_class is None:
-        mapping_class = load_class(
-            section, "mapping", "decentralizepy.mappings.Linear", "Linear"
-        )
-    _check_machines(args)
-    per_machine = counts if issubclass(mapping_class, Manual) else _one(counts)
-    make: Callable[..., Mapping] = mapping_class
-    return make(args.machines, per_machine, args.server_machine, args.machine_id)
-
-
-def _check_machines(args: Namespace) -> None:
-    for name in ("machine_id", "server_machine"):
-        machine = getattr(args, name)
-        if machine >= args.machines:
-            raise ConfigError(
-                f"--{name} {machine}: expected a number below --machines "
-                f"{args.machines}; machines are counted from 0"
-            )
+    per_machine = counts if issubclass(part.cls, Manual) else _one(counts)
+    mapping: Mapping = part.build(
+        args.machines, per_machine, args.server_machine, args.machine_id
+    )
+    return mapping
 
 
 def _one(counts: Sequence[int]) -> int:
     if len(set(counts)) > 1:
         raise ConfigError(
-            f"--procs_per_machine {' '.join(map(str, counts))}: expected one number, of "
-            "all machines; one for each takes [MAPPING] mapping_class = Manual"
+            key="--procs_per_machine",
+            value=" ".join(map(str, counts)),
+            expected="one number, of all machines; one for each takes [MAPPING] "
+            "mapping_class = Manual",
         )
     return counts[0]
 
 
-def make_graph(section: dict[str, Any], args: Namespace, n_procs: int) -> Graph:
-    """Return the graph of the file, if there is one to read, else of section GRAPH."""
-    if not args.graph_file:
-        return _built(section, args.config_file, n_procs)
-    if not section and not Path(args.graph_file).exists():
-        raise GraphError(
-            f"--graph_file {args.graph_file}: no such file, and {args.config_file} has "
-            "no section [GRAPH]: expected one of them"
-        )
-    graph = Graph()
-    graph.read_graph_from_file(args.graph_file, args.graph_type)
-    if graph.n_procs != n_procs:
-        raise GraphError(
-            f"{args.graph_file}: a graph of {graph.n_procs} nodes, but there are {n_procs} "
-            f"processes (-ms {args.machines}, -ps {args.procs_per_machine})"
-        )
-    return graph
+def make_graph(
+    parts: checks.Parts, args: Namespace, written: Graph | None, n_procs: int
+) -> Graph:
+    """Return the graph of the file, if one was read, else that of section GRAPH.
 
-
-def _built(section: dict[str, Any], path: str, n_procs: int) -> Graph:
-    try:
-        graph: Graph = factory.build(section, "graph", n_procs)
-    except GraphError as error:
-        name = section["graph_class"]
-        raise GraphError(f"{path}: [GRAPH] graph_class = {name}: {error}") from error
-    return graph
+    Raises
+    ------
+    GraphError
+        If it cannot be made, or has another number of nodes than there are processes.
+    """
+    if written is None:
+        part = parts["GRAPH"]
+        name = part.cls.__name__
+        with located(
+            file=args.config_file, section="GRAPH", key="graph_class", value=name
+        ):
+            built: Graph = part.build(n_procs)
+        return built
+    if written.n_procs != n_procs:
+        raise GraphError(
+            f"a graph of {written.n_procs} nodes, but there are {n_procs} processes "
+            f"(-ms {args.machines}, -ps {args.procs_per_machine})",
+            file=args.graph_file,
+        )
+    return written
 
 
 def _keep(file: str, log_dir: str) -> None:

@@ -1,14 +1,13 @@
 """A model and an optimizer made once before the start, to find what nodes cannot use."""
 
 import inspect
-from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch.nn.parameter import is_lazy
 
-from decentralizepy import factory
-from decentralizepy.errors import ConfigError
+from decentralizepy.errors import ConfigError, located, one_line
+from decentralizepy.factory import Part
 
 STEPS = ("train", "train_full", "trainstep")
 
@@ -38,40 +37,54 @@ def check_model(model: torch.nn.Module, name: str) -> None:
     elif not list(model.parameters()):
         problem = "it has no parameters to train"
     if problem:
-        raise ConfigError(f"[DATASET] model_class = {name}: {problem}")
+        raise ConfigError(problem, section="DATASET", key="model_class", value=name)
 
 
 def check_optimizer(
-    model: torch.nn.Module, section: Mapping[str, Any], training_class: Any
+    model: torch.nn.Module, optimizer: Part, training_class: Any
 ) -> None:
     """Raise a ConfigError if an optimizer of torch's cannot train a model.
 
     Parameters
     ----------
     model
-    section
-        The section OPTIMIZER_PARAMS.
+    optimizer
+        The class and its options.
     training_class
         That of the experiment. The package's own calls ``step`` without arguments.
     """
-    optimizer_class, options = factory.unpack(section, "optimizer")
+    optimizer_class = optimizer.cls
     if not optimizer_class.__module__.startswith("torch."):
         return  # a bug in a user's own class is to have its traceback
-    name = f"[OPTIMIZER_PARAMS] optimizer_class = {optimizer_class.__name__}"
+    with located(
+        section="OPTIMIZER_PARAMS",
+        key="optimizer_class",
+        value=optimizer_class.__name__,
+    ):
+        _build(optimizer, model)
+        _check_steps(optimizer_class, model, training_class)
+
+
+def _build(optimizer: Part, model: torch.nn.Module) -> None:
     try:
-        optimizer_class(model.parameters(), **options)
+        optimizer.build(model.parameters())
     except (ValueError, TypeError, RuntimeError) as error:
-        raise ConfigError(f"{name}: {' '.join(str(error).split())}") from error
+        raise ConfigError(one_line(error)) from error
+
+
+def _check_steps(
+    optimizer_class: Any, model: torch.nn.Module, training_class: Any
+) -> None:
     closure = inspect.signature(optimizer_class.step).parameters.get("closure")
     required = closure and closure.default is inspect.Parameter.empty
     if required and _is_ours(training_class):
         raise ConfigError(
-            f"{name}: its step() needs a closure, which Training does not pass; "
+            "its step() needs a closure, which Training does not pass; "
             "expected an optimizer whose step() needs none"
         )
     if optimizer_class is torch.optim.SparseAdam and (dense := _dense(model)):
         raise ConfigError(
-            f"{name}: the gradient of {dense[0]} is dense; expected Adam, or a model "
+            f"the gradient of {dense[0]} is dense; expected Adam, or a model "
             "of sparse embeddings alone"
         )
 

@@ -1,17 +1,18 @@
 """A run that is gone on with: its arguments, and the round to start from."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from decentralizepy.config.flags import defaults, run_problems, run_values
 from decentralizepy.errors import ConfigError
 
 ONCE = {"resume", "force", "overwrite", "log_dir", "config_file"}
 
 
-def words(folder: str) -> list[str]:
-    """Return the command line of the run whose log folder is ``folder``.
+def flags(folder: str) -> dict[str, Any]:
+    """Return the flags of the run whose log folder is ``folder``, by long name.
 
     The INI file is the copy that was kept there, and so is a graph file that is gone.
 
@@ -20,34 +21,45 @@ def words(folder: str) -> list[str]:
     ConfigError
         If the folder is not that of a run.
     """
-    path = Path(folder, "args.json")
     try:
-        earlier = json.loads(path.read_text(encoding="utf-8"))
+        earlier = json.loads(Path(folder, "args.json").read_text(encoding="utf-8"))
         kept = Path(folder, Path(earlier["config_file"]).name)
-    except (OSError, ValueError, KeyError, TypeError):
-        raise ConfigError(
-            f"--resume {folder}: not the log folder of a run: no args.json that can be "
-            "read"
-        ) from None
-    graph = earlier.get("graph_file")
+        section = {name: _written(earlier[name]) for name in _again(earlier)}
+        if any(run_problems(section)):
+            raise ValueError
+        chosen = run_values(section)
+        settings = [str(each) for each in earlier.get("set", [])]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        cause = "not the log folder of a run: no args.json that can be read"
+        raise ConfigError(cause, key="--resume", value=folder) from None
+    graph = chosen.get("graph_file")
     if graph and not Path(graph).exists():
-        earlier["graph_file"] = str(Path(folder, Path(graph).name))
-    settings = [each for pair in earlier.pop("set", []) for each in ("--set", pair)]
-    flags = [
-        word
-        for name, value in earlier.items()
-        if name not in ONCE and value is not None and value is not False
-        for word in (f"--{name}", *_words(value))
+        chosen["graph_file"] = str(Path(folder, Path(graph).name))
+    return {
+        **chosen,
+        "config_file": str(kept),
+        "log_dir": folder,
+        "set": settings,
+    }
+
+
+def complete(chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the flags of a command line with ``--resume``, after those of its run."""
+    earlier = flags(chosen["resume"])
+    settings = [*earlier["set"], *chosen.get("set", ())]
+    return {**earlier, **chosen, "set": settings}
+
+
+def _again(earlier: Mapping[str, Any]) -> list[str]:
+    """Return the names of the flags that count for the rest of a run, too."""
+    values = {name: earlier.get(name) for name in defaults() if name not in ONCE}
+    return [
+        name
+        for name, value in values.items()
+        if value is not None and value is not False
     ]
-    return ["--config_file", str(kept), "--log_dir", folder, *flags, *settings]
 
 
-def complete(argv: Sequence[str], folder: str) -> list[str]:
-    """Return ``argv`` after the arguments of the earlier run, which it may change."""
-    return [*words(folder), *argv]
-
-
-def _words(value: Any) -> list[str]:
-    if value is True:  # a switch
-        return []
-    return [str(each) for each in value] if isinstance(value, list) else [str(value)]
+def _written(value: Any) -> str:
+    """Return a flag's value as section RUN has it."""
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -103,15 +103,20 @@ class PowerGossip(Sharing):
     def _averaging(self, peer_deques: Mapping[int, Queue]) -> None:
         if peer_deques.keys() != self.sent.keys():
             raise ConfigError(
-                "[SHARING] sharing_class = PowerGossip: needs the graph's neighbors in "
-                f"every round: {sorted(self.sent)}, not {sorted(peer_deques)}"
+                "needs the graph's neighbors in every round: "
+                f"{sorted(self.sent)}, not {sorted(peer_deques)}",
+                section="SHARING",
+                key="sharing_class",
+                value="PowerGossip",
             )
         super()._averaging(peer_deques)
 
     def _averaging_server(self, peer_deques: Mapping[int, Queue]) -> None:
         raise ConfigError(
-            "[SHARING] sharing_class = PowerGossip: has no server; "
-            "a parameter server takes Sharing or STC"
+            "has no server; a parameter server takes Sharing or STC",
+            section="SHARING",
+            key="sharing_class",
+            value="PowerGossip",
         )
 
     def _small(self, state: State) -> Tensors:

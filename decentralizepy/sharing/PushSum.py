@@ -102,8 +102,10 @@ class PushSum(Sharing):
 
     def _averaging_server(self, peer_deques: Mapping[int, Queue]) -> None:
         raise ConfigError(
-            "[SHARING] sharing_class = PushSum: has no server; "
-            "a parameter server takes Sharing or STC"
+            "has no server; a parameter server takes Sharing or STC",
+            section="SHARING",
+            key="sharing_class",
+            value="PushSum",
         )
 
     def _read(self, m: Message) -> tuple[torch.Tensor, float]:

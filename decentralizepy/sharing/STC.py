@@ -83,7 +83,9 @@ class STC(Sharing):
         super().__init__(*parts, **codec)
         if not dict_ordered or change_transformer is not identity:
             raise ConfigError(
-                "[SHARING] dict_ordered, change_transformer: STC takes only the defaults"
+                "STC takes only the defaults",
+                section="SHARING",
+                key="dict_ordered, change_transformer",
             )
         self.k = count(fraction("alpha", alpha), self.flat.size)
         self.synchronised = self.flat.vector().clone()
@@ -147,8 +149,11 @@ class STC(Sharing):
 
     def _averaging(self, peer_deques: Mapping[int, Queue]) -> None:
         raise ConfigError(
-            "[SHARING] sharing_class = STC: needs a parameter server (STCServer, "
-            "STCClient); among peers take Choco or SignError"
+            "needs a parameter server (STCServer, STCClient); among peers take "
+            "Choco or SignError",
+            section="SHARING",
+            key="sharing_class",
+            value="STC",
         )
 
     def _release(self) -> Message:

@@ -20,7 +20,9 @@ Fraction = Annotated[float, Field(gt=0, le=1)]
 def fraction(key: str, value: float) -> float:
     """Return ``value`` if it is above 0 and at most 1; ConfigError if not."""
     if not 0 < value <= 1:
-        raise ConfigError(f"[SHARING] {key} = {value}: expected a number in (0, 1]")
+        raise ConfigError(
+            section="SHARING", key=key, value=value, expected="a number in (0, 1]"
+        )
     return value
 
 
@@ -28,7 +30,7 @@ def whole(key: str, value: int, least: int, most: int) -> int:
     """Return ``value`` if it is a whole number from ``least`` to ``most``."""
     if value != int(value) or not least <= value <= most:
         expected = f"expected a whole number from {least} to {most}"
-        raise ConfigError(f"[SHARING] {key} = {value}: {expected}")
+        raise ConfigError(expected, section="SHARING", key=key, value=value)
     return int(value)
 
 

@@ -18,6 +18,9 @@ def make_compressor(
         return compressor(float_precision=float_precision)
     if compress:
         raise ConfigError(
-            "[SHARING] compress = True: needs compression_package and compression_class"
+            "needs compression_package and compression_class",
+            section="SHARING",
+            key="compress",
+            value=True,
         )
     return None

@@ -94,16 +94,21 @@ class DifferenceSharing(Sharing):
             self.degrees = degrees
         if degrees != self.degrees:
             raise ConfigError(
-                f"[SHARING] sharing_class = {type(self).__name__}: needs the same "
-                "neighbors in every round; their degrees by uid were "
-                f"{self.degrees}, and {degrees} in round {self.communication_round + 1}"
+                "needs the same neighbors in every round; their degrees by uid "
+                f"were {self.degrees}, and {degrees} in round "
+                f"{self.communication_round + 1}",
+                section="SHARING",
+                key="sharing_class",
+                value=type(self).__name__,
             )
         super()._averaging({uid: deque([messages[uid]]) for uid in messages})
 
     def _averaging_server(self, peer_deques: Mapping[int, Queue]) -> None:
         raise ConfigError(
-            f"[SHARING] sharing_class = {type(self).__name__}: has no server; "
-            "a parameter server takes Sharing or STC"
+            "has no server; a parameter server takes Sharing or STC",
+            section="SHARING",
+            key="sharing_class",
+            value=type(self).__name__,
         )
 
 

@@ -166,6 +166,11 @@ def check_ordered(dict_ordered: bool) -> None:
     """Raise a ConfigError if ``dict_ordered`` is not set."""
     if not dict_ordered:
         raise ConfigError(
-            f"[SHARING] dict_ordered = {dict_ordered}: expected true, "
-            "since a model is always one vector in the order of its state_dict"
+            section="SHARING",
+            key="dict_ordered",
+            value=dict_ordered,
+            expected=(
+                "true, since a model is always one vector in the order of its "
+                "state_dict"
+            ),
         )

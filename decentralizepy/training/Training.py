@@ -233,8 +233,10 @@ class Training(Stateful):
         loader = dataset.get_trainset(self.batch_size, self.shuffle)
         if not len(loader):
             raise DataError(
-                f"[TRAIN_PARAMS] batch_size = {self.batch_size}: this node's partition "
-                "does not fill one batch"
+                "this node's partition does not fill one batch",
+                section="TRAIN_PARAMS",
+                key="batch_size",
+                value=self.batch_size,
             )
         yield from loader
 
@@ -243,11 +245,13 @@ def _count(key: str, value: int | str) -> int:
     """Read a whole number; an empty one is 1."""
     count = 1 if value in ("", None) else int(value)
     if count < 1:
-        raise ConfigError(f"[TRAIN_PARAMS] {key} = {value}: expected at least 1")
+        raise ConfigError(
+            section="TRAIN_PARAMS", key=key, value=value, expected="at least 1"
+        )
     return count
 
 
 def _one_of(names: tuple[str, ...], key: str, name: str) -> None:
     if name not in names:
         known = " or ".join(filter(None, names))
-        raise ConfigError(f"[TRAIN_PARAMS] {key} = {name}: expected {known}")
+        raise ConfigError(section="TRAIN_PARAMS", key=key, value=name, expected=known)

@@ -19,7 +19,10 @@ def check_name(device: str) -> None:
     """Raise a ConfigError if ``device`` is no name of one; no device is looked for."""
     if not re.fullmatch("cpu|auto|cuda(:[0-9]+)?", device):
         raise ConfigError(
-            f"[TRAIN_PARAMS] device = {device}: expected cpu, cuda, cuda:N or auto"
+            section="TRAIN_PARAMS",
+            key="device",
+            value=device,
+            expected="cpu, cuda, cuda:N or auto",
         )
 
 
@@ -41,7 +44,10 @@ def find(device: str, rank: int) -> torch.device:
     if number >= count:
         there = ", ".join(f"cuda:{n}" for n in range(count)) or "no CUDA device"
         raise ConfigError(
-            f"[TRAIN_PARAMS] device = {device}: there is {there} on this machine"
+            f"there is {there} on this machine",
+            section="TRAIN_PARAMS",
+            key="device",
+            value=device,
         )
     return torch.device("cuda", number)
 
@@ -101,6 +107,8 @@ def compiled(model: torch.nn.Module) -> Callable[..., Any]:
         except torch._dynamo.exc.BackendCompilerFailed as error:
             cause = error.inner_exception
             why = f"{type(cause).__name__}: {cause}".partition("\n")[0]
-            raise ConfigError(f"[TRAIN_PARAMS] compile = true: {why}") from error
+            raise ConfigError(
+                why, section="TRAIN_PARAMS", key="compile", value="true"
+            ) from error
 
     return call

@@ -1,10 +1,16 @@
 """A table of INI files with one fault or more, and exactly what is said of each."""
 
-import pytest
+import sys
+from dataclasses import replace
 
-from decentralizepy.config.checks import PARTS, REQUIRED, SECTIONS, check, problems
+import pytest
+import torch
+
+from decentralizepy.config.checks import check
 from decentralizepy.config.ini import read
+from decentralizepy.config.text import KINDS, REQUIRED, SECTIONS
 from decentralizepy.errors import ConfigError
+from tests.support.parts import Sharing, Trainer
 
 GOOD = """\
 [DATASET]
@@ -35,13 +41,18 @@ step_size = 0.5
 """
 
 KNOWN = ", ".join(SECTIONS)
+PARTIAL = "decentralizepy.sharing.PartialModel\nsharing_class = PartialModel"
 
 
-def found(folder, text):
+def found(folder, written):
     """Return what the checks say of an INI file."""
     path = folder / "config.ini"
-    path.write_text(text)
-    return list(problems(read(path)))
+    path.write_text(written)
+    try:
+        check(read(path), "c")
+    except ConfigError as error:
+        return [str(replace(problem, file="")) for problem in error.problems]
+    return []
 
 
 def test_an_error_names_the_file_in_each_of_its_lines():
@@ -237,19 +248,19 @@ BAD = [
     ),
     # names of options
     (
-        "step_size = 0.5",
-        "step_size = 0.5\nalhpa = 0.1",
-        "[SHARING] alhpa: not an option of Partial; did you mean alpha?",
+        "tests.support.parts\nsharing_class = Partial\nstep_size = 0.5",
+        f"{PARTIAL}\nalhpa = 0.1",
+        "[SHARING] alhpa: not an option of PartialModel; did you mean alpha?",
     ),
     (
-        "step_size = 0.5",
-        "step_size = 0.5\ncompres = True",
-        "[SHARING] compres: not an option of Partial; did you mean compress?",
+        "tests.support.parts\nsharing_class = Partial\nstep_size = 0.5",
+        f"{PARTIAL}\ncompres = True",
+        "[SHARING] compres: not an option of PartialModel; did you mean compress?",
     ),
     (
-        "step_size",
-        "stepsize",
-        "[SHARING] stepsize: not an option of Partial; did you mean step_size?",
+        "tests.support.parts\nsharing_class = Partial\nstep_size = 0.5",
+        "decentralizepy.sharing.Choco\nsharing_class = Choco\nalpha = 1\nstepsize = 1",
+        "[SHARING] stepsize: not an option of Choco; did you mean step_size?",
     ),
     ("lr = 0.1", "lrr = 0.1", "[OPTIMIZER_PARAMS] lrr: not an option of SGD; did you mean lr?"),
     (
@@ -262,12 +273,6 @@ BAD = [
         "rounds = 3",
         "rank = 3",
         "[TRAIN_PARAMS] rank: not an option of Trainer; it takes rounds, full_epochs",
-    ),
-    (
-        "Partial\nstep_size = 0.5",
-        "Popping\nthetta = 3",
-        "[SHARING] thetta: not an option of Popping; it takes compress, "
-        "compression_package, compression_class, float_precision",
     ),
     ("step_size = 0.5\n", "", "[SHARING] step_size: required by Partial"),
     ("addresses = ip.json\n", "", "[COMMUNICATION] addresses: required by Wire"),
@@ -428,21 +433,114 @@ def test_an_empty_file_lacks_every_section(tmp_path):
     assert found(tmp_path, "") == [f"section [{name}] is missing" for name in REQUIRED]
 
 
-def test_all_faults_are_told_at_once_and_each_once(tmp_path):
-    text = (
+def test_all_faults_of_the_text_are_told_at_once_and_first(tmp_path):
+    written = (
         GOOD.replace("[SHARING]", "[SHARNG]")
-        .replace("step_size", "stepsize")
+        .replace("lr = 0.1", "lr = abc")  # of a class: told when the text is right
+        .replace("training_class", "trainin_class")
+        .replace("[DATASET]", "[RUN]\nitrations = 5\n[DATASET]")
+    )
+    assert found(tmp_path, written) == [
+        "section [SHARNG] is unknown; did you mean [SHARING]?",
+        "[RUN] itrations: no such flag; did you mean iterations?",
+        "[TRAIN_PARAMS] trainin_class: not a key of this section; did you mean "
+        "training_class?",
+    ]
+
+
+def test_all_faults_of_the_classes_are_told_at_once_and_each_once(tmp_path):
+    written = (
+        GOOD.replace("step_size", "stepsize")
         .replace("lr = 0.1", "lr = abc")
         .replace(
             "tests.support.parts\ndataset_class", "tests.support.partts\ndataset_class"
         )
     )
-    assert found(tmp_path, text) == [
-        "section [SHARNG] is unknown; did you mean [SHARING]?",
+    assert found(tmp_path, written) == [
         "[DATASET] dataset_package = tests.support.partts: no such module; did you mean tests.support.parts?",
         "[OPTIMIZER_PARAMS] lr = abc: expected a number (SGD)",
-        "[SHARNG] stepsize: not an option of Partial; did you mean step_size?",
+        "[SHARING] step_size: required by Partial",
     ]
+
+
+def test_what_a_class_of_the_users_own_does_not_name_is_warned_of(tmp_path, capsys):
+    written = GOOD.replace("Partial\nstep_size = 0.5", "Popping\ncompres = 3")
+    assert found(tmp_path, written) == []
+    assert capsys.readouterr().err == (
+        "warning: c: [SHARING] compres: not an option that Popping names; it is passed "
+        "on; did you mean compress?\n"
+    )
+
+
+def test_what_is_written_is_left_as_it_is(tmp_path):
+    """And so nothing that a run knows reaches its user's file by that way."""
+    (tmp_path / "c.ini").write_text(GOOD)
+    config = read(tmp_path / "c.ini")
+    parts = check(config, "c.ini")
+    assert config == read(tmp_path / "c.ini")
+    assert parts["SHARING"].options == {"step_size": 0.5}
+    assert parts.model_class.__name__ == "Net"
+
+
+class Counted(Sharing):
+    """Counts how often it is asked whether its options fit."""
+
+    prepared = 0
+
+    @classmethod
+    def prepare(cls, **options):
+        cls.prepared += 1
+        raise ConfigError("too few", key="level", value=options["level"])
+
+    def __init__(self, *parts, level: int = 3, **options):
+        super().__init__(*parts, **options)
+
+
+def test_a_class_is_asked_once_and_its_error_gets_its_place(tmp_path):
+    written = GOOD.replace(
+        "tests.support.parts\nsharing_class = Partial\nstep_size = 0.5",
+        f"{__name__}\nsharing_class = Counted\nlevel = 2",
+    )
+    before = sys.modules[__name__].Counted.prepared
+    assert found(tmp_path, written) == ["[SHARING] level = 2: too few"]
+    assert sys.modules[__name__].Counted.prepared == before + 1
+
+
+class Picky(torch.optim.SGD):
+    """Wants more of its parameters than a trial has."""
+
+    def __init__(self, params, lr: float = 0.1):
+        super().__init__(params, lr)
+        if sum(group["params"][0].numel() for group in self.param_groups) < 10:
+            raise ValueError("too few parameters")
+
+
+class Tried(Trainer):
+    """Has something else than our ``prepare``; nobody is to call it."""
+
+    def prepare(self):
+        raise AssertionError
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("torch.optim\noptimizer_class = SGD", f"{__name__}\noptimizer_class = Picky"),
+        (
+            "tests.support.parts\ntraining_class = Trainer",
+            f"{__name__}\ntraining_class = Tried",
+        ),
+        *(("SGD", name) for name in ("Adam", "AdamW", "Adagrad", "RMSprop")),
+    ],
+)
+def test_what_may_be_right_is_not_refused(tmp_path, old, new):
+    assert old in GOOD
+    assert found(tmp_path, GOOD.replace(old, new)) == []
+
+
+def test_an_optimizer_is_made_with_its_options(tmp_path):
+    told = "[OPTIMIZER_PARAMS] optimizer_class = SGD: Invalid learning rate: -0.5"
+    assert found(tmp_path, GOOD.replace("lr = 0.1", "lr = -0.5")) == [told]
 
 
 def test_a_folder_is_shown_as_given_and_in_full(tmp_path, monkeypatch):
@@ -453,5 +551,5 @@ def test_a_folder_is_shown_as_given_and_in_full(tmp_path, monkeypatch):
 
 
 def test_every_part_is_a_known_section():
-    assert set(PARTS) <= set(SECTIONS)
-    assert set(REQUIRED) <= set(PARTS)
+    assert set(KINDS) <= set(SECTIONS)
+    assert set(REQUIRED) <= set(KINDS)

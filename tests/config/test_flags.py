@@ -89,7 +89,7 @@ FAULTS = [
 def test_a_fault_reads_alike_in_the_file_and_on_the_command_line(
     capsys, key, value, why
 ):
-    assert list(run_problems({key: value})) == [f"{key} = {why}"]
+    assert [str(each) for each in run_problems({key: value})] == [f"{key} = {why}"]
     with pytest.raises(SystemExit) as stop:
         get_args([f"--{key}", *str(value).split()])
     assert stop.value.code == 2
@@ -104,7 +104,7 @@ def test_a_switch_takes_a_value_in_the_file_alone(switch):
     assert getattr(get_args([f"--{switch}"]), switch) is True
     for text, meant in (("yes", True), ("True", True), ("1", True), ("off", False)):
         assert getattr(get_args([], {switch: typed(text)}), switch) is meant
-    assert list(run_problems({switch: "maybe"})) == [
+    assert [str(each) for each in run_problems({switch: "maybe"})] == [
         f"{switch} = maybe: expected true or false"
     ]
 

@@ -45,4 +45,3 @@ def test_the_options_are_those_of_the_class_and_of_its_parent():
     assert list(inspect.signature(Child).parameters) == ["parts", "wavelet", "options"]
     options = Options.of(Child, 1)
     assert list(options.known) == ["wavelet", "alpha", "compress"]
-    assert options.closed

@@ -124,7 +124,7 @@ def test_sizes_that_are_no_shares_are_refused(sizes):
 
 
 def test_too_few_sizes_or_samples_are_refused():
-    with pytest.raises(DataError, match="sizes has 2 fractions for 4 nodes"):
+    with pytest.raises(DataError, match="sizes: 2 fractions for 4 nodes"):
         Dataset(0, 0, TWO_BY_TWO, sizes="[0.5, 0.5]").shares(10)
     with pytest.raises(DataError, match="3 training samples are too few for 4 nodes"):
         Dataset(0, 0, TWO_BY_TWO).shares(3)

@@ -4,6 +4,7 @@ from argparse import Namespace
 
 import pytest
 
+from decentralizepy import factory
 from decentralizepy.errors import ConfigError
 from decentralizepy.graphs.Exponential import Exponential
 from decentralizepy.graphs.Graph import Graph
@@ -19,7 +20,7 @@ from decentralizepy.node.PeerSampler import PeerSampler
 from decentralizepy.node.PeerSamplerDynamic import PeerSamplerDynamic
 from decentralizepy.node.STC.STCClient import STCClient
 from decentralizepy.node.STC.STCServer import STCServer
-from decentralizepy.run.compatibility import Parts, check
+from decentralizepy.run.compatibility import Chosen, check
 
 SERVED = (DPSGDNodeFederated, FederatedParameterServer)
 
@@ -29,12 +30,9 @@ class Own(DPSGDNode):
 
 
 def parts(name, graph, node, service=None):
-    section = {
-        "sharing_package": f"decentralizepy.sharing.{name}",
-        "sharing_class": name,
-    }
+    sharing = factory.load(f"decentralizepy.sharing.{name}", name)
     args = Namespace(config_file="c.ini", graph_file=None, server_rank=-1)
-    return Parts(args, {"SHARING": section}, graph, node, service)
+    return Chosen(args, {}, sharing, graph, node, service)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from decentralizepy.errors import ConfigError
+from decentralizepy.factory import Part
 from decentralizepy.run.rehearsal import check_model, check_optimizer
 from decentralizepy.training.Training import Training
 
@@ -24,8 +25,8 @@ class OwnOptimizer(torch.optim.SGD):
         raise ValueError("a bug in it")
 
 
-def section(name, package="torch.optim", **options):
-    return {"optimizer_package": package, "optimizer_class": name, **options}
+def optimizer(name, **options):
+    return Part(getattr(torch.optim, name), options)
 
 
 @pytest.mark.parametrize(
@@ -52,36 +53,36 @@ def test_models_of_tensors_are_taken(model):
 
 
 @pytest.mark.parametrize(
-    ("optimizer", "problem"),
+    ("part", "problem"),
     [
-        (section("LBFGS"), "its step() needs a closure"),
-        (section("SparseAdam"), "the gradient of weight is dense; expected Adam"),
-        (section("Muon"), "Muon only supports 2D parameters"),
+        (optimizer("LBFGS"), "its step() needs a closure"),
+        (optimizer("SparseAdam"), "the gradient of weight is dense; expected Adam"),
+        (optimizer("Muon"), "Muon only supports 2D parameters"),
     ],
-    ids=lambda value: value["optimizer_class"] if isinstance(value, dict) else "",
+    ids=["LBFGS", "SparseAdam", "Muon"],
 )
-def test_an_optimizer_that_cannot_train_the_model_is_refused(optimizer, problem):
+def test_an_optimizer_that_cannot_train_the_model_is_refused(part, problem):
     with pytest.raises(ConfigError) as caught:
-        check_optimizer(nn.Linear(2, 2), optimizer, Training)
-    name = optimizer["optimizer_class"]
+        check_optimizer(nn.Linear(2, 2), part, Training)
+    name = part.cls.__name__
     start = f"[OPTIMIZER_PARAMS] optimizer_class = {name}: {problem}"
     assert str(caught.value).startswith(start)
 
 
 @pytest.mark.parametrize(
-    ("model", "optimizer", "training"),
+    ("model", "part", "training"),
     [
-        (nn.Linear(2, 2), section("SGD", lr=0.1), Training),
-        (nn.Linear(2, 2), section("Adam"), Training),
-        (nn.Linear(2, 2, bias=False), section("Muon"), Training),
-        (nn.Embedding(4, 2, sparse=True), section("SparseAdam"), Training),
-        (nn.Linear(2, 2), section("LBFGS"), OwnSteps),
+        (nn.Linear(2, 2), optimizer("SGD", lr=0.1), Training),
+        (nn.Linear(2, 2), optimizer("Adam"), Training),
+        (nn.Linear(2, 2, bias=False), optimizer("Muon"), Training),
+        (nn.Embedding(4, 2, sparse=True), optimizer("SparseAdam"), Training),
+        (nn.Linear(2, 2), optimizer("LBFGS"), OwnSteps),
     ],
     ids=["SGD", "Adam", "Muon", "SparseAdam", "LBFGS"],
 )
-def test_an_optimizer_that_can_is_taken(model, optimizer, training):
-    check_optimizer(model, optimizer, training)
+def test_an_optimizer_that_can_is_taken(model, part, training):
+    check_optimizer(model, part, training)
 
 
 def test_a_bug_in_an_optimizer_of_the_users_keeps_its_traceback():
-    check_optimizer(nn.Linear(2, 2), section("OwnOptimizer", __name__), Training)
+    check_optimizer(nn.Linear(2, 2), Part(OwnOptimizer, {}), Training)

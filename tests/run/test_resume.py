@@ -6,22 +6,22 @@ import pytest
 
 from decentralizepy import utils
 from decentralizepy.errors import ConfigError
-from decentralizepy.run.resume import complete, words
+from decentralizepy.run.resume import complete, flags
 
 
-def begun(folder, flags):
-    args = utils.get_args(flags.split())
+def begun(folder, words):
+    args = utils.get_args(words.split())
     utils.write_args(args, folder)
     return args
 
 
 def test_all_flags_of_the_run_count_again(tmp_path):
-    flags = (
+    words = (
         "-cf some/where.ini -is 7 -ps 2 3 -gf none.edges --allow_disconnected -ll DEBUG"
         " --checkpoint_every 3 --set RUN.x=1 --set SHARING.alpha=0.1 --overwrite -wr 0.5"
     )
-    first = begun(tmp_path, flags)
-    again = utils.get_args(words(str(tmp_path)))
+    first = begun(tmp_path, words)
+    again = utils.merged({}, flags(str(tmp_path)))
     changed = {"config_file", "log_dir", "graph_file", "overwrite"}
     for name, value in vars(first).items():
         assert name in changed or getattr(again, name) == value, name
@@ -33,7 +33,7 @@ def test_all_flags_of_the_run_count_again(tmp_path):
 
 def test_flags_that_are_given_count_more(tmp_path):
     begun(tmp_path, "-is 7 -ps 2")
-    again = utils.get_args(complete(["--iterations", "9"], str(tmp_path)))
+    again = utils.merged({}, complete({"resume": str(tmp_path), "iterations": 9}))
     assert (again.iterations, again.procs_per_machine) == (9, [2])
 
 
@@ -44,4 +44,4 @@ def test_a_folder_that_is_of_no_run_is_named(tmp_path, content):
     with pytest.raises(
         ConfigError, match=r"^--resume \S+: not the log folder of a run"
     ):
-        words(str(tmp_path))
+        flags(str(tmp_path))

@@ -146,10 +146,13 @@ def test_an_ini_file_may_say_so(name):
     promise = PROMISES[name]
     for options in (promise.part, promise.whole or {}):
         described = section(name, options)
-        found = list(checks.problems({**CONFIG, "SHARING": described}))
-        assert not [line for line in found if "SHARING" in line]
-        sharing, given = factory.unpack(described, "sharing")
-        sharing.prepare(**given)
+        comm = {
+            "comm_package": "tests.support.parts",
+            "comm_class": "Wire",
+            "addresses": "a",
+        }
+        config = {**CONFIG, "SHARING": described, "COMMUNICATION": comm}
+        checks.check(config, "c.ini")
 
 
 @that("fixed")

@@ -276,7 +276,7 @@ def test_alpha_is_checked(alpha):
 
 def test_dict_ordered_is_checked_before_any_process_starts():
     for attempt in (PartialModel.prepare, pair):
-        with pytest.raises(ConfigError, match=r"\[SHARING\] dict_ordered = False"):
+        with pytest.raises(ConfigError, match=r"\[SHARING\] dict_ordered = false"):
             attempt(dict_ordered=False)
 
 

@@ -17,10 +17,11 @@ from types import ModuleType
 
 import numpy as np
 
-from decentralizepy.communication import _addresses, _wire
+from decentralizepy.communication import _wire
 from decentralizepy.config import ini
 from decentralizepy.errors import AddressError, ConfigError, GraphError, MessageError
 from decentralizepy.graphs import format
+from decentralizepy.mappings import addresses as address_file
 
 FRAMES = [bytes(12), bytes(0)]
 MEMORY = Path("/dev/shm")
@@ -56,7 +57,7 @@ def addresses(data: bytes, file: Path) -> None:
     """Read bytes as an address file."""
     file.write_bytes(data)
     with contextlib.suppress(AddressError):
-        _addresses.read_addresses(str(file))
+        address_file.read_addresses(str(file))
 
 
 def _headers() -> list[bytes]:
@@ -110,7 +111,7 @@ def mutated(data, generator):
 def _instrument(atheris: ModuleType) -> None:
     import configparser
 
-    for module in (ini, _wire, format, _addresses, configparser):
+    for module in (ini, _wire, format, address_file, configparser):
         for item in vars(module).values():
             members = vars(item).values() if inspect.isclass(item) else [item]
             for member in filter(inspect.isfunction, members):

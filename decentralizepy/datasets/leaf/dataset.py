@@ -184,8 +184,11 @@ class LeafDataset(Dataset):
             count = int(len(places) * float(self.validation_size or 0))
             if not count:
                 raise DataError(
-                    f"[DATASET] validation_size = {self.validation_size}: of the "
-                    f"{len(places)} samples that node {self.uid} has, this is none"
+                    f"of the {len(places)} samples that node {self.uid} has, this "
+                    "is none",
+                    section="DATASET",
+                    key="validation_size",
+                    value=self.validation_size,
                 )
             rng = np.random.RandomState(self.random_seed % 2**32)
             held = rng.choice(len(places), count, replace=False)

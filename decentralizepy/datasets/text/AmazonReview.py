@@ -154,8 +154,11 @@ class AmazonReview(Dataset):
         order = list(range(len(reviews.ends)))
         if len(order) < self.num_partitions:
             raise DataError(
-                f"[DATASET] train_dir = {self.train_dir}: {len(order)} files for "
-                f"{self.num_partitions} nodes; partition_niid = iid divides all reviews"
+                f"{len(order)} files for {self.num_partitions} nodes; "
+                "partition_niid = iid divides all reviews",
+                section="DATASET",
+                key="train_dir",
+                value=self.train_dir,
             )
         random.Random(self.random_seed).shuffle(order)
         file = order[self.dataset_id]
@@ -170,8 +173,10 @@ class AmazonReview(Dataset):
         count = int(len(order) * float(self.validation_size or 0))
         if not count:
             raise DataError(
-                f"[DATASET] validation_size = {self.validation_size}: none of the "
-                f"{len(order)} reviews of validation_source = {source}"
+                f"none of the {len(order)} reviews of validation_source = " f"{source}",
+                section="DATASET",
+                key="validation_size",
+                value=self.validation_size,
             )
         self.validationset = Partition(part.data, order[:count])
         return Partition(part.data, order[count:])

@@ -29,8 +29,11 @@ class EL_Local(LiveNode):
         for uid in graph.get_all_nodes():
             if not 0 <= degree <= len(graph.neighbors(uid)):
                 raise ConfigError(
-                    f"[NODE] graph_degree = {degree}: uid {uid} has "
-                    f"{len(graph.neighbors(uid))} neighbors to pick from"
+                    f"uid {uid} has {len(graph.neighbors(uid))} neighbors to pick "
+                    "from",
+                    section="NODE",
+                    key="graph_degree",
+                    value=degree,
                 )
 
     def init_node(self, node_configs: Section) -> None:

@@ -69,6 +69,8 @@ def read_alphas(text: str | Sequence[float]) -> list[float]:
     except (ValueError, TypeError, SyntaxError):
         pass
     raise ConfigError(
-        f"[SHARING] alpha_list = {text}: "
-        "expected numbers in (0, 1], such as [0.1, 0.4, 1.0]"
+        section="SHARING",
+        key="alpha_list",
+        value=text,
+        expected="numbers in (0, 1], such as [0.1, 0.4, 1.0]",
     )

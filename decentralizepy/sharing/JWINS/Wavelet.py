@@ -67,5 +67,7 @@ def find_wavelet(name: str) -> pywt.Wavelet:
     known = pywt.wavelist(kind="discrete")
     if name not in known:
         hint = did_you_mean(name, known) or "; such as haar or sym2"
-        raise ConfigError(f"[SHARING] wavelet = {name}: no discrete wavelet{hint}")
+        raise ConfigError(
+            f"no discrete wavelet{hint}", section="SHARING", key="wavelet", value=name
+        )
     return pywt.Wavelet(name)

@@ -27,22 +27,22 @@ def read_addresses(path: str) -> dict[str, str]:
     try:
         addresses = json.loads(text, object_pairs_hook=_pairs)
     except json.JSONDecodeError as error:
-        raise AddressError(
-            f"{path}, line {error.lineno}: no JSON: {error.msg}"
-        ) from None
+        cause = f"no JSON: {error.msg}"
+        raise AddressError(cause, file=path, line=error.lineno) from None
     except RecursionError:
-        raise AddressError(f"{path}: no JSON: too deep") from None
-    except _TwiceError as error:
-        raise AddressError(f"{path}: {error}") from None
+        raise AddressError("no JSON: too deep", file=path) from None
+    except AddressError as error:
+        error.locate(file=path)
+        raise
     if not isinstance(addresses, dict):
-        raise AddressError(
-            f'{path}: expected a JSON object of machines and hosts, as {{"0": "localhost"}}'
-        )
+        expected = 'a JSON object of machines and hosts, as {"0": "localhost"}'
+        raise AddressError(file=path, expected=expected)
     for machine, host in addresses.items():
         if not isinstance(host, str) or not host.strip():
             raise AddressError(
-                f'{path}: machine "{machine}": expected a host name or an IP address, '
-                f"not {json.dumps(host)[:40]}"
+                f'machine "{machine}": expected a host name or an IP address, not '
+                f"{json.dumps(host)[:40]}",
+                file=path,
             )
     return addresses
 
@@ -58,19 +58,21 @@ def host_of(addresses: dict[str, str], machine_id: int, path: str) -> str:
     host = addresses.get(str(machine_id))
     if host is None:
         known = ", ".join(sorted(addresses)) or "none"
-        raise AddressError(f'{path}: no machine "{machine_id}"; it has {known}')
-    where = f'{path}: machine "{machine_id}"'
+        raise AddressError(f'no machine "{machine_id}"; it has {known}', file=path)
+    where = f'machine "{machine_id}"'
     if written := _literal(host):
         return written
     if _NUMBERS.fullmatch(host):
         raise AddressError(
             f"{where}: {host!r} is not an IP address: expected four numbers from 0 to "
-            "255 without leading zeros, as 10.0.0.1"
+            "255 without leading zeros, as 10.0.0.1",
+            file=path,
         )
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        raise AddressError(f"{where}: the name {host!r} does not resolve") from None
+        cause = f"{where}: the name {host!r} does not resolve"
+        raise AddressError(cause, file=path) from None
     found.sort(key=lambda each: each[0] != socket.AF_INET)  # stable: else as resolved
     return str(found[0][4][0])
 
@@ -89,18 +91,20 @@ def hosts_of(
     for one, other in combinations(hosts, 2):
         if hosts[one] == hosts[other]:
             raise AddressError(
-                f'{path}: machines "{one}" and "{other}" are both {hosts[one]}: their '
-                "nodes would listen at the same ports"
+                f'machines "{one}" and "{other}" are both {hosts[one]}: their nodes '
+                "would listen at the same ports",
+                file=path,
             )
     near = [machine for machine in hosts if is_loopback(hosts[machine])]
     if near and len(near) < len(hosts):
         machine = near[0]
         far = next(host for each, host in hosts.items() if each not in near)
         raise AddressError(
-            f'{path}: machine "{machine}": {addresses[str(machine)]!r} is '
+            f'machine "{machine}": {addresses[str(machine)]!r} is '
             f"{hosts[machine]} here, an address that no other machine reaches (Debian "
             "gives a machine's own name 127.0.1.1 in /etc/hosts); write the address at "
-            f"which others reach it{_outgoing(far)}"
+            f"which others reach it{_outgoing(far)}",
+            file=path,
         )
     return hosts
 
@@ -140,29 +144,27 @@ def _outgoing(far: str) -> str:
     return "" if is_loopback(own) else f"; on this machine that is {own}"
 
 
-class _TwiceError(Exception):
-    """A machine that is given twice."""
-
-
 def _text(path: str) -> str:
     try:
         return Path(path).read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise AddressError(
-            f"[COMMUNICATION] addresses_filepath = {path}: {error.strerror}"
-        ) from None
+        raise _unreadable(path, str(error.strerror)) from None
     except UnicodeDecodeError:
-        raise AddressError(f"{path}: not text in UTF-8") from None
+        raise AddressError("not text in UTF-8", file=path) from None
     except ValueError as error:  # a path that cannot be
-        raise AddressError(
-            f"[COMMUNICATION] addresses_filepath = {path}: {error}"
-        ) from None
+        raise _unreadable(path, str(error)) from None
+
+
+def _unreadable(path: str, cause: str) -> AddressError:
+    return AddressError(
+        cause, section="COMMUNICATION", key="addresses_filepath", value=path
+    )
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     machines: dict[str, Any] = {}
     for name, host in pairs:
         if name in machines:
-            raise _TwiceError(f'machine "{name}": given twice')
+            raise AddressError(f'machine "{name}": given twice')
         machines[name] = host
     return machines

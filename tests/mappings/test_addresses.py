@@ -5,9 +5,9 @@ import socket
 
 import pytest
 
-from decentralizepy.communication import _addresses
 from decentralizepy.communication.TCP import TCP
 from decentralizepy.errors import AddressError
+from decentralizepy.mappings.addresses import host_of, hosts_of
 from decentralizepy.mappings.Linear import Linear
 from tests.support.ports import free_offset
 
@@ -45,7 +45,7 @@ def names(monkeypatch):
     ],
 )
 def test_a_host_is_an_address_of_either_version_or_a_name(written, address):
-    assert _addresses.host_of({"0": written}, 0, "ip.json") == address
+    assert host_of({"0": written}, 0, "ip.json") == address
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_a_host_is_an_address_of_either_version_or_a_name(written, address):
 def test_what_looks_like_an_address_and_is_none_is_refused(written):
     """The C library takes 010.0.0.1 for 8.0.0.1, and 10.1 for 10.0.0.1."""
     with pytest.raises(AddressError, match=f"'{written}' is not an IP address"):
-        _addresses.host_of({"0": written}, 0, "ip.json")
+        host_of({"0": written}, 0, "ip.json")
 
 
 @pytest.mark.parametrize("own", ["own", "127.0.0.1", "::1"])
@@ -62,12 +62,12 @@ def test_an_address_that_other_machines_cannot_reach_is_refused(own):
     """Debian gives a machine's own name 127.0.1.1: it would listen there, alone."""
     addresses = {"0": own, "1": "10.0.0.2"}
     with pytest.raises(AddressError, match=f"machine \"0\": '{own}' is .* no other"):
-        _addresses.hosts_of(addresses, [0, 1], "ip.json")
+        hosts_of(addresses, [0, 1], "ip.json")
 
 
 def test_machines_that_are_one_may_all_be_loopback():
     addresses = {"0": "127.0.0.1", "1": "127.0.0.2", "2": "::1"}
-    assert len(_addresses.hosts_of(addresses, range(3), "ip.json")) == 3
+    assert len(hosts_of(addresses, range(3), "ip.json")) == 3
 
 
 def test_nodes_talk_over_version_6(tmp_path):

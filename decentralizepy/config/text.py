@@ -1,0 +1,163 @@
+"""What is wrong with the text of an INI file: found before any class is imported."""
+
+import os
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from inspect import Parameter
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import Field
+
+from decentralizepy.config.flags import run_problems
+from decentralizepy.config.ini import Section
+from decentralizepy.config.signatures import Options, is_ours
+from decentralizepy.config.values import option_problems
+from decentralizepy.errors import Problem, nearest
+from decentralizepy.factory import RESERVED
+from decentralizepy.utils import remove_keys
+
+
+class Kind(NamedTuple):
+    """A section that names a class: the prefix of its keys, and what the class is passed."""
+
+    prefix: str
+    arguments: str
+
+
+KINDS: Mapping[str, Kind] = MappingProxyType(
+    {
+        "DATASET": Kind("dataset", "rank machine_id mapping"),
+        "OPTIMIZER_PARAMS": Kind("optimizer", "params"),
+        "TRAIN_PARAMS": Kind(
+            "training", "rank machine_id mapping model optimizer loss log_dir"
+        ),
+        "COMMUNICATION": Kind("comm", "rank machine_id mapping total_procs"),
+        "SHARING": Kind(
+            "sharing",
+            "rank machine_id communication mapping graph model dataset log_dir",
+        ),
+        "GRAPH": Kind("graph", "n_procs"),
+        "MAPPING": Kind(
+            "mapping",
+            "n_machines procs_per_machine global_service_machine current_machine",
+        ),
+    }
+)
+REQUIRED = ("DATASET", "OPTIMIZER_PARAMS", "TRAIN_PARAMS", "COMMUNICATION", "SHARING")
+SECTIONS = (*KINDS, "NODE", "RUN", "FAULTS")
+FOLDERS = ("train_dir", "test_dir", "images_dir")
+
+_SECONDS = Annotated[float, Field(gt=0)]
+_COUNT = Annotated[int, Field(ge=1)]
+
+
+def _keys(**kinds: Any) -> Options:
+    """Return options, none of them required, of a section that names no class."""
+    known = {
+        name: Parameter(name, Parameter.KEYWORD_ONLY, default=0, annotation=kind)
+        for name, kind in kinds.items()
+    }
+    return Options(known, closed=True, room=0)
+
+
+_FAULTS = _keys(
+    nonfinite=Literal["abort", "drop", "keep"],
+    on_peer_loss=Literal["abort", "drop", "restart"],
+    peer_timeout=_SECONDS,
+    start_timeout=_SECONDS,
+    warn_after=_SECONDS,
+)
+_NODE = _keys(
+    graph_degree=Annotated[int, Field(ge=0)],
+    timeout=_SECONDS,
+    initial_neighbors=_COUNT,
+    k=_COUNT,
+    gossip_rounds=_COUNT,
+    client_weights=Literal["equal", "samples"],
+)
+
+
+def problems(
+    config: Mapping[str, Section], nodes: Iterable[Any] = ()
+) -> Iterator[Problem]:
+    """Yield what is wrong with the sections, and with the keys that no class explains.
+
+    A misspelt section or key is read as the one it stands for.
+
+    Parameters
+    ----------
+    config
+        What :func:`decentralizepy.config.ini.read` returned.
+    nodes
+        The classes of nodes and services that a driver runs, whatever the file says.
+    """
+    free = [name for name in SECTIONS if name not in config]
+    meant = {name: nearest(name, free) for name in config if name not in SECTIONS}
+    for name, near in meant.items():
+        known = "" if near else f"; these are known: {', '.join(SECTIONS)}"
+        hint = f"[{near}]" if near else ""
+        yield Problem(f"is unknown{known}", section=name, suggestion=hint)
+    for name in REQUIRED:
+        if name not in config and name not in meant.values():
+            yield Problem("is missing", section=name)
+    for name, section in config.items():
+        found = _section(meant.get(name) or name, section, nodes)
+        yield from (each.within(section=name) for each in found)
+
+
+def _section(name: str, section: Section, nodes: Iterable[Any]) -> Iterator[Problem]:
+    if name in KINDS:
+        yield from _class_keys(KINDS[name].prefix, section)
+    elif name == "NODE":
+        yield from _node(section, nodes)
+    elif name == "RUN":
+        yield from run_problems(section)
+    elif name == "FAULTS":
+        yield from option_problems("FAULTS", _FAULTS, section)
+
+
+def _class_keys(prefix: str, written: Section) -> Iterator[Problem]:
+    names = [f"{prefix}_package", f"{prefix}_class"]
+    section = yield from _respelt(written, (*names, *RESERVED.get(prefix, ())))
+    if prefix == "dataset":
+        names.append("model_class")
+        yield from _folders(section)
+    elif prefix == "training":
+        function = "loss" in section and not section.get("loss_class")
+        names += ["loss_package", "loss" if function else "loss_class"]
+    yield from (Problem("missing", key=key) for key in names if not section.get(key))
+
+
+def _node(written: Section, nodes: Iterable[Any]) -> Iterator[Problem]:
+    pairs = [(f"{of}_package", f"{of}_class") for of in ("node", "server")]
+    names = [name for pair in pairs for name in pair]
+    section = yield from _respelt(written, names)
+    for pair in pairs:
+        if not section.keys().isdisjoint(pair):
+            lacking = (key for key in pair if not section.get(key))
+            yield from (Problem("missing", key=key) for key in lacking)
+    # a class of the user's own reads what it likes
+    packages = [str(section[package]) for package, _ in pairs if section.get(package)]
+    ours = all(package.startswith("decentralizepy.") for package in packages)
+    known = _NODE._replace(closed=ours and all(map(is_ours, nodes)))
+    yield from option_problems("NODE", known, remove_keys(section, names))
+
+
+def _respelt(
+    section: Section, names: Iterable[str]
+) -> Generator[Problem, None, Section]:
+    """Yield the keys that stand for one of ``names``; return the section with those."""
+    free = [name for name in names if name not in section]
+    meant = {key: nearest(key, free, cutoff=0.85) or key for key in section}
+    for key, name in meant.items():
+        if key != name:
+            yield Problem("not a key of this section", key=key, suggestion=name)
+    return {meant[key]: value for key, value in section.items()}
+
+
+def _folders(section: Section) -> Iterator[Problem]:
+    for key in FOLDERS:
+        folder = section.get(key)
+        if isinstance(folder, str) and folder and not os.path.exists(folder):
+            cause = f"no such folder ({os.path.abspath(folder)})"
+            yield Problem(cause, key=key, value=folder)

@@ -1,0 +1,56 @@
+"""What an experiment reads beside its INI file, before any class is imported."""
+
+from argparse import Namespace
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from decentralizepy.errors import ConfigError, GraphError
+from decentralizepy.graphs.Graph import Graph
+from decentralizepy.mappings.addresses import read_addresses
+
+TCP = ("decentralizepy.communication.TCP", "decentralizepy.communication.TCP_ACK")
+
+
+def read(args: Namespace, config: Mapping[str, Mapping[str, Any]]) -> Graph | None:
+    """Return the graph of the graph file, if the run has one; try the address file.
+
+    Raises
+    ------
+    ConfigError
+        If a file is missing or damaged, or a machine has a number that it cannot have.
+    """
+    check_machines(args)
+    graph = read_graph(args, config) if args.graph_file else None
+    comm = config["COMMUNICATION"]
+    path = comm.get("addresses_filepath")
+    if comm["comm_package"] in TCP and isinstance(path, str):
+        read_addresses(path)
+    return graph
+
+
+def check_machines(args: Namespace) -> None:
+    """Raise a ConfigError if a machine has a number that is too high."""
+    for name in ("machine_id", "server_machine"):
+        machine = getattr(args, name)
+        if machine >= args.machines:
+            raise ConfigError(
+                key=f"--{name}",
+                value=machine,
+                expected=f"a number below --machines {args.machines}; machines are "
+                "counted from 0",
+            )
+
+
+def read_graph(args: Namespace, config: Mapping[str, Any]) -> Graph:
+    """Return the graph of the graph file; raise a GraphError if there is none."""
+    if not config.get("GRAPH") and not Path(args.graph_file).exists():
+        raise GraphError(
+            f"no such file, and {args.config_file} has no section [GRAPH]: expected one "
+            "of them",
+            key="--graph_file",
+            value=args.graph_file,
+        )
+    graph = Graph()
+    graph.read_graph_from_file(args.graph_file, args.graph_type)
+    return graph
