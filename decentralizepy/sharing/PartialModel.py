@@ -1,6 +1,7 @@
 """The part of the model that changed most."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from decentralizepy.sharing.entries import EntrySharing
 from decentralizepy.sharing.Sharing import frozen
 from decentralizepy.sharing.sparse import largest
 from decentralizepy.utils import identity
+
+Entries = tuple[torch.Tensor, torch.Tensor]
 
 
 class PartialModel(EntrySharing):
@@ -96,18 +99,27 @@ class PartialModel(EntrySharing):
         """Return the places of the k largest ``|scores|``, in order; ties in front."""
         return largest(scores.numpy(), round(self.alpha * len(scores)))
 
+    def extract_top_gradients(self) -> Entries:
+        """Return the scores (k,), without their sign, and places (k,) of what is chosen."""
+        places = torch.from_numpy(self.choose(self.scores))
+        return self.scores[places].abs(), places
+
+    def select(self) -> Entries:
+        """Return the coefficients (k,) to send, and their places (k,)."""
+        _, places = self.extract_top_gradients()
+        return self.coefficients()[places], places
+
     def serialized_model(self) -> Message:
         """Return the entries that are chosen; all if alpha reaches ``metadata_cap``."""
         own = self.coefficients()
         if self.alpha >= self.metadata_cap:
             self._forget(slice(None))
             return self.compress_data({"params": frozen(own)})
-        indices = self.choose(self.scores)
-        places = torch.from_numpy(indices)
+        params, places = in_rising_order(*self.select())
         self.count(places)
         self._forget(places)
-        data = {"indices": indices, "params": frozen(own[places])}
-        data = self.compress_data(data)
+        indices = places.numpy().astype(np.int32)
+        data = self.compress_data({"indices": indices, "params": frozen(params)})
         return {"alpha": self.alpha, **data, "send_partial": True}
 
     def places(self, data: Message) -> torch.Tensor | None:
@@ -131,7 +143,7 @@ class PartialModel(EntrySharing):
                 self.accumulated.copy_(self.scores)
         self.model.model_change = self.scores
         if self.save_accumulated:
-            self._save_scores()
+            self.save_change()
 
     def _post_step(self) -> None:
         if self.accumulated is not None and self.accumulate_averaging_changes:
@@ -149,10 +161,21 @@ class PartialModel(EntrySharing):
         if self.accumulated is not None:
             self.accumulated[places] = 0
 
-    def _save_scores(self) -> None:
+    def save_change(self) -> None:
         """Write the scores, and beside them what the entries are."""
-        kinds = {"model_change": self.scores, "model_val": self.coefficients()}
-        for folder, vector in kinds.items():
-            numbers = torch.view_as_real(vector) if vector.is_complex() else vector
-            content = self.record() | {"tensor": numbers.tolist()}
-            self.write(folder, f"{self.communication_round + 1}.json", content)
+        self.save_vector(self.scores, self.folder("model_change"))
+        self.save_vector(self.coefficients(), self.folder("model_val"))
+
+    def save_vector(self, v: torch.Tensor, s: str | Path) -> None:
+        """Write this round's vector ``v`` as JSON to the folder ``s``."""
+        numbers = torch.view_as_real(v) if v.is_complex() else v
+        content = self.record() | {"tensor": numbers.tolist()}
+        self.write(s, f"{self.communication_round + 1}.json", content)
+
+
+def in_rising_order(params: torch.Tensor, places: torch.Tensor) -> Entries:
+    """Return entries in the order of their places: a subclass may choose in another."""
+    if (places[1:] > places[:-1]).all():
+        return params, places
+    order = torch.argsort(places)
+    return params[order], places[order]

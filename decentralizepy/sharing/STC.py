@@ -102,7 +102,7 @@ class STC(Sharing):
 
     def serialized_model(self) -> Message:
         """Return the largest part of the change, and go back to the synchronised model."""
-        change = self.flat.vector() - self.synchronised
+        change = self.flatten(self.model.state_dict()) - self.synchronised
         change[self._whole] = 0
         self.residual += change
         self._restart()
@@ -125,7 +125,7 @@ class STC(Sharing):
         if m is None:
             return
         try:
-            self.synchronised += self._decode(m)
+            self.synchronised += self.deserialized_model(m, return_flat_tensor=True)
         except MessageError as error:
             raise PeerError(
                 f"the server sent an update of round {m.get('iteration')} "
@@ -142,7 +142,8 @@ class STC(Sharing):
         return {"residual": self.residual}
 
     def pull(self, total: State, own: State, message: Message, weight: float) -> None:
-        total["residual"].add_(self._decode(message), alpha=weight)
+        update = self.deserialized_model(message, return_flat_tensor=True)
+        total["residual"].add_(update, alpha=weight)
 
     def adopt(self, averaged: State) -> None:
         self.residual = averaged["residual"]
@@ -158,29 +159,59 @@ class STC(Sharing):
 
     def _release(self) -> Message:
         """Take the largest part out of the residual; return the message that has it."""
-        residual = self.residual.numpy()
-        indices = largest(residual, min(self.k, int(np.count_nonzero(residual))))
-        chosen = residual[indices]
-        message: Message = {
-            "params": np.packbits(chosen > 0),
-            "indices": self.compressor.compress(indices) if self.compress else indices,
-            "mu": float(np.abs(chosen).sum() / max(1, chosen.size)),
-        }
-        self.residual -= self._decode(message)
+        _, places = self.extract_top_gradients()
+        indices = np.sort(places.numpy()).astype(np.int32)
+        chosen = self.residual.numpy()[indices]
+        message = self.compress_data(
+            {
+                "params": np.packbits(chosen > 0),
+                "indices": indices,
+                "mu": float(np.abs(chosen).sum() / max(1, chosen.size)),
+            }
+        )
+        self.residual -= self.deserialized_model(message, return_flat_tensor=True)
         return message
 
-    def _decode(self, m: Message) -> torch.Tensor:
-        indices = present(m, "indices")
+    def extract_top_gradients(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the largest of what is left to send, without sign, and their places."""
+        residual = self.residual.numpy()
+        k = min(self.k, int(np.count_nonzero(residual)))
+        places = torch.from_numpy(largest(residual, k))
+        return self.residual[places].abs(), places
+
+    def compress_data(self, data: Message) -> Message:
+        """Encode ``indices``, if ``compress``."""
+        if self.compress:
+            data["indices"] = self.compressor.compress(data["indices"])
+        return data
+
+    def decompress_data(self, data: Message) -> Message:
+        """Return ``data`` with ``indices`` decoded."""
+        indices = present(data, "indices")
         if self.compress:
             indices = self.compressor.decompress(indices)
-        indices = array({"indices": indices}, "indices")
-        signs = field(m, "params", np.uint8, -(-len(indices) // 8))
-        mu = np.float32(number(m, "mu"))
+        return {**data, "indices": array({"indices": indices}, "indices")}
+
+    def deserialized_model(self, m: Message, return_flat_tensor: bool = False) -> Any:
+        """Return the change that a message stands for, by name or of shape (N,)."""
+        data = self.decompress_data(m)
+        indices = data["indices"]
+        signs = field(data, "params", np.uint8, -(-len(indices) // 8))
+        mu = np.float32(number(data, "mu"))
         values = np.where(np.unpackbits(signs, count=len(indices)), mu, -mu)
-        return torch.from_numpy(spread(indices, values, self.flat.size))
+        change = torch.from_numpy(spread(indices, values, self.flat.size))
+        return change if return_flat_tensor else self.unflatten(change)
+
+    def flatten(self, m: State) -> torch.Tensor:
+        """Return a ``state_dict`` as one float32 vector, of shape (N,)."""
+        return torch.cat([part.detach().cpu().float().flatten() for part in m.values()])
+
+    def unflatten(self, m: torch.Tensor) -> State:
+        """Return views of a vector, of shape (N,), by name."""
+        return self.flat.unflatten(m)
 
     def _restart(self) -> None:
         """Set the model to the synchronised one, but for whole numbers."""
         vector = self.synchronised.clone()
         vector[self._whole] = self.flat.vector()[self._whole]
-        self.flat.load(self.flat.unflatten(vector))
+        self.flat.load(self.unflatten(vector))

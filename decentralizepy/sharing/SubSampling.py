@@ -69,11 +69,16 @@ class SubSampling(EntrySharing):
         """Return the entries that are drawn; all if alpha reaches ``metadata_cap``."""
         if self.alpha >= self.metadata_cap:
             return super().serialized_model()
+        params, seed, alpha = self.apply_subsampling()
+        data = self.compress_data({"params": frozen(params)})
+        return {"seed": seed, "alpha": alpha, **data}
+
+    def apply_subsampling(self) -> tuple[torch.Tensor, int, float]:
+        """Draw this round's entries; return them, their seed and their chance."""
         seed = self.seed + self.communication_round
         places = self.draw(seed, self.alpha)
         self.count(places)
-        data = self.compress_data({"params": frozen(self.flat.vector()[places])})
-        return {"seed": seed, "alpha": self.alpha, **data}
+        return self.flat.vector()[places], seed, self.alpha
 
     def places(self, data: Message) -> torch.Tensor | None:
         if "seed" not in data:

@@ -130,11 +130,15 @@ class EntrySharing(Sharing):
         if self.save_shared and self.rank in (0, 1):
             content = {str(self.communication_round): places.tolist()}
             name = f"{self.communication_round + 1}_shared_params.json"
-            self.write("shared_params", name, self.record() | content)
+            self.write(self.folder("shared_params"), name, self.record() | content)
 
-    def write(self, folder: str, name: str, content: dict[str, Any]) -> None:
-        """Write a JSON file to this rank's part of a folder of the log folder."""
-        path = Path(self.log_dir, folder, str(self.rank), name)
+    def folder(self, name: str) -> Path:
+        """Return this rank's part of a folder in the log folder."""
+        return Path(self.log_dir, name, str(self.rank))
+
+    def write(self, folder: str | Path, name: str, content: dict[str, Any]) -> None:
+        """Write a JSON file to ``folder``, which is made if it is not there."""
+        path = Path(folder, name)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, json.dumps(content))
 

@@ -3,6 +3,7 @@
 import torch
 
 from decentralizepy.sharing.JWINS.basis import BasisSharing
+from decentralizepy.sharing.PartialModel import Entries
 
 
 class FFT(BasisSharing):
@@ -10,6 +11,13 @@ class FFT(BasisSharing):
 
     Options as for :class:`~decentralizepy.sharing.JWINS.basis.BasisSharing`.
     """
+
+    def select(self) -> Entries:
+        return self.apply_fft()
+
+    def apply_fft(self) -> Entries:
+        """Return the coefficients (k,) of the spectrum to send, and their places (k,)."""
+        return super().select()
 
     def forward(self, vector: torch.Tensor) -> torch.Tensor:
         spectrum: torch.Tensor = torch.fft.rfft(vector)

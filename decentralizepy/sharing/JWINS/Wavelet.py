@@ -10,6 +10,7 @@ from pydantic import Field
 from decentralizepy.config.order import in_order
 from decentralizepy.errors import ConfigError, did_you_mean
 from decentralizepy.sharing.JWINS.basis import BasisSharing
+from decentralizepy.sharing.PartialModel import Entries
 
 Level = Annotated[int, Field(ge=0)]
 
@@ -49,6 +50,13 @@ class Wavelet(BasisSharing):
     def prepare(cls, **options: Any) -> None:
         super().prepare(**options)
         find_wavelet(options.get("wavelet", "haar"))
+
+    def select(self) -> Entries:
+        return self.apply_wavelet()
+
+    def apply_wavelet(self) -> Entries:
+        """Return the wavelet coefficients (k,) to send, and their places (k,)."""
+        return super().select()
 
     def forward(self, vector: torch.Tensor) -> torch.Tensor:
         level = min(self.level, pywt.dwt_max_level(len(vector), self.wavelet))
