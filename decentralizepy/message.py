@@ -3,10 +3,29 @@
 from collections.abc import Mapping
 from typing import Any, TypedDict, get_type_hints
 
+import numpy as np
+
 from decentralizepy.errors import MessageError
 
 Message = dict[str, Any]
 """A message is a dict with the key ``CHANNEL``; foreign nodes may use channels of their own."""
+
+
+class Outgoing(np.ndarray[Any, np.dtype[Any]]):
+    """An array that belongs to a message: its own until it is sent, and then nobody's.
+
+    Sending it makes it read-only instead of copying it; what is computed from it, or is a
+    view of it, is an array like any other.
+    """
+
+    given = False
+
+
+def outgoing(array: "np.ndarray[Any, np.dtype[Any]]") -> Outgoing:
+    """Give ``array``, which nothing else may refer to, to the message it is put into."""
+    own = array.view(Outgoing)
+    own.given = True
+    return own
 
 
 class Hello(TypedDict):
@@ -53,6 +72,7 @@ CHANNELS: dict[str, dict[str, type]] = {
     "PEERS": get_type_hints(Peers),
 }
 _BYE = get_type_hints(Bye)
+_WHOLE = {"iteration", "degree"}  # which scripts may compute with numpy
 
 
 def check(message: object) -> Message:
@@ -61,16 +81,19 @@ def check(message: object) -> Message:
     Raises
     ------
     MessageError
-        If it is no dict with text keys, has no ``CHANNEL``, or lacks a field of its
-        channel or has it in another type.
+        If it is no dict with text or whole numbers as keys, has no ``CHANNEL``, or lacks
+        a field of its channel or has it in another type.
     """
     if not isinstance(message, dict) or not all(
-        isinstance(key, str) for key in message
+        isinstance(key, (str, int)) for key in message
     ):
         raise MessageError("a message is a map with text keys")
     channel = message.get("CHANNEL")
     if not isinstance(channel, str):
         raise MessageError("a message without a CHANNEL")
+    for key in _WHOLE & message.keys():
+        if isinstance(message[key], np.integer):
+            message[key] = int(message[key])
     fields = _BYE if "BYE" in message else CHANNELS.get(channel, {})
     for key, kind in fields.items():
         if type(message.get(key)) is not kind:

@@ -2,11 +2,12 @@
 
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from decentralizepy.communication._wire import Encoded, decode, encode
+from decentralizepy.communication._frames import Encoded
+from decentralizepy.communication._wire import decode, encode
 from decentralizepy.errors import MessageError
 from decentralizepy.mappings.Mapping import Mapping as ProcessMapping
 from decentralizepy.message import Message, payload_bytes
@@ -40,6 +41,9 @@ class Communication:
     total_bytes, total_meta, total_data : int
         Bytes sent since the start: all, without ``params``, and of ``params`` alone.
         What goes to several receivers counts once for each.
+    total_control : int
+        Bytes sent besides: numbers and seals of messages, acknowledgements, questions,
+        what is sent again, and ZeroMQ's own; not those of TCP, IP and below.
     rejected : int
         Messages that did not parse, and were dropped.
     lost : set of int
@@ -59,6 +63,7 @@ class Communication:
         self.recv_timeout = recv_timeout
         self.uid = mapping.get_uid(rank, machine_id)
         self.total_bytes = self.total_meta = self.total_data = 0
+        self.total_control = 0
         self.rejected = 0
         self.lost: set[int] = set()
 
@@ -101,11 +106,11 @@ class Communication:
         """Close the link; ``linger`` is how many milliseconds unsent messages have."""
         raise NotImplementedError
 
-    def deliver(self, neighbor: int, frames: list[Any]) -> None:
-        """Send ``frames`` to ``neighbor``, in order and without loss on a living link."""
+    def deliver(self, neighbor: int, message: Encoded) -> None:
+        """Send ``message`` to ``neighbor``, in order and without loss on a living link."""
         raise NotImplementedError
 
-    def poll(self, timeout: int) -> tuple[int, list[Any]] | None:
+    def poll(self, timeout: int) -> tuple[int, Sequence[Any]] | None:
         """Return (sender, frames), or None if none come in ``timeout`` milliseconds."""
         raise NotImplementedError
 
@@ -116,14 +121,14 @@ class Communication:
         """Encode a message; the name is upstream's, nothing is enciphered."""
         return Encoded(encode(data), payload_bytes(data.get("params")))
 
-    def decrypt(self, sender: int, data: list[Any]) -> tuple[int, Message]:
+    def decrypt(self, sender: int, data: Sequence[Any]) -> tuple[int, Message]:
         """Decode what ``sender`` sent."""
         return sender, decode(data)
 
     def send(self, uid: int, data: Any, encrypt: bool = True) -> None:
         """Send a message to ``uid``; with ``encrypt`` False it is encoded already."""
         encoded: Encoded = self.encrypt(data) if encrypt else data
-        self.deliver(uid, encoded.frames)
+        self.deliver(uid, encoded)
         self.total_bytes += encoded.size
         self.total_data += encoded.data
         self.total_meta += encoded.size - encoded.data

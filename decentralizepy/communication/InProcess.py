@@ -1,13 +1,14 @@
 """Messages between nodes that are threads of one process: tests, debugging, many nodes."""
 
 import queue
-from collections.abc import Mapping as Dict
+from collections.abc import Mapping as Dict, Sequence
 from typing import Any
 
+from decentralizepy.communication._frames import Encoded
 from decentralizepy.communication.Communication import Communication
 from decentralizepy.mappings.Mapping import Mapping
 
-Exchange = dict[int, "queue.SimpleQueue[tuple[int, list[Any]]]"]
+Exchange = dict[int, "queue.SimpleQueue[tuple[int, Sequence[Any]]]"]
 
 
 class InProcess(Communication):
@@ -29,7 +30,7 @@ class InProcess(Communication):
         machine_id: int,
         mapping: Mapping,
         total_procs: int,
-        exchange: Dict[int, "queue.SimpleQueue[tuple[int, list[Any]]]"],
+        exchange: Dict[int, "queue.SimpleQueue[tuple[int, Sequence[Any]]]"],
         recv_timeout: int = 50,
     ) -> None:
         super().__init__(rank, machine_id, mapping, total_procs, recv_timeout)
@@ -45,10 +46,10 @@ class InProcess(Communication):
     def destroy_connection(self, neighbor: int, linger: int | None = None) -> None:
         self.connected.discard(neighbor)
 
-    def deliver(self, neighbor: int, frames: list[Any]) -> None:
-        self.exchange[neighbor].put((self.uid, frames))
+    def deliver(self, neighbor: int, message: Encoded) -> None:
+        self.exchange[neighbor].put((self.uid, message.frames))
 
-    def poll(self, timeout: int) -> tuple[int, list[Any]] | None:
+    def poll(self, timeout: int) -> tuple[int, Sequence[Any]] | None:
         try:
             return self.exchange[self.uid].get(timeout=timeout / 1000)
         except queue.Empty:

@@ -4,7 +4,7 @@ from typing import Any
 
 import zmq
 
-from decentralizepy.communication._link import Checksum, Seal
+from decentralizepy.communication._seal import Checksum, Seal
 
 
 class Guard:

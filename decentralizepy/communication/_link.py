@@ -1,22 +1,23 @@
 """Messages to and from one peer: each arrives once, in order, whatever a connection loses."""
 
+import secrets
 import struct
-import zlib
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from hmac import compare_digest
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
+from decentralizepy.communication._frames import Damaged, Encoded, join, split
+from decentralizepy.communication._seal import Seal
 from decentralizepy.errors import MessageError
 
-DATA, ACK, NACK, ASK = range(4)
-MAGIC = b"dp\x01"  # and the version of this layout
+DATA, FIRST, ACK, NACK, ASK = range(5)
+MAGIC = b"dp\x02"  # and the version of this layout
 WINDOW = 64  # messages that may be on their way: a receiver holds no more
 WINDOW_BYTES = 1 << 29  # a sender keeps no more than that, and one message
+ACK_MESSAGES, ACK_BYTES = 16, 1 << 22  # after which an answer is due
 ASK_S = 1.0  # a silent peer is asked what it has after 1, 2, 4, 8 ... seconds
-_HEAD = struct.Struct("!3sBQQQ")
+_HEAD = struct.Struct("!3scBQQQ")
 
 Frames = list[Any]
 
@@ -27,7 +28,8 @@ class Head(NamedTuple):
     Attributes
     ----------
     kind : int
-        DATA; ACK, ``number`` being the next message that is expected; NACK, likewise, and
+        DATA; FIRST, which is DATA before which all was acknowledged, and is answered at
+        once; ACK, ``number`` being the next message that is expected; NACK, likewise, and
         that it is to be sent again; ASK for one of these, ``number`` being that of the
         next DATA.
     sender, receiver : int
@@ -42,58 +44,12 @@ class Head(NamedTuple):
     number: int
 
 
-class Seal(Protocol):
-    """What tells a message that was changed on its way."""
-
-    def of(self, frames: Sequence[Any]) -> bytes:
-        """Return a digest of ``frames``."""
-        ...
-
-    def sign(self, head: bytes, digest: bytes, ends: tuple[int, int]) -> bytes:
-        """Return the seal of a head and a digest, sent from ``ends[0]`` to ``ends[1]``."""
-        ...
-
-
-class Checksum:
-    """CRC-32: against accidents, not against people."""
-
-    def of(self, frames: Sequence[Any]) -> bytes:
-        crc = 0
-        for frame in frames:
-            crc = zlib.crc32(frame, crc)
-        return crc.to_bytes(4, "big")
-
-    def sign(self, head: bytes, digest: bytes, ends: tuple[int, int]) -> bytes:
-        return zlib.crc32(head + digest).to_bytes(4, "big")
-
-
-class Mac:
-    """Keyed BLAKE2b (RFC 7693): nobody without the key can make or change a message."""
-
-    def __init__(self, key: bytes) -> None:
-        self.key = key
-
-    def of(self, frames: Sequence[Any]) -> bytes:
-        digest = blake2b(key=self.key, digest_size=16)
-        for frame in frames:
-            view = memoryview(frame)
-            digest.update(view.nbytes.to_bytes(8, "big"))  # where one frame ends
-            digest.update(view.cast("B") if view.nbytes else b"")
-        return digest.digest()
-
-    def sign(self, head: bytes, digest: bytes, ends: tuple[int, int]) -> bytes:
-        content = b"%s%s%d>%d" % (head, digest, *ends)
-        return blake2b(content, key=self.key, digest_size=16).digest()
-
-
-@dataclass
+@dataclass(slots=True)
 class Sent:
     """A message that the peer has not acknowledged."""
 
     number: int
-    frames: Frames
-    digest: bytes
-    size: int
+    message: Encoded
 
 
 class Link:
@@ -105,6 +61,10 @@ class Link:
     its way, but when the sender asks: what it sent before it asked has then arrived, or
     never will.
 
+    Answers are gathered: one is due after 16 messages or 4 MiB, after the first message
+    of a burst, and when the peer asks; the transport sends what is owed besides when it
+    has a moment.
+
     Parameters
     ----------
     me, peer : int
@@ -115,16 +75,22 @@ class Link:
 
     Attributes
     ----------
+    token : str
+        Begins the names of connections to the peer; nobody else is ever told it.
     repeated : int
         Messages that came more than once, and were dropped.
+    owed : int
+        Messages that were taken since the last answer.
     """
 
     def __init__(self, me: int, peer: int, instance: int, seal: Seal) -> None:
         self.me, self.peer, self.instance, self.seal = me, peer, instance, seal
+        self.token = secrets.token_hex(16)
         self.peer_instance = self.repeated = 0
         self.unacknowledged: deque[Sent] = deque()
         self.sent = self.expected = self._bytes = self._asked = 0
         self.held: dict[int, Frames] = {}
+        self.owed = self._owed_bytes = 0
         self._complained = -1
         self._silent_since: float | None = None
 
@@ -133,14 +99,14 @@ class Link:
         """Whether the peer must acknowledge something before more may be sent."""
         return len(self.unacknowledged) >= WINDOW or self._bytes >= WINDOW_BYTES
 
-    def outgoing(self, frames: Frames, digest: bytes) -> Frames:
+    def outgoing(self, message: Encoded) -> Frames:
         """Number a message and keep it; return the frames to send."""
-        size = sum(memoryview(frame).nbytes for frame in frames)
-        sent = Sent(self.sent, frames, digest, size)
+        kind = DATA if self.unacknowledged else FIRST
+        sent = Sent(self.sent, message)
         self.sent += 1
-        self._bytes += size
+        self._bytes += message.size
         self.unacknowledged.append(sent)
-        return self._sealed(sent)
+        return self._sealed(sent, kind)
 
     def again(self) -> list[Frames]:
         """Return the messages that a connection may have lost."""
@@ -171,11 +137,17 @@ class Link:
         """
         self._meet(head)
         ahead = head.number - self.expected
-        if head.kind != DATA or ahead >= WINDOW:
+        if head.kind not in (DATA, FIRST) or ahead >= WINDOW:
             return []
         if ahead < 0 or head.number in self.held:
             self.repeated += 1
+            self.owed = ACK_MESSAGES  # it does not know what is here
             return []
+        self.owed += 1
+        self._owed_bytes += sum([len(frame) for frame in frames])
+        if not ahead and not self.held:
+            self.expected += 1
+            return [frames]
         self.held[head.number] = frames
         ready = []
         while self.expected in self.held:
@@ -183,9 +155,16 @@ class Link:
             self.expected += 1
         return ready
 
-    def answer(self, head: Head) -> bytes:
-        """Return what a message of ``head``, which was taken, is answered with."""
-        lacking = head.kind == ASK and self.expected < head.number
+    def due(self, head: Head) -> bool:
+        """Tell whether a message of ``head``, which was taken, is to be answered now."""
+        if head.kind == DATA:
+            return self.owed >= ACK_MESSAGES or self._owed_bytes >= ACK_BYTES
+        return True
+
+    def answer(self, head: Head | None = None) -> bytes:
+        """Return the answer that is owed, or the one to a message of ``head``."""
+        self.owed = self._owed_bytes = 0
+        lacking = head and head.kind == ASK and self.expected < head.number
         return self._head(NACK if lacking else ACK, self.expected)
 
     def complaint(self) -> bytes | None:
@@ -212,47 +191,50 @@ class Link:
             raise MessageError("an answer to what was never asked")
         self._silent_since = None
         while self.unacknowledged and self.unacknowledged[0].number < head.number:
-            self._bytes -= self.unacknowledged.popleft().size
+            self._bytes -= self.unacknowledged.popleft().message.size
         if head.kind == ACK or not self.unacknowledged:
             return []
         return [self._sealed(self.unacknowledged[0]), self.ask()]
 
-    def open(self, frames: Frames) -> Head:
-        """Return the head of ``frames``, which came from this peer.
+    def open(self, parts: Frames) -> tuple[Head, Frames]:
+        """Return the head and the frames of a message that came from this peer.
 
         Raises
         ------
         MessageError
             If it was damaged, is not meant for this process, or of another version.
         """
-        envelope = bytes(frames[0][:64]) if frames else b""
-        head, seal = envelope[: _HEAD.size], envelope[_HEAD.size :]
-        if len(head) < _HEAD.size or not head.startswith(MAGIC):
+        start = bytes(parts[0][: _HEAD.size]) if parts else b""
+        if len(start) < _HEAD.size or not start.startswith(MAGIC):
             raise MessageError("not a message of this version of decentralizepy")
-        _, kind, sender, receiver, number = _HEAD.unpack(head)
-        expected = self.seal.sign(head, self.seal.of(frames[1:]), (self.peer, self.me))
-        if not compare_digest(seal, expected):
+        _, code, kind, sender, receiver, number = _HEAD.unpack(start)
+        if code != self.seal.code:
+            raise MessageError(
+                f"a message with a seal of kind {code!r}, not {self.seal.code!r}: the "
+                "machines differ in security, or in having the library blake3"
+            )
+        envelope, frames = split(parts, _HEAD.size + self.seal.size)
+        seal = self.seal.sign(start, self.seal.of(frames), (self.peer, self.me))
+        if not compare_digest(envelope[_HEAD.size :], seal):
             raise Damaged("a message whose seal does not fit its content")
         if receiver not in (0, self.instance):
             raise Stray("a message for another process, such as an earlier one")
-        return Head(kind, sender, receiver, number)
+        return Head(kind, sender, receiver, number), frames
 
     def _meet(self, head: Head) -> None:
         if self.peer_instance and head.sender != self.peer_instance:
             raise MessageError("a second process with the uid of the first")
         self.peer_instance = head.sender
 
-    def _sealed(self, sent: Sent) -> Frames:
-        return [self._head(DATA, sent.number, sent.digest), *sent.frames]
+    def _sealed(self, sent: Sent, kind: int = DATA) -> Frames:
+        message = sent.message
+        envelope = self._head(kind, sent.number, message.digest(self.seal.of))
+        return join(envelope, message)
 
-    def _head(self, kind: int, number: int, digest: bytes | None = None) -> bytes:
-        head = _HEAD.pack(MAGIC, kind, self.instance, self.peer_instance, number)
-        digest = self.seal.of(()) if digest is None else digest
+    def _head(self, kind: int, number: int, digest: bytes = b"") -> bytes:
+        instances = self.instance, self.peer_instance
+        head = _HEAD.pack(MAGIC, self.seal.code, kind, *instances, number)
         return head + self.seal.sign(head, digest, (self.me, self.peer))
-
-
-class Damaged(MessageError):
-    """A message that has changed on its way, and is to be sent again."""
 
 
 class Stray(MessageError):

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from decentralizepy.communication import keys
 from decentralizepy.communication._guard import Guard
-from decentralizepy.communication._link import Mac, Seal
+from decentralizepy.communication._seal import Seal, keyed
 from decentralizepy.errors import ConfigError
 
 Bytes = Annotated[int, Field(ge=0)]
@@ -32,7 +32,7 @@ class MacGuard(Guard):
         self._key = key
 
     def seal(self) -> Seal:
-        return Mac(self._key)
+        return keyed(self._key)
 
 
 class CurveGuard(Guard):

@@ -60,3 +60,11 @@ def open_socket(
         socket.tcp_keepalive_idle = socket.tcp_keepalive_intvl = interval
         socket.tcp_maxrt = int(1000 * heartbeat_timeout)
     return socket
+
+
+def received(socket: "zmq.Socket[bytes]") -> "list[zmq.Frame] | None":
+    """Return the parts of a message that is there; None if there is none."""
+    try:
+        return socket.recv_multipart(zmq.NOBLOCK, copy=False)
+    except zmq.Again:
+        return None

@@ -1,7 +1,9 @@
 """What becomes of the connection to one peer."""
 
 import zmq
-from zmq.utils.monitor import recv_monitor_message
+from zmq.utils.monitor import parse_monitor_message
+
+from decentralizepy.communication._sockets import received
 
 LOST_AFTER = 5  # attempts in a row that find nobody: about a second if they are refused
 _EVENTS = (
@@ -41,8 +43,8 @@ class Watch:
     def look(self) -> bool:
         """Take note of what happened; tell whether a connection has broken."""
         broken = False
-        while self._monitor.poll(0):
-            event = recv_monitor_message(self._monitor)["event"]
+        while parts := received(self._monitor):
+            event = parse_monitor_message([part.bytes for part in parts])["event"]
             if event == zmq.EVENT_CLOSED:  # an attempt has failed
                 self._failures += not self._connected
                 continue

@@ -2,71 +2,44 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgpack
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from decentralizepy.communication._types import DTYPES, describe, in_order, restore
 from decentralizepy.errors import MessageError
-from decentralizepy.message import Message, check
+from decentralizepy.message import Message, Outgoing, check
 
 Array = npt.NDArray[Any]
 Frame = bytes | Array
 
 HEADER_LIMIT = 1 << 19  # what it describes may take 80 times as much memory
-_ARRAY, _TENSOR, _SET = 1, 2, 3  # the header's extension types
-_DTYPES = frozenset(
-    np.dtype(name).str
-    for name in [
-        "bool",
-        "u1",
-        "i1",
-        "u2",
-        "i2",
-        "f2",
-        "u4",
-        "i4",
-        "f4",
-        "u8",
-        "i8",
-        "f8",
-        "c8",
-        "c16",
-    ]
-)
+SMALL = 1 << 10  # bytes of a header whose lists are small, whatever length they state
+NESTED = 32  # values of types that msgpack lacks, in one another
+_ARRAY, _TENSOR, _SET, _OTHER = range(1, 5)  # the header's extension types
 _MALFORMED = (
     ValueError,  # msgpack's own errors and bad UTF-8 are ValueErrors
     TypeError,
+    LookupError,
     OverflowError,
     RecursionError,
     MemoryError,  # nested lists that say to be long
     msgpack.UnpackException,
 )
-
-
-class Encoded(NamedTuple):
-    """A message on its way: its frames, and how many of its bytes are ``params``."""
-
-    frames: list[Frame]
-    data: int
-
-    @property
-    def size(self) -> int:
-        """Bytes of all frames."""
-        return sum(
-            len(frame) if isinstance(frame, bytes) else frame.nbytes
-            for frame in self.frames
-        )
+_UNSENDABLE = (TypeError, ValueError, OverflowError, RecursionError)
 
 
 def encode(message: Mapping[str, Any]) -> list[Frame]:
     """Return the frames of ``message``: the header, then an array a frame.
 
-    Arrays and tensors may stand anywhere in the message; sets, tuples (which arrive as
-    lists) and numpy numbers are allowed. An array that can still be written is copied,
-    since its bytes leave after this call returns; one that is read-only is not.
+    Arrays and tensors may stand anywhere in the message, and so may tuples, sets, deques,
+    ordered and other dicts of the standard library, whole numbers of any size and numpy's
+    numbers; all arrive as what they are. An array that can still be written is copied,
+    since its bytes leave after this call returns; one that is read-only is not, nor is
+    :class:`~decentralizepy.message.Outgoing`, which is read-only from now on.
 
     Raises
     ------
@@ -75,34 +48,60 @@ def encode(message: Mapping[str, Any]) -> list[Frame]:
     """
     arrays: list[Array] = []
     try:
-        header = msgpack.packb(dict(message), default=_packer(arrays))
-    except (TypeError, OverflowError) as error:
-        raise MessageError(f"this message cannot be sent: {error}") from None
+        header = _pack(dict(message), _packer(arrays))
+    except _UNSENDABLE as error:
+        raise MessageError(
+            f"this message cannot be sent: {_culprit(message)}{error}"
+        ) from None
     if len(header) > HEADER_LIMIT:
         raise MessageError(f"a header of {len(header)} bytes; {HEADER_LIMIT} at most")
     return [header, *arrays]
 
 
+def _pack(value: Any, default: Callable[[object], Any]) -> bytes:
+    packed: bytes = msgpack.packb(value, default=default, strict_types=True)
+    return packed
+
+
+def _culprit(message: Mapping[str, Any]) -> str:
+    """Name the key whose value cannot be sent."""
+    for key, value in message.items():
+        try:
+            _pack({key: value}, _packer([]))
+        except _UNSENDABLE:
+            return f"{key!r}: "
+    return ""
+
+
 def _packer(arrays: list[Array]) -> Callable[[object], Any]:
+    depth = 0
+
     def pack(value: object) -> Any:
-        if isinstance(value, np.ndarray):
+        nonlocal depth
+        if type(value) in (np.ndarray, Outgoing):
             return msgpack.ExtType(_ARRAY, _describe(value, arrays))
         if isinstance(value, torch.Tensor):
             array = value.detach().cpu().numpy()
             return msgpack.ExtType(_TENSOR, _describe(array, arrays))
-        if isinstance(value, (set, frozenset)):
-            return msgpack.ExtType(_SET, msgpack.packb(sorted(value)))
-        if isinstance(value, np.generic):
-            return value.item()
-        raise TypeError(f"no message can hold a {type(value).__name__}")
+        depth += 1
+        if depth > NESTED:
+            raise ValueError(f"more than {NESTED} tuples or sets in one another")
+        if type(value) is set:
+            packed = msgpack.ExtType(_SET, _pack(in_order(value), pack))
+        else:
+            packed = msgpack.ExtType(_OTHER, _pack([*describe(value)], pack))
+        depth -= 1
+        return packed
 
     return pack
 
 
-def _describe(array: Array, arrays: list[Array]) -> bytes:
-    if array.dtype.str not in _DTYPES:
+def _describe(array: Any, arrays: list[Array]) -> bytes:
+    if array.dtype.str not in DTYPES:
         raise TypeError(f"no message can hold an array of {array.dtype}")
-    if array.flags.writeable or not array.flags.c_contiguous:
+    if getattr(array, "given", False) and array.flags.c_contiguous:
+        array.flags.writeable = False
+    elif array.flags.writeable or not array.flags.c_contiguous:
         array = np.array(array, order="C")
     arrays.append(array)
     described: bytes = msgpack.packb((len(arrays), array.dtype.str, array.shape))
@@ -133,32 +132,44 @@ def decode(frames: Sequence[Any]) -> Message:
 
 
 def _parse(data: bytes | memoryview, ext_hook: Callable[[int, bytes], Any]) -> Any:
-    # a list of a stated length is allocated before it is read: see first if it is there
-    whole = msgpack.Unpacker(strict_map_key=False)
-    whole.feed(data)
-    whole.skip()
+    if len(data) > SMALL:
+        # a list of a stated length is allocated before it is read: is it there?
+        whole = msgpack.Unpacker(strict_map_key=False)
+        whole.feed(data)
+        whole.skip()
     return msgpack.unpackb(data, strict_map_key=False, ext_hook=ext_hook)
 
 
 def _unpacker(frames: Sequence[Any], named: set[int]) -> Callable[[int, bytes], Any]:
+    depth = 0
+
     def unpack(code: int, data: bytes) -> Any:
-        content = _parse(data, msgpack.ExtType)
-        if code == _SET:
-            return set(content)
-        if code not in (_ARRAY, _TENSOR):
-            raise ValueError(f"unknown extension {code}")
-        index, dtype, shape = content
-        if index in named:
-            raise ValueError(f"two arrays in frame {index}")
-        array = _view(frames, index, dtype, shape)
-        named.add(index)
-        return array if code == _ARRAY else torch.from_numpy(_writable(array))
+        nonlocal depth
+        if code in (_ARRAY, _TENSOR):
+            array = _named(frames, named, *_parse(data, msgpack.ExtType))
+            return array if code == _ARRAY else torch.from_numpy(_writable(array))
+        depth += 1
+        if depth > NESTED or code not in (_SET, _OTHER):
+            raise ValueError(f"extension {code}, {depth} deep")
+        content = _parse(data, unpack)
+        depth -= 1
+        return set(content) if code == _SET else restore(*content)
 
     return unpack
 
 
+def _named(
+    frames: Sequence[Any], named: set[int], index: int, dtype: str, shape: list[int]
+) -> Array:
+    if index in named:
+        raise ValueError(f"two arrays in frame {index}")
+    array = _view(frames, index, dtype, shape)
+    named.add(index)
+    return array
+
+
 def _view(frames: Sequence[Any], index: int, dtype: str, shape: list[int]) -> Array:
-    if dtype not in _DTYPES or type(index) is not int or not 0 < index < len(frames):
+    if dtype not in DTYPES or type(index) is not int or not 0 < index < len(frames):
         raise ValueError(f"an array of {dtype!r} in frame {index!r}")
     if len(shape) > 32 or not all(type(size) is int and size >= 0 for size in shape):
         raise ValueError(f"an array of shape {shape!r}")

@@ -9,14 +9,15 @@ from typing import Any
 
 import zmq
 
+from decentralizepy.communication._frames import Damaged, Encoded, on_wire
 from decentralizepy.communication._guard import Guard
-from decentralizepy.communication._link import Damaged, Link, Replaced, Stray
-from decentralizepy.communication._sockets import allow, open_socket
+from decentralizepy.communication._link import Link, Replaced, Stray
+from decentralizepy.communication._names import Names
+from decentralizepy.communication._sockets import allow, open_socket, received
 from decentralizepy.communication._watch import Watch
 from decentralizepy.communication.Communication import DRAIN_MS, Communication
 from decentralizepy.errors import (
     AddressError,
-    ConfigError,
     MessageError,
     PeerLost,
     PeerTimeout,
@@ -25,8 +26,9 @@ from decentralizepy.mappings.Mapping import Mapping
 
 logger = logging.getLogger(__name__)
 
-SERVICES = 16  # their uids are -1, -2 ...
 TICK_S = 0.05  # how often acknowledgements are read, and connections looked after
+REST_MS = 2  # without a message, after which what is owed is acknowledged
+SETTLED = 8  # messages that are sent between two looks for acknowledgements
 FAREWELL_MS = 1_000  # for the last acknowledgements to leave
 
 
@@ -37,7 +39,7 @@ class ZeroMQ(Communication):
     number and a checksum, is kept until the peer acknowledges it, and is sent again on a
     new connection or when the peer misses it; see
     :class:`~decentralizepy.communication._link.Link`. Acknowledgements travel back on
-    the same connection, and are no part of the counters.
+    the same connection, and count as ``total_control``.
 
     Attributes
     ----------
@@ -73,11 +75,14 @@ class ZeroMQ(Communication):
         self.peer_sockets: dict[int, zmq.Socket[bytes]] = {}
         self._replaced: set[int] = set()
         self._ready: deque[tuple[int, list[Any]]] = deque()
-        self._digested: tuple[Any, bytes] = (None, b"")
+        self._names = Names(self.uid, mapping.get_n_procs())
+        self._owed: dict[int, bytes] = {}  # where answers go that can wait
         self._ticked = time.monotonic()
         self._reading, self._sending = threading.RLock(), threading.RLock()
         self.router = self._socket(zmq.ROUTER)
         self.guard.listen(self.router)
+        self._poller = zmq.Poller()
+        self._poller.register(self.router, zmq.POLLIN)
         self._listen(self.address(rank, machine_id))
 
     @property
@@ -89,11 +94,9 @@ class ZeroMQ(Communication):
         """Return the ZeroMQ endpoint at which the node of this place listens."""
         raise NotImplementedError
 
-    def _socket(self, kind: int) -> "zmq.Socket[bytes]":
+    def _socket(self, kind: int, token: str = "") -> "zmq.Socket[bytes]":
         limits = self.max_message, self.heartbeat_timeout
-        # a name of its own: a stranger who knew it could take the connection over
-        name = f"{self.uid}.{secrets.token_hex(8)}".encode()
-        return open_socket(self.context, kind, name, *limits)
+        return open_socket(self.context, kind, self._names.new(token), *limits)
 
     def _listen(self, address: str) -> None:
         try:
@@ -127,15 +130,18 @@ class ZeroMQ(Communication):
             self.links.pop(neighbor, None)
             self.lost.discard(neighbor)
             self._replaced.discard(neighbor)
+            self._names.forget(neighbor)
+            self._owed.pop(neighbor, None)
 
-    def deliver(self, neighbor: int, frames: list[Any]) -> None:
-        self._check_size(neighbor, frames)
+    def deliver(self, neighbor: int, message: Encoded) -> None:
+        message.check(self.max_message, neighbor)
         self._wait_for_room(neighbor)
         with self._sending:
-            if self._digested[0] is not frames:  # a broadcast delivers the same to many
-                self._digested = (frames, self.seal.of(frames))
-            sealed = self._link(neighbor).outgoing(frames, self._digested[1])
-            self._transmit(neighbor, sealed)
+            link = self._link(neighbor)
+            if len(link.unacknowledged) % SETTLED == 1:
+                self._settle(neighbor)
+            self._transmit(neighbor, link.outgoing(message))
+            self.total_control -= message.size  # which the other counters have
 
     def poll(self, timeout: int) -> tuple[int, list[Any]] | None:
         if not self._ready:
@@ -145,11 +151,13 @@ class ZeroMQ(Communication):
     def terminate(self, drain_ms: int = DRAIN_MS) -> None:
         deadline = time.monotonic() + drain_ms / 1000
         self._pump(0)
+        self._answer_all()
         while lacking := self._lacking():
             if time.monotonic() > deadline:
                 logger.warning("no confirmation of the last message by uid %s", lacking)
                 break
             self._await_answers(lacking)
+        self._answer_all()
         for uid in [*self.peer_sockets]:
             self.destroy_connection(uid, 0)
         self.guard.stop()
@@ -159,15 +167,6 @@ class ZeroMQ(Communication):
         """Return the peers that have not confirmed all messages, and still may."""
         still = [uid for uid in self.peer_sockets if uid not in self.lost]
         return [uid for uid in still if self._link(uid).unacknowledged]
-
-    def _check_size(self, uid: int, frames: list[Any]) -> None:
-        """Refuse what the peer's end would refuse without a word."""
-        largest = max(memoryview(frame).nbytes for frame in frames)
-        if 0 < self.max_message < largest:
-            raise ConfigError(
-                f"a frame of {largest} bytes for uid {uid}; [COMMUNICATION] max_message "
-                f"allows {self.max_message}"
-            )
 
     def _wait_for_room(self, uid: int) -> None:
         """Wait while a peer has too much to acknowledge; what comes in is kept."""
@@ -184,15 +183,15 @@ class ZeroMQ(Communication):
     def _await_answers(self, uids: list[int]) -> None:
         """Wait a tick for acknowledgements by ``uids``, or for whatever comes in."""
         with self._reading, self._sending:
+            if sum(self._settle(uid) for uid in uids):
+                return
             dealers = [self.peer_sockets[uid] for uid in uids]
             zmq.select([self.router, *dealers], [], [], TICK_S)
-            for uid in uids:
-                self._settle(uid)
             self._pump(0)
 
     def _dial(self, uid: int, met: bool = False) -> None:
         """Connect to a peer, and send what an earlier connection may have lost."""
-        dealer = self._socket(zmq.DEALER)
+        dealer = self._socket(zmq.DEALER, self._link(uid).token)
         self.watches[uid] = Watch(dealer, met)
         self.guard.dial(dealer, uid)
         address = self.address(*self.mapping.get_machine_and_rank(uid))
@@ -209,41 +208,68 @@ class ZeroMQ(Communication):
             self.links[uid] = Link(self.uid, uid, self.instance, self.seal)
         return self.links[uid]
 
-    def _transmit(self, uid: int, frames: list[Any]) -> None:
-        self.peer_sockets[uid].send_multipart(frames, copy=False)
+    def _transmit(self, uid: int, parts: list[Any]) -> None:
+        self.peer_sockets[uid].send_multipart(parts, copy=False)
+        self.total_control += on_wire(parts)
+
+    def _reply(self, identity: bytes, answer: bytes) -> None:
+        self.router.send_multipart([identity, answer])
+        self.total_control += on_wire([answer])
 
     def _pump(self, timeout: int) -> None:
         """Take what has come in ``timeout`` milliseconds, and do what is due."""
         with self._reading:
-            came = self.router.poll(timeout)
-            if came:
-                identity, *frames = self.router.recv_multipart(copy=False)
-                self._take(identity, frames)
-            if not came or time.monotonic() - self._ticked > TICK_S:
+            parts = self._next(timeout)
+            if parts:
+                self._take(parts[0], parts[1:])
+            if not parts or time.monotonic() - self._ticked > TICK_S:
                 self._tick()
 
-    def _take(self, identity: zmq.Frame, parts: list[zmq.Frame]) -> None:
+    def _next(self, timeout: int) -> list[zmq.Frame] | None:
+        """Return the parts of what comes in ``timeout`` ms; answer while nothing does."""
+        parts = received(self.router)
+        if parts is None and timeout:
+            if self._owed and not self._poller.poll(REST_MS):
+                self._answer_all()
+            if self._poller.poll(timeout):
+                parts = received(self.router)
+        return parts
+
+    def _take(self, first: zmq.Frame, parts: list[zmq.Frame]) -> None:
         """Take a message, and answer it on the connection that it came by."""
-        uid = self._sender(identity.bytes)
-        if uid is None or not self.guard.knows(uid, identity):
-            self.reject(f"a stranger who says to be {identity.bytes[:32]!r}")
+        identity = first.bytes
+        uid, known = self._names.uid(identity), self._names.known(identity)
+        if uid is None or not self.guard.knows(uid, first):
+            self.reject(f"a stranger who says to be {identity[:32]!r}")
             return
-        link, frames = self._link(uid), [part.buffer for part in parts]
-        answer = None
+        link, answer = self._link(uid), None
         try:
-            head = link.open(frames)
-            self._ready.extend((uid, each) for each in link.take(head, frames[1:]))
-            answer = link.answer(head)
+            head, frames = link.open([part.buffer for part in parts])
+            self._ready.extend((uid, each) for each in link.take(head, frames))
+            if not known:
+                self._names.accept(uid, identity)
+            self._owed[uid] = identity
+            if link.due(head):
+                del self._owed[uid]
+                answer = link.answer(head)
         except MessageError as error:
             self.reject(f"uid {uid}: {error}")
-            if isinstance(error, (Damaged, Stray)):
-                answer = link.complaint()
+            if isinstance(error, Stray) or (known and isinstance(error, Damaged)):
+                answer = link.complaint()  # an unknown one would learn from it
         if answer:
-            self.router.send_multipart([identity.bytes, answer])
+            self._reply(identity, answer)
+
+    def _answer_all(self) -> None:
+        """Acknowledge what was taken."""
+        with self._reading:
+            for uid, identity in self._owed.items():
+                self._reply(identity, self._link(uid).answer())
+            self._owed.clear()
 
     def _tick(self) -> None:
         """Read acknowledgements, and look after connections."""
         self._ticked = now = time.monotonic()
+        self._answer_all()
         with self._sending:
             for uid in [*self.peer_sockets]:
                 self._settle(uid)
@@ -256,25 +282,17 @@ class ZeroMQ(Communication):
                 gone = watch.lost or uid in self._replaced
                 (self.lost.add if gone else self.lost.discard)(uid)
 
-    def _settle(self, uid: int) -> None:
+    def _settle(self, uid: int) -> bool:
         """Read a peer's acknowledgements, and send again what it asks for."""
-        link, dealer = self._link(uid), self.peer_sockets[uid]
-        while dealer.poll(0):
-            frames = [frame.buffer for frame in dealer.recv_multipart(copy=False)]
+        link, dealer, came = self._link(uid), self.peer_sockets[uid], False
+        while parts := received(dealer):
+            came = True
             try:
-                for wanted in link.acknowledge(link.open(frames)):
+                head, _ = link.open([part.buffer for part in parts])
+                for wanted in link.acknowledge(head):
                     self._transmit(uid, wanted)
             except Replaced:
                 self._replaced.add(uid)
             except MessageError as error:
                 self.reject(f"uid {uid}: {error}")
-
-    def _sender(self, identity: bytes) -> int | None:
-        """Return the uid that ``identity`` begins with, if the network may have it."""
-        spelt = identity.partition(b".")[0]
-        try:
-            uid = int(spelt)
-        except ValueError:
-            return None
-        known = -SERVICES <= uid < self.mapping.get_n_procs()
-        return uid if known and str(uid).encode() == spelt else None
+        return came

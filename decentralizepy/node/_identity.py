@@ -6,7 +6,7 @@ from typing import Any
 
 Identity = dict[str, int | None]
 
-PROTOCOL = 1  # of messages; another number cannot talk to this one
+PROTOCOL = 2  # of messages; another number cannot talk to this one
 SECTIONS = ("DATASET", "OPTIMIZER_PARAMS", "TRAIN_PARAMS", "SHARING", "NODE")
 LOCAL = {"train_dir", "test_dir", "images_dir", "device", "compile"}  # a machine's own
 

@@ -258,6 +258,7 @@ class Rounds(Lifecycle):
             "total_bytes": self.communication.total_bytes,
             "total_meta": self.communication.total_meta,
             "total_data_per_n": self.communication.total_data,
+            "total_control": getattr(self.communication, "total_control", 0),
         }
 
     def finish(self) -> None:

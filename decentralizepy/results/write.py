@@ -26,6 +26,7 @@ METRICS = (
     "total_bytes",
     "total_meta",
     "total_data_per_n",
+    "total_control",
 )
 
 

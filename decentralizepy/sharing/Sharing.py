@@ -10,7 +10,7 @@ import torch
 
 from decentralizepy.checkpoints import Stateful
 from decentralizepy.errors import MessageError
-from decentralizepy.message import Message
+from decentralizepy.message import Message, Outgoing, outgoing
 from decentralizepy.models.flat import Flat, to_tensor
 from decentralizepy.sharing.checks import (
     check_names,
@@ -289,8 +289,6 @@ def copy_of(state: State) -> State:
     return {name: tensor.clone() for name, tensor in state.items()}
 
 
-def frozen(vector: torch.Tensor) -> "np.ndarray[Any, np.dtype[Any]]":
-    """Return a copy that nobody writes to, so that it is sent without another one."""
-    array = vector.detach().cpu().numpy().copy()
-    array.flags.writeable = False
-    return array
+def frozen(vector: torch.Tensor) -> Outgoing:
+    """Return a copy for a message: it may be changed until it is sent, without another."""
+    return outgoing(vector.detach().cpu().numpy().copy())

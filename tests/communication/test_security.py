@@ -10,7 +10,9 @@ import pytest
 import zmq
 
 from decentralizepy.communication import keys as key_files
-from decentralizepy.communication._link import Checksum, Link, Mac
+from decentralizepy.communication._frames import Encoded
+from decentralizepy.communication._link import ACK, ASK, DATA, Link
+from decentralizepy.communication._seal import Checksum, Mac
 from decentralizepy.communication._wire import encode
 from decentralizepy.communication.IPC import IPC
 from decentralizepy.communication.TCP import TCP
@@ -77,8 +79,7 @@ def heard(end, seconds=QUIET_S):
 
 def sealed(seal, me=1, peer=0, message=HELLO):
     """Return a first message of ``me`` to ``peer``, as its transport would send it."""
-    frames = [bytes(frame) for frame in encode(message)]
-    return Link(me, peer, 77, seal).outgoing(frames, seal.of(frames))
+    return Link(me, peer, 77, seal).outgoing(Encoded(encode(message)))
 
 
 @pytest.mark.parametrize("security", ["none", "mac", "curve"])
@@ -126,14 +127,19 @@ def changed(frames, place, value):
 def test_a_mac_covers_the_head_and_each_frame(open_end, stranger):
     end = open_end(0, "mac")
     arrays = {"params": np.ones(2, np.float32), "more": np.zeros(2, np.float32)}
-    head, body, one, two = sealed(Mac(KEY), message={**MODEL, **arrays})
-    forgeries = [changed([head, body, one, two], at, 1) for at in (3, 5, 13, 25)]
+    (whole,) = sealed(Mac(KEY), message={**MODEL, **arrays})
+    body, one, two = encode({**MODEL, **arrays})
+    one, two = one.tobytes(), two.tobytes()
+    head = whole[: -(len(body) + 7 + len(one + two))]  # without the lengths of three
+    forgeries = [changed([head, body, one, two], at, 7) for at in (4, 6, 14, 26)]
     forgeries += [
         [head, body, two, one],
         [head, body, one],
         [head, body, one, two, b""],
+        [*sealed(Mac(KEY), message={**MODEL, **arrays}), b""],
         [head, body, one + two[:4], two[4:]],
         [head, body, one[:-1] + b"\1", two],
+        [whole[:-1] + b"\1"],
     ]
     stranger(end, b"1", *forgeries)
     assert heard(end) == []
@@ -151,10 +157,43 @@ def test_a_repeated_message_is_heard_once(open_end, stranger):
     assert heard(end) == [(1, HELLO)]
     earlier = Link(2, 0, 77, Mac(KEY))
     earlier.peer_instance = end.instance + 1
-    frames = [bytes(frame) for frame in encode(HELLO)]
-    stranger(end, b"2", earlier.outgoing(frames, Mac(KEY).of(frames)))
+    stranger(end, b"2", earlier.outgoing(Encoded(encode(HELLO))))
     assert heard(end) == []
     assert end.rejected == 1
+
+
+@pytest.mark.parametrize("kind", [DATA, ASK, ACK])
+def test_a_stranger_learns_nothing_and_is_not_heard(open_end, kind):
+    """It was told both instances and the next number, with which it could forge models."""
+    end, member = open_end(0), open_end(1)
+    member.init_connection(0)
+    member.send(0, HELLO)
+    assert end.receive() == (1, HELLO)
+    with zmq.Context() as context, context.socket(zmq.DEALER) as stranger:
+        stranger.linger, stranger.identity = 0, b"1.token.1"
+        stranger.connect(end.address(0, 0))
+        forger = Link(1, 0, member.instance, Checksum())  # had it been told all
+        forger.peer_instance, forger.sent = end.instance, 1
+        stranger.send_multipart([b"garbage"])
+        stranger.send_multipart([forger._head(kind, 1)])
+        stranger.send_multipart(forger.outgoing(Encoded(encode(MODEL))))
+        assert heard(end) == []
+        assert end.rejected == 3
+        assert not stranger.poll(50)
+    member.send(0, MODEL)
+    assert end.receive() == (1, MODEL)
+
+
+def test_a_stranger_that_comes_first_is_told_no_number(open_end):
+    end = open_end(0)
+    with zmq.Context() as context, context.socket(zmq.DEALER) as stranger:
+        stranger.linger, stranger.identity = 0, b"1.token.1"
+        stranger.connect(end.address(0, 0))
+        stranger.send_multipart([b"garbage"])
+        stranger.send_multipart(changed(sealed(Checksum()), 6, 7))
+        assert heard(end) == []
+        assert end.rejected == 2
+        assert not stranger.poll(50)
 
 
 def own_keys(folder, uid):

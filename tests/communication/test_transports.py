@@ -73,6 +73,23 @@ def test_a_broadcast_counts_once_for_each_receiver(make):
     assert sender.total_data == 2 * 40
 
 
+def test_what_travels_besides_messages_is_counted(tmp_path):
+    """The sum of the counters is what the sockets carried after they had met."""
+    ends = [IPC(rank, 0, Linear(1, 2), 2, socket_dir=str(tmp_path)) for rank in (0, 1)]
+    ends[0].init_connection(1)
+    params = np.ones(5000, np.float32)
+    for iteration in range(3):
+        ends[0].send(1, {"CHANNEL": "DPSGD", "iteration": iteration, "params": params})
+        assert ends[1].receive()[1]["iteration"] == iteration
+    ends[0].terminate()
+    ends[1].terminate()
+    # 37 bytes of number and seal, 2 + 1 of the header's length, 2 and 9 of ZeroMQ's
+    assert ends[0].total_control == 3 * (37 + 3 + 2 + 9)
+    answers, rest = divmod(ends[1].total_control, 37 + 2)
+    assert (1 <= answers <= 3, rest) == (True, 0)
+    assert ends[0].total_bytes == ends[0].total_data + ends[0].total_meta
+
+
 def test_a_message_may_be_sent_before_its_receiver_is_there(make):
     sender = make(0)
     sender.init_connection(2)

@@ -1,6 +1,9 @@
 """Breaks when a message changes on its way, or bytes from a stranger can raise."""
 
 import contextlib
+from collections import Counter, OrderedDict, defaultdict, deque
+from http import HTTPStatus
+from typing import NamedTuple
 
 import msgpack
 import numpy as np
@@ -11,7 +14,7 @@ from hypothesis.extra import numpy as hnp
 
 from decentralizepy.communication._wire import HEADER_LIMIT, decode, encode
 from decentralizepy.errors import MessageError
-from decentralizepy.message import payload_bytes
+from decentralizepy.message import outgoing, payload_bytes
 
 MODEL = {"CHANNEL": "DPSGD", "iteration": 3, "degree": 4}
 DTYPES = st.sampled_from(["?", "u1", "i4", "i8", "f2", "f4", "f8", "c8"])
@@ -72,6 +75,87 @@ def test_tensors_sets_and_numpy_numbers():
     assert (back["peers"], back["n"]) == ({1, 3}, 2)
 
 
+KINDS = {
+    "tuple": (1, "two", (3.0, [4])),
+    "an array in a tuple": (np.arange(3), 1),
+    "OrderedDict": OrderedDict([("b", 1), ("a", (2,))]),
+    "deque": deque([1, 2], maxlen=3),
+    "frozenset": frozenset({1, 2}),
+    "set of tuples": {(1, 2), (0, 1)},
+    "mixed set": {1, "a", None},
+    "Counter": Counter("aab"),
+    "defaultdict": defaultdict(list, {1: [2]}),
+    "large": 2**64,
+    "very negative": -(2**200) - 1,
+    "complex": 1 - 2j,
+    "float32": np.float32(0.1),
+    "int64": np.int64(-5),
+    "bool_": np.bool_(True),
+    "tensor": torch.arange(3),
+    "Size": torch.Size([2, 3]),
+    "keys": {1: "int", "1": "str", (1, 2): "tuple"},
+    7: "a key of the message itself",
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_values_arrive_as_what_they_are(name):
+    """Else a tuple becomes a list, and scripts that worked with pickle go wrong."""
+    value = KINDS[name]
+    back = decode(as_received(encode({"CHANNEL": "x", name: value})))[name]
+    assert type(back) is type(value)
+    assert repr(back) == repr(value)
+    assert getattr(back, "maxlen", 3) == 3
+
+
+class Place(NamedTuple):
+    x: int
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (Place(1), "'it': no message can hold a Place"),
+        ([{"deep": object()}], "'it': no message can hold a object"),
+        (defaultdict(lambda: 1), "'it': no message can hold a defaultdict of"),
+        (np.ma.masked_array([1], [True]), "'it': no message can hold a MaskedArray"),
+        (torch.zeros(1, dtype=torch.bfloat16), "'it': .*BFloat16"),
+        (HTTPStatus.OK, "'it': no message can hold a HTTPStatus"),
+    ],
+)
+def test_what_would_arrive_as_something_else_is_refused_by_name(value, told):
+    with pytest.raises(MessageError, match=told):
+        encode({"CHANNEL": "x", "fine": 1, "it": value})
+
+
+def test_values_in_one_another_have_a_limit():
+    value = ()
+    for _ in range(40):
+        value = (value,)
+    with pytest.raises(MessageError, match="more than 32 tuples"):
+        encode({"CHANNEL": "x", "a": value})
+
+
+def test_rounds_and_degrees_may_be_numpys():
+    message = {**MODEL, "iteration": np.int64(3), "degree": np.int32(4)}
+    back = decode(as_received(encode(message)))
+    assert [type(back[key]) for key in ("iteration", "degree")] == [int, int]
+
+
+def test_an_outgoing_array_is_its_senders_until_it_is_sent():
+    """Breaks when noise cannot be added to a model, or when it is copied once more."""
+    params = outgoing(np.zeros(4, np.float32))
+    params += 1
+    twice = params * 2
+    _, frame = encode({**MODEL, "params": params})
+    assert np.shares_memory(frame, params)
+    assert frame.tolist() == [1, 1, 1, 1]
+    with pytest.raises(ValueError, match="read-only"):
+        params += 1
+    _, frame = encode({**MODEL, "params": twice})
+    assert not np.shares_memory(frame, twice)  # who computed it may keep it
+
+
 def test_what_can_still_be_written_is_copied_and_the_rest_is_not():
     array = np.arange(3.0)
     assert not np.shares_memory(encode({**MODEL, "params": array})[1], array)
@@ -100,6 +184,13 @@ def array_header(index=1, dtype="<f4", shape=(2,), code=1):
     return msgpack.packb({**MODEL, "params": msgpack.ExtType(code, described)})
 
 
+def nested(depth, value=0):
+    """Return a tuple of a tuple, and so on, as a header has them."""
+    for _ in range(depth):
+        value = msgpack.ExtType(4, msgpack.packb(["tuple", [value]]))
+    return value
+
+
 @pytest.mark.parametrize(
     "frames",
     [
@@ -108,7 +199,10 @@ def array_header(index=1, dtype="<f4", shape=(2,), code=1):
         [b"\xc1"],
         [b"GET / HTTP/1.1\r\n\r\n"],
         [msgpack.packb([1, 2])],
-        [msgpack.packb({1: 2, "CHANNEL": "x"})],
+        [msgpack.packb({None: 2, "CHANNEL": "x"})],
+        [msgpack.packb({"CHANNEL": "x", "a": msgpack.ExtType(4, b"\x91\xa5tuple")})],
+        [msgpack.packb({"CHANNEL": "x", "a": msgpack.ExtType(4, b"\x92\xa4eval\xa0")})],
+        [msgpack.packb({"CHANNEL": "x", "a": nested(40)})],
         [msgpack.packb({"iteration": 3})],
         [msgpack.packb({"CHANNEL": 7})],
         [msgpack.packb({"CHANNEL": "DPSGD", "iteration": "3"})],

@@ -16,7 +16,9 @@ import pytest
 import zmq
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from decentralizepy.communication._link import Checksum, Link
+from decentralizepy.communication._frames import Encoded
+from decentralizepy.communication._link import Link
+from decentralizepy.communication._seal import Checksum
 from decentralizepy.communication._wire import HEADER_LIMIT, decode, encode
 from decentralizepy.communication.TCP import TCP
 from decentralizepy.errors import MessageError
@@ -157,7 +159,7 @@ def test_10_000_mutated_messages_of_a_neighbor(tmp_path):
         dealer.connect(end.address(0, 0))
         flood(end, dealer)
         sealed = Link(1, 0, 1, Checksum()).outgoing(
-            *sealable({"HELLO": 0, "CHANNEL": "CONNECT"})
+            sealable({"HELLO": 0, "CHANNEL": "CONNECT"})
         )
         dealer.send_multipart(sealed)
         assert receive(end) == (1, {"HELLO": 0, "CHANNEL": "CONNECT"})
@@ -166,7 +168,7 @@ def test_10_000_mutated_messages_of_a_neighbor(tmp_path):
 
 def sealable(message):
     frames = encode(message)
-    return frames, Checksum().of(frames)
+    return Encoded(frames)
 
 
 def receive(end):
@@ -181,7 +183,7 @@ def flood(end, dealer):
     """Send what a neighbor's messages become when any byte of them may change."""
     generator, deadline = random.Random(1), time.monotonic() + LIMIT_S
     message = {"CHANNEL": "DPSGD", "iteration": 1, "params": np.ones(4, np.float32)}
-    true = Link(1, 0, 1, Checksum()).outgoing(*sealable(message))
+    true = Link(1, 0, 1, Checksum()).outgoing(sealable(message))
     true = [bytes(memoryview(frame)) for frame in true]
     for number in range(MESSAGES):
         frames = [*true]

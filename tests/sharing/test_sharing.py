@@ -60,7 +60,8 @@ def test_a_message_does_not_change_when_training_goes_on():
     with torch.no_grad():
         sharing.model.w += 1
     assert message["params"].tolist() == [1, 2, 3]
-    assert not message["params"].flags.writeable
+    message["params"] += 1  # nor does the model, with the message
+    assert sharing.model.w.tolist() == [2, 3, 4]
 
 
 def test_metropolis_hastings_by_hand():

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from decentralizepy.communication import _wire
+from decentralizepy.communication._frames import Encoded
 from decentralizepy.graphs.Graph import Graph
 from decentralizepy.mappings.Linear import Linear
 
@@ -66,7 +67,7 @@ def deliver(message):
 
 def bytes_of(message):
     """Return how many bytes the message is on the wire."""
-    return _wire.Encoded(_wire.encode(message), 0).size
+    return Encoded(_wire.encode(message)).size
 
 
 def run(nodes, rounds=1):

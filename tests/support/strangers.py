@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 import zmq
 
-from decentralizepy.communication._link import Checksum, Link
+from decentralizepy.communication._frames import Encoded
+from decentralizepy.communication._link import Link
+from decentralizepy.communication._seal import Checksum
 from decentralizepy.communication._wire import encode
 from tests.support.toy import Linear, Points
 
@@ -77,7 +79,7 @@ def babble(stranger):
     for number in range(10_000):
         frames = [stranger.bytes(300) for _ in range(stranger.random.randint(1, 5))]
         if number % 3 == 0:
-            frames[0] = b"dp\x01" + frames[0]  # almost a head of ours
+            frames[0] = b"dp\x02" + frames[0]  # almost a head of ours
         send(dealers[number % len(dealers)], frames)
     time.sleep(1)
 
@@ -120,14 +122,13 @@ class Forger:
 
     def __init__(self, stranger, me, peer, instance=77):
         self.dealer = stranger.dial(stranger.ports[peer], b"%d" % me)
-        self.seal = Checksum()
-        self.link = Link(me, peer, instance, self.seal)
+        self.link = Link(me, peer, instance, Checksum())
 
     def say(self, message):
         self.send([bytes(frame) for frame in encode(message)])
 
     def send(self, frames):
-        sealed = self.link.outgoing(frames, self.seal.of(frames))
+        sealed = self.link.outgoing(Encoded(frames))
         self.link.unacknowledged.clear()
         if not send(self.dealer, sealed):
             self.link.sent -= 1  # a gap would keep what follows from being read

@@ -48,9 +48,9 @@ class Wild(TCP):
             return f"tcp://127.0.0.1:{json.loads(proxies.read_text())[f'{self.uid}>{uid}']}"
         return super().address(rank, machine_id)
 
-    def deliver(self, neighbor, frames):
-        self._note("sent", self.uid, neighbor, frames)
-        super().deliver(neighbor, frames)
+    def deliver(self, neighbor, message):
+        self._note("sent", self.uid, neighbor, message.frames)
+        super().deliver(neighbor, message)
 
     def decrypt(self, sender, data):
         self._note("consumed", sender, self.uid, data)

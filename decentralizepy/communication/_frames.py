@@ -1,0 +1,101 @@
+"""Frames of a message, and how they stand in the parts that ZeroMQ carries."""
+
+import struct
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from decentralizepy.errors import ConfigError, MessageError
+
+JOINED = 4096  # bytes of frames that travel in one part with the envelope
+
+
+class Damaged(MessageError):
+    """A message that has changed on its way, and is to be sent again."""
+
+
+class Encoded:
+    """A message on its way, to one peer or many.
+
+    Parameters
+    ----------
+    frames : sequence of buffers
+        Contiguous; nobody may write to them any more.
+    data : int
+        How many of their bytes are ``params``.
+
+    Attributes
+    ----------
+    size, largest : int
+        Bytes of all frames, and of the largest.
+    """
+
+    __slots__ = ("_digest", "data", "frames", "largest", "size")
+
+    def __init__(self, frames: Sequence[Any], data: int = 0) -> None:
+        sizes = [bytes_of(frame) for frame in frames]
+        self.frames, self.data = frames, data
+        self.size, self.largest = sum(sizes), max(sizes, default=0)
+        self._digest: bytes | None = None
+
+    def check(self, limit: int, uid: int) -> None:
+        """Refuse what the end of ``uid`` would refuse without a word; 0 is no limit."""
+        if 0 < limit < self.largest:
+            raise ConfigError(
+                f"a frame of {self.largest} bytes for uid {uid}; [COMMUNICATION] "
+                f"max_message allows {limit}"
+            )
+
+    def digest(self, of: Callable[[Sequence[Any]], bytes]) -> bytes:
+        """Return the digest of the frames, which is made once for all receivers."""
+        if self._digest is None:
+            self._digest = of(self.frames)
+        return self._digest
+
+
+def bytes_of(frame: Any) -> int:
+    """Return the bytes of a buffer of any type."""
+    return len(frame) if isinstance(frame, bytes) else memoryview(frame).nbytes
+
+
+def on_wire(parts: Sequence[Any]) -> int:
+    """Return the bytes of a message with what ZeroMQ puts before its parts (RFC 23)."""
+    sizes = [bytes_of(part) for part in parts]
+    return sum(sizes) + sum([2 if size < 256 else 9 for size in sizes])
+
+
+def join(envelope: bytes, message: Encoded) -> list[Any]:
+    """Return the parts of a message: the envelope with small frames, then the others."""
+    small: list[Any] = []
+    room = JOINED
+    for frame in message.frames:
+        room -= bytes_of(frame)
+        if room < 0 or len(small) == 255:
+            break
+        small.append(frame)
+    lengths = [bytes_of(frame) for frame in small]
+    table = struct.pack(f"!B{len(small)}H", len(small), *lengths)
+    return [b"".join([envelope, table, *small]), *message.frames[len(small) :]]
+
+
+def split(parts: Sequence[Any], size: int) -> tuple[bytes, list[Any]]:
+    """Return the envelope, of ``size`` bytes, and the frames of :func:`join`'s parts.
+
+    Raises
+    ------
+    Damaged
+        If the first part has not the lengths that it tells.
+    """
+    first = memoryview(parts[0])
+    envelope = bytes(first[:size])
+    frames: list[Any] = []
+    if len(first) > size:
+        count = first[size]
+        start = size + 1 + 2 * count
+        if len(first) < start:
+            raise Damaged("a message whose frames do not fit its envelope")
+        for length in struct.unpack_from(f"!{count}H", first, size + 1):
+            frames.append(first[start : start + length])
+            start += length
+        if start != len(first):
+            raise Damaged("a message whose frames do not fit its envelope")
+    return envelope, [*frames, *parts[1:]]
