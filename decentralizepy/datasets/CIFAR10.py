@@ -1,6 +1,6 @@
 """CIFAR-10: photographs of ten kinds of things, 32x32 in colour."""
 
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from decentralizepy.models.resnet8 import BasicBlock, ResNet8
 
 __all__ = ["CIFAR10", "CNN", "BasicBlock", "LeNet", "ResNet8"]
 
+NUM_CLASSES = 10
 FOLDER = "cifar-10-batches-py"
 TRAIN_FILES = tuple(f"data_batch_{number}" for number in range(1, 6))
 TEST_FILES = ("test_batch",)
@@ -35,6 +36,16 @@ class CIFAR10(ImageDataset):
     )
     def __init__(self, *place: Any, **options: Any) -> None:
         super().__init__(*place, **options)
+
+    @cached_property
+    def transform(self) -> Any:
+        """What torchvision's images are changed by, for a ``load_trainset`` of one's own."""
+        from torchvision import transforms
+
+        half = (0.5, 0.5, 0.5)
+        return transforms.Compose(
+            [transforms.ToTensor(), transforms.Normalize(half, half)]
+        )
 
     @staticmethod
     def read(directory: str | None, train: bool) -> tuple[Pixels, Labels]:

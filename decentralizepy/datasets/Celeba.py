@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -20,8 +20,9 @@ from decentralizepy.models.celeba import CNN
 
 __all__ = ["CNN", "Celeba"]
 
-CLASSES = 2
-SIDE = 84
+CLASSES = NUM_CLASSES = 2
+SIDE = IMAGE_DIM = 84
+CHANNELS = 3
 
 
 class Celeba(LeafDataset):
@@ -49,6 +50,11 @@ class Celeba(LeafDataset):
     """
 
     num_classes = CLASSES
+    replaced: ClassVar = {
+        **LeafDataset.replaced,
+        "process_x": "codec, whose encode opens the images, or load_trainset",
+        "_load_image": "codec, whose encode opens the images, or load_trainset",
+    }
 
     @in_order(
         3,
@@ -58,7 +64,8 @@ class Celeba(LeafDataset):
     def __init__(
         self, *place: Any, images_dir: str = "", scaled: bool = True, **options: Any
     ) -> None:
-        self.images_dir, self.highest = images_dir, 1 if scaled else 255
+        self.images_dir = self.IMAGES_DIR = images_dir
+        self.highest = 1 if scaled else 255
         super().__init__(*place, **options)
 
     def codec(self) -> Codec:

@@ -1,23 +1,22 @@
 """What a node asks of its data: a part to train on, and sets to be tested on."""
 
-import ast
 import inspect
-import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 import torch
 
 from decentralizepy.datasets.batches import Batches, Indexable, Order
-from decentralizepy.errors import ConfigError, DataError, nearest
+from decentralizepy.datasets.Data import Data
+from decentralizepy.datasets.loading import batches_of, check_hooks
+from decentralizepy.datasets.options import EVEN, fractions, refused
+from decentralizepy.errors import ConfigError, DataError
 from decentralizepy.mappings.Mapping import Mapping
 
 Model = TypeVar("Model")
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
-SOURCES = ("Train", "Test")
-EVEN = "even"  # what ``sizes`` may be instead of fractions
 TEST_BATCH_SIZE = 16  # activations of more images than these leave the cache
 
 
@@ -25,7 +24,8 @@ class Dataset(Order):
     """A data set as one node sees it.
 
     A subclass reads its files in its constructor and sets ``trainset`` (this node's
-    part), ``testset`` and ``validationset``; or it overrides the three ``get_...``
+    part), ``testset`` and ``validationset``, of the package's data sets by overriding
+    ``load_trainset`` and ``load_testset``; or it overrides the three ``get_...``
     methods, and ``test`` if its measure is not the share of right classes.
 
     Parameters
@@ -74,6 +74,12 @@ class Dataset(Order):
     drop_last = False
     trainset: Indexable | None = None
     testset: Indexable | None = None
+    columns: Callable[[Any, Any], Indexable] = Data
+    """What is made of ``train_x`` and ``train_y``, where ``load_trainset`` sets these."""
+
+    replaced: ClassVar[dict[str, str]] = {}
+    """Methods of DecentralizePy that nothing calls, and what to override instead."""
+
     validationset: Indexable | None = None
 
     def __init__(
@@ -91,6 +97,7 @@ class Dataset(Order):
         validation_size: float | Literal[""] = "",
         drop_last: bool = False,
     ) -> None:
+        check_hooks(type(self), self.replaced)
         self.rank, self.machine_id, self.mapping = rank, machine_id, mapping
         self.random_seed, self.only_local = random_seed, only_local
         self.uid = mapping.get_uid(rank, machine_id)
@@ -100,12 +107,12 @@ class Dataset(Order):
         )
         self.train_dir, self.test_dir = train_dir or None, test_dir or None
         self.even = sizes == EVEN
-        self.sizes = None if self.even else _fractions(sizes)
+        self.sizes = None if self.even else fractions(sizes)
         if test_batch_size == "":
             test_batch_size = self.default_test_batch_size
         self.test_batch_size = test_batch_size
         if self.test_batch_size < 1:
-            raise _refused("test_batch_size", test_batch_size, "at least 1")
+            raise refused("test_batch_size", test_batch_size, "at least 1")
         self.drop_last = drop_last or self.drop_last
         self.validation_source = validation_source or None
         self.validation_size = validation_size or None
@@ -162,16 +169,20 @@ class Dataset(Order):
         """
         trainset = self._present(self.trainset, "training")
         generator = self.generator if shuffle else None
-        return Batches(trainset, batch_size, generator, self.drop_last)
+        batches: Batches = batches_of(trainset, batch_size, generator, self.drop_last)
+        return batches
 
     def get_testset(self) -> Batches:
         """Return the batches of the test set; RuntimeError if there is none."""
-        return Batches(self._present(self.testset, "test"), self.test_batch_size)
+        testset = self._present(self.testset, "test")
+        batches: Batches = batches_of(testset, self.test_batch_size)
+        return batches
 
     def get_validationset(self) -> Batches:
         """Return the batches of the validation set; RuntimeError if there is none."""
         validationset = self._present(self.validationset, "validation")
-        return Batches(validationset, self.test_batch_size)
+        batches: Batches = batches_of(validationset, self.test_batch_size)
+        return batches
 
     def test(self, model: torch.nn.Module, loss: Loss) -> tuple[float, float]:
         """Return the accuracy in percent and the mean loss on the test set.
@@ -194,7 +205,7 @@ class Dataset(Order):
         if self._distribution is None:
             batches: Batches = self.get_trainset(TEST_BATCH_SIZE)
             if self.drop_last and self.trainset is not None:
-                batches = Batches(self.trainset, TEST_BATCH_SIZE)
+                batches = batches_of(self.trainset, TEST_BATCH_SIZE)
             labels = np.concatenate([y for _, y in batches])
             counts = np.bincount(labels, minlength=self.num_classes or 0)
             self._distribution = counts.tolist()
@@ -252,45 +263,6 @@ def evaluate(
             count += len(y)
     model.train(was_training)
     return 100 * float(right) / count, float(total) / count
-
-
-def check_validation(source: str | None, size: float | Literal[""] | None) -> None:
-    """Raise a ConfigError if the validation set cannot be taken so."""
-    if source:
-        one_of(SOURCES, "validation_source", source)
-    if size and not 0 < size < 1:
-        raise _refused("validation_size", size, "a fraction between 0 and 1")
-
-
-def one_of(names: tuple[str, ...], key: str, name: str) -> str:
-    """Return ``name`` if it is one of ``names``; else raise a ConfigError."""
-    if name in names:
-        return name
-    raise _refused(key, name, f"one of {', '.join(names)}", nearest(name, names))
-
-
-def _refused(
-    key: str, value: Any, expected: str, near: str | None = None
-) -> ConfigError:
-    place = {"section": "DATASET", "key": key, "value": value}
-    return ConfigError(**place, expected=expected, suggestion=near or "")
-
-
-def _fractions(sizes: str | Sequence[float]) -> list[float] | None:
-    """Read ``sizes``; fractions written with three digits are scaled to a sum of 1."""
-    if isinstance(sizes, str) and not sizes:
-        return None
-    try:
-        values = ast.literal_eval(sizes) if isinstance(sizes, str) else sizes
-        fractions = [float(value) for value in values]
-    except (ValueError, TypeError, SyntaxError):
-        fractions = []
-    total = math.fsum(fractions)
-    if abs(total - 1) > 0.005 or min(fractions) < 0:
-        example = f"such as [0.5, 0.25, 0.25], or {EVEN}"
-        expected = f"a list of fractions whose sum is 1, {example}"
-        raise _refused("sizes", sizes, expected)
-    return [fraction / total for fraction in fractions]
 
 
 def _generator(seed: int, uid: int) -> torch.Generator:

@@ -17,8 +17,10 @@ from decentralizepy.models.femnist import CNN, RNET, LogisticRegression
 
 __all__ = ["CNN", "RNET", "Femnist", "LogisticRegression"]
 
-CLASSES = 62
+CLASSES = NUM_CLASSES = 62
 SIDE = 28
+IMAGE_SIZE, FLAT_SIZE = (SIDE, SIDE), SIDE * SIDE
+PIXEL_RANGE = 256.0
 
 
 class Femnist(LeafDataset):

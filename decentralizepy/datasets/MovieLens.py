@@ -8,7 +8,7 @@ from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -72,6 +72,12 @@ class MovieLens(Dataset):
 
     num_classes: int = len(RATINGS)
     default_test_batch_size = 4096
+    NUM_CLASSES = len(RATINGS)
+    RATING_DICT: ClassVar = {rating: number for number, rating in enumerate(RATINGS)}
+    replaced: ClassVar = {
+        "_load_data": "get_trainset and get_testset",
+        "_split_data": "get_trainset and get_testset",
+    }
 
     def __init__(self, *place: Any, **options: Any) -> None:
         super().__init__(*place, **options)

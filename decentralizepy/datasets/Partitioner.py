@@ -172,25 +172,34 @@ class DirichletDataPartitioner(DataPartitioner):
         alpha: float = 0.1,
         num_classes: int = 10,
     ) -> None:
-        self.data = data
-        labels, nodes = labels_of(data), len(sizes)
+        self.data, self.seed = data, seed
+        self.alpha, self.num_classes = alpha, num_classes
+        self.partitions, self.ratio = self.__getDirichletData__(
+            labels_of(data), len(sizes), seed, alpha, num_classes
+        )
+
+    def __getDirichletData__(  # noqa: N802
+        self, labelList: Any, n_nets: int, seed: int, alpha: float, K: int  # noqa: N803
+    ) -> tuple[list[Indices], list[float]]:
+        """Return the places of each node's samples, and each node's share of all."""
+        labels = np.asarray(labelList)
         rng = np.random.default_rng(abs(seed))  # as random.Random takes it
-        classes = [np.flatnonzero(labels == label) for label in range(num_classes)]
-        tries = DIRICHLET_TRIES if len(labels) >= nodes * num_classes else 0
+        classes = [np.flatnonzero(labels == label) for label in range(K)]
+        tries = DIRICHLET_TRIES if len(labels) >= n_nets * K else 0
         for _ in range(tries):
-            parts = _deal(classes, nodes, alpha, rng)
-            if min(map(len, parts)) >= num_classes:
+            parts = _deal(classes, n_nets, alpha, rng)
+            if min(map(len, parts)) >= K:
                 break
         else:
             raise DataError(
                 f"a Dirichlet partition with alpha = {alpha} of {len(labels)} samples "
-                f"over {nodes} nodes leaves a node fewer than {num_classes} samples, "
-                f"the number of classes, in each of {tries} draws: expected fewer nodes "
-                "or a larger alpha"
+                f"over {n_nets} nodes leaves a node fewer than {K} samples, the number "
+                f"of classes, in each of {tries} draws: expected fewer nodes or a "
+                "larger alpha"
             )
         for part in parts:
             rng.shuffle(part)
-        self.partitions = parts
+        return parts, [len(part) / len(labels) for part in parts]
 
 
 def _deal(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -17,7 +17,8 @@ from decentralizepy.models.lstm import RNN
 
 __all__ = ["RNN", "Reddit"]
 
-LENGTH = 10
+LENGTH = SEQ_LEN = 10
+VOCAB_LEN, EMBEDDING_DIM = WORDS, 200
 VOCABULARY = Path("vocab", "reddit_vocab.pck")
 
 
@@ -31,6 +32,14 @@ class Reddit(LeafDataset):
     """
 
     num_classes = WORDS
+    replaced: ClassVar = {
+        **LeafDataset.replaced,
+        "_load_vocab": "codec, or load_trainset",
+        "_tokens_to_ids": "codec, whose encode numbers the words, or load_trainset",
+        "prepare_data": "codec, whose encode numbers the words, or load_trainset",
+        "process_x": "codec, whose encode numbers the words, or load_trainset",
+        "process_y": "codec, whose encode finds the labels, or load_trainset",
+    }
 
     @staticmethod
     def convert(x: torch.Tensor) -> torch.Tensor:

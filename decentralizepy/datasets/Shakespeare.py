@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -18,11 +18,15 @@ from decentralizepy.models.lstm import LSTM
 
 __all__ = ["LSTM", "Shakespeare"]
 
-LENGTH = 80
-CLASSES = 92
+LENGTH = SEQ_LENGTH = 80
+CLASSES = NUM_CLASSES = VOCAB_LEN = 92
+EMBEDDING_DIM, HIDDEN_DIM, NUM_LAYERS = 8, 256, 2
 _ASCII = {"\n", "\r", *map(chr, range(ord(" "), ord("~")))}
 ALPHABET = "".join(sorted(_ASCII - set("+=\\^`|")))
 UNKNOWN = len(ALPHABET)
+VOCAB = list(ALPHABET)
+char2idx = {character: number for number, character in enumerate(ALPHABET)}
+idx2char = np.array(VOCAB)
 
 
 class Shakespeare(LeafDataset):
@@ -35,6 +39,10 @@ class Shakespeare(LeafDataset):
 
     num_classes = CLASSES
     test_stride = 30
+    replaced: ClassVar = {
+        **LeafDataset.replaced,
+        "process": "codec, whose encode numbers the characters, or load_trainset",
+    }
 
     def codec(self) -> Codec:
         return _Codec()
@@ -46,6 +54,13 @@ class Shakespeare(LeafDataset):
             characters = open_records(directory, self.codec()).x
             unknown = np.count_nonzero(characters == UNKNOWN) / characters.size
             yield f"{directory}: {unknown:.2%} of characters not in the alphabet", True
+
+    @staticmethod
+    def process(x: Sequence[str]) -> Array:
+        """Return the numbers of the characters of equally long texts, int64."""
+        length = len(x[0]) if len(x) else 0
+        numbers: Array = _encode(list(x), length, "x").astype(np.int64)
+        return numbers.reshape(len(x), length)
 
     @staticmethod
     def convert(x: torch.Tensor) -> torch.Tensor:

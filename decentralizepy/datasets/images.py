@@ -8,8 +8,10 @@ import numpy.typing as npt
 import torch
 
 from decentralizepy.datasets.batches import Indexable
-from decentralizepy.datasets.Dataset import Dataset, check_validation, one_of
+from decentralizepy.datasets.Dataset import Dataset
 from decentralizepy.datasets.feature_skew import FEATURE_SKEWS, Skewed, change_for
+from decentralizepy.datasets.loading import load_sets
+from decentralizepy.datasets.options import check_validation, one_of
 from decentralizepy.datasets.Partitioner import (
     DataPartitioner,
     DirichletDataPartitioner,
@@ -136,11 +138,7 @@ class ImageDataset(Dataset):
         self.feature_skew = feature_skew
         check_validation(self.validation_source, self.validation_size)
         self._find_sets()
-        if self.__training__:
-            self._load_trainset()
-        if self.__testing__:
-            images = self._images(self.test_dir or self.train_dir, False)
-            self.testset = self._hold_out("Test", images)
+        load_sets(self)
 
     @classmethod
     def prepare(
@@ -175,7 +173,13 @@ class ImageDataset(Dataset):
             raise DataError(f"{directory}: no images in it")
         return images
 
-    def _load_trainset(self) -> None:
+    def load_testset(self) -> None:
+        """Set ``testset``."""
+        images = self._images(self.test_dir or self.train_dir, False)
+        self.testset = self._hold_out("Test", images)
+
+    def load_trainset(self) -> None:
+        """Set ``trainset``, this node's part."""
         images = self._images(self.train_dir or self.test_dir, True)
         if self.feature_skew == "rotation":
             _check_square(images)

@@ -1,6 +1,7 @@
 """Networks for FEMNIST: images of 28x28 in one channel, 62 classes."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -82,15 +83,17 @@ class RNET(Model):
             replace_stride_with_dilation or ()
         ):
             raise ValueError("RNET has no groups, no other width and no dilation")
-        norm = norm_layer or nn.BatchNorm2d
+        norm = self._norm_layer = norm_layer or nn.BatchNorm2d
+        self.inplanes, self.dilation = 32, 1
+        self.groups, self.base_width = groups, width_per_group
         self.conv1 = nn.Conv2d(1, 32, 7, stride=2, padding=3, bias=False)
         self.bn1 = norm(32)
         self.relu = nn.ReLU()
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
-        self.layer1 = _stage(32, 32, 1, norm)
-        self.layer2 = _stage(32, 64, 2, norm)
-        self.layer3 = _stage(64, 128, 2, norm)
-        self.layer4 = _stage(128, 256, 2, norm)
+        self.layer1 = self._make_layer(Resnet.BasicBlock, 32, 2)
+        self.layer2 = self._make_layer(Resnet.BasicBlock, 64, 2, stride=2)
+        self.layer3 = self._make_layer(Resnet.BasicBlock, 128, 2, stride=2)
+        self.layer4 = self._make_layer(Resnet.BasicBlock, 256, 2, stride=2)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(256, num_classes)
         for module in self.modules():
@@ -101,20 +104,28 @@ class RNET(Model):
             if zero_init_residual and isinstance(module, Resnet.BasicBlock):
                 nn.init.zeros_(module.bn2.get_parameter("weight"))
 
+    def _make_layer(
+        self, block: Any, planes: int, blocks: int, stride: int = 1
+    ) -> nn.Sequential:
+        """Return blocks of which the first changes the shape."""
+        norm, shortcut = self._norm_layer, None
+        if stride != 1 or self.inplanes != planes:
+            convolution = Resnet.conv1x1(self.inplanes, planes, stride)
+            shortcut = nn.Sequential(convolution, norm(planes))
+        layer = nn.Sequential(
+            block(self.inplanes, planes, stride, shortcut, norm_layer=norm)
+        )
+        self.inplanes = planes
+        for _ in range(1, blocks):
+            layer.append(block(planes, planes, norm_layer=norm))
+        return layer
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return logits (batch, num_classes) for images (batch, 1, 28, 28)."""
+        return self._forward_impl(x)
+
+    def _forward_impl(self, x: torch.Tensor) -> torch.Tensor:
         x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
         logits: torch.Tensor = self.fc(self.avgpool(x).flatten(1))
         return logits
-
-
-def _stage(inplanes: int, planes: int, stride: int, norm: Resnet.Norm) -> nn.Sequential:
-    """Return two blocks, of which the first changes the shape."""
-    shortcut = None
-    if inplanes != planes:
-        shortcut = nn.Sequential(Resnet.conv1x1(inplanes, planes, stride), norm(planes))
-    return nn.Sequential(
-        Resnet.BasicBlock(inplanes, planes, stride, shortcut, norm_layer=norm),
-        Resnet.BasicBlock(planes, planes, norm_layer=norm),
-    )

@@ -1,16 +1,18 @@
 """A data set of users, each with samples of its own, in LEAF's format."""
 
 from collections.abc import Callable, Iterator
-from functools import lru_cache
-from typing import Any, Literal
+from functools import cached_property, lru_cache
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
 
-from decentralizepy.datasets.Dataset import Dataset, check_validation, one_of
+from decentralizepy.datasets.Dataset import Dataset
 from decentralizepy.datasets.leaf.cache import Array, Codec, Records, open_records
 from decentralizepy.datasets.leaf.overlap import copied_users
 from decentralizepy.datasets.leaf.split import file_per_user
+from decentralizepy.datasets.loading import load_sets
+from decentralizepy.datasets.options import check_validation, one_of
 from decentralizepy.datasets.Partitioner import (
     DataPartitioner,
     Partition,
@@ -81,6 +83,10 @@ class LeafDataset(Dataset):
     """
 
     num_classes: int
+    replaced: ClassVar = {
+        "__read_file__": "codec, which turns records into arrays, or load_trainset",
+        "__read_dir__": "codec, which turns records into arrays, or load_trainset",
+    }
     test_stride = 1
     """Every n-th sample of the test set is used."""
 
@@ -93,12 +99,7 @@ class LeafDataset(Dataset):
         super().__init__(*place, **options)
         check_validation(self.validation_source, self.validation_size)
         self.partition_niid = one_of(PARTITIONS, "partition_niid", partition_niid)
-        if self.train_dir:
-            self._load_trainset(open_records(self.train_dir, self.codec()))
-        if self.test_dir:
-            records = open_records(self.test_dir, self.codec())
-            chosen = np.arange(0, len(records.y), self.test_stride)
-            self.testset = self._hold_out("Test", records, chosen)
+        load_sets(self)
         self.__validating__ = self.validationset is not None
 
     @classmethod
@@ -126,8 +127,41 @@ class LeafDataset(Dataset):
         """Return the user whom this node's training sample number ``index`` is of."""
         return self._users[int(self._clients()[index])]
 
+    @cached_property
+    def clients(self) -> list[str]:
+        """The users whose samples this node trains on."""
+        return self.get_client_ids()
+
+    @cached_property
+    def num_samples(self) -> list[int]:
+        """How many of its samples are of each of ``clients``."""
+        counts: list[int] = np.unique(self._clients(), return_counts=True)[1].tolist()
+        return counts
+
+    @cached_property
+    def train_x(self) -> Any:
+        """The node's training samples, an array that is made when it is asked for."""
+        return self._present(self.trainset, "training")[:][0].numpy()
+
+    @cached_property
+    def train_y(self) -> Any:
+        """Their labels."""
+        return self._present(self.trainset, "training")[:][1].numpy()
+
+    @cached_property
+    def test_x(self) -> Any:
+        """The samples to test on, an array that is made when it is asked for."""
+        return self._present(self.testset, "test")[:][0].numpy()
+
+    @cached_property
+    def test_y(self) -> Any:
+        """Their labels."""
+        return self._present(self.testset, "test")[:][1].numpy()
+
     def get_label_distribution(self) -> list[int]:
-        labels = self._part().targets
+        if not isinstance(self.trainset, Partition):  # a subclass has loaded it
+            return super().get_label_distribution()
+        labels = self.trainset.targets
         counts: list[int] = np.bincount(labels, minlength=self.num_classes).tolist()
         return counts
 
@@ -157,7 +191,15 @@ class LeafDataset(Dataset):
         assert isinstance(part, Partition)
         return part
 
-    def _load_trainset(self, records: Records) -> None:
+    def load_testset(self) -> None:
+        """Set ``testset``: all of ``test_dir``."""
+        records = open_records(str(self.test_dir), self.codec())
+        chosen = np.arange(0, len(records.y), self.test_stride)
+        self.testset = self._hold_out("Test", records, chosen)
+
+    def load_trainset(self) -> None:
+        """Set ``trainset``, this node's part of ``train_dir``."""
+        records = open_records(str(self.train_dir), self.codec())
         bounds = _bounds(records, self.partition_niid)
         units = _shuffled(len(bounds) - 1, self.random_seed)
         if self.dataset_id < 0:  # a service has no part

@@ -5,14 +5,16 @@ import os
 import random
 from collections.abc import Callable, Iterable
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import torch
 
 from decentralizepy.config.order import in_order
 from decentralizepy.datasets.batches import Batches
-from decentralizepy.datasets.Dataset import Dataset, check_validation, one_of
+from decentralizepy.datasets.Dataset import Dataset
+from decentralizepy.datasets.loading import load_sets
+from decentralizepy.datasets.options import check_validation, one_of
 from decentralizepy.datasets.Partitioner import DataPartitioner, Partition, labels_of
 from decentralizepy.datasets.text import _reviews
 from decentralizepy.datasets.text.LLMData import LLMData
@@ -31,6 +33,7 @@ __all__ = ["BERT", "AmazonReview", "LLMData", "MobileBERT", "Transformer"]
 
 Model = TypeVar("Model")
 
+NUM_CLASSES = STARS
 TOKENIZERS = {"BERT": BERT_NAME, "MobileBERT": MOBILE_BERT_NAME}
 PARTITIONS = ("files", "iid")
 
@@ -70,6 +73,11 @@ class AmazonReview(Dataset):
     """
 
     num_classes = STARS
+    columns = LLMData
+    replaced: ClassVar = {
+        "__read_file__": "load_trainset",
+        "__read_dir__": "load_trainset",
+    }
 
     @in_order(
         3, "random_seed only_local train_dir test_dir sizes test_batch_size tokenizer"
@@ -85,11 +93,7 @@ class AmazonReview(Dataset):
         check_validation(self.validation_source, self.validation_size)
         self.partition_niid = one_of(PARTITIONS, "partition_niid", partition_niid)
         self.source = _source(tokenizer)
-        if self.train_dir:
-            self._load_trainset(_reviews.read(self.train_dir, self.source))
-        if self.test_dir:
-            data = _reviews.read(self.test_dir, self.source).data
-            self.testset = self._hold_out("Test", Partition(data, range(len(data))))
+        load_sets(self)
         self.__validating__ = self.validationset is not None
 
     @classmethod
@@ -138,7 +142,14 @@ class AmazonReview(Dataset):
         counts: list[int] = np.bincount(labels, minlength=STARS).tolist()
         return counts
 
-    def _load_trainset(self, reviews: _reviews.Reviews) -> None:
+    def load_testset(self) -> None:
+        """Set ``testset``: all of ``test_dir``."""
+        data = _reviews.read(str(self.test_dir), self.source).data
+        self.testset = self._hold_out("Test", Partition(data, range(len(data))))
+
+    def load_trainset(self) -> None:
+        """Set ``trainset``, this node's part of ``train_dir``."""
+        reviews = _reviews.read(str(self.train_dir), self.source)
         if self.dataset_id < 0:  # a service has no part of it
             self.__training__ = False
             return
