@@ -134,6 +134,25 @@ def test_tests_share_through_the_support_folder_alone():
                 assert name.startswith("tests.support"), f"{path} imports {name}"
 
 
+def test_no_test_asserts_how_long_something_took():
+    """A slower or busier machine would fail it; a hang is what LIMIT_S is for."""
+    for path in TESTS.rglob("*.py"):
+        for node in ast.walk(tree(path)):
+            match node:
+                case ast.Attribute(attr="process_time" | "thread_time" | "getrusage"):
+                    pass
+                case ast.Attribute(attr="timeout", value=ast.Attribute(attr="mark")):
+                    pass
+                case ast.Compare(
+                    left=ast.BinOp(left=ast.Call(args=[]), op=ast.Sub()),
+                    ops=[ast.Lt() | ast.LtE()],
+                ):
+                    pass
+                case _:
+                    continue
+            pytest.fail(f"{path}, line {node.lineno}: {ast.unparse(node)}")
+
+
 def test_communication_alone_speaks_zeromq():
     users = {
         path.relative_to(PACKAGE).parts[0]

@@ -1,12 +1,19 @@
 """Ports that nobody uses."""
 
 import contextlib
+import random
 import socket
+
+LOWEST, HIGHEST = 10_000, 32_000  # Linux gives connections those from 32,768 on
+DRAW = random.SystemRandom()  # seeded by no test: workers must not draw the same
 
 
 def free_offset(ports):
-    """Return an offset below which ``ports`` ports are free."""
-    with contextlib.ExitStack() as stack:
-        probe = stack.enter_context(socket.socket())
-        probe.bind(("127.0.0.1", 0))
-        return min(probe.getsockname()[1] - 1, 65_000 - ports)
+    """Return an offset after which ``ports`` ports in a row are free."""
+    while True:
+        offset = DRAW.randrange(LOWEST, HIGHEST - ports)
+        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
+            for port in range(offset + 1, offset + ports + 1):
+                probe = stack.enter_context(socket.socket())
+                probe.bind(("127.0.0.1", port))
+            return offset
