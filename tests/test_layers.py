@@ -19,11 +19,11 @@ ALLOWED = {
     "compression": {"errors", "message"},
     "models": {"errors", "files"},
     "communication": {"errors", "files", "message", "mappings"},
-    "datasets": {"checkpoints", "config.order", "errors", "files", "mappings", "models"}
-    | {"randomness"},
+    "datasets": {"checkpoints", "config.order", "config.signatures", "errors", "files"}
+    | {"mappings", "models", "randomness"},
     "training": {"checkpoints", "errors"},
-    "sharing": {"checkpoints", "config.order", "errors", "factory", "files", "message"}
-    | {"models.flat", "randomness", "utils"},
+    "sharing": {"checkpoints", "config.order", "config.signatures", "errors", "factory"}
+    | {"files", "message", "models.flat", "randomness", "utils"},
     "node": TEXT
     | {"checkpoints", "factory", "graphs", "mappings", "models.Model", "models.flat"}
     | {"results.write", "sharing.Sharing", "sharing.finite"},

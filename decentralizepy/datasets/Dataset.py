@@ -1,12 +1,12 @@
 """What a node asks of its data: a part to train on, and sets to be tested on."""
 
-import inspect
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 import torch
 
+from decentralizepy.config.signatures import parameters
 from decentralizepy.datasets.batches import Batches, Indexable, Order
 from decentralizepy.datasets.Data import Data
 from decentralizepy.datasets.loading import batches_of, check_hooks
@@ -145,7 +145,7 @@ class Dataset(Order):
         """
         required = [
             parameter.name
-            for parameter in inspect.signature(model_class).parameters.values()
+            for parameter in parameters(model_class).values()
             if parameter.default is parameter.empty
             and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
         ]

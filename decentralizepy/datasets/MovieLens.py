@@ -1,6 +1,5 @@
 """MovieLens: what people thought of films, each node with people of its own."""
 
-import inspect
 import re
 from array import array
 from collections.abc import Callable, Sequence
@@ -14,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from decentralizepy.config.signatures import parameters
 from decentralizepy.datasets.Data import Data
 from decentralizepy.datasets.Dataset import Dataset, Loss, Model
 from decentralizepy.datasets.Partitioner import cuts
@@ -97,7 +97,7 @@ class MovieLens(Dataset):
     def make_model(self, model_class: Callable[..., Model]) -> Model:
         """Return a new model, of ``n_users`` and ``n_items`` if its class names them."""
         sizes = {"n_users": self.n_users, "n_items": self.n_items}
-        if sizes.keys() <= inspect.signature(model_class).parameters.keys():
+        if sizes.keys() <= parameters(model_class).keys():
             return model_class(**sizes)
         return super().make_model(model_class)
 

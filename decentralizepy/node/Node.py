@@ -1,6 +1,5 @@
 """What every node and service is made of: parts from the INI file, and handshakes."""
 
-import inspect
 import logging
 import os
 from collections import deque
@@ -11,6 +10,7 @@ import torch
 import torch._dynamo
 
 from decentralizepy import factory
+from decentralizepy.config.signatures import parameters
 from decentralizepy.message import Message
 from decentralizepy.node import process
 from decentralizepy.node._identity import Identity
@@ -202,7 +202,7 @@ class Node(Handshakes):
         """Build the communication, which binds this node's address."""
         comm_class, options = factory.unpack(comm_configs, "comm")
         self.addresses_filepath = options.get("addresses_filepath")  # scripts read it
-        if "max_message" in inspect.signature(comm_class).parameters:
+        if "max_message" in parameters(comm_class):
             options = {"max_message": self.largest_message(), **options}
         n_procs = self.graph.n_procs
         self.communication = comm_class(

@@ -1,6 +1,5 @@
 """Whole models, mixed with Metropolis-Hastings weights; the base of every sharing."""
 
-import inspect
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
@@ -9,6 +8,7 @@ import numpy as np
 import torch
 
 from decentralizepy.checkpoints import Stateful
+from decentralizepy.config.signatures import parameters
 from decentralizepy.errors import MessageError
 from decentralizepy.message import Message, Outgoing, outgoing
 from decentralizepy.models.flat import Flat, to_tensor
@@ -135,7 +135,7 @@ class Sharing(Stateful):
         ConfigError
             If ``compress`` is set and no compressor is named, or it cannot be had.
         """
-        names = inspect.signature(make_compressor).parameters
+        names = parameters(make_compressor)
         make_compressor(**{key: options.get(key) for key in names})
 
     def get_data_to_send(self, degree: int | None = None) -> Message:

@@ -1,6 +1,9 @@
 """What a constructor takes after the arguments that the framework passes."""
 
 import math
+import shutil
+import subprocess
+import sys
 from dataclasses import dataclass
 from functools import partial
 from inspect import Parameter
@@ -14,6 +17,7 @@ from decentralizepy.node.FederatedParameterServer import FederatedParameterServe
 from decentralizepy.sharing.Choco import Choco
 from tests.support import parts
 
+ROOT = Path(__file__).resolve().parent.parent.parent
 BASE = ["compress", "compression_package", "compression_class", "float_precision"]
 OWN = ["alpha", "step_size", "transformer", "device", "folder", "foreign", "hint"]
 
@@ -227,3 +231,36 @@ def test_an_inherited_server_is_told_by_its_constructor_on_every_python():
 
     assert [*parameters(Server)][:3] == ["rank", "machine_id", "mapping"]
     assert [*parameters(Heir)] == ["rank", "machine_id", "mapping", "alpha"]
+
+
+ON_EACH_PYTHON = """
+from decentralizepy.config.signatures import Options, parameters
+
+class Node:
+    def __new__(cls, *args, **kwargs):
+        return super().__new__(cls)
+
+class Server(Node):
+    def __init__(self, rank, test_after: int = 3):
+        pass
+
+class Own(Server):
+    pass
+
+print([*parameters(Own)], [*Options.of(Own, 1).known], Options.of(Own, 1).room)
+"""
+
+
+def test_the_machines_own_python_finds_the_same_constructor():
+    """Debian's 3.11.2 is one of those that look at ``__new__`` first."""
+    pythons = {sys.executable, shutil.which("python3", path="/usr/bin:/bin")} - {None}
+    for python in pythons:
+        done = subprocess.run(
+            [python, "-c", ON_EACH_PYTHON], cwd=ROOT, capture_output=True, text=True
+        )
+        assert done.stdout == "['rank', 'test_after'] ['test_after'] 2\n", done.stderr
+
+
+def test_an_option_that_a_helper_takes_reaches_a_class_of_the_users():
+    assert "theta" not in Options.of(Helped, 8).known
+    assert Helped(*"12345678", theta=3).theta == 3

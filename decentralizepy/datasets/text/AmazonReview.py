@@ -1,6 +1,5 @@
 """Amazon reviews: from the text of one to its stars."""
 
-import inspect
 import os
 import random
 from collections.abc import Callable, Iterable
@@ -11,6 +10,7 @@ import numpy as np
 import torch
 
 from decentralizepy.config.order import in_order
+from decentralizepy.config.signatures import parameters
 from decentralizepy.datasets.batches import Batches
 from decentralizepy.datasets.Dataset import Dataset
 from decentralizepy.datasets.loading import load_sets
@@ -102,7 +102,7 @@ class AmazonReview(Dataset):
 
     def make_model(self, model_class: Callable[..., Model]) -> Model:
         """Return a new model, of this set's ``source`` if its class takes that."""
-        if "source" in inspect.signature(model_class).parameters:
+        if "source" in parameters(model_class):
             return model_class(source=self.source)
         return super().make_model(model_class)
 
