@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 
@@ -22,6 +23,11 @@ class Model(torch.nn.Module):
     """
 
     checkpointed = ("model_change",)
+
+    replaced: ClassVar[dict[str, str]] = {
+        "rewind_accumulation": "_post_step of a sharing class"
+    }
+    """Methods of DecentralizePy that nothing calls, and what to override instead."""
 
     def __init__(self) -> None:
         super().__init__()

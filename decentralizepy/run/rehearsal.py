@@ -36,6 +36,10 @@ def check_model(model: torch.nn.Module, name: str) -> None:
         )
     elif not list(model.parameters()):
         problem = "it has no parameters to train"
+    elif never := _never_called(type(model)):
+        problem = (
+            "it overrides {}, which is never called here; expected {} to do that"
+        ).format(*never[0])
     if problem:
         raise ConfigError(problem, section="DATASET", key="model_class", value=name)
 
@@ -96,6 +100,15 @@ def _is_ours(training_class: Any) -> bool:
         str(getattr(step, "__module__", "")).startswith("decentralizepy.")
         for step in steps
     )
+
+
+def _never_called(model_class: Any) -> list[tuple[str, str]]:
+    """Return what a user's model overrides for nothing, and what it should instead."""
+    return [
+        (name, instead)
+        for name, instead in getattr(model_class, "replaced", {}).items()
+        if not getattr(model_class, name).__module__.startswith("decentralizepy.")
+    ]
 
 
 def _not_tensors(model: torch.nn.Module) -> list[str]:

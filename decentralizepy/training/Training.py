@@ -10,6 +10,7 @@ import torch
 from decentralizepy.checkpoints import Stateful
 from decentralizepy.errors import ConfigError, DataError
 from decentralizepy.training import _device
+from decentralizepy.training._last_batch import check_single
 
 EVALUATION_BATCH = 16  # activations of more images than these leave the cache
 
@@ -238,7 +239,11 @@ class Training(Stateful):
                 key="batch_size",
                 value=self.batch_size,
             )
-        yield from loader
+        for number, batch in enumerate(loader):
+            if number == 0 and not isinstance(batch, Mapping):
+                one = self._placed([part[:1] for part in batch])
+                check_single(self.model, loader, one)
+            yield batch
 
 
 def _count(key: str, value: int | str) -> int:

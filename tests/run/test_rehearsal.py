@@ -6,6 +6,7 @@ from torch import nn
 
 from decentralizepy.errors import ConfigError
 from decentralizepy.factory import Part
+from decentralizepy.models.Model import Model
 from decentralizepy.run.rehearsal import check_model, check_optimizer
 from decentralizepy.training.Training import Training
 
@@ -13,6 +14,15 @@ from decentralizepy.training.Training import Training
 class Extra(nn.Linear):
     def get_extra_state(self):
         return {"calls": 1}
+
+
+class Rewinding(Model):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(2, 2)
+
+    def rewind_accumulation(self, indices):
+        raise AssertionError
 
 
 class OwnSteps(Training):
@@ -35,8 +45,9 @@ def optimizer(name, **options):
         (nn.Sequential(nn.LazyLinear(2)), "the shape of 0.weight is unknown"),
         (Extra(2, 2), "_extra_state of its state_dict is not a tensor"),
         (nn.ReLU(), "it has no parameters to train"),
+        (Rewinding(), "it overrides rewind_accumulation, which is never called"),
     ],
-    ids=["lazy", "extra state", "empty"],
+    ids=["lazy", "extra state", "empty", "never called"],
 )
 def test_a_model_that_cannot_be_shared_is_refused(model, problem):
     with pytest.raises(
