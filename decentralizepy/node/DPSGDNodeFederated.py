@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from decentralizepy.errors import PeerError
+from decentralizepy.errors import ConfigError, PeerError
 from decentralizepy.message import Message
 from decentralizepy.node.checkpoint import Checkpointer
 from decentralizepy.node.LiveNode import LiveNode
@@ -24,8 +24,15 @@ class ClientCheckpointer(Checkpointer):
     def catch_up(self, iteration: int) -> None:
         """Resume from the last round before ``iteration`` that the client took part in."""
         self.files.forget_after(iteration if self.node.first_round else 0)
-        if past := self.files.rounds():
-            self.go_back_to(past[-1])
+        newest = max(self.files.rounds(), default=0)
+        took_part: int = self.node.results.done
+        if newest < took_part:
+            raise ConfigError(
+                f"uid {self.node.uid} cannot resume in round {iteration + 1}: its newest "
+                f"checkpoint is of round {newest}, but it took part in round {took_part}"
+            )
+        if newest:
+            self.go_back_to(newest)
 
     def write_if_due(self, number: int) -> None:
         """Write a checkpoint: who knows when the server asks again."""
@@ -49,6 +56,7 @@ class DPSGDNodeFederated(LiveNode):
     client_weights = "equal"
     checkpointer_class = ClientCheckpointer
     checkpointer: ClientCheckpointer
+    _answer: Any = None
 
     def init_dataset_model(self, dataset_configs: Section) -> None:
         super().init_dataset_model({**dataset_configs, "test_dir": ""})
@@ -70,6 +78,7 @@ class DPSGDNodeFederated(LiveNode):
                 caught_up = True
             self.load(request)
             yield request["iteration"]
+            self.answer()
 
     def next_request(self) -> Message:
         """Wait for the server, which may leave a client out for many rounds."""
@@ -103,7 +112,23 @@ class DPSGDNodeFederated(LiveNode):
         message |= {"CHANNEL": self.update_channel, "iteration": self.iteration}
         if self.client_weights == "samples":
             message["samples"] = len(self.dataset.get_trainset().dataset)
-        self.communication.send(self.service_uid, message)
+        self._answer = self.communication.encrypt(message)
+
+    def answer(self) -> None:
+        """Send the update of a round that this client's checkpoint has already.
+
+        Else the server's checkpoint could have a round that no client can go back to.
+        """
+        encoded, self._answer = self._answer, None
+        if encoded is not None:
+            self.communication.send(self.service_uid, encoded, encrypt=False)
+
+    def bytes_sent(self) -> tuple[int, int, int]:
+        """Return the bytes sent so far, the answer of this round among them."""
+        total, meta, data = super().bytes_sent()
+        size = getattr(self._answer, "size", 0)
+        params = getattr(self._answer, "data", 0)
+        return total + size, meta + size - params, data + params
 
     def evaluate_train(self) -> dict[str, float]:
         return {}

@@ -166,8 +166,10 @@ def state_of(node: Any, states: Mapping[str, State]) -> tuple[State, Tensors]:
     if optimizer := getattr(node, "optimizer", None):
         parts["optimizer"] = optimizer.state_dict()
     state = {name: encoder.encode(part, name) for name, part in parts.items()}
-    counters = [getattr(node.communication, name) for name in COUNTERS]
-    return {**state, "identity": node.identity, "counters": counters}, encoder.tensors
+    control = getattr(node.communication, "total_control", 0)
+    counters = [*node.bytes_sent(), control]
+    state |= {"identity": node.identity, "counters": counters}
+    return state, encoder.tensors
 
 
 def restore_node(node: Any, state: State, tensors: Tensors) -> None:

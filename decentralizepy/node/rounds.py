@@ -254,12 +254,18 @@ class Rounds(Lifecycle):
 
     def count_bytes(self) -> dict[str, int]:
         """Return the transport's counters, cumulative since the start."""
+        total, meta, data = self.bytes_sent()
         return {
-            "total_bytes": self.communication.total_bytes,
-            "total_meta": self.communication.total_meta,
-            "total_data_per_n": self.communication.total_data,
+            "total_bytes": total,
+            "total_meta": meta,
+            "total_data_per_n": data,
             "total_control": getattr(self.communication, "total_control", 0),
         }
+
+    def bytes_sent(self) -> tuple[int, int, int]:
+        """Return the bytes sent so far: all, without ``params``, and of ``params``."""
+        transport = self.communication
+        return transport.total_bytes, transport.total_meta, transport.total_data
 
     def finish(self) -> None:
         """Write the final weights, and say goodbye."""

@@ -79,6 +79,11 @@ class Results:
     rank : int
     done : int, default 0
         Rounds whose lines are there from before, and stay.
+
+    Attributes
+    ----------
+    done : int
+        The newest round that has a line from before; 0 if there is none.
     """
 
     WARN_EVERY = 60.0  # seconds
@@ -92,6 +97,7 @@ class Results:
         self._unsaved: deque[str] = deque()
         self._warned = -math.inf
         self._write_next = -math.inf
+        self.done = kept[-1]["round"] if kept else 0
         self._start = time.monotonic() - (kept[-1]["time"] if kept else 0)
 
     def add(self, round_number: int, measured: dict[str, Any]) -> None:

@@ -103,6 +103,37 @@ def test_every_kind_of_node_goes_on_bit_by_bit(run_nodes, node, server, algorith
     )
 
 
+class Careful(DPSGDNodeFederated):
+    """Sees that its checkpoint has a round before the server hears of it."""
+
+    def answer(self):
+        assert self.checkpointer.files.rounds()[-1] == self.iteration + 1
+        super().answer()
+
+
+def serve(run_nodes, rounds, run):
+    some = (str(run_nodes.folder), 20, 10, 1, 1.0)
+    options = {"service_class": FederatedParameterServer, "service_options": some}
+    limits = {"peer_timeout": 1}
+    return run_nodes(
+        FullyConnected(3), Careful, rounds, **options, RUN=run, FAULTS=limits
+    )
+
+
+def test_a_client_has_a_checkpoint_before_it_answers(run_nodes):
+    nodes = serve(run_nodes, 3, {"checkpoint_every": 2})
+    assert nodes[0].checkpointer.files.rounds() == [1, 2, 3]
+
+
+def test_a_client_that_lacks_a_checkpoint_refuses_to_resume(run_nodes):
+    nodes = serve(run_nodes, 5, {"checkpoint_every": 2})
+    nodes[0].checkpointer.files.path(4).unlink()
+    again = RunSection({}, first_round=4, checkpoint_every=2)
+    text = "uid 0 cannot resume in round 5: .* of round 3, but it took part in round 4"
+    with pytest.raises(ConfigError, match=text):
+        serve(run_nodes, 6, again)
+
+
 def test_an_overlay_stays_as_it_was_built(run_nodes):
     graph, section = FullyConnected(5), {"k": 2, "gossip_rounds": 3}
     kept = {"checkpoint_every": 1}
