@@ -1,5 +1,6 @@
 """Exact consensus in finitely many rounds for any number of nodes, with few peers."""
 
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from itertools import combinations, zip_longest
 from math import prod
@@ -35,15 +36,11 @@ class Weighted(Graph):
 class BaseGraph(TimeVarying):
     """A sequence after which all nodes have the exact mean, again and again.
 
-    It follows the idea of Takezawa, Sato, Bao, Niwa and Yamada, Beyond Exponential
+    The base-(k + 1) graph of Takezawa, Sato, Bao, Niwa and Yamada, Beyond Exponential
     Graph: Communication-Efficient Topologies for Decentralized Learning via Finite-time
-    Convergence, NeurIPS 2023, the base-(k + 1) graph for k peers a round. As there, a
-    number of nodes without a prime factor above k + 1 takes one round a factor, in each
-    of which groups of that many nodes average. Others are split; here in only two parts:
-    the first a (k + 1)^p nodes, the most that there are with a <= k, and the rest. The
-    first part averages; each node of the rest meets one node of each of its a blocks, by
-    which both parts have the global mean; then each part averages. The paper splits by
-    all digits of n in base k + 1 at once and shortens what comes after, for fewer rounds.
+    Convergence, NeurIPS 2023, algorithms 1 to 3, for k peers a round. It takes at most
+    2 log(n) / log(k + 1) + 2 rounds, and the fewest, log(n) / log(k + 1), where n is a
+    power of k + 1.
 
     Each round's weights are symmetric and doubly stochastic, and are the graph's own
     (:meth:`~decentralizepy.graphs.Graph.Graph.weight`).
@@ -69,7 +66,7 @@ class BaseGraph(TimeVarying):
 
     @cached_property
     def _sequence(self) -> list[Edges]:
-        return average(range(self.n_procs), self.peers + 1) or [{}]
+        return base_graph(range(self.n_procs), self.peers) or [{}]
 
     @property
     def period(self) -> int:
@@ -79,52 +76,126 @@ class BaseGraph(TimeVarying):
         return Weighted(self.n_procs, self._sequence[iteration % self.period])
 
 
-def average(nodes: range, base: int) -> list[Edges]:
-    """Return rounds that average over ``nodes``, in groups of ``base`` at most."""
-    sizes = factors(len(nodes), base)
-    if sizes is not None:
-        return [groups(nodes, prod(sizes[:i]), size) for i, size in enumerate(sizes)]
-    block = base
-    while block * base <= len(nodes):
-        block *= base
-    split = len(nodes) // block * block
-    first, rest = nodes[:split], nodes[split:]
-    before, after = average(first, base), average(rest, base)
+def base_graph(nodes: Sequence[int], peers: int) -> list[Edges]:
+    """Return rounds that average over ``nodes``: algorithm 3.
+
+    With n = p q, where p has the prime factors of n up to k + 1, p parts of q nodes
+    average side by side; then those in the same place of each part do. Where that takes
+    longer than to pass over the factors, it is left out.
+    """
+    q = rough_part(len(nodes), peers + 1)
+    parts = [nodes[start : start + q] for start in range(0, len(nodes), q)]
+    rounds = side_by_side([simple_base_graph(part, peers) for part in parts])
+    across = [nodes[place::q] for place in range(q)]
+    rounds += side_by_side([hypercube(part, peers) for part in across])
+    return min(rounds, simple_base_graph(nodes, peers), key=len)
+
+
+def simple_base_graph(nodes: Sequence[int], peers: int) -> list[Edges]:
+    """Return rounds that average over ``nodes``: algorithm 2.
+
+    They are split by the digits of n in base k + 1, into parts of a (k + 1)^p nodes, in
+    a blocks. All parts average. Then part after part meets all that come after it, each
+    node of which meets one node of each block: the mean of the part, and that of those
+    after it, become the mean of all. Each block of the part has the same models then, and
+    averages, while the parts after it meet.
+    """
+    if factors(len(nodes), peers + 1) is not None:
+        return hypercube(nodes, peers)
+    parts = split(nodes, peers + 1)
+    within = side_by_side([hypercube(joined(part), peers) for part in parts])
+    later = []
+    for number, part in enumerate(parts[:-1]):
+        idle: list[Edges] = [{}] * number
+        meeting = pairs(
+            part, [node for after in parts[number + 1 :] for node in joined(after)]
+        )
+        blocks = side_by_side([hypercube(block, peers) for block in part])
+        later.append([*idle, meeting, *blocks])
+    return within + side_by_side(later)
+
+
+def hypercube(nodes: Sequence[int], peers: int) -> list[Edges]:
+    """Return rounds that average over ``nodes``, one for each factor: algorithm 1.
+
+    In each of them nodes average in groups of as many as the factor says.
+    """
+    sizes = factors(len(nodes), peers + 1)
+    assert sizes is not None
+    return [groups(nodes, prod(sizes[:i]), size) for i, size in enumerate(sizes)]
+
+
+def split(nodes: Sequence[int], base: int) -> list[list[Sequence[int]]]:
+    """Return parts of a base^p nodes, p falling, each as its a < base blocks."""
+    parts, size = [], 1
+    while size * base <= len(nodes):
+        size *= base
+    while size:
+        count = len(nodes) // size
+        blocks = [nodes[i * size : (i + 1) * size] for i in range(count)]
+        if blocks:
+            parts.append(blocks)
+        nodes = nodes[count * size :]
+        size //= base
+    return parts
+
+
+def joined(blocks: Iterable[Sequence[int]]) -> list[int]:
+    return [node for block in blocks for node in block]
+
+
+def factors(number: int, most: int) -> tuple[int, ...] | None:
+    """Return the fewest factors of ``number`` from 2 to ``most``; None if there are none."""
+    if number == 1:
+        return ()
+    found = [
+        (size, *rest)
+        for size in range(min(most, number), 1, -1)
+        if number % size == 0 and (rest := factors(number // size, size)) is not None
+    ]
+    return min(found, key=len, default=None)
+
+
+def rough_part(number: int, most: int) -> int:
+    """Return ``number`` without its prime factors up to ``most``."""
+    for size in range(2, most + 1):
+        while number % size == 0:
+            number //= size
+    return number
+
+
+def side_by_side(sequences: Iterable[list[Edges]]) -> list[Edges]:
+    """Return rounds in which each of ``sequences`` goes on, and is idle at its end."""
     idle: Edges = {}
-    ends = zip_longest(before, after, fillvalue=idle)
-    return [*before, pairs(first, rest, block), *(one | other for one, other in ends)]
+    together = zip_longest(*sequences, fillvalue=idle)
+    return [
+        {pair: w for edges in each for pair, w in edges.items()} for each in together
+    ]
 
 
-def factors(number: int, most: int) -> list[int] | None:
-    """Return factors of ``number`` from 2 to ``most``; None if there are none such."""
-    found = []
-    while number > 1:
-        size = next((d for d in range(most, 1, -1) if number % d == 0), None)
-        if size is None:
-            return None
-        found.append(size)
-        number //= size
-    return found
-
-
-def groups(nodes: range, stride: int, size: int) -> Edges:
+def groups(nodes: Sequence[int], stride: int, size: int) -> Edges:
     """Return complete graphs on every ``size`` nodes that are ``stride`` apart."""
     starts = (i for i in range(len(nodes)) if i // stride % size == 0)
     members = (nodes[i : i + stride * size : stride] for i in starts)
-    return {pair: 1 / size for group in members for pair in combinations(group, 2)}
-
-
-def pairs(first: range, rest: range, block: int) -> Edges:
-    """Return edges from each node of ``rest`` to one in each block of ``first``.
-
-    With f nodes of equal models in ``first``, r in ``rest`` and n in all, weights of
-    f / (n blocks) bring the mean of each part to the mean of all: that of ``rest`` moves
-    f / n of the way to the other, and that of ``first`` r / n.
-    """
-    blocks = len(first) // block
-    weight = len(first) / ((len(first) + len(rest)) * blocks)
     return {
-        (first[number * block + i], node): weight
-        for i, node in enumerate(rest)
-        for number in range(blocks)
+        edge(*pair): 1 / size for group in members for pair in combinations(group, 2)
     }
+
+
+def pairs(blocks: Sequence[Sequence[int]], rest: Sequence[int]) -> Edges:
+    """Return edges from each node of ``rest`` to one node of each of ``blocks``.
+
+    With f nodes in the blocks, r in ``rest`` and a blocks, weights of f / (a (f + r))
+    bring the mean of both to the mean of all.
+    """
+    first = sum(map(len, blocks))
+    weight = first / (len(blocks) * (first + len(rest)))
+    return {
+        edge(block[place], node): weight
+        for place, node in enumerate(rest)
+        for block in blocks
+    }
+
+
+def edge(one: int, other: int) -> tuple[int, int]:
+    return min(one, other), max(one, other)

@@ -1,5 +1,7 @@
 """Breaks when the base graph's rounds are no exact average, or need too many peers."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -16,18 +18,20 @@ def rounds_of(graph):
     return [graph.at(iteration) for iteration in range(graph.period)]
 
 
-@pytest.mark.parametrize("peers", [1, 2, 3])
-@pytest.mark.parametrize("n", range(1, 41))
-def test_a_period_is_an_exact_average_of_doubly_stochastic_rounds(n, peers):
-    product = np.eye(n)
-    for graph in rounds_of(BaseGraph(n, peers)):
-        matrix = graph.mixing_matrix()
+@pytest.mark.parametrize("peers", [1, 2, 3, 4])
+@pytest.mark.parametrize("n", range(1, 100))
+def test_a_period_is_an_exact_average_and_as_short_as_published(n, peers):
+    """Theorem 1 of Takezawa et al.: at most 2 log n / log(k + 1) + 2 rounds."""
+    graph, product = BaseGraph(n, peers), np.eye(n)
+    for each in rounds_of(graph):
+        matrix = each.mixing_matrix()
         assert matrix.min() >= 0
-        assert matrix == pytest.approx(matrix.T, abs=0)
-        assert matrix.sum(axis=0) == pytest.approx(np.ones(n))
-        assert max(map(len, graph.adj_list)) <= peers
+        assert (matrix == matrix.T).all()
+        assert abs(matrix.sum(axis=0) - 1).max() < 1e-12
+        assert max(map(len, each.adj_list)) <= peers
         product = matrix @ product
-    assert product == pytest.approx(np.full((n, n), 1 / n), abs=1e-9)
+    assert abs(product - 1 / n).max() < 1e-9
+    assert graph.period <= 2 * math.log(n, peers + 1) + 2 + 1e-9
 
 
 def test_three_nodes_by_hand():
@@ -40,12 +44,30 @@ def test_three_nodes_by_hand():
     assert third.tolist() == first.tolist()
 
 
+def test_five_nodes_by_hand():
+    """0 to 3 average in two rounds; then 4 meets 0 with weight 4/5; 0 to 3 average."""
+    rounds = [
+        {edge: graph.weight(*edge) for edge in graph.to_networkx().edges()}
+        for graph in rounds_of(BaseGraph(5))
+    ]
+    pairs, across = {(0, 1): 0.5, (2, 3): 0.5}, {(0, 2): 0.5, (1, 3): 0.5}
+    assert rounds == [pairs, across, {(0, 4): 0.8}, pairs, across]
+
+
 @pytest.mark.parametrize(
     ("n", "peers", "period"),
-    [(1, 1, 1), (2, 1, 1), (16, 1, 4), (12, 2, 3), (12, 3, 2), (5, 1, 5), (5, 2, 3)],
+    [
+        *[(1, 1, 1), (2, 1, 1), (16, 1, 4), (12, 2, 3), (12, 3, 2), (48, 5, 3)],
+        *[(5, 1, 5), (5, 2, 3), (6, 1, 4), (7, 1, 5), (25, 1, 9), (99, 4, 6)],
+    ],
 )
 def test_how_long_a_period_is(n, peers, period):
-    """Smooth numbers take a round a factor: 12 is 3 x 2 x 2, and 4 x 3."""
+    """Smooth numbers take a round a factor: 12 is 3 x 2 x 2, and 4 x 3; 48 is 6 x 4 x 2.
+
+    5 = 4 + 1 and 7 = 4 + 2 + 1 nodes take two rounds, one, and two; 6 are 2 threes, of
+    three rounds each side by side, and one; 25 = 16 + 8 + 1 take 4 + 1 + 4 rounds,
+    and 99 = 75 + 20 + 4 in base 5 take 3 + 1 + 2.
+    """
     assert BaseGraph(n, peers).period == period
 
 
