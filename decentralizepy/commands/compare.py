@@ -50,12 +50,13 @@ def table(runs: Sequence[Run]) -> Table:
 
     The accuracy of the nodes' own models (mean, spread and worst) stands apart from that
     of one model: the mean of the nodes' models, or a parameter server's. ``distance`` is
-    the consensus distance: how far the nodes' models are from their mean.
+    the consensus distance: how far the nodes' models are from their mean; ``sent`` is
+    the mean over nodes.
     """
     from rich.table import Table
 
     rows = Table("run", "nodes (%)", "± std", "worst", "mean model (%)", "distance")
-    rows.add_column("sent per node")
+    rows.add_column("sent", no_wrap=True)
     rows.add_column("of the first")
     for column in rows.columns[1:]:
         column.justify = "right"
