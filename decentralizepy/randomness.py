@@ -76,7 +76,7 @@ def stream(
     return np.random.default_rng(_sequence(purpose, seed, uid, round))
 
 
-def number(
+def derive_seed(
     purpose: Purpose | str, seed: int, uid: Place = None, round: int | None = None
 ) -> int:
     """Return 63 bits of a stream, to seed another kind of generator with.
@@ -89,7 +89,13 @@ def number(
 
 def seed_of(dataset: Any) -> int:
     """Return the run's seed: the ``random_seed`` of a data set, or 97 without one."""
-    return int(getattr(dataset, "random_seed", DEFAULT_SEED))
+    seed = getattr(dataset, "random_seed", None)
+    return DEFAULT_SEED if seed is None else int(seed)
+
+
+def torch_seed(seed: int) -> int:
+    """Return ``seed``, or its last 64 bits if torch takes none of that size."""
+    return seed if -(2**63) <= seed < 2**64 else seed % 2**64
 
 
 def _sequence(

@@ -4,6 +4,7 @@
 # Settings, each from the environment, here with what they are for the digits:
 #   CONFIG=eval/config_digits.ini SAMPLES=1438 PROCS=16 EPOCHS=10
 #   BATCH=8 ROUNDS=5 (in an epoch) SEEDS="90 91 92 93 94"
+#   DEGREE=4 (of a regular graph, drawn anew for each seed; -gf FILE takes one for all)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bash eval/venv.sh
@@ -17,8 +18,10 @@ mkdir -p "$out"
 length=$(epochs "${SAMPLES:-1438}" "$procs" "${BATCH:-8}" "${ROUNDS:-5}" "${EPOCHS:-10}")
 for seed in ${SEEDS:-90 91 92 93 94}; do
     name=seed$seed
+    graph="--set GRAPH.graph_package=decentralizepy.graphs.Regular"
+    graph+=" --set GRAPH.graph_class=Regular --set GRAPH.degree=${DEGREE:-4}"
     "$bin/decentralizepy" run "$config" -ps "$procs" $length \
-        --set DATASET.random_seed="$seed" "$@" \
+        $graph --set GRAPH.seed="$seed" --set DATASET.random_seed="$seed" "$@" \
         -ld "$out/$name/machine0" -wsd "$out/$name/weights" >"$out/$name.txt"
     echo "$name done"
 done

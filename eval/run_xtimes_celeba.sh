@@ -3,4 +3,5 @@
 # SAMPLES: of the sample of LEAF's that DecentralizePy was run on.
 export CONFIG=${CONFIG:-eval/step_configs/config_celeba_sharing.ini}
 export SAMPLES=${SAMPLES:-63741} BATCH=${BATCH:-16} ROUNDS=${ROUNDS:-10}
-exec bash "$(dirname "$0")/run_xtimes.sh" "${1:-}" -gf eval/regular_16.txt "${@:2}"
+export DEGREE=${DEGREE:-3}
+exec bash "$(dirname "$0")/run_xtimes.sh" "${1:-}" "${@:2}"

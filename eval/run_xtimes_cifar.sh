@@ -3,4 +3,5 @@
 # SAMPLES: of the training set.
 export CONFIG=${CONFIG:-eval/step_configs/config_cifar_sharing.ini}
 export SAMPLES=${SAMPLES:-50000} BATCH=${BATCH:-8} ROUNDS=${ROUNDS:-10}
-exec bash "$(dirname "$0")/run_xtimes.sh" "${1:-}" -gf eval/regular_16.txt "${@:2}"
+export DEGREE=${DEGREE:-3}
+exec bash "$(dirname "$0")/run_xtimes.sh" "${1:-}" "${@:2}"

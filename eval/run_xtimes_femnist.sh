@@ -3,4 +3,5 @@
 # SAMPLES: of LEAF's whole FEMNIST.
 export CONFIG=${CONFIG:-eval/step_configs/config_femnist_sharing.ini}
 export SAMPLES=${SAMPLES:-734463} BATCH=${BATCH:-16} ROUNDS=${ROUNDS:-20}
-exec bash "$(dirname "$0")/run_xtimes.sh" "${1:-}" -gf eval/regular_16.txt "${@:2}"
+export DEGREE=${DEGREE:-3}
+exec bash "$(dirname "$0")/run_xtimes.sh" "${1:-}" "${@:2}"

@@ -3,4 +3,5 @@
 # SAMPLES: of what `decentralizepy data download` writes; LEAF's whole has 3678451.
 export CONFIG=${CONFIG:-eval/step_configs/config_shakespeare_sharing.ini}
 export SAMPLES=${SAMPLES:-164326} BATCH=${BATCH:-16} ROUNDS=${ROUNDS:-20}
-exec bash "$(dirname "$0")/run_xtimes.sh" "${1:-}" -gf eval/regular_16.txt "${@:2}"
+export DEGREE=${DEGREE:-3}
+exec bash "$(dirname "$0")/run_xtimes.sh" "${1:-}" "${@:2}"

@@ -13,6 +13,7 @@ from decentralizepy.datasets.loading import batches_of, check_hooks
 from decentralizepy.datasets.options import EVEN, fractions, refused
 from decentralizepy.errors import ConfigError, DataError
 from decentralizepy.mappings.Mapping import Mapping
+from decentralizepy.randomness import Purpose, derive_seed
 
 Model = TypeVar("Model")
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -267,5 +268,4 @@ def evaluate(
 
 def _generator(seed: int, uid: int) -> torch.Generator:
     """Return a generator whose stream is this node's alone."""
-    entropy = np.random.SeedSequence([seed % 2**64, uid % 2**64])
-    return torch.Generator().manual_seed(int(entropy.generate_state(1)[0]))
+    return torch.Generator().manual_seed(derive_seed(Purpose.ORDER, seed, uid))

@@ -27,6 +27,7 @@ from decentralizepy.datasets.skewed_partitioners import (
 )
 from decentralizepy.errors import ConfigError, DataError
 from decentralizepy.mappings.Linear import Linear
+from decentralizepy.randomness import torch_seed
 
 Pixels = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
@@ -199,7 +200,7 @@ class ImageDataset(Dataset):
         """Take the validation set out of ``data``, if this is its source."""
         if not self.__validating__ or source != self.validation_source:
             return data
-        generator = torch.Generator().manual_seed(self.random_seed)
+        generator = torch.Generator().manual_seed(torch_seed(self.random_seed))
         order = torch.randperm(len(data), generator=generator).numpy()
         # as torch.utils.data.random_split cuts [size, 1 - size]
         end = len(data) - int(len(data) * (1 - float(self.validation_size or 0)))

@@ -1,9 +1,8 @@
 """Pairs drawn anew in each round."""
 
-import random
-
 from decentralizepy.graphs.Graph import Graph
 from decentralizepy.graphs.TimeVarying import TimeVarying
+from decentralizepy.randomness import Purpose, stream
 
 
 class RandomMatching(TimeVarying):
@@ -25,8 +24,8 @@ class RandomMatching(TimeVarying):
         super().__init__(n_procs)
 
     def draw(self, iteration: int) -> Graph:
-        uids = list(range(self.n_procs))
-        random.Random(f"{self.seed} {iteration}").shuffle(uids)
+        generator = stream(Purpose.PAIRS, self.seed, round=iteration)
+        uids = generator.permutation(self.n_procs).tolist()
         graph = Graph(self.n_procs)
         graph.add_edges(zip(uids[::2], uids[1::2], strict=False))
         return graph

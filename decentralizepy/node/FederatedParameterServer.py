@@ -9,6 +9,7 @@ from typing import Any
 from decentralizepy.node._identity import identify
 from decentralizepy.node.Node import Section
 from decentralizepy.node.rounds import Rounds
+from decentralizepy.randomness import Purpose, derive_seed, seed_of
 
 
 class FederatedParameterServer(Rounds):
@@ -95,7 +96,11 @@ class FederatedParameterServer(Rounds):
         self.weights_store_dir = weights_store_dir
         self.test_after, self.train_evaluate_after = test_after, train_evaluate_after
         self.working_fraction = working_fraction
-        self.rng = random.Random(self.uid)
+
+    def init_dataset_model(self, dataset_configs: Section) -> None:
+        super().init_dataset_model(dataset_configs)
+        seed = derive_seed(Purpose.WORKERS, seed_of(self.dataset), self.uid)
+        self.rng = random.Random(seed)
 
     def pick_workers(self) -> set[int]:
         """Return this round's clients."""

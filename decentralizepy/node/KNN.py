@@ -9,6 +9,7 @@ from decentralizepy.errors import ConfigError, PeerError
 from decentralizepy.message import Message
 from decentralizepy.node.Node import Section
 from decentralizepy.node.OverlayNode import OverlayNode
+from decentralizepy.randomness import Purpose, derive_seed, seed_of
 
 CHANNEL = "KNNConstr"
 GOSSIP_ROUNDS = 60
@@ -42,7 +43,8 @@ class KNN(OverlayNode):
         self.k = int(node_configs.get("k", 4))
         self.initial_neighbors = int(node_configs.get("initial_neighbors", 4))
         self.gossip_rounds = int(node_configs.get("gossip_rounds", GOSSIP_ROUNDS))
-        self.rng = random.Random(self.uid + 100)
+        seed = derive_seed(Purpose.OVERLAY, seed_of(self.dataset), self.uid)
+        self.rng = random.Random(seed)
 
     def build_topology(self) -> None:
         """Gossip, choose, and hear whom the others chose."""

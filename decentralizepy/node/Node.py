@@ -15,11 +15,11 @@ from decentralizepy.message import Message
 from decentralizepy.node import process
 from decentralizepy.node._identity import Identity
 from decentralizepy.node.handshakes import Handshakes
+from decentralizepy.randomness import DEFAULT_SEED, Purpose, derive_seed, seed_of
 
 Section = dict[str, Any]
 
 LOG_FORMAT = "[%(asctime)s][%(module)s][%(levelname)s] %(message)s"
-DEFAULT_SEED = 97
 SMALL_MESSAGE = 1 << 20  # bytes
 
 
@@ -163,6 +163,8 @@ class Node(Handshakes):
         )
         with process.initial_weights(seed):
             self.model = self.dataset.make_model(model_class)
+        # from here on a node draws for itself: dropout is not to be the same on all
+        process.seed(derive_seed(Purpose.NODE, seed_of(self.dataset), self.uid))
 
     def init_optimizer(self, optimizer_configs: Section) -> None:
         """Build the optimizer; :meth:`renew_optimizer` builds the same again."""

@@ -5,7 +5,8 @@ from typing import Any
 
 from decentralizepy.message import Message
 from decentralizepy.node.lifecycle import Lifecycle
-from decentralizepy.node.Node import DEFAULT_SEED, SMALL_MESSAGE, Section
+from decentralizepy.node.Node import SMALL_MESSAGE, Section
+from decentralizepy.randomness import DEFAULT_SEED
 
 
 class PeerSampler(Lifecycle):

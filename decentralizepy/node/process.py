@@ -14,6 +14,8 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
+from decentralizepy.randomness import torch_seed
+
 _BUILDING = threading.Lock()  # torch draws initial weights from one global generator
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _TURN_S = 0.005  # how often a node looks whether its turn has come
@@ -102,12 +104,12 @@ def seed(value: int) -> None:
     if is_own():
         random.seed(value)
         np.random.seed(value % 2**32)
-        torch.manual_seed(value)
+        torch.manual_seed(torch_seed(value))
 
 
 @contextlib.contextmanager
 def initial_weights(value: int) -> Iterator[None]:
     """Build a model from seed ``value``, whatever other nodes draw in this process."""
     with _BUILDING, torch.random.fork_rng(devices=[]):
-        torch.manual_seed(value)
+        torch.manual_seed(torch_seed(value))
         yield

@@ -11,6 +11,7 @@ from pydantic import Field
 from decentralizepy.errors import ConfigError, MessageError
 from decentralizepy.message import Message
 from decentralizepy.models.flat import to_tensor
+from decentralizepy.randomness import Purpose, seed_of, stream
 from decentralizepy.sharing.checks import Fraction, fraction, numbers, present, whole
 from decentralizepy.sharing.Sharing import Queue, Sharing, State, frozen
 
@@ -138,9 +139,9 @@ class PowerGossip(Sharing):
 
     def _basis(self, peer: int) -> Tensors:
         if peer not in self.bases:
-            seed = getattr(self.dataset, "random_seed", 0)
             edge = min(self.uid, peer), max(self.uid, peer)
-            self._random[peer] = np.random.default_rng((seed, *edge))
+            seed = seed_of(self.dataset)
+            self._random[peer] = stream(Purpose.BASES, seed, edge)
             matrices = self._matrices(self.local())
             empty = [torch.zeros(m.shape[1], self._rank(m)) for m in matrices]
             self.bases[peer] = [self._orthonormal(peer, gap) for gap in empty]

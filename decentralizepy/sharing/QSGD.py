@@ -8,6 +8,7 @@ from pydantic import Field
 
 from decentralizepy.errors import MessageError
 from decentralizepy.message import Message
+from decentralizepy.randomness import Purpose, seed_of, stream
 from decentralizepy.sharing.checks import Array, Fraction, field, whole
 from decentralizepy.sharing.difference import DifferenceSharing, Floats
 
@@ -48,8 +49,7 @@ class QSGD(DifferenceSharing):
         self.bits = whole("bits", bits, 3, 8)
         self.levels = 2 ** (self.bits - 1) - 1
         self.bucket_size = whole("bucket_size", bucket_size, 1, 8 * self.levels**2)
-        seed = getattr(self.dataset, "random_seed", 0)
-        self._random = np.random.default_rng((seed, self.uid))
+        self._random = stream(Purpose.ROUNDING, seed_of(self.dataset), self.uid)
 
     # a bucket may be all zeros, or have a peak that is no finite number
     @np.errstate(divide="ignore", invalid="ignore")

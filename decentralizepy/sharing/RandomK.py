@@ -6,7 +6,8 @@ import numpy as np
 import torch
 
 from decentralizepy.message import Message
-from decentralizepy.sharing.checks import whole, whole_number
+from decentralizepy.randomness import Purpose, seed_of, stream
+from decentralizepy.sharing.checks import whole_number
 from decentralizepy.sharing.entries import EntrySharing
 from decentralizepy.sharing.Sharing import frozen
 
@@ -16,9 +17,9 @@ class RandomK(EntrySharing):
 
     The random sparsification of Koloskova, Stich and Jaggi (Decentralized Stochastic
     Optimization and Gossip Algorithms with Compressed Communication, 2019, section 3)
-    with randomness that is shared: numpy's generator of (seed, round) draws the entries.
-    Since all nodes average the same entries, a round is one of full sharing restricted
-    to them: the mean over nodes is kept, and nodes agree at the pace of alpha.
+    with randomness that is shared: a generator of the run's seed and the round draws the
+    entries. Since all nodes average the same entries, a round is one of full sharing
+    restricted to them: the mean over nodes is kept, and nodes agree at the pace of alpha.
 
     A message has ``params``, of shape (k,), and the ``round`` of its draw.
 
@@ -28,18 +29,18 @@ class RandomK(EntrySharing):
         The eight of :class:`~decentralizepy.sharing.Sharing.Sharing`.
     alpha : float, default 1.0
         Share of entries to send, in (0, 1]; k = round(alpha N).
-    seed : int, default 0
-        At least 0; the same for all nodes.
+    seed : int, optional
+        The same for all nodes; that of the run if not given.
     save_shared : bool, default False
         As for :class:`~decentralizepy.sharing.entries.EntrySharing`.
     compress, compression_package, compression_class, float_precision
         As for :class:`~decentralizepy.sharing.Sharing.Sharing`.
     """
 
-    def __init__(self, *parts: Any, seed: int = 0, **options: Any) -> None:
+    def __init__(self, *parts: Any, seed: int | None = None, **options: Any) -> None:
         super().__init__(*parts, **options)
         self.k = round(self.alpha * self.flat.size)
-        self.seed = whole("seed", seed, 0, 2**64 - 1)
+        self.seed = seed_of(self.dataset) if seed is None else seed
         self._drawn = (-1, torch.empty(0))
 
     def serialized_model(self) -> Message:
@@ -55,7 +56,7 @@ class RandomK(EntrySharing):
     def draw(self, number: int) -> torch.Tensor:
         """Return the places, in order, of the entries of a round, counted from 0."""
         if self._drawn[0] != number:
-            generator = np.random.default_rng((self.seed, number))
+            generator = stream(Purpose.ENTRIES, self.seed, round=number)
             places = generator.permutation(self.flat.size)[: self.k]
             self._drawn = (number, torch.from_numpy(np.sort(places)))
         return self._drawn[1]

@@ -2,16 +2,14 @@
 
 from typing import Any
 
-import numpy as np
 import torch
 
 from decentralizepy.config.order import in_order
 from decentralizepy.message import Message
+from decentralizepy.randomness import Purpose, derive_seed, seed_of
 from decentralizepy.sharing.checks import number, whole_number
 from decentralizepy.sharing.entries import EntrySharing
 from decentralizepy.sharing.Sharing import frozen
-
-DEFAULT_SEED = 97
 
 
 class SubSampling(EntrySharing):
@@ -19,8 +17,8 @@ class SubSampling(EntrySharing):
 
     Random masks (Konecny, McMahan, Yu, Richtarik, Suresh and Bacon, Federated Learning:
     Strategies for Improving Communication Efficiency, 2016, section 2) of models. In
-    round t the seed is s + t, s being drawn from the data set's ``random_seed`` and the
-    uid. What a peer does not send counts as the receiver's own: see
+    round t the seed is s + t, s being drawn from the run's seed and the uid. What a peer
+    does not send counts as the receiver's own: see
     :class:`~decentralizepy.sharing.entries.EntrySharing`. The mean over nodes is kept
     on average only.
 
@@ -62,8 +60,7 @@ class SubSampling(EntrySharing):
     ) -> None:
         super().__init__(*parts, **options)
         self.metadata_cap, self.layerwise = metadata_cap, layerwise
-        random_seed = getattr(self.dataset, "random_seed", DEFAULT_SEED)
-        self.seed = draw_seed(random_seed, self.uid)
+        self.seed = derive_seed(Purpose.MASKS, seed_of(self.dataset), self.uid)
 
     def serialized_model(self) -> Message:
         """Return the entries that are drawn; all if alpha reaches ``metadata_cap``."""
@@ -91,9 +88,3 @@ class SubSampling(EntrySharing):
         sizes = self.lens if self.layerwise else [self.flat.size]
         chances = torch.cat([torch.rand(size, generator=generator) for size in sizes])
         return torch.nonzero(chances <= alpha).squeeze(1)
-
-
-def draw_seed(random_seed: int, uid: int) -> int:
-    """Return a seed of 63 bits, another one for each pair of numbers."""
-    sequence = np.random.SeedSequence((random_seed % 2**64, uid % 2**64))
-    return int(sequence.generate_state(1, np.uint64)[0] >> 1)

@@ -141,11 +141,13 @@ def calls(tmp_path):
 def test_a_series_over_seeds_runs_its_data_set(calls, script):
     data = script.removeprefix("run_xtimes_").removesuffix(".sh")
     runs = calls(script, "-is", "7")
-    seeds = [run.set[-1].rpartition("=")[2] for run in runs]
+    settings = [dict(each.split("=") for each in run.set) for run in runs]
+    seeds = [each["DATASET.random_seed"] for each in settings]
     assert len(set(seeds)) == 5
+    assert seeds == [each["GRAPH.seed"] for each in settings]  # the graph varies, too
+    assert {each["GRAPH.degree"] for each in settings} == {"3"}
     for run in runs:
         assert run.config_file == f"eval/step_configs/config_{data}_sharing.ini"
-        assert run.graph_file == "eval/regular_16.txt"
         assert run.procs_per_machine == [16]
         assert run.iterations == 7  # flags of the user come last
 

@@ -111,7 +111,11 @@ def test_a_model_that_training_broke_is_its_own_nodes_fault():
 
 @pytest.mark.parametrize(
     ("sharing", "options"),
-    [(JWINS, {}), (Choco, {"step_size": 0.5, "alpha": 0.5}), (PushSum, {})],
+    [
+        (JWINS, {"alpha_list": "[1.0]"}),
+        (Choco, {"step_size": 0.5, "alpha": 0.5}),
+        (PushSum, {}),
+    ],
 )
 def test_every_sharing_looks_at_what_it_takes_in(sharing, options):
     nodes = three(sharing, **options)

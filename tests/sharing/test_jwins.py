@@ -12,6 +12,7 @@ import torch
 from hypothesis import given, settings, strategies as st
 
 from decentralizepy.errors import ConfigError, PeerError
+from decentralizepy.randomness import Purpose, derive_seed
 from decentralizepy.sharing.JWINS.FFT import FFT
 from decentralizepy.sharing.JWINS.JWINS import JWINS
 from decentralizepy.sharing.JWINS.Wavelet import Wavelet
@@ -118,11 +119,10 @@ def test_accumulation_is_in_the_basis():
     assert sent == [0, 2]
 
 
-def test_jwins_draws_alpha_by_uid():
-    """The same seed as the public system: its draws are these."""
+def test_jwins_draws_alpha_by_the_runs_seed_and_the_uid():
     nodes = pair(JWINS, np.zeros(40), np.zeros(40), alpha_list="[0.1, 0.2, 0.5, 1]")
     for node in nodes:
-        drawn = random.Random(node.uid)
+        drawn = random.Random(derive_seed(Purpose.ALPHAS, 97, node.uid))
         for _ in range(20):
             node.get_data_to_send()
             assert node.alpha == drawn.choice([0.1, 0.2, 0.5, 1])

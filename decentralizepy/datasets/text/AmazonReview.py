@@ -180,7 +180,7 @@ class AmazonReview(Dataset):
         """Take the validation set out of ``part``, if this is its source."""
         if not self.__validating__ or source != self.validation_source:
             return part
-        order = np.random.default_rng(self.random_seed).permutation(part.index)
+        order = np.random.default_rng(abs(self.random_seed)).permutation(part.index)
         count = int(len(order) * float(self.validation_size or 0))
         if not count:
             raise DataError(

@@ -8,7 +8,8 @@ from decentralizepy.errors import ConfigError
 from decentralizepy.graphs.Graph import Graph
 from decentralizepy.message import Message
 from decentralizepy.node.LiveNode import LiveNode
-from decentralizepy.node.Node import DEFAULT_SEED, Section
+from decentralizepy.node.Node import Section
+from decentralizepy.randomness import Purpose, derive_seed, seed_of
 
 DEFAULT_DEGREE = 2
 
@@ -39,8 +40,8 @@ class EL_Local(LiveNode):
     def init_node(self, node_configs: Section) -> None:
         self.graph_degree = node_configs.get("graph_degree", DEFAULT_DEGREE)
         self.candidates = sorted(self.graph.neighbors(self.uid))
-        seed = getattr(self.dataset, "random_seed", DEFAULT_SEED)
-        self.rng = random.Random(seed + self.uid)
+        seed = derive_seed(Purpose.RECEIVERS, seed_of(self.dataset), self.uid)
+        self.rng = random.Random(seed)
 
     def get_neighbors(self) -> set[int]:
         return set(self.rng.sample(self.candidates, self.graph_degree))

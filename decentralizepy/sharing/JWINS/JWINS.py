@@ -7,6 +7,7 @@ from typing import Any
 
 from decentralizepy.config.order import in_order
 from decentralizepy.errors import ConfigError
+from decentralizepy.randomness import Purpose, derive_seed, seed_of
 from decentralizepy.sharing.JWINS.Wavelet import Wavelet
 
 DEFAULT_ALPHAS = "[0.1, 0.2, 0.3, 0.4, 1.0]"
@@ -24,7 +25,7 @@ class JWINS(Wavelet):
     ----------
     alpha_list : str
         A list of numbers in (0, 1], one of which is drawn each round, all with the same
-        chance, by a generator seeded with the uid.
+        chance, by a generator of this node and of the run's seed.
     others
         As for :class:`~decentralizepy.sharing.JWINS.Wavelet.Wavelet`.
     """
@@ -48,7 +49,8 @@ class JWINS(Wavelet):
     ) -> None:
         self.alphas = read_alphas(alpha_list)
         super().__init__(*parts, alpha=self.alphas[0], **options)
-        self._random = random.Random(self.uid)
+        seed = derive_seed(Purpose.ALPHAS, seed_of(self.dataset), self.uid)
+        self._random = random.Random(seed)
 
     @classmethod
     def prepare(cls, **options: Any) -> None:
