@@ -12,6 +12,7 @@ from decentralizepy.graphs.FullyConnected import FullyConnected
 from decentralizepy.graphs.Ring import Ring
 from decentralizepy.node.EpidemicLearning import EL_Local_Timeout
 from decentralizepy.node.EpidemicLearning.EL_Local import EL_Local
+from tests.support.apart import STILL, Apart
 
 MODEL_BYTES = 10 * 4
 PLAIN = {
@@ -44,6 +45,25 @@ def test_the_same_seed_gives_the_same_bits(run_nodes):
 def test_nodes_draw_different_peers(run_nodes):
     nodes = run_nodes(FullyConnected(8), EL_Local, 1, **PLAIN, **DEGREE)
     assert len({tuple(sorted(node.get_neighbors())) for node in nodes.values()}) > 4
+
+
+class ApartLocal(Apart, EL_Local):
+    """A node all of whose numbers start as its uid, and who keeps whom it sends to."""
+
+    def get_neighbors(self):
+        self.sent_to = super().get_neighbors()
+        return self.sent_to
+
+
+def test_a_degree_is_how_many_a_node_sends_to(run_nodes):
+    """Metropolis-Hastings with s = 3 and h models heard: 1 / (1 + max(h, 3)), not 1 / 8."""
+    nodes = run_nodes(FullyConnected(8), ApartLocal, 1, **DEGREE, **STILL)
+    for uid, node in nodes.items():
+        heard = [each.uid for each in nodes.values() if uid in each.sent_to]
+        weight = 1 / (1 + max(len(heard), 3))
+        expected = uid + sum(weight * (other - uid) for other in heard)
+        numbers = node.sharing.flat.vector()
+        assert numbers == pytest.approx(expected, abs=1e-5), heard
 
 
 def test_a_degree_above_the_graphs_is_found_before_the_start():
