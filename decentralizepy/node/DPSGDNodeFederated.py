@@ -94,7 +94,8 @@ class DPSGDNodeFederated(LiveNode):
         self.check_params(request.get("params"))
         self.model.load_state_dict(request["params"])
         self.sharing._post_step()
-        self.sharing.communication_round += 1
+        # the server's count, so that clients that sat out rounds draw as the others do
+        self.sharing.communication_round = request["iteration"] + 1
         if self.reset_optimizer:
             self.renew_optimizer()
 

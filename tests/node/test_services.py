@@ -95,6 +95,30 @@ def test_full_participation_is_centralised_averaging(run_nodes):
     assert difference.abs().max() < 1e-6
 
 
+class Watching(FederatedParameterServer):
+    """A server that keeps which draws its workers' messages are of, by round."""
+
+    def gather(self, senders):
+        updates = super().gather(senders)
+        self.seen = getattr(self, "seen", [])
+        self.seen.append([queue[0]["round"] for queue in updates.values()])
+        return updates
+
+
+def test_clients_that_sat_out_rounds_draw_what_the_others_do(run_nodes):
+    """Each counted its own rounds, so that the entries of a round were not the same."""
+    random_k = {
+        "sharing_package": "decentralizepy.sharing.RandomK",
+        "sharing_class": "RandomK",
+        "alpha": 0.5,
+    }
+    options = (run_nodes.folder, logging.INFO, 2, 1, 0.5)
+    nodes = run_nodes(
+        FullyConnected(8), DPSGDNodeFederated, 6, Watching, options, SHARING=random_k
+    )
+    assert nodes[-1].seen == [[number] * 4 for number in range(1, 7)]
+
+
 @pytest.mark.parametrize(("weights", "equal"), [("samples", True), ("equal", False)])
 def test_weights_by_samples_make_uneven_clients_one_data_set(run_nodes, weights, equal):
     """A step on all of each client's samples is a step on all samples of all."""

@@ -24,7 +24,7 @@ class STCClient(DPSGDNodeFederated):
             self.sharing.synchronise(to_tensor(request["model"]))
         for update in request["updates"]:
             self.sharing.process_received(update)
-        self.sharing.communication_round += 1
+        self.sharing.communication_round = request["iteration"] + 1
         if self.reset_optimizer:
             self.renew_optimizer()
 
