@@ -114,7 +114,7 @@ class Rounds(Lifecycle):
         """Send this round's message to each of ``receivers``."""
         message = self.sharing.get_data_to_send(degree=len(receivers))
         message["CHANNEL"] = "DPSGD"
-        self.communication.broadcast(sorted(receivers), message)
+        self.sharing.send(sorted(receivers), message)
         self._shared = message
 
     def replace_lost(self, uids: set[int]) -> set[int]:

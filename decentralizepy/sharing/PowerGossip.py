@@ -1,6 +1,6 @@
 """Low-rank differences between neighbors, by power iteration."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import prod
 from typing import Annotated, Any
 
@@ -32,8 +32,9 @@ class PowerGossip(Sharing):
     Tensors of one dimension are sent whole. The graph must stay the same, and all nodes
     need the same numerical library, for their bases to be the same.
 
-    Unlike the paper's, a message is one for all neighbors: it has the products for
-    every edge of its sender, so a node of degree d sends d times the numbers.
+    A neighbor is sent the products of its own edge, as in algorithm 1: a node of degree d
+    sends d of them. A message has ``params``, in which the neighbor's uid leads to a
+    vector, and the sender's ``uid``.
 
     Parameters
     ----------
@@ -65,23 +66,20 @@ class PowerGossip(Sharing):
         self._random: dict[int, np.random.Generator] = {}
 
     def serialized_model(self) -> Message:
-        """Return ``params``: small tensors, then the products for each of ``peers``."""
+        """Return ``params``: by neighbor, the small tensors, then the products."""
         state = self.local()
         peers = sorted(self.graph.neighbors(self.uid))
-        parts = self._small(state)
-        for peer in peers:
-            pairs = zip(self._matrices(state), self._basis(peer), strict=True)
-            parts += [matrix @ basis for matrix, basis in pairs]
-        params = frozen(torch.cat([part.reshape(-1) for part in parts]))
-        message = self.compress_data({"params": params})
-        message |= {"peers": peers, "uid": self.uid}
+        params = {peer: self._product(state, peer) for peer in peers}
+        message = {"params": params, "uid": self.uid}
         self.sent = {peer: self._parse(message, peer) for peer in peers}
         return message
 
-    def capacity(self) -> int:
-        # products for each neighbor, none larger than the model
-        nodes: int = self.graph.n_procs
-        return nodes * super().capacity()
+    def send(self, receivers: Iterable[int], message: Message) -> None:
+        """Send each neighbor its own part of ``params``."""
+        params = message["params"]
+        for uid in receivers:
+            own = {peer: params[peer] for peer in params if peer == uid}
+            self.communication.send(uid, {**message, "params": own})
 
     def edge_weight(self, uid: int, n_peers: int, message: Message) -> float:
         if present(message, "uid") != uid:
@@ -133,6 +131,13 @@ class PowerGossip(Sharing):
         odd = self.communication_round % 2
         return [matrix.T for matrix in matrices] if odd else matrices
 
+    def _product(self, state: State, peer: int) -> Any:
+        """Return what ``peer`` is sent, through the codec."""
+        pairs = zip(self._matrices(state), self._basis(peer), strict=True)
+        parts = self._small(state) + [matrix @ basis for matrix, basis in pairs]
+        vector = torch.cat([part.reshape(-1) for part in parts])
+        return self.compress_data({"params": frozen(vector)})["params"]
+
     def _rank(self, matrix: torch.Tensor) -> int:
         rows, columns = matrix.shape
         return min(self.low_rank, rows, columns)
@@ -159,17 +164,13 @@ class PowerGossip(Sharing):
 
     def _parse(self, message: Message, reader: int) -> Tensors:
         """Return small tensors and products as ``message`` has them for ``reader``."""
-        peers = present(message, "peers")
-        if not isinstance(peers, list) or reader not in peers:
+        told = present(message, "params")
+        if not isinstance(told, dict) or reader not in told:
             raise MessageError(f"it has nothing for uid {reader}")
         shapes = [tensor.shape for tensor in self._small(self.local())]
-        n_small = sum(map(prod, shapes))
         matrices = self._matrices(self.local())
         shapes += [torch.Size((len(m), self._rank(m))) for m in matrices]
-        n_each = sum(map(prod, shapes)) - n_small
-        size = n_small + len(peers) * n_each
-        params = to_tensor(numbers(self.decompress_data(message), "params", size))
-        place = n_small + peers.index(reader) * n_each
-        own = torch.cat([params[:n_small], params[place : place + n_each]])
-        parts = torch.split(own, [prod(shape) for shape in shapes])
+        sizes = [prod(shape) for shape in shapes]
+        own = self.decompress_data({"params": told[reader]})
+        parts = torch.split(to_tensor(numbers(own, "params", sum(sizes))), sizes)
         return [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]

@@ -1,7 +1,7 @@
 """Whole models, mixed with Metropolis-Hastings weights; the base of every sharing."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -145,6 +145,10 @@ class Sharing(Stateful):
         message["degree"] = self._degree() if degree is None else degree
         message["iteration"] = self.communication_round
         return message
+
+    def send(self, receivers: Iterable[int], message: Message) -> None:
+        """Send a round's message to each of ``receivers``; it is encoded once."""
+        self.communication.broadcast(receivers, message)
 
     def serialized_model(self) -> Message:
         """Return what travels: ``params``, float32 of shape (N,), and more in subclasses."""

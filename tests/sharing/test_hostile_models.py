@@ -32,7 +32,7 @@ FIELDS = [
     (Choco, {**STEPS, "alpha": 0.5}, ["params", "indices"]),
     (QSGD, {}, ["params", "norms"]),
     (SignError, {}, ["params", "scales"]),
-    (PowerGossip, {}, ["params", "peers", "uid"]),
+    (PowerGossip, {}, ["params", "uid"]),
     (PushSum, {}, ["params", "push_weight"]),
 ]
 MISSING = [(*case, field) for *case, fields in FIELDS for field in fields]

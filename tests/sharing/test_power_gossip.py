@@ -1,12 +1,14 @@
 """Breaks when the two ends of an edge move apart, or low rank is not low."""
 
 from collections import deque
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from decentralizepy.errors import ConfigError, PeerError
+from decentralizepy.graphs.FullyConnected import FullyConnected
 from decentralizepy.sharing.PowerGossip import PowerGossip
 from decentralizepy.sharing.Sharing import Sharing
 from tests.support.rings import Counting, bytes_of, make, run, spread_of, vectors
@@ -30,7 +32,10 @@ def set_basis(nodes, basis):
 def test_two_rounds_by_hand():
     nodes = make(PowerGossip, [Matrix([[0.0, 0], [0, 0]]), Matrix([[4.0, 0], [0, 2]])])
     set_basis(nodes, [[1.0], [0]])
-    assert nodes[1].get_data_to_send()["params"].tolist() == [4, 0]  # the first column
+    assert nodes[1].get_data_to_send()["params"][0].tolist() == [
+        4,
+        0,
+    ]  # the first column
     run(nodes)  # the projection of the gap is [[4, 0], [0, 0]]; weights are 1/2
     assert vectors(nodes).tolist() == [[2, 0, 0, 0], [2, 0, 0, 2]]
     for node in nodes:  # the left basis is the column, made a unit vector
@@ -107,20 +112,51 @@ def test_both_ends_hold_the_same_basis():
 
 
 @pytest.mark.parametrize("odd", [False, True])
-def test_a_message_has_a_row_or_column_for_each_neighbor(odd):
+def test_a_neighbor_is_sent_a_row_or_column_of_its_own(odd):
     nodes = make(PowerGossip, [Counting(seed, shape=(60, 50)) for seed in range(4)])
     run(nodes, int(odd))
-    message = nodes[0].get_data_to_send()
-    assert message["params"].shape == (60 + 1 + 2 * (50 if odd else 60),)
-    assert bytes_of(message) < 4 * (61 + 120) + 150  # of 12,244
+    sent = messages_of(nodes[0])
+    assert sent.keys() == {1, 3}
+    for uid, message in sent.items():
+        assert message["params"][uid].shape == (60 + 1 + (50 if odd else 60),)
+        assert bytes_of(message) < 4 * (61 + 60) + 100  # of 12,244
+
+
+def messages_of(node):
+    """Return what a node sends, by receiver."""
+    sent = {}
+    node.communication = SimpleNamespace(send=sent.__setitem__)
+    node.send(sorted(node.graph.neighbors(node.uid)), node.get_data_to_send())
+    return sent
+
+
+def test_a_neighbor_hears_nothing_of_other_edges():
+    nodes = make(PowerGossip, [Counting(seed) for seed in range(4)])
+    sent = messages_of(nodes[0])
+    assert [[*message["params"]] for message in sent.values()] == [[1], [3]]
+    assert not np.array_equal(sent[1]["params"][1], sent[3]["params"][3])
+
+
+@pytest.mark.parametrize("n", [2, 5, 8])
+def test_bytes_grow_with_the_degree_not_with_its_square(run_nodes, n):
+    """Algorithm 1: 2 biases, and of the 2 x 4 weights 2 or 4 products, to each neighbor."""
+    gossip = {
+        "sharing_package": "decentralizepy.sharing.PowerGossip",
+        "sharing_class": "PowerGossip",
+    }
+    nodes = run_nodes(FullyConnected(n), rounds=4, SHARING=gossip)
+    for node in nodes.values():
+        assert node.communication.total_data == 2 * (n - 1) * ((2 + 2) + (2 + 4)) * 4
 
 
 @pytest.mark.parametrize(
     "change",
     [
         {"params": np.zeros(3, np.float32)},
-        {"peers": [5, 6]},
-        {"peers": 4},
+        {"params": {0: np.zeros(3, np.float32)}},
+        {"params": {0: "text"}},
+        {"params": {5: np.zeros(17, np.float32)}},
+        {"params": 4},
         {"uid": 2},
     ],
 )
