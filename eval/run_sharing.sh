@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Every sharing algorithm on the digits: 16 processes, non-iid, 100 rounds each; then a
-# table and a picture that compare accuracy and bytes.
+# Every sharing algorithm on the digits, for several seeds: 16 processes, non-iid, 100
+# rounds each; then a table of means over seeds, and a picture of the first seed.
 # Usage: bash eval/run_sharing.sh [OUTPUT FOLDER] [FLAGS ...]
+# SEEDS="90 91 92 93 94" and MODEL=MLP (or CNN) come from the environment.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bash eval/venv.sh
@@ -17,11 +18,13 @@ run() { # NAME [key=value ...]: one run; a key without a section is one of SHARI
         [[ ${setting%%=*} == *.* ]] || setting=SHARING.$setting
         settings+=(--set "$setting")
     done
+    folder=$out/$name-$seed
     "$bin/decentralizepy" run eval/config_digits.ini -is 100 -ta 10 -tea 50 \
-        --set OPTIMIZER_PARAMS.lr=0.05 "${settings[@]}" "${flags[@]}" \
-        -ld "$out/$name/machine0" -wsd "$out/$name/weights" >"$out/$name.txt"
-    echo "$name done"
-    runs+=("$out/$name")
+        --set DATASET.model_class="${MODEL:-MLP}" --set DATASET.random_seed="$seed" \
+        --set GRAPH.seed="$seed" --set OPTIMIZER_PARAMS.lr=0.05 "${settings[@]}" \
+        "${flags[@]}" -ld "$folder/machine0" -wsd "$folder/weights" >"$folder.txt"
+    echo "$name, seed $seed: done"
+    runs+=("$folder")
 }
 
 module() { echo "sharing_package=decentralizepy.sharing.$1 sharing_class=${1##*.}"; }
@@ -35,23 +38,42 @@ server() { # CLIENT SERVER: learn with a parameter server
 
 elias() { echo "compress=True compression_package=decentralizepy.compression.$1 compression_class=$1"; }
 
+all() { # every algorithm once, with $seed
+    run Sharing $(module Sharing)
+    run PlainAverage $(module PlainAverageSharing)
+    # a third of the values
+    run JWINS $(module JWINS.JWINS) "alpha_list=[0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 1.0]" \
+        $wavelet $partial $(elias EliasFpzip)
+    run Wavelet $(module JWINS.Wavelet) alpha=0.34 $wavelet $partial $(elias EliasFpzip)
+    run TopK $(module PartialModel) alpha=0.34 $partial $(elias EliasFpzip)
+    run FFT $(module JWINS.FFT) alpha=0.34 $partial $(elias EliasFpzip)
+    run SubSampling $(module SubSampling) alpha=0.34
+    run RandomK $(module RandomK) alpha=0.34
+    # a tenth
+    run JWINS-tenth $(module JWINS.JWINS) \
+        "alpha_list=[0.05, 0.05, 0.05, 0.1, 0.1, 0.1, 0.25]" \
+        $wavelet $partial $(elias EliasFpzip)
+    run TopK-tenth $(module PartialModel) alpha=0.1 $partial $(elias EliasFpzip)
+    run Choco-tenth $(module Choco) step_size=0.5 alpha=0.1 $(elias EliasFpzip)
+    run RandomK-tenth $(module RandomK) alpha=0.1
+    # a few bits a number, or a few numbers a matrix
+    run QSGD $(module QSGD) step_size=0.5
+    run SignError $(module SignError) step_size=0.5
+    run PowerGossip $(module PowerGossip)
+    # a parameter server
+    run FedAvg $(server DPSGDNodeFederated FederatedParameterServer)
+    run STC $(server STC.STCClient STC.STCServer) $(module STC) alpha=0.1
+}
+
 flags=("$@")
-runs=()
 mkdir -p "$out"
 partial="accumulation=True accumulate_averaging_changes=True"
-run Sharing $(module Sharing)
-run PlainAverage $(module PlainAverageSharing)
-run JWINS $(module JWINS.JWINS) "alpha_list=[0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 1.0]" \
-    wavelet=sym2 metadata_cap=0.5 $partial $(elias EliasFpzip)
-run Wavelet $(module JWINS.Wavelet) wavelet=sym2 alpha=0.3 $partial $(elias EliasFpzip)
-run FFT $(module JWINS.FFT) alpha=0.3 $partial $(elias EliasFpzip)
-run TopK $(module PartialModel) alpha=0.3 $partial $(elias EliasFpzip)
-run SubSampling $(module SubSampling) alpha=0.35
-run RandomK $(module RandomK) alpha=0.35
-run Choco $(module Choco) step_size=0.5 alpha=0.2 $(elias EliasFpzip)
-run QSGD $(module QSGD) step_size=0.5
-run SignError $(module SignError) step_size=0.5
-run PowerGossip $(module PowerGossip)
-run FedAvg $(server DPSGDNodeFederated FederatedParameterServer)
-run STC $(server STC.STCClient STC.STCServer) $(module STC) alpha=0.1
-"$bin/decentralizepy" compare -o "$out/compare.png" "${runs[@]}" | tee "$out/compare.txt"
+wavelet="wavelet=sym2 metadata_cap=0.5"
+read -ra seeds <<<"${SEEDS:-90 91 92 93 94}"
+for seed in "${seeds[@]}"; do
+    runs=()
+    all
+    [ "$seed" != "${seeds[0]}" ] || first=("${runs[@]}")
+done
+"$bin/decentralizepy" compare -o "$out/compare.png" "${first[@]}" | tee "$out/compare.txt"
+"$bin/python" eval/seeds_table.py "$out" | tee "$out/seeds.txt"
