@@ -19,7 +19,7 @@ class Purpose(Enum):
     """In which order a node passes over its samples (by uid)."""
 
     NODE = "node"
-    """The global generators of a node's process: dropout, foreign code (by uid)."""
+    """Dropout, and what else draws from the global generators of a process (by uid)."""
 
     RECEIVERS = "receivers"
     """Whom a node of Epidemic Learning sends to (by uid)."""
