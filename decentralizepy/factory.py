@@ -59,12 +59,20 @@ def load(module: str, name: str) -> Any:
 
 
 def find_module(path: str) -> ModuleType:
-    """Import the module ``path``, or raise a ConfigError that says why it cannot be."""
+    """Import the module ``path``.
+
+    Raises
+    ------
+    ConfigError
+        If it, or what it imports, does not exist.
+    Exception
+        Whatever else its own code raises: a bug, to be shown with its traceback.
+    """
     if not all(path.split(".")):
         raise ConfigError("not the path of a module", value=path)
     try:
         return importlib.import_module(path)
-    except Exception as error:  # a plug-in can raise anything
+    except ImportError as error:
         raise ConfigError(problems=[_why(path, error)]) from error
 
 
@@ -152,7 +160,7 @@ def _absent(cls: Any, section: Mapping[str, Any]) -> list[str]:
     return [key for key in empty if key in known and known[key].default is None]
 
 
-def _why(path: str, error: Exception) -> Problem:
+def _why(path: str, error: ImportError) -> Problem:
     missing = error.name if isinstance(error, ModuleNotFoundError) else None
     if missing and f"{path}.".startswith(f"{missing}."):
         cause = "no such module" if missing == path else f"no module {missing}"

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from inspect import Parameter
 from typing import Any
 
 from decentralizepy import factory
@@ -188,15 +189,14 @@ def _try_optimizer(part: Part) -> None:
 
 def _make_loss(section: Section) -> None:
     """Make the loss, which takes no options."""
-    try:
-        factory.load_loss(section)
-    except ConfigError:
-        raise
-    except Exception as error:
-        cause = f"cannot be made: {one_line(error)}"
-        raise ConfigError(
-            cause, key="loss_class", value=section["loss_class"]
-        ) from error
+    if section.get("loss_class"):
+        loss = factory.load_named(section, "loss_package", "loss_class")
+        known = Options.of(loss).known
+        required = [name for name in known if known[name].default is Parameter.empty]
+        if required:
+            cause = f"cannot be made without {' and '.join(required)}"
+            raise ConfigError(cause, key="loss_class", value=section["loss_class"])
+    factory.load_loss(section)
 
 
 def _warn_of_unknown(part: Part, section: str, path: str | os.PathLike[str]) -> None:

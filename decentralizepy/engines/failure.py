@@ -19,9 +19,12 @@ def describe(error: BaseException) -> str:
     files = [frame for frame in frames if not frame.filename.startswith("<")]
     own = [frame for frame in files if is_users(frame.filename)]
     last = (own or files)[-1]
+    place = f"{last.filename}:{last.lineno}: in {last.name}"
+    if isinstance(error, SyntaxError) and error.filename:  # no frame has got there
+        place = f"{error.filename}:{error.lineno}"
     text = traceback.format_exception_only(error)[-1].strip()
     stack = "".join(traceback.format_exception(error))
-    return f"{last.filename}:{last.lineno}: in {last.name}: {text}\n{stack}"
+    return f"{place}: {text}\n{stack}"
 
 
 def is_users(filename: str) -> bool:

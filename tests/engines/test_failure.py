@@ -1,5 +1,6 @@
 """Breaks when a bug in a user's plug-in is blamed on a peer, or its traceback is not shown."""
 
+import os
 import re
 
 import pytest
@@ -119,3 +120,23 @@ def test_the_place_is_the_users_even_if_a_library_raises():
     assert re.match(rf"{__file__}:\d+: in test_the_place\w+: AttributeError: .*", first)
     assert trace[0] == "Traceback (most recent call last):"
     assert round_of(raised.value) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "said"),
+    [
+        ("x = 1\nx =\n", r"broken\.py:2", "SyntaxError"),
+        ("x = 1\nx.y\n", r"broken\.py:2: in <module>", "AttributeError"),
+    ],
+)
+def test_a_bug_at_import_is_shown_with_its_line(
+    experiment, tmp_path, text, place, said
+):
+    """It came as one line of the INI file's, without the line of the module."""
+    (tmp_path / "broken.py").write_text(text)
+    broken = {"sharing_package": "broken", "sharing_class": "Broken"}
+    words = experiment(rounds=2, SHARING=broken, **PAIR)
+    done = run(words, env={**os.environ, "PYTHONPATH": str(tmp_path)})
+    assert done.returncode == 1, done.stderr
+    assert re.match(rf".*{place}: {said}", done.stderr), done.stderr
+    assert "Traceback" in done.stderr

@@ -281,10 +281,9 @@ VALUES = {
     "no such package": (("decentralizepy.sharing.JWINS.JWINS", "decentralizepy.sharing.JWIN.JWINS"), "[SHARING] sharing_package = decentralizepy.sharing.JWIN.JWINS: no module decentralizepy.sharing.JWIN; did you mean decentralizepy.sharing.JWINS?"),
     "no such class": (("sharing_class = JWINS", "sharing_class = JWIN"), "[SHARING] sharing_class = JWIN: no such class in decentralizepy.sharing.JWINS.JWINS; did you mean JWINS?"),
     "no such model": (("model_class = Linear", "model_class = Liner"), "[DATASET] model_class = Liner: no such class in tests.support.toy; did you mean Linear?"),
-    "a module that fails": (("dataset_package = tests.support.toy", "dataset_package = broken"), "[DATASET] dataset_package = broken: cannot be imported: ZeroDivisionError: division by zero"),
     "a module that lacks another": (("dataset_package = tests.support.toy", "dataset_package = lacking"), "[DATASET] dataset_package = lacking: needs pywt_two, which is not installed: pip install pywt_two"),
     "another kind of class": (("dataset_class = Points", "dataset_class = Linear"), "[DATASET] dataset_class = Linear: does not take the arguments rank machine_id mapping"),
-    "a loss with arguments": (("loss_class = CrossEntropyLoss", "loss_class = Linear"), "[TRAIN_PARAMS] loss_class = Linear: cannot be made: Linear.__init__() missing 2 required positional arguments: 'in_features' and 'out_features'"),
+    "a loss with arguments": (("loss_class = CrossEntropyLoss", "loss_class = Linear"), "[TRAIN_PARAMS] loss_class = Linear: cannot be made without in_features and out_features"),
     "a compressor": (sharing("Sharing", "compress = yes\ncompression_package = decentralizepy.compression.Elias\ncompression_class = Elas"), "[SHARING] compression_class = Elas: no such class in decentralizepy.compression.Elias; did you mean Elias?"),
     # parts that do not go together
 }  # fmt: skip
@@ -292,7 +291,6 @@ VALUES = {
 
 @pytest.mark.parametrize(("change", "line"), VALUES.values(), ids=VALUES)
 def test_a_value_that_cannot_be(folder, refused, change, line):
-    (folder / "broken.py").write_text("1 / 0")
     (folder / "lacking.py").write_text("import pywt_two")
     (folder / "run.ini").write_text(changed(change))
     assert refused() == [f"run.ini: {line}"]
