@@ -1,6 +1,6 @@
-"""Draw docs/structure.svg: the folders of the package as rooms, and who imports whom.
+"""Draw docs/structure.svg: the packages in layers, and which imports which.
 
-After a change of imports between folders: ``python docs/draw_structure.py``.
+Run ``python docs/draw_structure.py`` after changing imports between packages.
 """
 
 import ast
@@ -11,24 +11,24 @@ PACKAGE = Path(__file__).resolve().parent.parent / "decentralizepy"
 PICTURE = Path(__file__).with_name("structure.svg")
 ENTRANCES = {"__init__", "__main__", "cli"}
 
-# floors from top to bottom; of a room: left edge, width, what it is for
-Room = tuple[int, int, str]
-FLOORS: Sequence[dict[str, Room]] = (
+# from top to bottom; each package's left edge, width and purpose
+Box = tuple[int, int, str]
+LAYERS: Sequence[dict[str, Box]] = (
     {
         "commands": (20, 435, "one file per command of decentralizepy"),
         "launcher": (485, 435, "prepare, start, watch, report, exit status"),
     },
     {
-        "engines": (20, 220, "how nodes are started"),
-        "figures": (740, 180, "finished runs, drawn"),
+        "engines": (20, 220, "starting nodes"),
+        "figures": (740, 180, "plots of finished runs"),
     },
     {
-        "run": (20, 220, "one machine's part of a run"),
+        "run": (20, 220, "one machine's share of a run"),
         "monitor": (740, 180, "a run in progress"),
     },
     {
         "node": (280, 400, "who trains, who sends to whom, who waits for whom"),
-        "results": (740, 180, "written and read back"),
+        "results": (740, 180, "writing and reading"),
     },
     {
         "sharing": (20, 220, "what is sent, how it is averaged"),
@@ -38,26 +38,26 @@ FLOORS: Sequence[dict[str, Room]] = (
     },
     {
         "compression": (20, 140, "codecs"),
-        "graphs": (200, 200, "who is whose neighbor"),
+        "graphs": (200, 200, "topologies"),
         "models": (440, 200, "networks, flat vectors"),
         "mappings": (680, 240, "which node on which machine"),
     },
 )
-GROUND = {
+BASE = {
     "config": "INI to values",
-    "factory": "by name",
-    "checkpoints": "their files",
-    "randomness": "all streams",
-    "message": "by channel",
+    "factory": "class by name",
+    "checkpoints": "file format",
+    "randomness": "seeds, streams",
+    "message": "channels",
     "utils": "flags",
-    "files": "whole files",
-    "errors": "their tree",
+    "files": "atomic writes",
+    "errors": "exceptions",
 }
 NAMED_IN_INI = {
     *("node", "sharing", "training", "datasets", "communication"),
     *("compression", "graphs", "models", "mappings"),
 }
-# corners of the arrows that cannot go straight down
+# corners of the arrows that cannot run straight down
 Points = list[tuple[int, int]]
 ROUTES: dict[tuple[str, str], Points] = {
     ("figures", "results"): [(920, 148), (934, 148), (934, 348), (920, 348)],
@@ -74,15 +74,15 @@ ROUTES: dict[tuple[str, str], Points] = {
     ("datasets", "mappings"): [(665, 476), (665, 498), (694, 498), (694, 520)],
 }
 
-WIDTH, LEFT, ROOM, FLOOR, CORNER = 950, 20, 56, 100, 7
+WIDTH, LEFT, BOX, LAYER, CORNER = 950, 20, 56, 100, 7
 STYLE = """
 text { font-family: Helvetica, Arial, sans-serif; fill: #1f2933; text-anchor: middle }
 .name { font-size: 15px; font-weight: bold }
 .words { font-size: 12px; fill: #3e4c59 }
 .note { font-size: 12px; fill: #3e4c59; text-anchor: start }
-.room { fill: #eef2f7; stroke: #7b8794 }
+.core { fill: #eef2f7; stroke: #7b8794 }
 .plugin { fill: #e0f2e4; stroke: #5b8c69 }
-.ground { fill: #fdf1d6; stroke: #b08d3c }
+.base { fill: #fdf1d6; stroke: #b08d3c }
 .import { fill: none; stroke: #3e4c59; stroke-width: 1.3; marker-end: url(#tip) }
 """
 TIP = (
@@ -90,23 +90,23 @@ TIP = (
     'markerHeight="8" orient="auto"><path d="M0 1 L8 4 L0 7 z" fill="#3e4c59"/></marker>'
 )
 NOTES = (
-    ("room", "parts of a run"),
+    ("core", "parts of a run"),
     ("plugin", "plug-ins: an INI file names them, factory imports them"),
-    ("ground", "ground floor: text, files and errors"),
+    ("base", "base layer: text, files and errors"),
 )
 LEFT_OUT = (
-    "An arrow is an import. Left out: those of the top floor, which may import every room,"
-    " and those of the ground floor, which every room may import."
+    "An arrow is an import. Not shown: imports by the top layer, which may import every package,"
+    " and imports of the base layer, which every package may import."
 )
 
 
 def imports() -> set[tuple[str, str]]:
-    """Return the pairs (room, room that it imports)."""
+    """Return the pairs (package, package that it imports)."""
     pairs = set()
     for path in PACKAGE.rglob("*.py"):
-        room = path.relative_to(PACKAGE).with_suffix("").parts[0]
-        pairs |= {(room, other) for other in _imported(path)}
-    known = rooms()
+        package = path.relative_to(PACKAGE).with_suffix("").parts[0]
+        pairs |= {(package, other) for other in _imported(path)}
+    known = packages()
     return {(a, b) for a, b in pairs if a != b and a in known and b in known}
 
 
@@ -122,7 +122,7 @@ def _imported(path: Path) -> Iterator[str]:
                 yield name.split(".")[1]
 
 
-def rooms() -> set[str]:
+def packages() -> set[str]:
     """Return the folders and modules at the top of the package."""
     folders = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
     return folders | {path.stem for path in PACKAGE.glob("*.py")} - ENTRANCES
@@ -134,19 +134,19 @@ def svg() -> str:
     Raises
     ------
     ValueError
-        If a room has no place in the picture, or is there no more.
+        If a package has no place in the picture, or no longer exists.
     """
-    placed = {name for floor in FLOORS for name in floor} | set(GROUND)
-    if moved := rooms() ^ placed:
-        raise ValueError(f"{__file__}: FLOORS and GROUND have no place for {moved}")
-    height = _top(len(FLOORS)) + 150
+    placed = {name for layer in LAYERS for name in layer} | set(BASE)
+    if moved := packages() ^ placed:
+        raise ValueError(f"{__file__}: LAYERS and BASE have no place for {moved}")
+    height = _top(len(LAYERS)) + 150
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}">',
         f"<style>{STYLE}</style>",
         f"<defs>{TIP}</defs>",
         f'<rect width="{WIDTH}" height="{height}" fill="white"/>',
         *_boxes(),
-        *_ground(),
+        *_base(),
         *map(_arrow, _drawn()),
         *_notes(),
         "</svg>",
@@ -154,27 +154,27 @@ def svg() -> str:
     return "\n".join(parts) + "\n"
 
 
-def _top(floor: int) -> int:
-    return LEFT + FLOOR * floor
+def _top(layer: int) -> int:
+    return LEFT + LAYER * layer
 
 
 def _boxes() -> Iterator[str]:
-    for number, floor in enumerate(FLOORS):
-        for name, (left, width, words) in floor.items():
-            kind = "plugin" if name in NAMED_IN_INI else "room"
+    for number, layer in enumerate(LAYERS):
+        for name, (left, width, words) in layer.items():
+            kind = "plugin" if name in NAMED_IN_INI else "core"
             yield _box(kind, left, _top(number), width, name, words)
 
 
-def _ground() -> Iterator[str]:
-    for number, (name, words) in enumerate(GROUND.items()):
+def _base() -> Iterator[str]:
+    for number, (name, words) in enumerate(BASE.items()):
         left = LEFT + number * 113
-        yield _box("ground", left, _top(len(FLOORS)), 109, name, words)
+        yield _box("base", left, _top(len(LAYERS)), 109, name, words)
 
 
 def _box(kind: str, left: int, top: int, width: int, name: str, words: str) -> str:
     middle = left + width // 2
     return (
-        f'<rect class="{kind}" x="{left}" y="{top}" width="{width}" height="{ROOM}" rx="6"/>'
+        f'<rect class="{kind}" x="{left}" y="{top}" width="{width}" height="{BOX}" rx="6"/>'
         f'<text class="name" x="{middle}" y="{top + 24}">{name}</text>'
         f'<text class="words" x="{middle}" y="{top + 43}">{words}</text>'
     )
@@ -182,8 +182,8 @@ def _box(kind: str, left: int, top: int, width: int, name: str, words: str) -> s
 
 def _drawn() -> list[tuple[str, str]]:
     """Return the imports that get an arrow."""
-    silent = {*FLOORS[0], *GROUND}
-    return sorted((a, b) for a, b in imports() if a not in silent and b not in GROUND)
+    silent = {*LAYERS[0], *BASE}
+    return sorted((a, b) for a, b in imports() if a not in silent and b not in BASE)
 
 
 def _arrow(pair: tuple[str, str]) -> str:
@@ -194,13 +194,13 @@ def _arrow(pair: tuple[str, str]) -> str:
         near, far = _towards(corner, before), _towards(corner, after)
         path += f" L{near[0]} {near[1]} Q{corner[0]} {corner[1]} {far[0]} {far[1]}"
         before = corner
-    room, other = pair
-    title = f"<title>{room} imports {other}</title>"
+    package, other = pair
+    title = f"<title>{package} imports {other}</title>"
     return f'<path class="import" d="{path} L{last[0]} {last[1]}">{title}</path>'
 
 
 def _towards(corner: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
-    """Return the point beside a corner where its curve begins."""
+    """Return the point near a corner where its curve begins."""
     steps = (
         max(-CORNER, min(CORNER, b - a)) for a, b in zip(corner, other, strict=True)
     )
@@ -208,29 +208,29 @@ def _towards(corner: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]
     return x, y
 
 
-def _straight(room: str, other: str) -> Points:
-    """Return an arrow from the bottom of a room to the top of another, as upright as can be."""
-    left, width, top = _place(room)
+def _straight(package: str, other: str) -> Points:
+    """Return an arrow from the bottom of one box to the top of another, as vertical as possible."""
+    left, width, top = _place(package)
     other_left, other_width, other_top = _place(other)
     x = (max(left, other_left) + min(left + width, other_left + other_width)) // 2
     near = [
         min(max(x, edge + 10), edge + size - 10)
         for edge, size in ((left, width), (other_left, other_width))
     ]
-    return [(near[0], top + ROOM), (near[1], other_top)]
+    return [(near[0], top + BOX), (near[1], other_top)]
 
 
-def _place(room: str) -> tuple[int, int, int]:
-    """Return the left edge, width and top of a room."""
-    for number, floor in enumerate(FLOORS):
-        if room in floor:
-            left, width, _ = floor[room]
+def _place(package: str) -> tuple[int, int, int]:
+    """Return the left edge, width and top of a package's box."""
+    for number, layer in enumerate(LAYERS):
+        if package in layer:
+            left, width, _ = layer[package]
             return left, width, _top(number)
-    raise KeyError(room)
+    raise KeyError(package)
 
 
 def _notes() -> Iterator[str]:
-    top, left = _top(len(FLOORS)) + ROOM + 26, LEFT
+    top, left = _top(len(LAYERS)) + BOX + 26, LEFT
     for kind, words in NOTES:
         yield f'<rect class="{kind}" x="{left}" y="{top}" width="22" height="14" rx="3"/>'
         yield f'<text class="note" x="{left + 30}" y="{top + 11}">{words}</text>'
