@@ -37,7 +37,7 @@ def test_a_node_that_fails_frees_nothing(tmp_path, how):
     marker = tmp_path / "marker"
     spec = NodeSpec(Holder, (how, marker), 0, 0, 0, tmp_path / "0.log")
     node = multiprocessing.get_context("fork").Process(
-        target=process._run, args=(spec, os.getpid())
+        target=process._run, args=(spec, os.getpid(), tmp_path / "report")
     )
     node.start()
     node.join()
