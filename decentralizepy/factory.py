@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType, ModuleType
 from typing import Any, NamedTuple
 
+from decentralizepy.config.overrides import check_overrides
 from decentralizepy.config.signatures import Options
 from decentralizepy.errors import ConfigError, Problem, located, nearest, one_line
 
@@ -77,12 +78,19 @@ def find_module(path: str) -> ModuleType:
 
 
 def find_class(module: ModuleType, name: str) -> Any:
-    """Return what ``name`` is in ``module``, or raise a ConfigError with the nearest."""
+    """Return what ``name`` is in ``module``.
+
+    Raises
+    ------
+    ConfigError
+        If there is none, with the nearest, or if it overrides a method in vain.
+    """
     found = getattr(module, name, None)
     if not callable(found):
         near = nearest(name, _classes(module)) or ""
         cause = f"no such class in {module.__name__}"
         raise ConfigError(cause, value=name, suggestion=near)
+    check_overrides(found)
     return found
 
 

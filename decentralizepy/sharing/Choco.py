@@ -1,6 +1,6 @@
 """CHOCO-SGD with the largest entries of the difference."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from decentralizepy.config.order import in_order
 from decentralizepy.message import Message
@@ -27,6 +27,9 @@ class Choco(DifferenceSharing):
     alpha : float
         Share of entries to send, in (0, 1].
     """
+
+    replaced: ClassVar = {"_compress": "encode and decode"}
+    callers: ClassVar = ("_pre_step", "serialized_model")
 
     @in_order(
         8,

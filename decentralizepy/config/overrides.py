@@ -1,0 +1,38 @@
+"""Methods that a user's class overrides, and that nothing here calls."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from decentralizepy.config.signatures import is_ours
+from decentralizepy.errors import ConfigError, Problem
+
+
+def check_overrides(kind: Any) -> None:
+    """Raise a ConfigError if a user's class overrides a method in vain.
+
+    A class of this package lists in ``replaced`` the methods that DecentralizePy calls
+    and this package does not, each with what to override instead. In ``callers`` it
+    lists the methods that call them there: a class with one of these of its own may
+    call what it likes.
+    """
+    found = dict(_in_vain(kind)) if isinstance(kind, type) else {}
+    if found:
+        raise ConfigError(
+            problems=[
+                Problem(
+                    f"overrides {name}, which nothing calls here; override {instead} "
+                    "instead",
+                    value=kind.__name__,
+                )
+                for name, instead in found.items()
+            ]
+        )
+
+
+def _in_vain(kind: type) -> Iterator[tuple[str, str]]:
+    foreign = [vars(each) for each in kind.__mro__ if not is_ours(each)]
+    overridden = {name for each in foreign for name in each}
+    for parent in filter(is_ours, kind.__mro__):
+        if overridden.isdisjoint(getattr(parent, "callers", ())):
+            replaced = vars(parent).get("replaced", {}).items()
+            yield from (each for each in replaced if each[0] in overridden)
