@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from decentralizepy.config.overrides import check_overrides
 from decentralizepy.config.signatures import Options
+from decentralizepy.config.values import fitted
 from decentralizepy.errors import ConfigError, Problem, located, nearest, one_line
 
 #: Keys that name more than the class itself, by the prefix of a section's keys.
@@ -101,7 +102,8 @@ def build(section: Mapping[str, Any], prefix: str, *args: Any) -> Any:
     ----------
     section
         Holds ``<prefix>_package``, ``<prefix>_class`` and the options of the class.
-        An empty option whose default is ``None`` counts as absent.
+        An empty option whose default is ``None`` counts as absent. Text that spells
+        numbers, as ``(0.9, 0.99)``, is a tuple or list where the class takes one.
     prefix
         ``dataset``, ``optimizer``, ``training``, ``comm``, ``sharing``, ``node``,
         ``graph`` or ``mapping``.
@@ -123,9 +125,13 @@ def unpack(section: Mapping[str, Any], prefix: str) -> Part:
     """
     cls = load_class(section, prefix)
     reserved = {f"{prefix}_package", f"{prefix}_class", *RESERVED.get(prefix, ())}
-    options = {key: value for key, value in section.items() if key not in reserved}
-    for key in _absent(cls, options):
-        del options[key]
+    known = Options.of(cls).known
+    options: dict[str, Any] = {}
+    for key, value in section.items():
+        option = known.get(key)
+        absent = value == "" and option is not None and option.default is None
+        if key not in reserved and not absent:
+            options[key] = value if option is None else fitted(option, value)
     return Part(cls, options)
 
 
@@ -160,12 +166,6 @@ def _required(section: Mapping[str, Any], key: str) -> str:
     if key not in section:
         raise ConfigError("missing", key=key)
     return str(section[key])
-
-
-def _absent(cls: Any, section: Mapping[str, Any]) -> list[str]:
-    empty = [key for key, value in section.items() if value == ""]
-    known = Options.of(cls).known if empty else {}
-    return [key for key in empty if key in known and known[key].default is None]
 
 
 def _why(path: str, error: ImportError) -> Problem:

@@ -7,6 +7,7 @@ import signal
 import sys
 import tempfile
 import traceback
+from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -31,6 +32,7 @@ def launch(
     service_class: Callable[..., Any] | None = None,
     mapping_class: type[Mapping] | None = None,
     argv: Sequence[str] | None = None,
+    parser: ArgumentParser | None = None,
 ) -> NoReturn:
     """Run this machine's nodes to the end of the experiment, and exit.
 
@@ -44,6 +46,9 @@ def launch(
         Section MAPPING's, or Linear, if not given.
     argv : list of str, optional
         Flags; the command line's if not given.
+    parser : argparse.ArgumentParser, optional
+        :func:`decentralizepy.utils.make_parser`'s with flags of a driver's own, which
+        are written to ``args.json``.
 
     Notes
     -----
@@ -54,7 +59,7 @@ def launch(
     signal.signal(signal.SIGTERM, _terminated)
     sys.path.append(os.getcwd())  # classes of the user's own, named by import path
     try:
-        run(Experiment.load(argv, node_class, service_class, mapping_class))
+        run(Experiment.load(argv, node_class, service_class, mapping_class, parser))
     except DecentralizepyError as error:
         print(error, file=sys.stderr)
         sys.exit(error.exit_status)

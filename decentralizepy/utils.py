@@ -14,7 +14,8 @@ from decentralizepy.config.flags import (
     run_problems,
     run_values,
 )
-from decentralizepy.errors import ConfigError, did_you_mean
+from decentralizepy.config.ini import typed
+from decentralizepy.errors import ConfigError, did_you_mean, nearest
 from decentralizepy.files import write_atomic
 
 T = TypeVar("T")
@@ -88,6 +89,9 @@ def get_args(
 ) -> Namespace:
     """Return the flags of a launch.
 
+    A flag that is like none of them may be one that a driver of the user's own reads: it
+    becomes an attribute, with a warning.
+
     Parameters
     ----------
     argv
@@ -105,7 +109,14 @@ def get_args(
     SystemExit
         With status 2, after a line on stderr, if a flag does not fit.
     """
-    return merged(defaults or {}, given(argv, parser))
+    parser = parser or make_parser()
+    chosen, left = _parsed(argv, parser)
+    extra, wrong = _extra(left)
+    _refuse(wrong, parser)
+    if extra:
+        names = ", ".join(f"--{name}" for name in extra)
+        print(f"warning: {names}: no flag of a launch; passed on", file=sys.stderr)
+    return merged(defaults or {}, {**extra, **chosen})
 
 
 def given(
@@ -116,17 +127,52 @@ def given(
     Arguments as for :func:`get_args`; what a command added to ``parser`` is there too.
     """
     parser = parser or make_parser()
+    chosen, left = _parsed(argv, parser)
+    _refuse(left, parser)
+    return chosen
+
+
+def _parsed(
+    argv: Sequence[str] | None, parser: ArgumentParser
+) -> tuple[dict[str, Any], list[str]]:
+    """Return the flags that a parser knows, and the words that are left."""
     try:
         args, left = parser.parse_known_args(argv)
     except ArgumentError as error:
         parser.error(f"{error.argument_name}: {error.message}")
+    return vars(args), left
+
+
+def _extra(left: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+    """Return flags of a user's own, by name, and the words that are none.
+
+    A flag without a value is True.
+    """
+    extra: dict[str, Any] = {}
+    wrong: list[str] = []
+    name = ""
+    for word in left:
+        if word.startswith("--") and not nearest(word, _known()):
+            name, equals, text = word.lstrip("-").replace("-", "_").partition("=")
+            extra[name] = typed(text) if equals else True
+        elif name and extra[name] is True and not word.startswith("--"):
+            extra[name] = typed(word)
+        else:
+            wrong.append(word)
+    return extra, wrong
+
+
+def _refuse(left: Sequence[str], parser: ArgumentParser) -> None:
+    """End with a line on the first of the words that nothing takes, if there are any."""
+    unknown = next((word for word in left if word.startswith("-")), None)
+    if unknown is not None:
+        parser.error(f"{unknown}: no such flag{did_you_mean(unknown, _known())}")
     if left:
-        unknown = next((word for word in left if word.startswith("-")), None)
-        if unknown is None:
-            parser.error(f"{left[0]}: not a flag, and no flag takes it")
-        known = [f"--{flag.name}" for flag in flags()]
-        parser.error(f"{unknown}: no such flag{did_you_mean(unknown, known)}")
-    return vars(args)
+        parser.error(f"{left[0]}: not a flag, and no flag takes it")
+
+
+def _known() -> list[str]:
+    return [f"--{flag.name}" for flag in flags()]
 
 
 def merged(section: Mapping[str, Any], chosen: Mapping[str, Any]) -> Namespace:

@@ -186,3 +186,32 @@ def test_a_loss_is_an_object_or_a_function():
 )
 def test_a_loss_that_is_not_there(keys, text):
     assert message(factory.load_loss, keys) == text
+
+
+@pytest.mark.parametrize("form", ["(0.9, {})", "[.9,{}]", "0.9, {}", "( 9/10, {} )"])
+@pytest.mark.parametrize(
+    ("name", "key", "second"),
+    [("Adam", "betas", 0.99), ("AdamW", "betas", 0.99), ("Rprop", "etas", 1.5)],
+)
+def test_a_tuple_is_read_in_any_spelling(name, key, second, form):
+    text = form.format(second)
+    section = {"optimizer_package": "torch.optim", "optimizer_class": name, key: text}
+    optimizer = factory.build(section, "optimizer", [torch.nn.Parameter(torch.ones(1))])
+    assert tuple(optimizer.defaults[key]) == (0.9, second)
+
+
+class Listing:
+    def __init__(self, text: str = "", pair=(1, 2), numbers: list[float] | None = None):
+        self.text, self.pair, self.numbers = text, pair, numbers
+
+
+def test_numbers_are_read_only_for_an_option_that_takes_them():
+    section = {
+        "sharing_package": __name__,
+        "sharing_class": "Listing",
+        "text": "[1, 2]",
+        "pair": "[3, 4]",
+        "numbers": "[1/4]*2",
+    }
+    built = factory.build(section, "sharing")
+    assert (built.text, built.pair, built.numbers) == ("[1, 2]", (3, 4), [0.25, 0.25])

@@ -84,6 +84,37 @@ def test_a_command_adds_flags_of_its_own():
     assert utils.given(words, parser).keys() == {"file", "draw", "iterations"}
 
 
+def test_a_flag_of_a_drivers_own_passes_through_with_a_warning(capsys):
+    args = utils.get_args(["--tau", "0.5", "-is", "3", "--my-name=x", "--fast"])
+    assert (args.tau, args.my_name, args.fast, args.iterations) == (0.5, "x", True, 3)
+    assert capsys.readouterr().err == (
+        "warning: --tau, --my_name, --fast: no flag of a launch; passed on\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--itrations", "5"], "--itrations: no such flag; did you mean --iterations?"),
+        (["-xyz", "5"], "-xyz: no such flag"),
+        (["--tau", "1", "2"], "2: not a flag, and no flag takes it"),
+        (["stray"], "stray: not a flag, and no flag takes it"),
+    ],
+)
+def test_a_flag_that_is_nearly_known_stays_an_error(capsys, words, line):
+    with pytest.raises(SystemExit) as stop:
+        utils.get_args(words)
+    assert stop.value.code == 2
+    assert capsys.readouterr().err == f"{line}\n"
+
+
+def test_a_path_has_its_shell_abbreviations_replaced(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    args = utils.get_args(["-ld", "~/a", "-wsd", "$HOME/b"], {"graph_file": "~/g"})
+    assert (args.log_dir, args.weights_store_dir) == ("/home/me/a", "/home/me/b")
+    assert args.graph_file == "/home/me/g"
+
+
 def test_the_help_names_every_flag_and_default(capsys):
     with pytest.raises(SystemExit) as stop:
         utils.get_args(["-h"])

@@ -69,8 +69,14 @@ def check_text(
     path: str | os.PathLike[str],
     nodes: Iterable[Any] = (),
 ) -> None:
-    """Raise a ConfigError for what is wrong with the text; arguments of :func:`check`."""
+    """Raise a ConfigError for what is wrong with the text; arguments of :func:`check`.
+
+    What nobody here reads may be for classes of a user's own: it is warned of, once.
+    """
     _raise(text.problems(config, nodes), path)
+    if unread := text.unread(config):
+        what = f"{', '.join(unread)}: read by nothing in this package"
+        print(f"warning: {path}: {what}; your own classes get it", file=sys.stderr)
 
 
 def resolve(config: Mapping[str, Section], path: str | os.PathLike[str]) -> Parts:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from decentralizepy.config.ini import expanded
 from decentralizepy.errors import Problem, nearest
 
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -57,7 +58,7 @@ def flags() -> list[Flag]:
     level = Reading(_level, " or ".join(_LEVELS), _LEVELS.__contains__)
     form = Reading(str, " or ".join(_GRAPH_TYPES), _GRAPH_TYPES.__contains__)
     truth = Reading(_truth, "true or false")
-    text = Reading(str, "text")
+    text = Reading(expanded, "text")
     return [
         Flag("-mid", "machine_id", natural, 0, "number of this machine"),
         Flag("-ps", "procs_per_machine", natural, [1], "processes, of all or of each"),

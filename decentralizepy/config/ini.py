@@ -4,15 +4,17 @@ import configparser
 import io
 import os
 import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
-from decentralizepy.errors import ConfigError
+from decentralizepy.errors import ConfigError, Problem, shown
+from decentralizepy.files import write_atomic
 
 Value: TypeAlias = int | float | bool | str | None
 Section: TypeAlias = dict[str, Value]
 
+PATHS = ("dir", "path", "file")  # how the keys end whose values are paths
 _WORDS: dict[str, Value] = {
     **dict.fromkeys(("true", "yes", "on"), True),
     **dict.fromkeys(("false", "no", "off"), False),
@@ -42,7 +44,8 @@ def read(path: str | os.PathLike[str]) -> dict[str, Section]:
 
     Keys are lower-cased, sections keep their case. Lines that begin with ``;`` or ``#``
     are comments, and so is the rest of a line after a blank and ``;``. A ``%`` is just
-    that, and ``[DEFAULT]`` is a section like others.
+    that, and ``[DEFAULT]`` is a section like others. ``~`` and ``$HOME`` in paths stand
+    for what they do in a shell.
 
     Raises
     ------
@@ -53,15 +56,34 @@ def read(path: str | os.PathLike[str]) -> dict[str, Section]:
     parser = configparser.ConfigParser(
         default_section="", inline_comment_prefixes=(";",), interpolation=None
     )
+    text = _text(path)
     try:
-        parser.read_file(io.StringIO(_text(path), newline=None))
+        parser.read_file(io.StringIO(text, newline=None))
     except configparser.Error as error:
         lines = (f"{path}{cause}" for cause in _causes(error))
         raise ConfigError("\n".join(lines)) from error
+    config = {section: dict(parser.items(section)) for section in parser.sections()}
+    _refuse_swallowed(path, text, config)
     return {
-        section: {key: typed(text) for key, text in parser.items(section)}
-        for section in parser.sections()
+        section: {key: value_of(key, text) for key, text in items.items()}
+        for section, items in config.items()
     }
+
+
+def value_of(key: str, text: str) -> Value:
+    """Return what the text of a key means: as :func:`typed`, with ``~`` and ``$HOME``.
+
+    These two stand for what they do in a shell, in keys that end in ``dir``, ``path`` or
+    ``file``.
+    """
+    value = typed(text)
+    paths = isinstance(value, str) and key.lower().endswith(PATHS)
+    return expanded(value) if paths else value  # type: ignore[arg-type]
+
+
+def expanded(path: str) -> str:
+    """Return a path with ``~`` and ``$NAME`` replaced as a shell does."""
+    return os.path.expanduser(os.path.expandvars(path))
 
 
 def override(config: dict[str, Section], assignments: Iterable[str]) -> None:
@@ -77,7 +99,27 @@ def override(config: dict[str, Section], assignments: Iterable[str]) -> None:
         section, dot, key = place.strip().partition(".")
         if not (equals and dot and section and key):
             raise ConfigError(f"--set {assignment}: expected SECTION.key=value")
-        config.setdefault(section, {})[key.strip().lower()] = typed(text.strip())
+        key = key.strip().lower()
+        config.setdefault(section, {})[key] = value_of(key, text.strip())
+
+
+def write(config: Mapping[str, Section], path: str | os.PathLike[str]) -> None:
+    """Write sections as an INI file that reads back as they are."""
+    blocks = [
+        "".join(
+            [
+                f"[{section}]\n",
+                *(f"{key} = {_written(value)}\n" for key, value in items.items()),
+            ]
+        )
+        for section, items in config.items()
+    ]
+    write_atomic(path, "\n".join(blocks))
+
+
+def _written(value: Value) -> str:
+    text = shown(value) if value is None or isinstance(value, bool) else str(value)
+    return text.replace("\n", "\n  ")
 
 
 def _text(path: str | os.PathLike[str]) -> str:
@@ -93,6 +135,49 @@ def _text(path: str | os.PathLike[str]) -> str:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise ConfigError(f"{path}, line {line}: not text in UTF-8") from error
+
+
+def _refuse_swallowed(
+    path: str | os.PathLike[str], text: str, config: Mapping[str, Mapping[str, str]]
+) -> None:
+    """Raise a ConfigError for indented lines that belong to the value before them.
+
+    Lines of a list, between brackets, may be indented.
+    """
+    problems = [
+        Problem(
+            f"indented, so it belongs to the value of {key} before it; expected "
+            "key = value at the start of a line",
+            file=str(path),
+            line=_line_of(text, section, swallowed),
+        )
+        for section, items in config.items()
+        for key, value in items.items()
+        for swallowed in _swallowed(value)
+    ]
+    if problems:
+        raise ConfigError(problems=problems)
+
+
+def _swallowed(value: str) -> Iterator[str]:
+    """Yield the further lines of a value that stand in no brackets."""
+    before = ""
+    for line in value.split("\n"):
+        closed = sum(map(before.count, "[(")) <= sum(map(before.count, "])"))
+        if before and line and closed:
+            yield line
+        before += line or " "
+
+
+def _line_of(text: str, section: str, swallowed: str) -> int:
+    """Return the number of an indented line of a section."""
+    inside = False
+    for number, line in enumerate(io.StringIO(text, newline=None), 1):
+        if line.startswith("["):
+            inside = line.startswith(f"[{section}]")
+        elif inside and line[0].isspace() and line.strip().startswith(swallowed):
+            return number
+    return 0
 
 
 def _causes(error: configparser.Error) -> list[str]:

@@ -47,6 +47,7 @@ REQUIRED = ("DATASET", "OPTIMIZER_PARAMS", "TRAIN_PARAMS", "COMMUNICATION", "SHA
 SECTIONS = (*KINDS, "NODE", "RUN", "FAULTS")
 FOLDERS = ("train_dir", "test_dir", "images_dir")
 
+_NODE_CLASSES = tuple((f"{of}_package", f"{of}_class") for of in ("node", "server"))
 _SECONDS = Annotated[float, Field(gt=0)]
 _COUNT = Annotated[int, Field(ge=1)]
 
@@ -82,7 +83,8 @@ def problems(
 ) -> Iterator[Problem]:
     """Yield what is wrong with the sections, and with the keys that no class explains.
 
-    A misspelt section or key is read as the one it stands for.
+    A misspelt section or key is read as the one it stands for. Sections that are like
+    none are nobody's business: see :func:`unread`.
 
     Parameters
     ----------
@@ -91,18 +93,29 @@ def problems(
     nodes
         The classes of nodes and services that a driver runs, whatever the file says.
     """
-    free = [name for name in SECTIONS if name not in config]
-    meant = {name: nearest(name, free) for name in config if name not in SECTIONS}
+    meant = {name: near for name, near in _unknown(config).items() if near}
     for name, near in meant.items():
-        known = "" if near else f"; these are known: {', '.join(SECTIONS)}"
-        hint = f"[{near}]" if near else ""
-        yield Problem(f"is unknown{known}", section=name, suggestion=hint)
+        yield Problem("is unknown", section=name, suggestion=f"[{near}]")
     for name in REQUIRED:
         if name not in config and name not in meant.values():
             yield Problem("is missing", section=name)
     for name, section in config.items():
         found = _section(meant.get(name) or name, section, nodes)
         yield from (each.within(section=name) for each in found)
+
+
+def unread(config: Mapping[str, Section]) -> list[str]:
+    """Return what nobody here reads: sections, and keys of section NODE, as written."""
+    sections = [f"[{name}]" for name, near in _unknown(config).items() if not near]
+    known = {*_NODE.known, *(name for pair in _NODE_CLASSES for name in pair)}
+    keys = [f"[NODE] {key}" for key in config.get("NODE", {}) if key not in known]
+    return sections + keys
+
+
+def _unknown(config: Mapping[str, Section]) -> dict[str, str | None]:
+    """Return the sections that are not known, and the one that each was meant as."""
+    free = [name for name in SECTIONS if name not in config]
+    return {name: nearest(name, free) for name in config if name not in SECTIONS}
 
 
 def _section(name: str, section: Section, nodes: Iterable[Any]) -> Iterator[Problem]:
@@ -129,15 +142,14 @@ def _class_keys(prefix: str, written: Section) -> Iterator[Problem]:
 
 
 def _node(written: Section, nodes: Iterable[Any]) -> Iterator[Problem]:
-    pairs = [(f"{of}_package", f"{of}_class") for of in ("node", "server")]
-    names = [name for pair in pairs for name in pair]
+    names = [name for pair in _NODE_CLASSES for name in pair]
     section = yield from _respelt(written, names)
-    for pair in pairs:
+    for pair in _NODE_CLASSES:
         if not section.keys().isdisjoint(pair):
             lacking = (key for key in pair if not section.get(key))
             yield from (Problem("missing", key=key) for key in lacking)
     # a class of the user's own reads what it likes
-    packages = [str(section[package]) for package, _ in pairs if section.get(package)]
+    packages = [str(section[key]) for key, _ in _NODE_CLASSES if section.get(key)]
     ours = all(package.startswith("decentralizepy.") for package in packages)
     known = _NODE._replace(closed=ours and all(map(is_ours, nodes)))
     yield from option_problems("NODE", known, remove_keys(section, names))

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from decentralizepy.config.numbers import evaluate
 from decentralizepy.config.signatures import Options
 from decentralizepy.errors import Problem, nearest
 
@@ -52,6 +53,27 @@ def misfit(option: Parameter, value: Any) -> str | None:
     except Exception:  # a type that pydantic cannot check
         return None
     return None
+
+
+def fitted(option: Parameter, value: Any) -> Any:
+    """Return ``value``, or the numbers that it spells, if the option takes only these.
+
+    So ``(0.9, 0.99)`` is a tuple for an optimizer, and text for who asks for text.
+    """
+    if not isinstance(value, str):
+        return value
+    try:
+        read = evaluate(value)
+    except ValueError:
+        return value
+    if not isinstance(read, list | tuple):
+        return read if misfit(option, value) and not misfit(option, read) else value
+    if isinstance(option.default, list | tuple):
+        return type(option.default)(read)
+    fitting = (
+        each for each in (read, tuple(read), [*read]) if not misfit(option, each)
+    )
+    return next(fitting, value) if misfit(option, value) else value
 
 
 def option_problems(

@@ -2,7 +2,7 @@
 
 import logging
 import shutil
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,8 +63,11 @@ class Experiment:
         node_class: Callable[..., Any] | None = None,
         service_class: Callable[..., Any] | None = None,
         mapping_class: type[Mapping] | None = None,
+        parser: ArgumentParser | None = None,
     ) -> "Experiment":
         """Read flags, INI and graph; classes that are not given come from the INI.
+
+        A driver's ``parser`` is :func:`decentralizepy.utils.make_parser`'s, with more flags.
 
         Raises
         ------
@@ -72,7 +75,7 @@ class Experiment:
             For all that a user can get wrong in them.
         """
         drivers = [each for each in (node_class, service_class) if each is not None]
-        chosen = utils.given(argv)
+        chosen = utils.given(argv, parser)
         if chosen.get("resume"):
             chosen = resume.complete(chosen)
         path = chosen.get("config_file", flags.defaults()["config_file"])
@@ -135,6 +138,9 @@ class Experiment:
             overwrite = getattr(args, "overwrite", False)
             folders.clear(Path(args.log_dir), self.ranks, overwrite)
         _keep(args.config_file, args.log_dir)
+        if args.set:
+            name = f"{Path(args.config_file).stem}.effective.ini"
+            ini.write(self.config, Path(args.log_dir, name))
         if args.graph_file:
             _keep(args.graph_file, args.log_dir)
         utils.write_args(args, args.log_dir)

@@ -6,7 +6,7 @@ import math
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from decentralizepy.config.ini import override, read, typed
+from decentralizepy.config.ini import override, read, typed, write
 from decentralizepy.errors import ConfigError
 
 TYPED = [
@@ -78,6 +78,10 @@ def test_sections_keys_and_comments(tmp_path, text, sections):
     assert read(ini(tmp_path, text)) == sections
 
 
+SWALLOWED = (
+    "indented, so it belongs to the value of {} before it; expected key = value at the "
+    "start of a line"
+)
 BAD = [
     ("lr = 1\n", ", line 1: lr = 1: expected a [SECTION] first"),
     (b"\x7fELF\x02\x01", ", line 1: \x7fELF\x02\x01: expected a [SECTION] first"),
@@ -90,6 +94,9 @@ BAD = [
     ("[A]\nx = \xe4".encode("latin-1"), ", line 2: not text in UTF-8"),
     ("[A]".encode("utf-16"), ", line 1: not text in UTF-8"),
     ("[A]\nx " + "y " * 99, f", line 2: {'x' + ' y' * 28}...: expected key = value"),
+    ("[A]\nlr = 1\n  momentum = 2\n", f", line 3: {SWALLOWED.format('lr')}"),
+    ("[B]\n x = 1\n[A]\nb =\n\n\tx = 1\n", f", line 6: {SWALLOWED.format('b')}"),
+    ("[A]\nl = [1,\n  2]\n  x = 3\n", f", line 4: {SWALLOWED.format('l')}"),
 ]
 
 
@@ -169,6 +176,27 @@ def test_what_configparser_writes_reads_back(folder, sections):
         name: {key: value for key, (_, value) in keys.items()}
         for name, keys in sections.items()
     }
+
+
+@pytest.mark.parametrize("text", ["~/runs/x", "$HOME/runs/x", "${HOME}/runs/x"])
+def test_a_path_has_its_shell_abbreviations_replaced(tmp_path, monkeypatch, text):
+    monkeypatch.setenv("HOME", "/home/me")
+    written = f"[A]\ntrain_dir = {text}\naddresses_filepath = {text}\nname = {text}"
+    sections = read(ini(tmp_path, written))
+    override(sections, [f"A.test_dir={text}"])
+    assert sections["A"] == {
+        "train_dir": "/home/me/runs/x",
+        "addresses_filepath": "/home/me/runs/x",
+        "name": text,  # no path, as far as one can tell
+        "test_dir": "/home/me/runs/x",
+    }
+
+
+def test_what_write_writes_reads_back(tmp_path):
+    text = "[A]\na = 1\nb = yes\nc = none\nd =\ne = 0.5\nf = x ; y\n[B]\ng = [1,\n 2]\n"
+    sections = read(ini(tmp_path, text))
+    write(sections, tmp_path / "copy.ini")
+    assert read(tmp_path / "copy.ini") == sections
 
 
 def test_set_wins_over_the_file_and_is_typed():

@@ -1,10 +1,10 @@
 """JWINS: wavelet coefficients, as many as chance says."""
 
-import ast
 import random
 from collections.abc import Sequence
 from typing import Any
 
+from decentralizepy.config.numbers import evaluate
 from decentralizepy.config.order import in_order
 from decentralizepy.errors import ConfigError
 from decentralizepy.randomness import Purpose, derive_seed, seed_of
@@ -65,10 +65,10 @@ class JWINS(Wavelet):
 def read_alphas(text: str | Sequence[float]) -> list[float]:
     """Return the numbers of ``alpha_list``; ConfigError if they are no such list."""
     try:
-        alphas = list(ast.literal_eval(text) if isinstance(text, str) else text)
+        alphas = list(evaluate(text) if isinstance(text, str) else text)
         if alphas and all(0 < alpha <= 1 for alpha in alphas):
             return alphas
-    except (ValueError, TypeError, SyntaxError):
+    except (ValueError, TypeError):
         pass
     raise ConfigError(
         section="SHARING",
