@@ -19,10 +19,25 @@ ALLOWED = {
     "compression": {"errors", "message"},
     "models": {"errors", "files"},
     "communication": {"errors", "files", "message", "mappings"},
-    "datasets": {"checkpoints", "config.order", "config.signatures", "errors", "files"}
+    "datasets": {
+        "checkpoints",
+        "config.numbers",
+        "config.order",
+        "config.overrides",
+        "config.signatures",
+        "errors",
+        "files",
+    }
     | {"mappings", "models", "randomness"},
     "training": {"checkpoints", "errors"},
-    "sharing": {"checkpoints", "config.order", "config.signatures", "errors", "factory"}
+    "sharing": {
+        "checkpoints",
+        "config.numbers",
+        "config.order",
+        "config.signatures",
+        "errors",
+        "factory",
+    }
     | {"files", "message", "models.flat", "randomness", "utils"},
     "node": TEXT
     | {"checkpoints", "factory", "graphs", "mappings", "models.Model", "models.flat"}

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TypeAlias
 
 from decentralizepy.errors import ConfigError, Problem, shown
-from decentralizepy.files import write_atomic
 
 Value: TypeAlias = int | float | bool | str | None
 Section: TypeAlias = dict[str, Value]
@@ -103,18 +102,13 @@ def override(config: dict[str, Section], assignments: Iterable[str]) -> None:
         config.setdefault(section, {})[key] = value_of(key, text.strip())
 
 
-def write(config: Mapping[str, Section], path: str | os.PathLike[str]) -> None:
-    """Write sections as an INI file that reads back as they are."""
-    blocks = [
-        "".join(
-            [
-                f"[{section}]\n",
-                *(f"{key} = {_written(value)}\n" for key, value in items.items()),
-            ]
-        )
-        for section, items in config.items()
-    ]
-    write_atomic(path, "\n".join(blocks))
+def render(config: Mapping[str, Section]) -> str:
+    """Return sections as the text of an INI file that reads back as they are."""
+    lines: list[str] = []
+    for section, items in config.items():
+        lines.append(f"[{section}]")
+        lines += [f"{key} = {_written(value)}" for key, value in items.items()]
+    return "\n".join([*lines, ""])
 
 
 def _written(value: Value) -> str:

@@ -6,10 +6,11 @@ from typing import Any, ClassVar, Literal, TypeVar
 import numpy as np
 import torch
 
+from decentralizepy.config.overrides import check_overrides
 from decentralizepy.config.signatures import parameters
 from decentralizepy.datasets.batches import Batches, Indexable, Order
 from decentralizepy.datasets.Data import Data
-from decentralizepy.datasets.loading import batches_of, check_hooks
+from decentralizepy.datasets.loading import batches_of
 from decentralizepy.datasets.options import EVEN, fractions, refused
 from decentralizepy.errors import ConfigError, DataError
 from decentralizepy.mappings.Mapping import Mapping
@@ -80,6 +81,8 @@ class Dataset(Order):
 
     replaced: ClassVar[dict[str, str]] = {}
     """Methods of DecentralizePy that nothing calls, and what to override instead."""
+    callers: ClassVar[tuple[str, ...]] = ("load_trainset",)
+    """Methods that call those in DecentralizePy; who overrides one may call any."""
 
     validationset: Indexable | None = None
 
@@ -98,7 +101,7 @@ class Dataset(Order):
         validation_size: float | Literal[""] = "",
         drop_last: bool = False,
     ) -> None:
-        check_hooks(type(self), self.replaced)
+        check_overrides(type(self))
         self.rank, self.machine_id, self.mapping = rank, machine_id, mapping
         self.random_seed, self.only_local = random_seed, only_local
         self.uid = mapping.get_uid(rank, machine_id)

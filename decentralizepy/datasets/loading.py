@@ -1,13 +1,12 @@
 """How a data set calls what scripts written for DecentralizePy override in it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 
 from decentralizepy.datasets.batches import Batches
 from decentralizepy.datasets.Data import Data
-from decentralizepy.errors import ConfigError
 
 
 def load_sets(dataset: Any) -> None:
@@ -31,35 +30,6 @@ def _take(dataset: Any, part: str) -> None:
         if not isinstance(x, Mapping):
             x, y = torch.as_tensor(x), torch.as_tensor(y)
         setattr(dataset, f"{part}set", dataset.columns(x, y))
-
-
-def check_hooks(kind: type, replaced: Mapping[str, str]) -> None:
-    """Raise a ConfigError if a subclass overrides what nothing would call.
-
-    Parameters
-    ----------
-    kind : type
-        The class of a data set. With a ``load_trainset`` of its own it may call
-        whatever it likes.
-    replaced : mapping of str to str
-        A method that DecentralizePy calls, and what to override here instead.
-    """
-    own = list(_foreign(kind))
-    if any("load_trainset" in vars(each) for each in own):
-        return
-    for each in own:
-        for name in replaced.keys() & vars(each).keys():
-            raise ConfigError(
-                f"[DATASET] dataset_class = {kind.__name__}: overrides {name}, which is "
-                f"never called here; override {replaced[name]} instead"
-            )
-
-
-def _foreign(kind: type) -> Iterator[type]:
-    for each in kind.__mro__:
-        if each.__module__.startswith("decentralizepy."):
-            return
-        yield each
 
 
 def batches_of(

@@ -1,10 +1,10 @@
 """Options of data sets that are read, or checked, in more than one of them."""
 
-import ast
 import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from decentralizepy.config.numbers import evaluate
 from decentralizepy.errors import ConfigError, nearest
 
 SOURCES = ("Train", "Test")
@@ -39,9 +39,9 @@ def fractions(sizes: str | Sequence[float]) -> list[float] | None:
     if isinstance(sizes, str) and not sizes:
         return None
     try:
-        values = ast.literal_eval(sizes) if isinstance(sizes, str) else sizes
+        values = evaluate(sizes) if isinstance(sizes, str) else sizes
         read = [float(value) for value in values]
-    except (ValueError, TypeError, SyntaxError):
+    except (ValueError, TypeError):
         read = []
     total = math.fsum(read)
     if abs(total - 1) > 0.005 or min(read) < 0:

@@ -15,6 +15,7 @@ from decentralizepy.config.run_section import RunSection
 from decentralizepy.config.signatures import parameters
 from decentralizepy.errors import ConfigError, GraphError, located
 from decentralizepy.factory import Part
+from decentralizepy.files import write_atomic
 from decentralizepy.graphs.Graph import Graph
 from decentralizepy.mappings.Linear import Linear
 from decentralizepy.mappings.Manual import Manual
@@ -140,7 +141,7 @@ class Experiment:
         _keep(args.config_file, args.log_dir)
         if args.set:
             name = f"{Path(args.config_file).stem}.effective.ini"
-            ini.write(self.config, Path(args.log_dir, name))
+            write_atomic(Path(args.log_dir, name), ini.render(self.config))
         if args.graph_file:
             _keep(args.graph_file, args.log_dir)
         utils.write_args(args, args.log_dir)

@@ -6,7 +6,7 @@ import math
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from decentralizepy.config.ini import override, read, typed, write
+from decentralizepy.config.ini import override, read, render, typed
 from decentralizepy.errors import ConfigError
 
 TYPED = [
@@ -192,11 +192,10 @@ def test_a_path_has_its_shell_abbreviations_replaced(tmp_path, monkeypatch, text
     }
 
 
-def test_what_write_writes_reads_back(tmp_path):
+def test_what_is_rendered_reads_back(tmp_path):
     text = "[A]\na = 1\nb = yes\nc = none\nd =\ne = 0.5\nf = x ; y\n[B]\ng = [1,\n 2]\n"
     sections = read(ini(tmp_path, text))
-    write(sections, tmp_path / "copy.ini")
-    assert read(tmp_path / "copy.ini") == sections
+    assert read(ini(tmp_path, render(sections))) == sections
 
 
 def test_set_wins_over_the_file_and_is_typed():

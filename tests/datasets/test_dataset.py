@@ -104,7 +104,7 @@ def test_even_parts_differ_by_one_and_use_everything(parts, more):
 
 
 def test_shares_can_be_given():
-    sizes = "[0.5, 0.2, 0.2, 0.1]"
+    sizes = "[1/2] + [1/5]*2 + [0.1]"
     given = Dataset(0, 0, TWO_BY_TWO, sizes=sizes).shares(10)
     assert given == pytest.approx([0.5, 0.2, 0.2, 0.1])
 
