@@ -56,6 +56,7 @@ def table(runs: Sequence[Run]) -> Table:
     from rich.table import Table
 
     rows = Table("run", "nodes (%)", "± std", "worst", "mean model (%)", "distance")
+    rows.columns[0].overflow = "fold"  # a name is not to be cut short
     rows.add_column("sent", no_wrap=True)
     rows.add_column("of the first")
     for column in rows.columns[1:]:
