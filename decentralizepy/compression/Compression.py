@@ -1,4 +1,4 @@
-"""The codec that changes nothing, and the base of those that do."""
+"""Identity codec, and the base class of all codecs."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -12,29 +12,29 @@ Indices = Array | Iterable[int]
 
 
 class Compression:
-    """Send indices and values as they are.
+    """Send indices and values uncompressed.
 
-    A subclass overrides one pair of methods or both; the pairs know nothing of each
-    other. What it makes is a uint8 array of shape (bytes,), and what it reads is such
-    an array or any other buffer of these bytes. It never changes what it is given.
+    A subclass overrides one or both pairs of methods, which are independent of each
+    other. Encoders return a uint8 array of shape (bytes,); decoders accept such an array
+    or any other buffer of these bytes. Arguments are never modified.
 
-    Indices are distinct whole numbers from 0 to 2**63 - 2 in any order: an integer
-    array of shape (n,), a set or a sequence. They come back sorted, as int64. Values
-    are float32 or complex64 of shape (n,), in the order of the sorted indices, and
-    come back in the type they had. Zero and one of either are allowed.
+    Indices are distinct integers from 0 to 2**63 - 2 in any order: an integer array of
+    shape (n,), a set or a sequence. They are decoded in sorted order, as int64. Values
+    are float32 or complex64 of shape (n,), in the order of the sorted indices, and keep
+    their dtype. Both may be empty.
 
     Parameters
     ----------
     *args, **kwargs
-        Ignored, so that every codec can be made as ``cls(float_precision=...)``. A
-        ``float_precision`` of None is always the class's own default.
+        Ignored, so that every codec can be created as ``cls(float_precision=...)``. A
+        ``float_precision`` of None always selects the default of the class.
 
     Attributes
     ----------
     limit : int
-        Numbers that may come out of a decoder, two for a complex one, and the bound of
-        all indices that a sharing sends: it sets its own. What says to hold more is
-        refused before anything is allocated for it. 2**30 by default.
+        The most numbers that a decoder may return, where a complex value counts as two,
+        and the upper bound of the indices; set by the sharing class. Messages that claim
+        to contain more are rejected before anything is allocated. 2**30 by default.
     """
 
     limit = 1 << 30
@@ -48,17 +48,17 @@ class Compression:
         Raises
         ------
         ValueError
-            If they are no distinct whole numbers (subclasses).
+            If they are not distinct integers (subclasses).
         """
         return indices
 
     def decompress(self, encoded: Any) -> Any:
-        """Return the indices that ``compress`` was given, sorted.
+        """Return the indices that were passed to ``compress``, sorted.
 
         Raises
         ------
         MessageError
-            If ``encoded`` is not what ``compress`` makes (subclasses).
+            If ``encoded`` is not valid output of ``compress`` (subclasses).
         """
         return encoded
 
@@ -68,16 +68,16 @@ class Compression:
         Raises
         ------
         ValueError
-            If they are no float32 or complex64 of shape (n,) (subclasses).
+            If they are not float32 or complex64 of shape (n,) (subclasses).
         """
         return values
 
     def decompress_float(self, encoded: Any) -> Any:
-        """Return the values that ``compress_float`` was given, or near ones.
+        """Return the values passed to ``compress_float``, or approximations of them.
 
         Raises
         ------
         MessageError
-            If ``encoded`` is not what ``compress_float`` makes (subclasses).
+            If ``encoded`` is not valid output of ``compress_float`` (subclasses).
         """
         return encoded

@@ -1,4 +1,4 @@
-"""Indices as the Elias-gamma codes of their gaps."""
+"""Codec that encodes the gaps between indices in Elias-gamma code."""
 
 from typing import Any
 
@@ -15,13 +15,13 @@ _CODEC = b"eli"
 
 
 class Elias(Compression):
-    """Send each gap g between sorted indices in 2 floor(log2 g) + 1 bits.
+    """Encode each gap g between sorted indices in 2 floor(log2 g) + 1 bits.
 
     The gamma code of Elias (Universal codeword sets and representations of the
     integers, 1975): b = floor(log2 g) zeros, a one, and the b bits of g below its
-    highest. The first index is the gap from -1. The zeros and ones of all codes come
-    first, then the low bits of all, so that both parts are read without walking from
-    code to code. Values are sent as they are.
+    highest. The first gap is counted from -1. The zeros and ones of all codes come
+    first, followed by all low bits, so that both parts are decoded without iterating
+    over the codes. Values are sent uncompressed.
     """
 
     def compress(self, indices: Indices) -> Bytes:
@@ -35,7 +35,7 @@ class Elias(Compression):
         return seal(_CODEC, "?", unary.size, body)
 
     def decompress(self, encoded: Any) -> npt.NDArray[np.int64]:
-        # the zeros and ones are never more than the gaps add up to
+        # the zeros and ones never outnumber the sum of the gaps
         _, count, body = unseal(_CODEC, "?", encoded, self.limit)
         size = -(-count // 8)
         widths = _zeros_before_ones(body[:size], count)
@@ -45,7 +45,7 @@ class Elias(Compression):
 
 def _floor_log2(gaps: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     exponents = (gaps.astype(np.float64).view(np.int64) >> 52) - 1023
-    # from 2**53 on, the float may have been rounded up to the next power of two
+    # from 2**53 on, the float may be rounded up to the next power of two
     floor: npt.NDArray[np.int64] = exponents - (gaps >> exponents == 0)
     return floor
 
@@ -56,7 +56,7 @@ def _zeros_before_ones(packed: Bytes, count: int) -> Words:
         raise MessageError(f"{count} bits of Elias codes in {packed.size} bytes")
     ones = np.flatnonzero(np.unpackbits(packed, count=count).view(np.bool_))
     if count and (not ones.size or ones[-1] != count - 1):
-        raise MessageError("the last Elias code is cut short")
+        raise MessageError("the last Elias code is truncated")
     widths = np.diff(ones, prepend=-1) - 1
     if widths.size and widths.max() > 62:
         raise MessageError(f"an Elias code of {widths.max()} zeros; 62 at most")

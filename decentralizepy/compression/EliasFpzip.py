@@ -1,4 +1,4 @@
-"""Indices in Elias-gamma codes, values without loss by fpzip."""
+"""Codec with Elias-gamma codes for indices and lossless fpzip for values."""
 
 from typing import Any
 
@@ -16,13 +16,13 @@ _CODEC = b"fpz"
 
 
 class EliasFpzip(Elias):
-    """Send values to the bit, in about 3.7 bytes each if they are normal.
+    """Compress values losslessly, to about 3.7 bytes each if normally distributed.
 
-    fpzip codes each value's difference from the one before (Lindstrom and Isenburg,
-    Fast and efficient compression of floating-point data, 2006). Its decoder, in C++,
-    trusts its input, by which it indexes its tables. Only the sizes that a stream states
-    are checked here, and the checksum keeps damage from it: a peer that means harm can
-    crash a node, or worse. Among strangers use
+    fpzip encodes the difference of each value from the previous one (Lindstrom and
+    Isenburg, Fast and efficient compression of floating-point data, 2006). Its C++
+    decoder trusts its input and indexes tables with it. Only the sizes stated in a
+    stream are checked here, and a checksum detects accidental damage: a malicious peer
+    can crash a node, or worse. On untrusted networks, use
     :class:`~decentralizepy.compression.Zstd.Zstd`, or ``security = mac``.
     """
 
@@ -42,10 +42,10 @@ class EliasFpzip(Elias):
 def _encode(flat: npt.NDArray[np.float32], precision: int) -> bytes:
     import fpzip
 
-    rows = np.require(flat, requirements="W")[np.newaxis]  # fpzip asks to write
+    rows = np.require(flat, requirements="W")[np.newaxis]  # fpzip wants it writable
     if not 0 < precision <= 16:
-        # fpzip 1.2.5 writes past its buffer if values grow by more than 96 bytes (one
-        # may take 47 bits): a row of zeros makes the buffer larger, and costs little
+        # fpzip 1.2.5 overruns its buffer if the output exceeds the values by over 96 bytes
+        # (one may take 47 bits): a row of zeros enlarges the buffer at little cost
         rows = np.stack((flat, np.zeros_like(flat)))
     encoded: bytes = fpzip.compress(
         rows[:, np.newaxis, np.newaxis], precision=precision
@@ -58,9 +58,9 @@ def _decode(body: bytes, count: int) -> npt.NDArray[np.float32]:
 
     head = read_head(body)
     if head.double:
-        raise MessageError("values of fpzip are float32, not float64")
+        raise MessageError("fpzip values must be float32, not float64")
     if head.shape not in ((count, 1, 1, 1), (count, 1, 1, 2)):
-        raise MessageError(f"{head.shape} values of fpzip; {count} were announced")
+        raise MessageError(f"{head.shape} fpzip values; {count} were announced")
     try:
         decoded = fpzip.decompress(body)
     except (fpzip.FpzipError, MemoryError, ValueError) as error:

@@ -1,19 +1,19 @@
-"""Indices in Elias-gamma codes, values cut to some bits by fpzip."""
+"""Codec with Elias-gamma codes for indices and lossy fpzip for values."""
 
 from decentralizepy.compression.EliasFpzip import EliasFpzip
 from decentralizepy.errors import ConfigError
 
 
 class EliasFpzipLossy(EliasFpzip):
-    """Send the first bits of each value only: sign, exponent (8 bits), mantissa.
+    """Send only the leading bits of each value: sign, exponent (8 bits), mantissa.
 
-    With p >= 9 bits a value loses less than 2**(9 - p) of itself, towards zero; with
-    fewer, the exponent is cut too.
+    With p >= 9 bits, values are rounded towards zero with a relative error below
+    2**(9 - p); with fewer bits, the exponent is truncated too.
 
     Parameters
     ----------
     float_precision : int, default 16
-        Bits to keep, 2 to 32; 0 and 32 keep all.
+        Number of bits to keep, 2 to 32; 0 and 32 keep all bits.
     """
 
     def __init__(

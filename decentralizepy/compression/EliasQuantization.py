@@ -1,8 +1,8 @@
-"""Indices in Elias-gamma codes, values quantised."""
+"""Codec with Elias-gamma codes for indices and quantization for values."""
 
 from decentralizepy.compression.Elias import Elias
 from decentralizepy.compression.Quantization import Quantization
 
 
 class EliasQuantization(Elias, Quantization):
-    """Elias for indices, Quantization for values, with the options of the latter."""
+    """Elias for indices and Quantization for values, with the latter's options."""

@@ -1,4 +1,4 @@
-"""Indices, and values if asked for, by LZ4."""
+"""LZ4 codec for indices and, optionally, values."""
 
 from typing import Any
 
@@ -10,16 +10,16 @@ from decentralizepy.errors import MessageError
 
 
 class Lz4Wrapper(ByteCodec):
-    """LZ4 of the gaps between sorted indices, and of the bytes of values.
+    """Compress the gaps between sorted indices, and the bytes of values, with LZ4.
 
-    LZ4 is fast and finds nothing in the bytes of values that training makes.
+    LZ4 is fast, but barely compresses the values that training produces.
 
     Parameters
     ----------
     compress_metadata : bool, default True
-        Compress indices; else they are sent as they are.
+        Compress indices; otherwise they are sent uncompressed.
     compress_data : bool, default False
-        Compress values; else they are sent as they are.
+        Compress values; otherwise they are sent uncompressed.
     """
 
     codec = b"lz4"

@@ -1,4 +1,4 @@
-"""Values as whole multiples of a step, in as few bits as they need."""
+"""Codec that quantizes values uniformly and packs them into as few bits as needed."""
 
 import struct
 from typing import Any
@@ -20,11 +20,11 @@ Floats = npt.NDArray[np.float32]
 
 
 class Quantization(Compression):
-    """Send each value rounded to the nearest of 2k + 1 levels from -max to max.
+    """Round each value to the nearest of 2k + 1 levels from -max to max.
 
-    The step is max|x| / k, so the error is at most max|x| / (2k), and the rounding of
-    float32; zeros and the largest value come back to the bit. Each level takes the
-    bits of 2k: 16 for the default. Indices are sent as they are.
+    The step is max|x| / k, so the error is at most max|x| / (2k), plus float32 rounding;
+    zeros and the largest value are preserved exactly. A level takes as many bits as 2k:
+    16 by default. Indices are sent uncompressed.
 
     Parameters
     ----------

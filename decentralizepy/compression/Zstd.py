@@ -1,4 +1,4 @@
-"""Indices and values without loss by Zstandard."""
+"""Lossless Zstandard codec for indices and values."""
 
 from types import ModuleType
 
@@ -10,19 +10,19 @@ from decentralizepy.errors import ConfigError, MessageError
 
 
 class Zstd(ByteCodec):
-    """Zstandard, level 1, of the first bytes of all items, then the second, and so on.
+    """Compress the first bytes of all items, then the second bytes, and so on (level 1).
 
-    In this order the bytes of exponents and of the high parts of gaps, which are much
-    alike, stand together. Of the lossless codecs it is the smallest and fastest for
-    values, and safe with any input. Needs ``pip install decentralizepy[zstd]``.
+    This order groups the bytes of exponents and the high bytes of gaps, which are
+    similar. Of the lossless codecs, it is the fastest for values and compresses them
+    best, and it is safe with any input. Needs ``pip install decentralizepy[zstd]``.
     """
 
     codec = b"zst"
-    ratio = 1 << 15  # a block of 128 KiB takes 4 bytes at least (RFC 8878, 3.1.1.2)
+    ratio = 1 << 15  # a block of 128 KiB takes at least 4 bytes (RFC 8878, 3.1.1.2)
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__()
-        _zstandard()  # its absence is found at the start
+        _zstandard()  # so that a missing package is detected at the start
 
     def squeeze(self, array: Array) -> bytes:
         planes = array.view(np.uint8).reshape(-1, array.itemsize).T

@@ -1,1 +1,1 @@
-"""Codecs for what travels: indices and values, each as bytes."""
+"""Codecs that turn indices and values into bytes for transmission."""

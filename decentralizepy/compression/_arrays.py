@@ -1,4 +1,4 @@
-"""What codecs take and give: indices as gaps, values as float32."""
+"""Conversion between indices and gaps, and between values and float32 rows."""
 
 from collections.abc import Set
 from typing import Any
@@ -13,12 +13,12 @@ _LARGEST = 2**63 - 2
 
 
 def to_gaps(indices: Indices) -> npt.NDArray[np.int64]:
-    """Return the first index + 1, then the differences of the sorted ones: all >= 1.
+    """Return the first index + 1, then the gaps between sorted indices: all >= 1.
 
     Raises
     ------
     ValueError
-        If the indices are no whole numbers from 0 to 2**63 - 2, or not distinct.
+        If the indices are not distinct integers from 0 to 2**63 - 2.
     """
     given = np.asarray(list(indices) if isinstance(indices, Set) else indices).ravel()
     if not given.size:
@@ -45,7 +45,7 @@ def _differences(given: Array) -> npt.NDArray[np.int64]:
 
 
 def from_gaps(gaps: Array) -> npt.NDArray[np.int64]:
-    """Return the indices of ``to_gaps``.
+    """Invert :func:`to_gaps`.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def from_gaps(gaps: Array) -> npt.NDArray[np.int64]:
         If a gap is below 1, or an index is above 2**63 - 2.
     """
     after = np.cumsum(gaps, dtype=np.int64)
-    # the first sum over the limit is negative, since each gap is below 2**63
+    # the first sum above the limit overflows to a negative one, as gaps are below 2**63
     if gaps.size and (gaps.min() < 1 or after.min() < 1):
         raise MessageError(
             "compressed indices that are not distinct or above 2**63 - 2"
@@ -62,7 +62,7 @@ def from_gaps(gaps: Array) -> npt.NDArray[np.int64]:
 
 
 def to_float32(values: Any) -> tuple[str, npt.NDArray[np.float32]]:
-    """Return the type of ``values``, ``"f"`` or ``"F"``, and them as one float32 row.
+    """Return the type of ``values``, ``"f"`` or ``"F"``, and the values as one float32 row.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def to_float32(values: Any) -> tuple[str, npt.NDArray[np.float32]]:
 
 
 def from_float32(kind: str, flat: npt.NDArray[np.float32]) -> Array:
-    """Return the values of ``to_float32``.
+    """Invert :func:`to_float32`.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Numbers as bit fields, one after the other, each as wide as it says."""
+"""Packing of integers into consecutive bit fields of given widths."""
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +10,7 @@ Words = npt.NDArray[np.uint64]
 
 
 def _places(widths: Words) -> tuple[Words, Words, int]:
-    """Return each field's 64-bit word, its first bit therein, and the bytes of all."""
+    """Return each field's 64-bit word, its first bit in it, and the total bytes."""
     ends = np.cumsum(widths, dtype=np.uint64)
     starts = ends - widths
     total = int(ends[-1]) if ends.size else 0
@@ -18,7 +18,7 @@ def _places(widths: Words) -> tuple[Words, Words, int]:
 
 
 def pack(values: Words, widths: Words) -> bytes:
-    """Return the fields, the highest bit first; the last byte is filled with zeros.
+    """Return the fields, most significant bit first; the last byte is zero-padded.
 
     Parameters
     ----------
@@ -28,22 +28,22 @@ def pack(values: Words, widths: Words) -> bytes:
     word, used, size = _places(widths)
     words = np.zeros(size // 8 + 2, np.uint64)
     if values.size:
-        # numpy shifts by 64 and more give 0, which the empty parts rely on
+        # NumPy shifts by 64 or more give 0, which the empty parts rely on
         top = values << (64 - widths)
         first = np.flatnonzero(np.diff(word, prepend=word[0] + np.uint64(1)))
         words[word[first]] = np.bitwise_or.reduceat(top >> used, first)
-        over = np.flatnonzero(used + widths > 64)  # one a word at most
+        over = np.flatnonzero(used + widths > 64)  # at most one per word
         words[word[over] + np.uint64(1)] |= top[over] << (64 - used[over])
     return words.astype(">u8").tobytes()[:size]
 
 
 def unpack(packed: Bytes, widths: Words) -> Words:
-    """Return the values of ``pack``.
+    """Invert :func:`pack`.
 
     Raises
     ------
     MessageError
-        If ``packed`` is not as long as the widths say.
+        If the length of ``packed`` does not match the widths.
     """
     word, used, size = _places(widths)
     if packed.size != size:

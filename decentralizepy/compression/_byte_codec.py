@@ -1,4 +1,4 @@
-"""Codecs that hand indices and values to a compressor of bytes."""
+"""Base class for codecs that use a general-purpose byte compressor."""
 
 from typing import Any
 
@@ -18,28 +18,28 @@ _TYPES = {"I": "<u4", "q": "<i8", "f": "<f4", "F": "<f4"}
 
 
 class ByteCodec(Compression):
-    """Send the gaps of indices, and values, as a compressor of bytes packs them.
+    """Compress the gaps between indices, and the values, with a byte compressor.
 
-    A subclass gives the compressor. Nothing is allocated for data that says to hold
-    more than ``limit`` items, or more than its bytes can.
+    A subclass provides the compressor. Nothing is allocated for data that claims to
+    contain more than ``limit`` items, or more than its bytes can expand to.
     """
 
     codec: bytes
-    """Three bytes that mark what this class makes."""
+    """Three bytes that identify the codec."""
     ratio: int
-    """Bytes that one compressed byte can stand for at most."""
+    """The most bytes that one compressed byte can expand to."""
 
     def squeeze(self, array: Array) -> bytes:
         """Return ``array``, of shape (n,), as compressed bytes."""
         raise NotImplementedError
 
     def expand(self, body: Bytes, dtype: str, count: int) -> Array:
-        """Return the array of ``squeeze``, which can be written to.
+        """Invert :meth:`squeeze`; the returned array is writable.
 
         Raises
         ------
         MessageError
-            If ``body`` does not hold an array of this size.
+            If ``body`` does not contain an array of this size.
         """
         raise NotImplementedError
 

@@ -1,4 +1,4 @@
-"""What the head of an fpzip stream says, read before fpzip's decoder trusts it."""
+"""Parser for the header of an fpzip stream, which fpzip's own decoder trusts."""
 
 from typing import NamedTuple
 
@@ -6,17 +6,17 @@ _WORD = 0xFFFFFFFF
 
 
 class Head(NamedTuple):
-    """Whether values are doubles (1) or float32 (0), and how many there are each way."""
+    """Whether values are doubles (1) or float32 (0), and the size of each dimension."""
 
     double: int
     shape: tuple[int, int, int, int]
 
 
 def read_head(body: bytes) -> Head:
-    """Return the head of a stream, whatever it is; the magic and version are not checked.
+    """Return the header of any stream; magic number and version are not checked.
 
-    It is written by a range coder with no carry, each field as equally likely numbers of
-    16 bits at most, the low ones first (fpzip 1.3.0, as in the Python package 1.2.5).
+    It is written by a carryless range coder, each field as equally likely numbers of at
+    most 16 bits, low ones first (fpzip 1.3.0, as in the Python package 1.2.5).
     """
     reader = _RangeDecoder(body)
     reader.skip(8, 8, 8, 8, 16, 8)
@@ -27,7 +27,7 @@ def read_head(body: bytes) -> Head:
 
 
 class _RangeDecoder:
-    """As fpzip's, in words of 32 bits that wrap: forged streams are read alike."""
+    """Mirror fpzip's decoder with wrapping 32-bit words, to read forged streams alike."""
 
     def __init__(self, body: bytes) -> None:
         self.bytes = iter(body)

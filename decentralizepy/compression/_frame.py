@@ -1,4 +1,4 @@
-"""The 16 bytes before every compressed body: whose it is, what it holds, a checksum."""
+"""The 16-byte header of compressed data: codec, type and number of items, checksum."""
 
 import struct
 import zlib
@@ -15,7 +15,7 @@ _START = _HEAD.size + _SUM.size
 
 
 class Frame(NamedTuple):
-    """A compressed body; ``kind`` is the numpy character of the type of its items."""
+    """A compressed body; ``kind`` is the NumPy type character of its items."""
 
     kind: str
     items: int
@@ -23,7 +23,7 @@ class Frame(NamedTuple):
 
 
 def seal(codec: bytes, kind: str, items: int, body: bytes) -> Bytes:
-    """Return the frame as bytes; ``codec`` is three bytes, the same in ``unseal``."""
+    """Return the frame as bytes; ``codec`` is three bytes, as in :func:`unseal`."""
     head = _HEAD.pack(codec, kind.encode(), items)
     checksum = zlib.crc32(body, zlib.crc32(head))
     return np.frombuffer(b"".join((head, _SUM.pack(checksum), body)), np.uint8)
@@ -35,8 +35,8 @@ def unseal(codec: bytes, kinds: str, encoded: Any, limit: int) -> Frame:
     Raises
     ------
     MessageError
-        If it is no buffer of bytes, of another codec, of a kind that is not in
-        ``kinds``, cut short, damaged, or says to hold more than ``limit`` items.
+        If it is not a buffer of bytes, comes from another codec, has a kind that is not
+        in ``kinds``, is truncated or damaged, or claims more than ``limit`` items.
     """
     data = _view(encoded)
     if data.nbytes < _START:

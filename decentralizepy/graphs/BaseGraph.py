@@ -1,4 +1,4 @@
-"""Exact consensus in finitely many rounds for any number of nodes, with few peers."""
+"""Time-varying graph that reaches exact consensus in finitely many rounds."""
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
@@ -10,11 +10,11 @@ from decentralizepy.graphs.Graph import Graph
 from decentralizepy.graphs.TimeVarying import TimeVarying
 
 Edges = dict[tuple[int, int], float]
-"""The weight of each pair (lower uid, higher uid) of one round."""
+"""The weights of one round, by (lower uid, higher uid)."""
 
 
 class Weighted(Graph):
-    """An undirected graph with averaging weights of its own.
+    """An undirected graph with its own averaging weights.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class Weighted(Graph):
 
 
 class BaseGraph(TimeVarying):
-    """A sequence after which all nodes have the exact mean, again and again.
+    """A periodic sequence; after each period, all nodes have the exact mean.
 
     The base-(k + 1) graph of Takezawa, Sato, Bao, Niwa and Yamada, Beyond Exponential
     Graph: Communication-Efficient Topologies for Decentralized Learning via Finite-time
@@ -42,25 +42,25 @@ class BaseGraph(TimeVarying):
     2 log(n) / log(k + 1) + 2 rounds, and the fewest, log(n) / log(k + 1), where n is a
     power of k + 1.
 
-    Each round's weights are symmetric and doubly stochastic, and are the graph's own
-    (:meth:`~decentralizepy.graphs.Graph.Graph.weight`).
+    The weights of each round are symmetric and doubly stochastic, and are defined by the
+    graph (:meth:`~decentralizepy.graphs.Graph.Graph.weight`).
 
     Parameters
     ----------
     n_procs : int
         Number of nodes.
     peers : int, default 1
-        The most peers, k, that a node has in a round; at least 1.
+        Maximum number of peers k of a node in a round; at least 1.
 
     Attributes
     ----------
     period : int
-        Rounds until the mean is there, and the sequence starts again.
+        Number of rounds until the mean is reached and the sequence repeats.
     """
 
     def __init__(self, n_procs: int, peers: int = 1) -> None:
         if peers < 1:
-            raise GraphError(f"peers = {peers}: expected 1 or more peers a round")
+            raise GraphError(f"peers = {peers}: expected 1 or more peers per round")
         self.peers = peers
         super().__init__(n_procs)
 
@@ -118,7 +118,7 @@ def simple_base_graph(nodes: Sequence[int], peers: int) -> list[Edges]:
 def hypercube(nodes: Sequence[int], peers: int) -> list[Edges]:
     """Return rounds that average over ``nodes``, one for each factor: algorithm 1.
 
-    In each of them nodes average in groups of as many as the factor says.
+    In each round, nodes average in groups whose size is the factor.
     """
     sizes = factors(len(nodes), peers + 1)
     assert sizes is not None
@@ -126,7 +126,7 @@ def hypercube(nodes: Sequence[int], peers: int) -> list[Edges]:
 
 
 def split(nodes: Sequence[int], base: int) -> list[list[Sequence[int]]]:
-    """Return parts of a base^p nodes, p falling, each as its a < base blocks."""
+    """Return parts of a * base^p nodes, by descending p, each as its a < base blocks."""
     parts, size = [], 1
     while size * base <= len(nodes):
         size *= base
@@ -145,7 +145,7 @@ def joined(blocks: Iterable[Sequence[int]]) -> list[int]:
 
 
 def factors(number: int, most: int) -> tuple[int, ...] | None:
-    """Return the fewest factors of ``number`` from 2 to ``most``; None if there are none."""
+    """Return the fewest factors of ``number`` from 2 to ``most``; None if impossible."""
     if number == 1:
         return ()
     found = [
@@ -165,7 +165,7 @@ def rough_part(number: int, most: int) -> int:
 
 
 def side_by_side(sequences: Iterable[list[Edges]]) -> list[Edges]:
-    """Return rounds in which each of ``sequences`` goes on, and is idle at its end."""
+    """Return rounds that run ``sequences`` in parallel; shorter ones idle at the end."""
     idle: Edges = {}
     together = zip_longest(*sequences, fillvalue=idle)
     return [
@@ -174,7 +174,7 @@ def side_by_side(sequences: Iterable[list[Edges]]) -> list[Edges]:
 
 
 def groups(nodes: Sequence[int], stride: int, size: int) -> Edges:
-    """Return complete graphs on every ``size`` nodes that are ``stride`` apart."""
+    """Return complete graphs on groups of ``size`` nodes that are ``stride`` apart."""
     starts = (i for i in range(len(nodes)) if i // stride % size == 0)
     members = (nodes[i : i + stride * size : stride] for i in starts)
     return {
@@ -185,8 +185,8 @@ def groups(nodes: Sequence[int], stride: int, size: int) -> Edges:
 def pairs(blocks: Sequence[Sequence[int]], rest: Sequence[int]) -> Edges:
     """Return edges from each node of ``rest`` to one node of each of ``blocks``.
 
-    With f nodes in the blocks, r in ``rest`` and a blocks, weights of f / (a (f + r))
-    bring the mean of both to the mean of all.
+    With a blocks of f nodes in total and r nodes in ``rest``, weights of f / (a (f + r))
+    turn the means of both into the mean of all nodes.
     """
     first = sum(map(len, blocks))
     weight = first / (len(blocks) * (first + len(rest)))

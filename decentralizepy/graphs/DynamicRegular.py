@@ -1,4 +1,4 @@
-"""A fresh regular graph in each round."""
+"""Time-varying graph: a new random regular graph in each round."""
 
 from decentralizepy.graphs.Graph import Graph
 from decentralizepy.graphs.Regular import Regular
@@ -6,10 +6,11 @@ from decentralizepy.graphs.TimeVarying import TimeVarying
 
 
 class DynamicRegular(TimeVarying):
-    """In round t the regular graph of seed ``seed * 100000 + t``.
+    """In round t, the regular graph with seed ``seed * 100000 + t``.
 
-    The sequence of :class:`~decentralizepy.node.PeerSamplerDynamic.PeerSamplerDynamic`
-    whose ``random_seed`` is ``seed``, without a service.
+    This is the sequence of
+    :class:`~decentralizepy.node.PeerSamplerDynamic.PeerSamplerDynamic` with
+    ``random_seed = seed``, but needs no service.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Peers at all distances that are powers of two, in one direction."""
+"""Directed graph with edges at all distances that are powers of two."""
 
 from decentralizepy.graphs.TimeVarying import Directed
 
@@ -7,8 +7,8 @@ class Exponential(Directed):
     """Node i sends to the nodes ``i + 2^j``, modulo n, for j from 0 to ceil(log2 n) - 1.
 
     The static exponential graph of Ying et al., Exponential Graph is Provably Efficient
-    for Decentralized Deep Training, NeurIPS 2021, section 3. Each node sends to as many
-    as it hears, so equal weights are doubly stochastic.
+    for Decentralized Deep Training, NeurIPS 2021, section 3. In- and out-degrees are
+    equal, so equal weights are doubly stochastic.
 
     Parameters
     ----------

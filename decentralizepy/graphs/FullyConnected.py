@@ -1,10 +1,10 @@
-"""Every node joined to every other."""
+"""Complete graph."""
 
 from decentralizepy.graphs.Graph import Graph
 
 
 class FullyConnected(Graph):
-    """A complete graph: degree n - 1 everywhere.
+    """A complete graph: every node has degree n - 1.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A graph over the nodes 0 to n - 1, and its file."""
+"""Base class of all graphs, over the nodes 0 to n - 1."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Graph:
     Parameters
     ----------
     n_procs : int, optional
-        Number of nodes, at least 1; they have no edges yet. Without it the graph is
+        Number of nodes, at least 1, initially without edges. If omitted, the graph is
         empty until a file is read.
 
     Attributes
@@ -35,7 +35,7 @@ class Graph:
     """Whether the graph is the same in every round."""
 
     directed = False
-    """Whether edges go one way."""
+    """Whether the graph is directed."""
 
     def __init__(self, n_procs: int | None = None) -> None:
         if n_procs is not None and n_procs < 1:
@@ -45,9 +45,9 @@ class Graph:
 
     @staticmethod
     def from_networkx(g: nx.Graph) -> Graph:
-        """Take over a networkx graph, as undirected and without its self-loops.
+        """Copy a networkx graph as an undirected graph without self-loops.
 
-        Labels that are 0 to n - 1 are kept; other nodes are numbered in the order of
+        Labels from 0 to n - 1 are kept; otherwise nodes are numbered in the order of
         ``g.nodes``.
         """
         labels, uids = list(g), range(len(g))
@@ -77,18 +77,18 @@ class Graph:
         return self.adj_list[uid]
 
     def in_neighbors(self, uid: int) -> set[int]:
-        """Return the nodes that send to a node: its neighbors, if edges go both ways."""
+        """Return the nodes that send to a node: in an undirected graph, its neighbors."""
         return self.neighbors(uid)
 
     def at(self, iteration: int) -> Graph:
-        """Return the graph of a round, counted from 0: itself, if it is fixed."""
+        """Return the graph of a round, counted from 0; a static graph returns itself."""
         return self
 
     def weight(self, uid: int, other: int) -> float | None:
-        """Return how much a node counts the model of another when it averages.
+        """Return the averaging weight that a node gives to the model of another.
 
-        None, for nodes that are no neighbors and in every graph without weights of its
-        own, leaves it to the sharing: Metropolis-Hastings weights by default.
+        None, for nodes that are not neighbors and for graphs that do not define weights,
+        leaves the choice to the sharing class: Metropolis-Hastings weights by default.
         """
         return None
 
@@ -97,14 +97,14 @@ class Graph:
         return len(self.neighbors(uid))
 
     def add_edges(self, edges: Iterable[tuple[int, int]]) -> None:
-        """Join the two nodes of each pair; a pair of equal nodes is passed over."""
+        """Connect the two nodes of each pair; pairs of equal nodes are ignored."""
         for u, v in edges:
             if u != v:
                 self.neighbors(u).add(v)
                 self.neighbors(v).add(u)
 
     def connect_graph(self) -> None:
-        """Add the ring: join every node i to i - 1 and i + 1, modulo n."""
+        """Add a ring: connect every node i to i - 1 and i + 1, modulo n."""
         n = self.n_procs
         self.add_edges((uid, (uid + 1) % n) for uid in range(n))
 
@@ -113,7 +113,7 @@ class Graph:
         left, parts = set(range(self.n_procs)), []
         while left:
             part = [left.pop()]
-            for uid in part:  # grows as it is walked
+            for uid in part:  # grows during iteration
                 found = (self.neighbors(uid) | self.in_neighbors(uid)) & left
                 left -= found
                 part += found
@@ -121,17 +121,17 @@ class Graph:
         return sorted(parts, key=lambda part: (-len(part), part))
 
     def is_connected(self) -> bool:
-        """Tell whether every node can be reached from every other."""
+        """Return whether every node can be reached from every other."""
         return len(self.components()) == 1
 
     def read_graph_from_file(
         self, file: format.FilePath, type: str = "edges", force_connect: bool = False
     ) -> int:
-        """Become the graph of a file; a graph that cannot be read changes nothing.
+        """Load the graph from a file; if that fails, the graph is unchanged.
 
-        Line 1 is the number of nodes. In ``edges`` every further line is one edge,
-        ``u v``, which may also be there as ``v u``. In ``adjacency`` line i + 2 lists
-        the neighbors of node i, and is empty if it has none.
+        Line 1 is the number of nodes. In ``edges``, every following line is an edge
+        ``u v``, which may be listed again as ``v u``. In ``adjacency``, line i + 2 lists
+        the neighbors of node i, and is empty if there are none.
 
         Parameters
         ----------
@@ -140,7 +140,7 @@ class Graph:
         type : str
             ``"edges"`` (default) or ``"adjacency"``.
         force_connect : bool
-            Add the ring (`connect_graph`); default False.
+            Add a ring (`connect_graph`); default False.
 
         Returns
         -------
@@ -150,9 +150,9 @@ class Graph:
         Raises
         ------
         GraphError
-            The file cannot be read; the message names the line. A self-loop is
-            removed with a warning in the log, and a graph that is not connected is
-            no error: see `is_connected`.
+            The file cannot be read; the message names the line. Self-loops are
+            removed with a warning in the log, and a disconnected graph is not an
+            error: see `is_connected`.
         """
         self.adj_list = format.read(file, type)
         self.n_procs = len(self.adj_list)
@@ -161,9 +161,9 @@ class Graph:
         return self.n_procs
 
     def write_graph_to_file(self, file: format.FilePath, type: str = "edges") -> None:
-        """Write the graph, whole or not at all, in a format of `read_graph_from_file`.
+        """Write the graph atomically, in a format that `read_graph_from_file` reads.
 
-        In ``edges`` each edge is there twice, as ``u v`` and as ``v u``.
+        In ``edges``, each edge is listed twice, as ``u v`` and as ``v u``.
         """
         if not self.n_procs:
             raise GraphError(f"{file}: not written: the graph has no nodes")
@@ -173,7 +173,7 @@ class Graph:
         """Return the averaging weights, n x n: the graph's own, or Metropolis-Hastings.
 
         w_ij = 1 / (1 + max(d_i, d_j)) for neighbors i and j of degrees d_i and d_j;
-        w_ii is the rest to 1. The matrix is symmetric and doubly stochastic: the
+        w_ii makes each row sum to 1. The matrix is symmetric and doubly stochastic: the
         "Metropolis weights" of L. Xiao, S. Boyd and S. Lall, A scheme for robust
         distributed sensor fusion based on average consensus, IPSN 2005.
         """

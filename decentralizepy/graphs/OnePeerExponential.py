@@ -1,14 +1,14 @@
-"""One peer a round, at a distance that doubles."""
+"""Time-varying directed graph: one peer per round, at doubling distances."""
 
 from decentralizepy.graphs.TimeVarying import Directed, TimeVarying
 
 
 class OnePeerExponential(TimeVarying):
-    """In round t node i sends to node ``i + 2^(t mod ceil(log2 n))``, modulo n.
+    """In round t, node i sends to node ``i + 2^(t mod ceil(log2 n))``, modulo n.
 
     Ying et al., Exponential Graph is Provably Efficient for Decentralized Deep Training,
-    NeurIPS 2021, section 4. Each node sends one model and gets one, so the weights are
-    1/2 and doubly stochastic. If n is a power of two, log2 n rounds are an exact average.
+    NeurIPS 2021, section 4. Each node sends and receives one model, so the weights are
+    1/2 and doubly stochastic. If n is a power of two, log2 n rounds give the exact mean.
 
     Parameters
     ----------

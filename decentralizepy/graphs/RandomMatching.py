@@ -1,4 +1,4 @@
-"""Pairs drawn anew in each round."""
+"""Time-varying graph: a random matching in each round."""
 
 from decentralizepy.graphs.Graph import Graph
 from decentralizepy.graphs.TimeVarying import TimeVarying
@@ -6,7 +6,7 @@ from decentralizepy.randomness import Purpose, stream
 
 
 class RandomMatching(TimeVarying):
-    """In each round every node has one random partner; of an odd number one has none.
+    """In each round, every node has one random partner; if n is odd, one node has none.
 
     Boyd, Ghosh, Prabhakar and Shah, Randomized Gossip Algorithms, IEEE Transactions on
     Information Theory 52(6), 2006, in rounds.

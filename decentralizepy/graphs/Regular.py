@@ -1,4 +1,4 @@
-"""A random graph in which all nodes have the same degree."""
+"""Random regular graph."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from decentralizepy.graphs.Graph import Graph
 if TYPE_CHECKING:
     import networkx as nx
 
-# from degree 3 on, one draw is connected with high probability; of degree 2, with
+# a draw of degree 3 or more is connected with high probability; of degree 2, with
 # probability about 1.9 / sqrt(n)
 _DRAWS = 20
 
@@ -21,10 +21,10 @@ class Regular(Graph):
 
     It is drawn by networkx (A. Steger and N. Wormald, Generating random regular
     graphs quickly, 1999), and redrawn from the same random stream until it is
-    connected. Large graphs of degree 2 hardly ever are: after 20 draws a uniformly
-    random cycle, which has the same distribution, takes their place. No graph of degree
-    0 or 1 over more than two nodes is connected: there the ring is added, and the
-    degree is higher than requested.
+    connected. Large graphs of degree 2 rarely are: after 20 draws, a uniformly random
+    cycle, which has the same distribution, is used instead. No graph of degree 0 or 1
+    over more than two nodes is connected: a ring is added, and the degree is higher than
+    requested.
 
     Parameters
     ----------

@@ -1,10 +1,10 @@
-"""Every node joined to the one before it and the one after it."""
+"""Ring."""
 
 from decentralizepy.graphs.Graph import Graph
 
 
 class Ring(Graph):
-    """A ring: degree 2 for three nodes or more; a single node has no edge.
+    """A ring: degree 2 for three or more nodes; a single node has no edge.
 
     Parameters
     ----------

@@ -1,14 +1,14 @@
-"""A ring with short cuts."""
+"""Small-world graph: a ring with shortcuts."""
 
 from decentralizepy.errors import GraphError
 from decentralizepy.graphs.Graph import Graph
 
 
 class SmallWorld(Graph):
-    """A small-world graph, with the ring always added so that it is connected.
+    """A small-world graph, with a ring always added so that it is connected.
 
-    Each node is joined to its ``2 * k_over_2`` nearest ones on the ring, and each of
-    these edges is then moved to a random node with probability `beta` (D. Watts and
+    Each node is connected to its ``2 * k_over_2`` nearest nodes on the ring, and each of
+    these edges is then rewired to a random node with probability `beta` (D. Watts and
     S. Strogatz, Collective dynamics of small-world networks, Nature 1998).
 
     Parameters
@@ -16,9 +16,9 @@ class SmallWorld(Graph):
     n_procs : int
         Number of nodes, at least 1.
     k_over_2 : int
-        Nearest nodes on each side, 0 to ``n_procs / 2``.
+        Number of nearest nodes on each side, 0 to ``n_procs / 2``.
     beta : float
-        Probability of moving an edge, 0 to 1.
+        Probability of rewiring an edge, 0 to 1.
     seed : int, optional
         Equal seeds give equal graphs; without one each graph is another.
 

@@ -1,10 +1,10 @@
-"""One node joined to all others."""
+"""Star graph."""
 
 from decentralizepy.graphs.Graph import Graph
 
 
 class Star(Graph):
-    """A star: node 0 is the center, and the only neighbor of the others.
+    """A star: node 0 is the center and the only neighbor of all other nodes.
 
     Parameters
     ----------

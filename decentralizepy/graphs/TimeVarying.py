@@ -1,4 +1,4 @@
-"""Graphs that change with the rounds; all nodes draw the same one."""
+"""Base classes of graphs that change from round to round, and of directed graphs."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ from functools import lru_cache
 
 from decentralizepy.graphs.Graph import Graph
 
-KEPT_ROUNDS = 16  # nodes are a few rounds apart; a graph can be drawn again
+KEPT_ROUNDS = 16  # nodes are at most a few rounds apart; older graphs can be redrawn
 
 
 class TimeVarying(Graph):
-    """A sequence of graphs; subclasses write ``draw``.
+    """A sequence of graphs; subclasses implement ``draw``.
 
-    Asked for neighbors or weights, it answers with those of round 0; ``at`` has the
-    others.
+    Neighbors and weights are those of round 0; use ``at`` for other rounds.
 
     Parameters
     ----------
@@ -29,7 +28,7 @@ class TimeVarying(Graph):
         self.adj_list = self.at(0).adj_list
 
     def draw(self, iteration: int) -> Graph:
-        """Return the graph of a round; it depends on the round and the options alone."""
+        """Return the graph of a round; it depends only on the round and the options."""
         raise NotImplementedError
 
     def at(self, iteration: int) -> Graph:
@@ -43,7 +42,7 @@ class TimeVarying(Graph):
 
 
 class Directed(Graph):
-    """A graph whose edges go one way: ``adj_list`` says whom each node sends to.
+    """A directed graph: ``adj_list`` contains the nodes that each node sends to.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Who is a neighbor of whom: the topologies, and the files that hold them."""
+"""Topologies and graph files."""
 
 from decentralizepy.graphs.FullyConnected import FullyConnected
 from decentralizepy.graphs.Graph import Graph

@@ -18,7 +18,7 @@ Arc = tuple[int, int, int]  # line of the file, from node, to node
 
 
 def read(file: FilePath, form: str, symmetrize: bool = False) -> Adjacency:
-    """Read the neighbor sets out of a graph file, or raise a GraphError."""
+    """Read the neighbor sets from a graph file, or raise a GraphError."""
     try:
         data = Path(file).read_bytes()
     except (OSError, ValueError) as error:
@@ -27,23 +27,23 @@ def read(file: FilePath, form: str, symmetrize: bool = False) -> Adjacency:
 
 
 def parse(data: bytes, form: str, name: str, symmetrize: bool = False) -> Adjacency:
-    """Read the neighbor sets out of the bytes of a graph file.
+    """Read the neighbor sets from the bytes of a graph file.
 
     Parameters
     ----------
     data : bytes
-        UTF-8 text; a byte-order mark and any line endings are fine.
+        UTF-8 text; a byte order mark and any line endings are accepted.
     form : str
         ``"edges"`` or ``"adjacency"``.
     name : str
-        What error messages call the file.
+        The name of the file in error messages.
     symmetrize : bool
-        Take a neighbor that only one row names for one of both; default False.
+        Treat edges that only one of the two rows lists as undirected; default False.
 
     Raises
     ------
     GraphError
-        For everything else, with the line; no other exception.
+        If the file is invalid, naming the line. No other exception is raised.
     """
     _check_form(form)
     head, *lines = _lines(data, name)
@@ -61,7 +61,7 @@ def parse(data: bytes, form: str, name: str, symmetrize: bool = False) -> Adjace
 
 
 def render(adjacency: Sequence[set[int]], form: str) -> str:
-    """Write neighbor sets as text; ``edges`` names each edge twice."""
+    """Return neighbor sets as text; ``edges`` lists each edge twice."""
     _check_form(form)
     rows = [sorted(neighbors) for neighbors in adjacency]
     if form == "edges":
@@ -72,7 +72,7 @@ def render(adjacency: Sequence[set[int]], form: str) -> str:
 
 
 def write(text: str, file: FilePath) -> None:
-    """Write a file whole or not at all, or raise a GraphError."""
+    """Write a file atomically, or raise a GraphError."""
     try:
         write_atomic(file, text)
     except (OSError, ValueError) as error:
@@ -88,7 +88,7 @@ def _why(error: Exception) -> str:
 def _check_form(form: str) -> None:
     if form not in FORMATS:
         raise GraphError(
-            f"graph type {form!r} is unknown: it is edges or adjacency"
+            f"graph type {form!r} is unknown: expected edges or adjacency"
             + did_you_mean(form, FORMATS)
         )
 
@@ -98,9 +98,11 @@ def _lines(data: bytes, name: str) -> list[str]:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise GraphError(f"{name}, line {line}: this is not text in UTF-8") from error
+        raise GraphError(f"{name}, line {line}: not UTF-8 text") from error
     if not text.strip():
-        raise GraphError(f"{name}: the file is empty: line 1 is the number of nodes")
+        raise GraphError(
+            f"{name}: the file is empty: line 1 must be the number of nodes"
+        )
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     return lines if lines[-1] else lines[:-1]
 
@@ -144,9 +146,9 @@ def _arcs_of_rows(lines: Sequence[str], n: int, name: str) -> Iterator[Arc]:
 
 
 def _are_rows(lines: Sequence[str], adjacency: Adjacency) -> bool:
-    """Tell whether edges are, as rows, a valid graph other than the one they make.
+    """Return whether edges, read as rows, form a valid graph, different from their own.
 
-    The rows of a 2-regular graph all look like edges.
+    In a 2-regular graph, all rows look like edges.
     """
     rows = [set(map(int, line.split())) for line in lines]
     if len(rows) != len(adjacency) or rows == adjacency:

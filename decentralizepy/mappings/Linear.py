@@ -1,10 +1,10 @@
-"""The same number of nodes on every machine."""
+"""Mapping with the same number of nodes on every machine."""
 
 from decentralizepy.mappings.Mapping import Mapping
 
 
 class Linear(Mapping):
-    """Machine m runs the nodes m * p to m * p + p - 1.
+    """Machine m runs nodes m * p to m * p + p - 1.
 
     Parameters
     ----------
@@ -34,14 +34,14 @@ class Linear(Mapping):
         self.procs_per_machine = procs_per_machine
 
     def get_uid(self, rank: int, machine_id: int) -> int:
-        """Return the uid of a rank on a machine; of a negative rank, the rank."""
+        """Return the uid of a rank on a machine; a negative rank is its own uid."""
         if rank < 0:
             return rank
         self._check_rank(rank, machine_id)
         return machine_id * self.procs_per_machine + rank
 
     def get_machine_and_rank(self, uid: int) -> tuple[int, int]:
-        """Return ``(rank, machine_id)``, in this order; of a service, its machine."""
+        """Return ``(rank, machine_id)`` of a node or service."""
         if uid < 0:
             return uid, self.global_service_machine
         self._check_uid(uid)

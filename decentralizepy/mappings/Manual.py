@@ -1,4 +1,4 @@
-"""A number of nodes of its own for each machine."""
+"""Mapping with a given number of nodes on each machine."""
 
 from bisect import bisect_right
 from itertools import accumulate
@@ -8,15 +8,15 @@ from decentralizepy.mappings.Mapping import Mapping
 
 
 class Manual(Mapping):
-    """The nodes are numbered machine by machine.
+    """Number the nodes machine by machine.
 
     Parameters
     ----------
     n_machines : int
         Number of machines, at least 1.
     procs_per_machine : list of int
-        Nodes on each machine, one entry a machine; 0 is fine, as on a machine that
-        runs only a service.
+        Nodes on each machine, one entry per machine. An entry can be 0, for a machine
+        that runs only a service.
     global_service_machine : int
         The machine that services run on; default 0.
     current_machine : int
@@ -25,7 +25,7 @@ class Manual(Mapping):
     Raises
     ------
     ConfigError
-        The list has not one entry a machine, or a negative one.
+        If the list does not have one entry per machine, or has a negative one.
     """
 
     def __init__(
@@ -48,14 +48,14 @@ class Manual(Mapping):
         self._first_uids = [0, *accumulate(counts)]
 
     def get_uid(self, rank: int, machine_id: int) -> int:
-        """Return the uid of a rank on a machine; of a negative rank, the rank."""
+        """Return the uid of a rank on a machine; a negative rank is its own uid."""
         if rank < 0:
             return rank
         self._check_rank(rank, machine_id)
         return self._first_uids[machine_id] + rank
 
     def get_machine_and_rank(self, uid: int) -> tuple[int, int]:
-        """Return ``(rank, machine_id)``, in this order; of a service, its machine."""
+        """Return ``(rank, machine_id)`` of a node or service."""
         if uid < 0:
             return uid, self.global_service_machine
         self._check_uid(uid)

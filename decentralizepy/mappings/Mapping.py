@@ -1,4 +1,4 @@
-"""What every mapping of nodes to machines answers."""
+"""Base class of all mappings of nodes to machines."""
 
 from abc import ABC, abstractmethod
 
@@ -6,14 +6,14 @@ from decentralizepy.errors import ConfigError
 
 
 class Mapping(ABC):
-    """Which node runs where.
+    """Assign nodes to machines.
 
-    A node is its `uid`, 0 to n_procs - 1 over all machines, or its `rank` among the
-    nodes of its machine. A service, such as a parameter server, has a negative rank,
-    which is also its uid.
+    A node is identified by its `uid`, 0 to n_procs - 1 over all machines, or by its
+    machine and its `rank` there. A service, such as a parameter server, has a negative
+    rank, which is also its uid.
 
-    A mapping of your own defines `get_uid` and `get_machine_and_rank`, and numbers
-    its machines from 0 to n_machines - 1.
+    A subclass defines `get_uid` and `get_machine_and_rank`, and numbers machines from 0
+    to n_machines - 1.
 
     Parameters
     ----------
@@ -57,11 +57,11 @@ class Mapping(ABC):
 
     @abstractmethod
     def get_uid(self, rank: int, machine_id: int) -> int:
-        """Return the uid of a rank on a machine; of a negative rank, the rank."""
+        """Return the uid of a rank on a machine; a negative rank is its own uid."""
 
     @abstractmethod
     def get_machine_and_rank(self, uid: int) -> tuple[int, int]:
-        """Return ``(rank, machine_id)``, in this order; of a service, its machine."""
+        """Return ``(rank, machine_id)`` of a node or service."""
 
     def get_local_procs_count(self) -> int:
         """Return the number of nodes on the current machine."""

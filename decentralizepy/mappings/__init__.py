@@ -1,4 +1,4 @@
-"""Which node runs on which machine, and its uid."""
+"""Mappings from machines and ranks to uids, and back."""
 
 from decentralizepy.mappings.Linear import Linear
 from decentralizepy.mappings.Manual import Manual

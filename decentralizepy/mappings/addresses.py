@@ -1,4 +1,4 @@
-"""The address file: which machine of a network has which address."""
+"""The address file, which maps machines to hosts."""
 
 import ipaddress
 import json
@@ -11,7 +11,7 @@ from typing import Any
 
 from decentralizepy.errors import AddressError
 
-# what the C library takes for an address too, and reads as nobody means it: 010 is 8
+# the C library accepts these as addresses, but not as intended: 010 is octal for 8
 _NUMBERS = re.compile(r"(0[xX][0-9a-fA-F]*|[0-9]+)(\.(0[xX][0-9a-fA-F]*|[0-9]+))*\.?")
 
 
@@ -21,7 +21,7 @@ def read_addresses(path: str) -> dict[str, str]:
     Raises
     ------
     AddressError
-        If it cannot be read, or is no JSON object of machines and hosts.
+        If it cannot be read, or is not a JSON object of machines and hosts.
     """
     text = _text(path)
     try:
@@ -48,12 +48,12 @@ def read_addresses(path: str) -> dict[str, str]:
 
 
 def host_of(addresses: dict[str, str], machine_id: int, path: str) -> str:
-    """Return the IP address of a machine, of version 4 if it has both.
+    """Return the IP address of a machine, IPv4 if it has both.
 
     Raises
     ------
     AddressError
-        If the file does not have the machine, or its name does not resolve.
+        If the machine is not in the file, or its name does not resolve.
     """
     host = addresses.get(str(machine_id))
     if host is None:
@@ -73,14 +73,16 @@ def host_of(addresses: dict[str, str], machine_id: int, path: str) -> str:
     except (OSError, UnicodeError):
         cause = f"{where}: the name {host!r} does not resolve"
         raise AddressError(cause, file=path) from None
-    found.sort(key=lambda each: each[0] != socket.AF_INET)  # stable: else as resolved
+    found.sort(
+        key=lambda each: each[0] != socket.AF_INET
+    )  # stable: otherwise in resolver order
     return str(found[0][4][0])
 
 
 def hosts_of(
     addresses: dict[str, str], machines: Iterable[int], path: str
 ) -> dict[int, str]:
-    """Return the IP addresses of machines that all have nodes, so ports of their own.
+    """Return the IP addresses of machines, all of which run nodes.
 
     Raises
     ------
@@ -110,17 +112,17 @@ def hosts_of(
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether an IP address is reached from its own machine alone."""
+    """Return whether an IP address is a loopback address."""
     return ipaddress.ip_address(host).is_loopback
 
 
 def endpoint(host: str, port: int) -> str:
-    """Return ZeroMQ's name of a port at an IP address of either version."""
+    """Return the ZeroMQ endpoint of a port at an IPv4 or IPv6 address."""
     return f"tcp://[{host}]:{port}" if ":" in host else f"tcp://{host}:{port}"
 
 
 def family(host: str) -> socket.AddressFamily:
-    """Return the kind of socket that an IP address needs."""
+    """Return the address family of an IP address."""
     return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 

@@ -48,8 +48,8 @@ def test_a_tenth_of_a_model_takes_under_six_bits_an_index():
     [
         (9, b"\xff", "9 bits of Elias codes in 1 bytes"),
         (2**64 - 1, b"\xff", "hold 18446744073709551615 items"),
-        (8, b"\xfe", "cut short"),
-        (8, b"\x00", "cut short"),
+        (8, b"\xfe", "truncated"),
+        (8, b"\x00", "truncated"),
         (64, bytes(7) + b"\x01" + bytes(8), "63 zeros"),
         (8, b"\x01", "0 bytes of bit fields, not 1"),
         (8, b"\xff\x00", "1 bytes of bit fields, not 0"),

@@ -77,7 +77,7 @@ def test_what_is_not_of_fpzip():
 def test_fewer_values_than_announced():
     """A message for another model."""
     few = EliasFpzipLossy().compress_float(NORMAL[:10])[16:].tobytes()
-    with pytest.raises(MessageError, match=r"\(10, 1, 1, 1\) values of fpzip; 11 "):
+    with pytest.raises(MessageError, match=r"\(10, 1, 1, 1\) fpzip values; 11 "):
         EliasFpzip().decompress_float(seal(b"fpz", "f", 11, few))
 
 

@@ -46,8 +46,8 @@ class TestRefused:
     @pytest.mark.parametrize(
         ("data", "expected"),
         [
-            (b"", "g: the file is empty: line 1 is the number of nodes"),
-            (b" \n\n", "g: the file is empty: line 1 is the number of nodes"),
+            (b"", "g: the file is empty: line 1 must be the number of nodes"),
+            (b" \n\n", "g: the file is empty: line 1 must be the number of nodes"),
             (b"\n3\n", "g, line 1: expected the number of nodes alone, not ''"),
             (b"0 1\n", "g, line 1: expected the number of nodes alone, not '0 1'"),
             (b"three\n", "g, line 1: 'three' is not a number"),
@@ -70,7 +70,7 @@ class TestRefused:
                 b"3\n0 1 2\n",
                 "g, line 2: expected an edge, two node numbers, not '0 1 2'",
             ),
-            (b"3\n0 1\n\xff\xfe\n", "g, line 3: this is not text in UTF-8"),
+            (b"3\n0 1\n\xff\xfe\n", "g, line 3: not UTF-8 text"),
         ],
     )
     def test_edges(self, data, expected):
