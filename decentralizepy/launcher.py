@@ -18,7 +18,7 @@ from decentralizepy.errors import ConfigError, DecentralizepyError, NodeFailed
 from decentralizepy.files import write_atomic
 from decentralizepy.mappings.Mapping import Mapping
 from decentralizepy.results.read import DATASET_FILE
-from decentralizepy.run import preflight
+from decentralizepy.run import lock, preflight
 from decentralizepy.run.experiment import Experiment
 
 if TYPE_CHECKING:
@@ -74,14 +74,18 @@ def launch(
 
 def run(experiment: Experiment) -> None:
     """Prepare, start, watch and report; raises what went wrong."""
-    with tempfile.TemporaryDirectory(prefix="decentralizepy-") as scratch:
+    log_dir = Path(experiment.args.log_dir)
+    with (
+        lock.hold(log_dir, experiment.args.machine_id) as folder,
+        tempfile.TemporaryDirectory(prefix="decentralizepy-") as scratch,
+    ):
         prepare(experiment, Path(scratch))
         if experiment.args.resume:
             resume(experiment)
         try:
-            progress, failure = run_nodes(experiment)
+            progress, failure = run_nodes(experiment, folder)
         finally:
-            complete_results(Path(experiment.args.log_dir), experiment.ranks)
+            complete_results(log_dir, experiment.ranks)
         if not failure:
             measure_final(experiment, progress)
         report(experiment, progress)
@@ -102,7 +106,9 @@ def resume(experiment: Experiment) -> None:
     print(f"going on after round {number}")
 
 
-def run_nodes(experiment: Experiment) -> "tuple[Progress, NodeFailed | None]":
+def run_nodes(
+    experiment: Experiment, folder: lock.HeldFolder
+) -> "tuple[Progress, NodeFailed | None]":
     """Run the nodes to their end, as often as [FAULTS] on_peer_loss allows.
 
     Returns
@@ -115,7 +121,7 @@ def run_nodes(experiment: Experiment) -> "tuple[Progress, NodeFailed | None]":
     left = experiment.args.max_restarts if policy == "restart" else 0
     while True:
         try:
-            return attempt(experiment, go_on=policy == "drop")
+            return attempt(experiment, folder, go_on=policy == "drop")
         except NodeFailed as error:
             if not left or error.exit_status == ConfigError.exit_status:
                 raise
@@ -128,7 +134,7 @@ def run_nodes(experiment: Experiment) -> "tuple[Progress, NodeFailed | None]":
 
 
 def attempt(
-    experiment: Experiment, go_on: bool
+    experiment: Experiment, folder: lock.HeldFolder, go_on: bool
 ) -> "tuple[Progress, NodeFailed | None]":
     """Start all nodes, and watch them to their end."""
     from decentralizepy.monitor.screen import Progress, Screen
@@ -140,7 +146,7 @@ def attempt(
     with LocalNodes(experiment.specs(), go_on) as nodes:
         nodes.start()
         with Screen(progress) as screen:
-            watch(nodes, screen)
+            watch(nodes, screen, folder)
         return progress, nodes.failure()
 
 
@@ -191,9 +197,10 @@ def note_dataset(experiment: Experiment) -> None:
     write_atomic(Path(experiment.args.log_dir, DATASET_FILE), content)
 
 
-def watch(nodes: LocalNodes, screen: Any) -> None:
+def watch(nodes: LocalNodes, screen: Any, folder: lock.HeldFolder) -> None:
     """Show the run until all nodes have ended; a failed one ends it."""
     while not nodes.wait(POLL_S):
+        folder.check()
         screen.update(nodes.alive)
     screen.update(0)
 

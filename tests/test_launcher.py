@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
 
@@ -170,6 +171,44 @@ def test_a_signal_stops_all_with_whole_results(experiment, tmp_path, number, sta
     assert all(table["total_bytes"] for table in results(tmp_path / "run").values())
 
 
+def test_a_second_launch_or_a_resume_beside_a_run_is_refused(experiment, tmp_path):
+    words = experiment(rounds=10_000, DATASET={"dataset_class": "Endless"})
+    process = start_endless(words, tmp_path)
+    try:
+        for flags in (["--overwrite"], ["--resume", str(tmp_path / "run")]):
+            done = run([*words, *flags])
+            assert done.returncode == 2
+            told = (
+                f"another launcher runs in it (machine 0, host {socket.gethostname()}"
+            )
+            assert f"{told}, pid {process.pid}, since" in done.stderr
+        assert process.poll() is None
+    finally:
+        process.terminate()
+        process.communicate(timeout=LIMIT_S)
+    assert all(table["total_bytes"] for table in results(tmp_path / "run").values())
+
+
+def test_a_log_folder_that_is_removed_ends_the_run(experiment, tmp_path):
+    words = experiment(rounds=10_000, DATASET={"dataset_class": "Endless"})
+    process = start_endless(words, tmp_path)
+    (tmp_path / "run").rename(tmp_path / "gone")
+    _, errors = process.communicate(timeout=LIMIT_S)
+    assert process.returncode == 1
+    assert f"--log_dir {tmp_path / 'run'}: was removed during the run" in errors
+    assert not survivors(str(tmp_path))
+
+
+def test_an_ini_file_is_not_written_over_by_its_own_run(experiment, tmp_path):
+    words = experiment(rounds=2)
+    own = (tmp_path / "run.ini").rename(tmp_path / "0.log")
+    content = own.read_text()
+    done = run([*words, "-cf", str(own), "-ld", str(tmp_path)])
+    assert done.returncode == 2
+    assert f"{own} is read by this run, which would write over it" in done.stderr
+    assert own.read_text() == content
+
+
 def test_nodes_do_not_outlive_a_launcher_that_is_killed(experiment, tmp_path):
     words = experiment(rounds=10_000, DATASET={"dataset_class": "Endless"})
     process = start_endless(words, tmp_path)
@@ -191,8 +230,6 @@ def test_a_peer_that_hangs_is_named(experiment):
 
 
 def test_a_port_in_use_ends_before_anything_starts(experiment, tmp_path):
-    import socket
-
     words = experiment()
     config = configparser.ConfigParser()
     config.read(tmp_path / "run.ini")

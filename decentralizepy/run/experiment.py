@@ -135,6 +135,10 @@ class Experiment:
         args = self.args
         for name in ("log_dir", "weights_store_dir"):
             folders.make(f"--{name}", Path(getattr(args, name)))
+        read = inputs.files(args, self.config)
+        copied = [Path(file) for file in (args.config_file, args.graph_file) if file]
+        folders.spare(Path(args.log_dir), read, copied)
+        folders.spare(Path(args.weights_store_dir), read)
         if not getattr(args, "resume", ""):
             overwrite = getattr(args, "overwrite", False)
             folders.clear(Path(args.log_dir), self.ranks, overwrite)

@@ -1,12 +1,63 @@
 """The folders of a run: made, tried, and not mixed with those of another run."""
 
+import re
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from decentralizepy.checkpoints import FOLDER as CHECKPOINTS
-from decentralizepy.errors import ConfigError
+from decentralizepy.errors import ConfigError, Problem
+
+WRITTEN = re.compile(
+    r"(args|dataset|final|.*_results|.*_shared_parameters)\.json|.*_results\.jsonl"
+    r"|\.lock|\.turn\d+|.*\.log|.*\.waiting|.*\.png|\d+_weight_-?\d+\.pt"
+)
+"""Names of files that a run writes or removes in its folders."""
+
+DEEPER = ("shared_params", "model_change", "model_val", CHECKPOINTS)
+"""Folders below that of logs, in which it writes or removes any file."""
+
+
+def spare(folder: Path, inputs: Collection[Path], copied: Iterable[Path] = ()) -> None:
+    """Refuse a run that would write over a file that it reads.
+
+    Parameters
+    ----------
+    folder
+        That of logs and results, or of weights.
+    inputs
+        The files that the run reads.
+    copied
+        Those of them that are copied to ``folder`` under their own names.
+
+    Raises
+    ------
+    ConfigError
+        If one of ``inputs`` is a file that is written there, or what a link points to.
+    """
+    written = [each for each in folder.glob("*") if WRITTEN.fullmatch(each.name)]
+    for name in DEEPER:
+        written += (folder / name).rglob("*")
+    found = [(path, each) for each in written for path in inputs if _same(path, each)]
+    for source in copied:
+        copy = folder / source.name
+        others = [path for path in inputs if not _same(path, source)]
+        found += [(path, copy) for path in others if _same(path, copy)]
+    if found:
+        raise ConfigError(
+            problems=[
+                Problem(
+                    f"{path} is read by this run, which would write over it as {target}",
+                    expected="another name or another folder",
+                )
+                for path, target in found
+            ]
+        )
+
+
+def _same(path: Path, other: Path) -> bool:
+    return path.exists() and other.exists() and path.samefile(other)
 
 
 def make(name: str, folder: Path) -> None:

@@ -54,3 +54,18 @@ def read_graph(args: Namespace, config: Mapping[str, Any]) -> Graph:
     graph = Graph()
     graph.read_graph_from_file(args.graph_file, args.graph_type)
     return graph
+
+
+def files(args: Namespace, config: Mapping[str, Mapping[str, Any]]) -> list[Path]:
+    """Return the files that a run reads: INI, graph, and those that the INI names."""
+    named = [args.config_file, args.graph_file]
+    named += [value for section in config.values() for value in section.values()]
+    paths = [Path(name) for name in named if isinstance(name, str) and name]
+    return [path for path in paths if _is_file(path)]
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a text too long for a name, or with a zero in it
+        return False

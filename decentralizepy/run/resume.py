@@ -46,6 +46,14 @@ def flags(folder: str) -> dict[str, Any]:
 def complete(chosen: Mapping[str, Any]) -> dict[str, Any]:
     """Return the flags of a command line with ``--resume``, after those of its run."""
     earlier = flags(chosen["resume"])
+    machine = earlier["machine_id"]
+    if chosen.get("machine_id", machine) != machine:
+        raise ConfigError(
+            f"the log folder of machine {machine}; expected that of machine "
+            f"{chosen['machine_id']}",
+            key="--resume",
+            value=chosen["resume"],
+        )
     settings = [*earlier["set"], *chosen.get("set", ())]
     return {**earlier, **chosen, "set": settings}
 

@@ -77,3 +77,47 @@ def test_many_may_try_a_folder_at_the_same_time(tmp_path):
             )
         )
     assert not list((tmp_path / "shared").iterdir())
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "0.log",
+        "args.json",
+        "dataset.json",
+        "-1_results.jsonl",
+        "results.png",
+        "3_weight_0.pt",
+        "checkpoints/0/8.safetensors",
+    ],
+)
+def test_a_file_that_a_run_reads_is_not_written_over(tmp_path, name):
+    own = tmp_path / name
+    own.parent.mkdir(parents=True, exist_ok=True)
+    own.touch()
+    with pytest.raises(ConfigError, match=f"{own} is read by this run, which would"):
+        folders.spare(tmp_path, [own], [own])
+
+
+def test_what_a_link_in_the_log_folder_points_to_is_not_written_over(tmp_path):
+    (tmp_path / "run.ini").touch()
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "args.json").symlink_to(tmp_path / "run.ini")
+    with pytest.raises(ConfigError, match=r"over it as \S+/logs/args.json"):
+        folders.spare(tmp_path / "logs", [tmp_path / "run.ini"])
+
+
+def test_the_copy_of_one_file_does_not_replace_another(tmp_path):
+    """The graph file is elsewhere, and has the name of the address file here."""
+    (tmp_path / "there").mkdir()
+    graph, addresses = tmp_path / "there" / "ring", tmp_path / "ring"
+    graph.touch(), addresses.touch()
+    with pytest.raises(ConfigError, match=f"^{addresses} is read by this run"):
+        folders.spare(tmp_path, [graph, addresses], [graph])
+
+
+def test_a_run_may_start_from_files_in_its_own_folder(tmp_path):
+    inputs = [tmp_path / "run.ini", tmp_path / "ring.edges"]
+    for path in inputs:
+        path.touch()
+    folders.spare(tmp_path, inputs, inputs)

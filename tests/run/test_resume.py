@@ -45,3 +45,10 @@ def test_a_folder_that_is_of_no_run_is_named(tmp_path, content):
         ConfigError, match=r"^--resume \S+: not the log folder of a run"
     ):
         flags(str(tmp_path))
+
+
+def test_the_folder_of_another_machine_is_refused(tmp_path):
+    begun(tmp_path, "-ms 2 -mid 0")
+    assert complete({"resume": str(tmp_path), "machine_id": 0})["machines"] == 2
+    with pytest.raises(ConfigError, match="the log folder of machine 0; expected"):
+        complete({"resume": str(tmp_path), "machine_id": 1})
