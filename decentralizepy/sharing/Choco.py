@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from decentralizepy.config.order import in_order
 from decentralizepy.message import Message
-from decentralizepy.sharing.checks import Fraction, array, fraction
+from decentralizepy.sharing.checks import Fraction, array
 from decentralizepy.sharing.difference import DifferenceSharing, Floats
 from decentralizepy.sharing.sparse import count, largest, spread
 
@@ -38,7 +38,7 @@ class Choco(DifferenceSharing):
     )
     def __init__(self, *parts: Any, alpha: Fraction, **options: Any) -> None:
         super().__init__(*parts, **options)
-        self.k = count(fraction("alpha", alpha), self.flat.size)
+        self.k = count(alpha, self.flat.size)
 
     def encode(self, difference: Floats) -> Message:
         indices = largest(difference, self.k)

@@ -12,7 +12,7 @@ from decentralizepy.errors import ConfigError, MessageError
 from decentralizepy.message import Message
 from decentralizepy.models.flat import to_tensor
 from decentralizepy.randomness import Purpose, seed_of, stream
-from decentralizepy.sharing.checks import Fraction, fraction, numbers, present, whole
+from decentralizepy.sharing.checks import Fraction, at_most, numbers, present
 from decentralizepy.sharing.Sharing import Queue, Sharing, State, frozen
 
 Tensors = list[torch.Tensor]
@@ -59,8 +59,8 @@ class PowerGossip(Sharing):
         **codec: Any,
     ) -> None:
         super().__init__(*parts, **codec)
-        self.low_rank = whole("low_rank", low_rank, 1, self.flat.size)
-        self.step_size = fraction("step_size", step_size)
+        self.low_rank = at_most("low_rank", low_rank, self.flat.size)
+        self.step_size = step_size
         self.sent: dict[int, Tensors] = {}
         self.bases: dict[int, Tensors] = {}
         self._random: dict[int, np.random.Generator] = {}

@@ -9,7 +9,7 @@ from pydantic import Field
 from decentralizepy.errors import MessageError
 from decentralizepy.message import Message
 from decentralizepy.randomness import Purpose, seed_of, stream
-from decentralizepy.sharing.checks import Array, Fraction, field, whole
+from decentralizepy.sharing.checks import Array, Fraction, at_most, field
 from decentralizepy.sharing.difference import DifferenceSharing, Floats
 
 
@@ -46,9 +46,9 @@ class QSGD(DifferenceSharing):
         bucket_size: Annotated[int, Field(ge=1)] = 256,
     ) -> None:
         super().__init__(*parts, step_size=step_size)
-        self.bits = whole("bits", bits, 3, 8)
+        self.bits = bits
         self.levels = 2 ** (self.bits - 1) - 1
-        self.bucket_size = whole("bucket_size", bucket_size, 1, 8 * self.levels**2)
+        self.bucket_size = at_most("bucket_size", bucket_size, 8 * self.levels**2)
         self._random = stream(Purpose.ROUNDING, seed_of(self.dataset), self.uid)
 
     # a bucket may be all zeros, or have a peak that is no finite number

@@ -13,7 +13,6 @@ from decentralizepy.sharing.checks import (
     Fraction,
     array,
     field,
-    fraction,
     number,
     present,
 )
@@ -87,7 +86,7 @@ class STC(Sharing):
                 section="SHARING",
                 key="dict_ordered, change_transformer",
             )
-        self.k = count(fraction("alpha", alpha), self.flat.size)
+        self.k = count(alpha, self.flat.size)
         self.synchronised = self.flat.vector().clone()
         self.residual = torch.zeros(self.flat.size)
         self._whole = whole_numbers(self.flat)

@@ -17,21 +17,13 @@ _REAL = {np.dtype(name) for name in ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "
 Fraction = Annotated[float, Field(gt=0, le=1)]
 
 
-def fraction(key: str, value: float) -> float:
-    """Return ``value`` if it is above 0 and at most 1; ConfigError if not."""
-    if not 0 < value <= 1:
+def at_most(key: str, value: int, most: int) -> int:
+    """Return ``value``; ConfigError if it is above ``most``, which other parts set."""
+    if value > most:
         raise ConfigError(
-            section="SHARING", key=key, value=value, expected="a number in (0, 1]"
+            section="SHARING", key=key, value=value, expected=f"at most {most}"
         )
     return value
-
-
-def whole(key: str, value: int, least: int, most: int) -> int:
-    """Return ``value`` if it is a whole number from ``least`` to ``most``."""
-    if value != int(value) or not least <= value <= most:
-        expected = f"expected a whole number from {least} to {most}"
-        raise ConfigError(expected, section="SHARING", key=key, value=value)
-    return int(value)
 
 
 def present(message: Message, key: str) -> Any:

@@ -10,7 +10,7 @@ import torch
 
 from decentralizepy.errors import ConfigError
 from decentralizepy.message import Message
-from decentralizepy.sharing.checks import Fraction, fraction, reading, whole_number
+from decentralizepy.sharing.checks import Fraction, reading, whole_number
 from decentralizepy.sharing.Sharing import Queue, Sharing, State
 from decentralizepy.sharing.sparse import whole_numbers
 
@@ -51,7 +51,7 @@ class DifferenceSharing(Sharing):
 
     def __init__(self, *parts: Any, step_size: Fraction, **codec: Any) -> None:
         super().__init__(*parts, **codec)
-        self.step_size = fraction("step_size", step_size)
+        self.step_size = step_size
         # sums over all rounds: in float32, their rounding would move the mean for ever
         self.x_hat, self.s = torch.zeros(2, self.flat.size, dtype=torch.float64)
         self.q = torch.zeros_like(self.s)

@@ -10,7 +10,7 @@ from decentralizepy.errors import ConfigError, MessageError
 from decentralizepy.files import write_atomic
 from decentralizepy.message import Message
 from decentralizepy.models.flat import to_tensor
-from decentralizepy.sharing.checks import Fraction, array, fraction
+from decentralizepy.sharing.checks import Fraction, array
 from decentralizepy.sharing.Sharing import Sharing, State
 
 Read = tuple[torch.Tensor | None, torch.Tensor]
@@ -61,7 +61,7 @@ class EntrySharing(Sharing):
     ) -> None:
         super().__init__(*parts, **options)
         check_ordered(dict_ordered)
-        self.alpha, self.save_shared = fraction("alpha", alpha), save_shared
+        self.alpha, self.save_shared = alpha, save_shared
         self._seen = torch.empty(0)
         self.size = len(self.coefficients())
         self.counter = torch.zeros(self.size, dtype=torch.int32)

@@ -3,17 +3,19 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
-from typing import Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 import torch
+from pydantic import Field
 
 from decentralizepy.checkpoints import Stateful
-from decentralizepy.errors import ConfigError, DataError
+from decentralizepy.errors import DataError
 from decentralizepy.training import _device
 from decentralizepy.training._last_batch import check_single
 
 EVALUATION_BATCH = 16  # activations of more images than these leave the cache
 
+Count = Annotated[int, Field(ge=1)] | Literal[""]
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
@@ -80,22 +82,22 @@ class Training(Stateful):
         optimizer: torch.optim.Optimizer,
         loss: Loss,
         log_dir: str,
-        rounds: int | str = "",
+        rounds: Count = "",
         full_epochs: bool | str = "",
-        batch_size: int | str = "",
+        batch_size: Count = "",
         shuffle: bool | str = "",
         device: str = "cpu",
         memory_format: Literal["", "channels_last", "contiguous"] = "",
         compile: bool = False,
         precision: Literal["float32", "bf16"] = "float32",
     ) -> None:
-        Training.prepare(rounds, batch_size, device, memory_format, precision)
+        Training.prepare(device)
         self.rank, self.machine_id, self.mapping = rank, machine_id, mapping
         self.model, self.optimizer, self.loss = model, optimizer, loss
         self.log_dir = log_dir
-        self.rounds = _count("rounds", rounds)
+        self.rounds = rounds or 1
         self.full_epochs = bool(full_epochs)
-        self.batch_size = _count("batch_size", batch_size)
+        self.batch_size = batch_size or 1
         self.shuffle = bool(shuffle)
         self.memory_format = _device.FORMATS.get(memory_format)
         self.precision = precision
@@ -105,15 +107,7 @@ class Training(Stateful):
         self.epoch_start, self.batches_done = torch.empty(0), 0  # for checkpoints
 
     @classmethod
-    def prepare(
-        cls,
-        rounds: int | str = "",
-        batch_size: int | str = "",
-        device: str = "cpu",
-        memory_format: str = "",
-        precision: str = "float32",
-        **options: Any,
-    ) -> None:
+    def prepare(cls, device: str = "cpu", **options: Any) -> None:
         """Check options without looking for a device: a launcher calls this and forks.
 
         Raises
@@ -121,11 +115,7 @@ class Training(Stateful):
         ConfigError
             For what a user can get wrong.
         """
-        _count("rounds", rounds)
-        _count("batch_size", batch_size)
         _device.check_name(device)
-        _one_of(("", *_device.FORMATS), "memory_format", memory_format)
-        _one_of(_device.PRECISIONS, "precision", precision)
 
     def reset_optimizer(self, optimizer: torch.optim.Optimizer) -> None:
         """Train with ``optimizer`` from now on."""
@@ -244,19 +234,3 @@ class Training(Stateful):
                 one = self._placed([part[:1] for part in batch])
                 check_single(self.model, loader, one)
             yield batch
-
-
-def _count(key: str, value: int | str) -> int:
-    """Read a whole number; an empty one is 1."""
-    count = 1 if value in ("", None) else int(value)
-    if count < 1:
-        raise ConfigError(
-            section="TRAIN_PARAMS", key=key, value=value, expected="at least 1"
-        )
-    return count
-
-
-def _one_of(names: tuple[str, ...], key: str, name: str) -> None:
-    if name not in names:
-        known = " or ".join(filter(None, names))
-        raise ConfigError(section="TRAIN_PARAMS", key=key, value=name, expected=known)

@@ -12,7 +12,6 @@ from decentralizepy.errors import ConfigError
 FORMATS: Mapping[str, torch.memory_format] = MappingProxyType(
     {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
 )
-PRECISIONS = ("float32", "bf16")
 
 
 def check_name(device: str) -> None:

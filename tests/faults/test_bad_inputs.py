@@ -265,8 +265,8 @@ VALUES = {
     # values out of range
     "lr below 0": (("lr = 0.2", "lr = -0.1"), "[OPTIMIZER_PARAMS] optimizer_class = SGD: Invalid learning rate: -0.1"),
     "options that exclude each other": (("momentum = 0.9\n", ""), "[OPTIMIZER_PARAMS] optimizer_class = SGD: Nesterov momentum requires a momentum and zero dampening"),
-    "batch_size 0": (("batch_size = 4", "batch_size = 0"), "[TRAIN_PARAMS] batch_size = 0: expected at least 1"),
-    "rounds -1": (("rounds = 2", "rounds = -1"), "[TRAIN_PARAMS] rounds = -1: expected at least 1"),
+    "batch_size 0": (("batch_size = 4", "batch_size = 0"), "[TRAIN_PARAMS] batch_size = 0: expected a number greater than or equal to 1 (Training)"),
+    "rounds -1": (("rounds = 2", "rounds = -1"), "[TRAIN_PARAMS] rounds = -1: expected a number greater than or equal to 1 (Training)"),
     "alpha above 1": (sharing("PartialModel", "alpha = 1.5"), "[SHARING] alpha = 1.5: expected a number less than or equal to 1 (PartialModel)"),
     "alpha 0": (sharing("PartialModel", "alpha = 0"), "[SHARING] alpha = 0: expected a number greater than 0 (PartialModel)"),
     "step_size of Choco": (sharing("Choco", "alpha = 1\nstep_size = 2"), "[SHARING] step_size = 2: expected a number less than or equal to 1 (Choco)"),
@@ -343,7 +343,7 @@ def test_all_that_is_wrong_with_classes_is_told_at_once(folder, refused):
     (folder / "run.ini").write_text(changed(*changes))
     assert refused() == [
         "run.ini: [OPTIMIZER_PARAMS] optimizer_class = SGD: Invalid learning rate: -1",
-        "run.ini: [TRAIN_PARAMS] batch_size = 0: expected at least 1",
+        "run.ini: [TRAIN_PARAMS] batch_size = 0: expected a number greater than or equal to 1 (Training)",
         "run.ini: [COMMUNICATION] comm_class = TPC: no such class in "
         "decentralizepy.communication.TCP; did you mean TCP?",
         "run.ini: [SHARING] wavelet = sim2: no discrete wavelet; did you mean sym2?",

@@ -118,14 +118,6 @@ def test_a_message_that_does_not_fit_names_its_sender(indices, params):
         nodes[0]._averaging({1: deque([message])})
 
 
-@pytest.mark.parametrize(
-    ("key", "value"), [("alpha", 0), ("alpha", 1.5), ("step_size", -1)]
-)
-def test_options_are_named(key, value):
-    with pytest.raises(ConfigError, match=rf"\[SHARING\] {key} = {value}"):
-        pair(**{key: value})
-
-
 def test_there_is_no_server():
     with pytest.raises(ConfigError, match="no server"):
         pair()[0]._averaging_server({})

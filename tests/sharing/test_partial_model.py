@@ -268,12 +268,6 @@ def test_a_change_transformer_makes_the_scores():
     assert node.get_data_to_send()["indices"].tolist() == [3]  # 0, 3, 0, 6
 
 
-@pytest.mark.parametrize("alpha", [0, -0.1, 1.5])
-def test_alpha_is_checked(alpha):
-    with pytest.raises(ConfigError, match=r"\[SHARING\] alpha = "):
-        pair(alpha=alpha)
-
-
 def test_dict_ordered_is_checked_before_any_process_starts():
     for attempt in (PartialModel.prepare, pair):
         with pytest.raises(ConfigError, match=r"\[SHARING\] dict_ordered = false"):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from decentralizepy.errors import ConfigError, PeerError
+from decentralizepy.errors import PeerError
 from decentralizepy.sharing.SignError import SignError
 from tests.support.rings import (
     Counting,
@@ -78,8 +78,3 @@ def test_a_message_that_does_not_fit_names_its_sender(change):
     message = {**second.get_data_to_send(), **change}
     with pytest.raises(PeerError, match="uid 1 sent a model"):
         first._averaging({1: deque([message])})
-
-
-def test_options_are_named():
-    with pytest.raises(ConfigError, match=r"\[SHARING\] step_size = 2"):
-        make(SignError, [Vector([1])], step_size=2)

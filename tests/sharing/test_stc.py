@@ -184,7 +184,7 @@ def test_a_message_that_does_not_fit_names_its_sender(change):
 
 
 @pytest.mark.parametrize(
-    "options", [{"alpha": 0}, {"dict_ordered": False}, {"change_transformer": abs}]
+    "options", [{"dict_ordered": False}, {"change_transformer": abs}]
 )
 def test_options_are_named(options):
     with pytest.raises(ConfigError, match=rf"\[SHARING\] .*{next(iter(options))}"):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from decentralizepy.errors import ConfigError, PeerError
+from decentralizepy.errors import PeerError
 from decentralizepy.mappings.Linear import Linear
 from decentralizepy.sharing.SubSampling import SubSampling
 from tests.support.rings import Counting, Vector, deliver, make, make_graph, run
@@ -123,8 +123,3 @@ def test_shared_entries_are_written(tmp_path):
     path = tmp_path / "shared_params" / "0" / "1_shared_params.json"
     written = json.loads(path.read_text())
     assert written["0"] == node.draw(message["seed"], 0.5).tolist()
-
-
-def test_alpha_is_checked():
-    with pytest.raises(ConfigError, match=r"\[SHARING\] alpha = 2"):
-        pair(alpha=2)
