@@ -15,7 +15,7 @@ DATA, FIRST, ACK, NACK, ASK = range(5)
 MAGIC = b"dp\x02"  # and the version of this layout
 WINDOW = 64  # messages that may be on their way: a receiver holds no more
 WINDOW_BYTES = 1 << 29  # a sender keeps no more than that, and one message
-ACK_MESSAGES, ACK_BYTES = 16, 1 << 22  # after which an answer is due
+ACK_MESSAGES, ACK_BYTES = 16, 1 << 21  # after which an answer is due
 ASK_S = 1.0  # a silent peer is asked what it has after 1, 2, 4, 8 ... seconds
 _HEAD = struct.Struct("!3scBQQQ")
 
@@ -61,7 +61,7 @@ class Link:
     its way, but when the sender asks: what it sent before it asked has then arrived, or
     never will.
 
-    Answers are gathered: one is due after 16 messages or 4 MiB, after the first message
+    Answers are gathered: one is due after 16 messages or 2 MiB, after the first message
     of a burst, and when the peer asks; the transport sends what is owed besides when it
     has a moment.
 
@@ -243,3 +243,15 @@ class Stray(MessageError):
 
 class Replaced(MessageError):
     """An answer that tells that a peer's process has ended, and another began."""
+
+
+class Links(dict[int, Link]):
+    """The links of uid ``me``, by the peers' uids; each is made when it is first needed."""
+
+    def __init__(self, me: int, instance: int, seal: Seal) -> None:
+        super().__init__()
+        self.me, self.instance, self.seal = me, instance, seal
+
+    def __missing__(self, peer: int) -> Link:
+        self[peer] = Link(self.me, peer, self.instance, self.seal)
+        return self[peer]

@@ -5,6 +5,7 @@ from typing import Any
 import zmq
 
 from decentralizepy.communication.Communication import DRAIN_MS
+from decentralizepy.errors import AddressError
 
 RECONNECT_MS = 20  # peers of one launch bind within a few of these
 CONNECT_MS = 1_500  # for each attempt; TCP repeats a lost request after 1000
@@ -68,3 +69,20 @@ def received(socket: "zmq.Socket[bytes]") -> "list[zmq.Frame] | None":
         return socket.recv_multipart(zmq.NOBLOCK, copy=False)
     except zmq.Again:
         return None
+
+
+def listen(socket: "zmq.Socket[bytes]", address: str, uid: int) -> None:
+    """Bind a socket.
+
+    Raises
+    ------
+    AddressError
+        If somebody else has the address, though the launcher found it free.
+    """
+    try:
+        socket.bind(allow(socket, address))
+    except zmq.ZMQError as error:
+        raise AddressError(
+            f"[COMMUNICATION] uid {uid} cannot listen at {address}: {error.strerror}; "
+            "another run may be starting: set another offset"
+        ) from None

@@ -9,11 +9,12 @@ from typing import Any
 
 import zmq
 
+from decentralizepy.communication._door import open_door
 from decentralizepy.communication._frames import Damaged, Encoded, on_wire
 from decentralizepy.communication._guard import Guard
-from decentralizepy.communication._link import Link, Replaced, Stray
+from decentralizepy.communication._link import Links, Replaced, Stray
 from decentralizepy.communication._names import Names
-from decentralizepy.communication._sockets import allow, open_socket, received
+from decentralizepy.communication._sockets import allow, listen, open_socket, received
 from decentralizepy.communication._watch import Watch
 from decentralizepy.communication.Communication import DRAIN_MS, Communication
 from decentralizepy.errors import (
@@ -70,10 +71,11 @@ class ZeroMQ(Communication):
         self.guard.start(self.context, self.uid)
         self.seal = self.guard.seal()
         self.instance = secrets.randbits(63) + 1
-        self.links: dict[int, Link] = {}
+        self.links = Links(self.uid, self.instance, self.seal)
         self.watches: dict[int, Watch] = {}
         self.peer_sockets: dict[int, zmq.Socket[bytes]] = {}
         self._replaced: set[int] = set()
+        self._resumed: set[int] = set()  # who is asked what it has, on a new connection
         self._ready: deque[tuple[int, list[Any]]] = deque()
         self._names = Names(self.uid, mapping.get_n_procs())
         self._owed: dict[int, bytes] = {}  # where answers go that can wait
@@ -83,7 +85,14 @@ class ZeroMQ(Communication):
         self.guard.listen(self.router)
         self._poller = zmq.Poller()
         self._poller.register(self.router, zmq.POLLIN)
-        self._listen(self.address(rank, machine_id))
+        address = self.address(rank, machine_id)
+        self.door = open_door(self.router, address, mapping.get_n_procs())
+        try:
+            listen(self.router, address, self.uid)
+        except AddressError:
+            self.guard.stop()
+            self.context.destroy(0)
+            raise
 
     @property
     def repeated(self) -> int:
@@ -95,20 +104,8 @@ class ZeroMQ(Communication):
         raise NotImplementedError
 
     def _socket(self, kind: int, token: str = "") -> "zmq.Socket[bytes]":
-        limits = self.max_message, self.heartbeat_timeout
-        return open_socket(self.context, kind, self._names.new(token), *limits)
-
-    def _listen(self, address: str) -> None:
-        try:
-            self.router.bind(allow(self.router, address))
-        except zmq.ZMQError as error:  # the launcher found it free
-            self.guard.stop()
-            self.context.destroy(0)
-            raise AddressError(
-                f"{error.strerror}; another run may be starting: set another " "offset",
-                section="COMMUNICATION",
-                key=f"uid {self.uid} cannot listen at {address}",
-            ) from None
+        name, beat = self._names.new(token), self.heartbeat_timeout
+        return open_socket(self.context, kind, name, self.max_message, beat)
 
     def init_connection(self, neighbor: int) -> None:
         with self._sending:
@@ -137,7 +134,7 @@ class ZeroMQ(Communication):
         message.check(self.max_message, neighbor)
         self._wait_for_room(neighbor)
         with self._sending:
-            link = self._link(neighbor)
+            link = self.links[neighbor]
             if len(link.unacknowledged) % SETTLED == 1:
                 self._settle(neighbor)
             self._transmit(neighbor, link.outgoing(message))
@@ -166,12 +163,12 @@ class ZeroMQ(Communication):
     def _lacking(self) -> list[int]:
         """Return the peers that have not confirmed all messages, and still may."""
         still = [uid for uid in self.peer_sockets if uid not in self.lost]
-        return [uid for uid in still if self._link(uid).unacknowledged]
+        return [uid for uid in still if self.links[uid].unacknowledged]
 
     def _wait_for_room(self, uid: int) -> None:
         """Wait while a peer has too much to acknowledge; what comes in is kept."""
         deadline = time.monotonic() + self.stall_timeout
-        while self._link(uid).full:
+        while self.links[uid].full:
             if uid in self.lost:
                 raise PeerLost({uid}, "sending to it")
             if time.monotonic() > deadline:
@@ -191,22 +188,20 @@ class ZeroMQ(Communication):
 
     def _dial(self, uid: int, met: bool = False) -> None:
         """Connect to a peer, and send what an earlier connection may have lost."""
-        dealer = self._socket(zmq.DEALER, self._link(uid).token)
+        dealer = self._socket(zmq.DEALER, self.links[uid].token)
         self.watches[uid] = Watch(dealer, met)
         self.guard.dial(dealer, uid)
         address = self.address(*self.mapping.get_machine_and_rank(uid))
         dealer.connect(allow(dealer, address))
         self.peer_sockets[uid] = dealer
-        for frames in self._link(uid).again():
-            logger.info("message to uid %d sent again", uid)
-            self._transmit(uid, frames)
-        if met:  # the answer tells whether it is still the same process
-            self._transmit(uid, self._link(uid).ask())
-
-    def _link(self, uid: int) -> Link:
-        if uid not in self.links:
-            self.links[uid] = Link(self.uid, uid, self.instance, self.seal)
-        return self.links[uid]
+        self.door.invite(uid)
+        if met:
+            self._resumed.add(uid)
+        # the peer's door knows the connection by a small message first; the answer tells
+        # what the peer has, and whether it is still the same process
+        again = [] if met else self.links[uid].again()
+        for parts in [self.links[uid].ask(), *again]:
+            self._transmit(uid, parts)
 
     def _transmit(self, uid: int, parts: list[Any]) -> None:
         self.peer_sockets[uid].send_multipart(parts, copy=False)
@@ -242,12 +237,13 @@ class ZeroMQ(Communication):
         if uid is None or not self.guard.knows(uid, first):
             self.reject(f"a stranger who says to be {identity[:32]!r}")
             return
-        link, answer = self._link(uid), None
+        link, answer = self.links[uid], None
         try:
             head, frames = link.open([part.buffer for part in parts])
             self._ready.extend((uid, each) for each in link.take(head, frames))
             if not known:
                 self._names.accept(uid, identity)
+                self.door.come(uid, first)
             self._owed[uid] = identity
             if link.due(head):
                 del self._owed[uid]
@@ -263,7 +259,7 @@ class ZeroMQ(Communication):
         """Acknowledge what was taken."""
         with self._reading:
             for uid, identity in self._owed.items():
-                self._reply(identity, self._link(uid).answer())
+                self._reply(identity, self.links[uid].answer())
             self._owed.clear()
 
     def _tick(self) -> None:
@@ -277,20 +273,25 @@ class ZeroMQ(Communication):
                 if watch.look():  # what waits in the old socket would come twice
                     self.destroy_connection(uid, 0)
                     self._dial(uid, met=True)
-                elif self._link(uid).overdue(now):
-                    self._transmit(uid, self._link(uid).ask())
+                elif self.links[uid].overdue(now):
+                    self._transmit(uid, self.links[uid].ask())
                 gone = watch.lost or uid in self._replaced
                 (self.lost.add if gone else self.lost.discard)(uid)
 
     def _settle(self, uid: int) -> bool:
         """Read a peer's acknowledgements, and send again what it asks for."""
-        link, dealer, came = self._link(uid), self.peer_sockets[uid], False
+        link, dealer, came = self.links[uid], self.peer_sockets[uid], False
         while parts := received(dealer):
             came = True
             try:
                 head, _ = link.open([part.buffer for part in parts])
-                for wanted in link.acknowledge(head):
-                    self._transmit(uid, wanted)
+                wanted = link.acknowledge(head)
+                if wanted and uid in self._resumed:  # all may be lost, not one alone
+                    wanted = [*link.again(), link.ask()]
+                self._resumed.discard(uid)
+                for parts in wanted:
+                    logger.info("to uid %d sent again", uid)
+                    self._transmit(uid, parts)
             except Replaced:
                 self._replaced.add(uid)
             except MessageError as error:

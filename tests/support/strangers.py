@@ -107,14 +107,19 @@ def connect(stranger, number):
 
 
 def claim(size):
-    """Return ZMTP 3.0 (ZeroMQ RFC 23) up to a frame that says to have ``size`` bytes."""
-    greeting = b"\xff" + bytes(8) + b"\x7f\x03\x00NULL" + bytes(16) + bytes(32)
+    """Return a greeting and a frame that says to have ``size`` bytes."""
+    return greeting() + struct.pack("!BQ", 2, size) + bytes(10_000)
+
+
+def greeting():
+    """Return what a DEALER says first in ZMTP 3.0 (ZeroMQ RFC 23)."""
+    signature = b"\xff" + bytes(8) + b"\x7f\x03\x00NULL" + bytes(16) + bytes(32)
     ready = b"\x05READY" + b"".join(
         struct.pack("!B", len(key)) + key + struct.pack("!I", len(value)) + value
         for key, value in ((b"Socket-Type", b"DEALER"), (b"Identity", b"2"))
     )
     command = struct.pack("!BB", 4, len(ready)) + ready
-    return greeting + command + struct.pack("!BQ", 2, size) + bytes(10_000)
+    return signature + command
 
 
 class Forger:
