@@ -4,6 +4,7 @@ Usage: python benchmarks/transport.py [--repeats N]
 """
 
 import argparse
+import ctypes
 import json
 import multiprocessing
 import socket
@@ -16,11 +17,14 @@ import numpy as np
 import zmq
 
 from decentralizepy.communication.IPC import IPC
+from decentralizepy.communication.keys import make_mac
 from decentralizepy.communication.TCP import TCP
 from decentralizepy.mappings.Linear import Linear
 
 SIZES = {"90 k": 90_000, "1 M": 1_000_000, "25 M": 25_000_000}
-BYTES_A_RUN = 1 << 30
+SMALL = 250  # parameters: messages of 1 kB, of which 64 thousand are sent
+BYTES_A_RUN, SMALL_MESSAGES = 1 << 30, 1 << 16
+KEPT_BYTES = 256 << 20
 DONE = {"CHANNEL": "done"}
 
 
@@ -31,9 +35,14 @@ def frozen(size):
 
 
 def open_end(kind, rank, folder, offset):
-    if kind == "TCP":
-        return TCP(rank, 0, Linear(1, 2), 2, f"{folder}/ip.json", offset=offset)
-    return IPC(rank, 0, Linear(1, 2), 2, socket_dir=folder)
+    name, _, security = kind.partition(" ")
+    options = {}
+    if security:
+        options = {"security": security, "key_file": f"{folder}/mac.key"}
+    if name == "TCP":
+        address = f"{folder}/ip.json"
+        return TCP(rank, 0, Linear(1, 2), 2, address, offset=offset, **options)
+    return IPC(rank, 0, Linear(1, 2), 2, socket_dir=folder, **options)
 
 
 def ours(kind, folder, offset, size, count):
@@ -67,7 +76,8 @@ def raw_sockets(kind, folder, port, bind):
     context = zmq.Context()
     pair = context.socket(zmq.PAIR)
     pair.sndhwm = pair.rcvhwm = 0
-    address = f"tcp://127.0.0.1:{port}" if kind == "TCP" else f"ipc://{folder}/raw"
+    tcp = kind.startswith("TCP")
+    address = f"tcp://127.0.0.1:{port}" if tcp else f"ipc://{folder}/raw"
     (pair.bind if bind else pair.connect)(address)
     return context, pair
 
@@ -104,6 +114,7 @@ def free_port():
 def measure(send, receive, kind, size, count):
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "ip.json").write_text(json.dumps({"0": "localhost"}))
+        make_mac(Path(folder, "mac.key"))
         port = free_port() - 1
         peer = multiprocessing.Process(target=receive, args=(kind, folder, port, count))
         peer.start()
@@ -112,30 +123,46 @@ def measure(send, receive, kind, size, count):
     return 4 * size * count / seconds / 2**20
 
 
+def keep_freed_memory():
+    """Set the allocator as nodes do, for both sides of the comparison."""
+    libc = ctypes.CDLL("libc.so.6")
+    libc.mallopt(-1, KEPT_BYTES)  # M_TRIM_THRESHOLD
+    libc.mallopt(-3, KEPT_BYTES)  # M_MMAP_THRESHOLD
+
+
+def cpu_model():
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    names = [line.split(": ")[1] for line in lines if line.startswith("model name")]
+    flags = next(line for line in lines if line.startswith("flags")).split()
+    vectors = [name for name in ("avx2", "avx512f") if name in flags]
+    return f"{len(names)} x {names[0]} ({', '.join(vectors)})"
+
+
+def compare(kind, size, count, repeats):
+    """Return medians of our throughput, of raw ZeroMQ's, and of their ratio."""
+    pairs = []
+    for _ in range(repeats):
+        mine = measure(ours, our_peer, kind, size, count)
+        pairs.append((mine, measure(raw, raw_peer, kind, size, count)))
+    mine, theirs = (statistics.median(each) for each in zip(*pairs, strict=True))
+    return mine, theirs, statistics.median(a / b for a, b in pairs)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=5)
     repeats = parser.parse_args().repeats
-    print(
-        f"{'transport':10}{'parameters':>12}{'ours':>14}{'raw pyzmq':>14}{'ratio':>8}"
-    )
-    for kind in ("TCP", "IPC"):
-        for name, size in SIZES.items():
+    keep_freed_memory()
+    print(f"{cpu_model()}; pyzmq {zmq.__version__}, libzmq {zmq.zmq_version()}")
+    print(f"{'':10}{'parameters':>12}{'ours':>14}{'raw pyzmq':>14}{'ratio':>8}")
+    for kind in ("TCP", "IPC", "TCP mac", "IPC mac"):
+        for name, size in {**SIZES, "64 k x 1 kB": SMALL}.items():
             count = max(8, BYTES_A_RUN // (4 * size))
-            pairs = [
-                (
-                    measure(ours, our_peer, kind, size, count),
-                    measure(raw, raw_peer, kind, size, count),
-                )
-                for _ in range(repeats)
-            ]
-            mine, theirs = (
-                statistics.median(column) for column in zip(*pairs, strict=True)
+            mine, theirs, ratio = compare(
+                kind, size, SMALL_MESSAGES if size == SMALL else count, repeats
             )
-            ratio = statistics.median(a / b for a, b in pairs)
-            print(
-                f"{kind:10}{name:>12}{mine:>8.0f} MiB/s{theirs:>8.0f} MiB/s{ratio:>8.2f}"
-            )
+            told = f"{mine:>8.0f} MiB/s{theirs:>8.0f} MiB/s{ratio:>8.2f}"
+            print(f"{kind:10}{name:>12}{told}", flush=True)
 
 
 if __name__ == "__main__":
