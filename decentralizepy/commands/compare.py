@@ -1,4 +1,4 @@
-"""Finished runs side by side: what accuracy they reached, and with how many bytes."""
+"""``decentralizepy compare``: final accuracy and bytes of finished runs, side by side."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def table(runs: Sequence[Run]) -> Table:
-    """Return one row per run: final accuracy, bytes, and bytes over the first's.
+    """Return one row per run: final accuracy, bytes, and bytes relative to the first.
 
-    The accuracy of the nodes' own models (mean, spread and worst) stands apart from that
-    of one model: the mean of the nodes' models, or a parameter server's. ``distance`` is
-    the consensus distance: how far the nodes' models are from their mean; ``sent`` is
-    the mean over nodes.
+    The accuracy of the nodes' own models (mean, spread and worst) has separate columns
+    from that of a single model: the mean of the nodes' models, or a parameter server's.
+    ``distance`` is the consensus distance: how far the nodes' models are from their mean;
+    ``sent`` is the mean over nodes.
     """
     from rich.table import Table
 
@@ -82,7 +82,7 @@ def _shown(value: float | None, digits: int) -> str:
 
 
 def _final(run: Run) -> list[str]:
-    """Return the mean, deviation and minimum over nodes of the last accuracy."""
+    """Return mean, standard deviation and minimum over nodes of the last accuracy."""
     accuracy = run.spread("test_acc")
     if run.served or not len(accuracy):
         return ["-"] * 3

@@ -1,4 +1,4 @@
-"""``decentralizepy data``: what data sets there are, and how to get, check and see them."""
+"""``decentralizepy data``: list, download, prepare, verify and describe data sets."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit status: 0, or after a line on standard error 1 for data that cannot be
-        had or are damaged, 2 for what the user must write otherwise, 130 for Ctrl-C.
+        The exit status: 0, or after a line on standard error: 1 for data that is
+        unavailable or damaged, 2 for user errors, 130 for Ctrl-C.
     """
     args = _parser().parse_args(argv)
-    sys.path.append(str(Path.cwd()))  # classes of the user's own, named by import path
+    sys.path.append(str(Path.cwd()))  # for user-defined classes, given by import path
     try:
         status: int = args.command(args)
     except ConfigError as error:
@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(told, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("stopped by Ctrl-C; what was not finished is removed", file=sys.stderr)
+        print("stopped by Ctrl-C; incomplete files were removed", file=sys.stderr)
         return 128 + signal.SIGINT
     return status
 
@@ -71,7 +71,7 @@ def show(args: argparse.Namespace) -> int:
 
 
 def table() -> Table:
-    """Return a row for each data set that is known."""
+    """Return a row for each known data set."""
     from rich.table import Table
 
     rows = Table("name\nclass", "samples\nclasses", "source\ndownload", show_lines=True)
@@ -91,14 +91,14 @@ def table() -> Table:
 
 
 def download(args: argparse.Namespace) -> int:
-    """Get data sets, or their stand-ins, and say what an INI file is to name."""
+    """Get data sets or their stand-ins, and print the INI options to use them."""
     for entry in [find(name) for name in args.names]:
         print(_get(entry, args))
     return 0
 
 
 def prepare(args: argparse.Namespace) -> int:
-    """Do what a run does with its data before it starts."""
+    """Prepare the data as a run does before it starts."""
     from decentralizepy.commands.describe import read_config
     from decentralizepy.datasets.leaf.cache import CACHE
 
@@ -117,7 +117,7 @@ def prepare(args: argparse.Namespace) -> int:
 
 
 def verify(args: argparse.Namespace) -> int:
-    """Check data sets on the disk; a line for each finding."""
+    """Check data sets on disk, and print one line per finding."""
     status = 0
     for entry in [find(name) for name in args.names]:
         for finding, is_right in findings(entry, args.dir):
@@ -127,14 +127,14 @@ def verify(args: argparse.Namespace) -> int:
 
 
 def findings(entry: Entry, directory: Path) -> Iterator[tuple[str, bool]]:
-    """Yield what is found of a data set below ``directory``, and whether it is right.
+    """Yield findings on a data set below ``directory``, and whether each is fine.
 
-    Files with known checksums are compared, unless they are generated; of other data
-    sets, their class reads every record, and tells what it notices.
+    Files with known checksums are compared, unless they are generated; for other data
+    sets, their class reads every record, and reports problems.
     """
     target = directory / entry.folder
     if entry.folder and not target.exists():
-        yield f"{target}: not there", False
+        yield f"{target}: not found", False
     elif entry.digests and not _is_generated(entry, directory):
         for name, digest in entry.digests.items():
             yield _compared(target / name, digest)
@@ -150,7 +150,7 @@ def findings(entry: Entry, directory: Path) -> Iterator[tuple[str, bool]]:
 
 
 def describe(args: argparse.Namespace) -> int:
-    """Print and draw who has which data."""
+    """Print and draw which node has which data."""
     from decentralizepy.commands.describe import main as tell
 
     return tell(args.file, args.nodes, args.output)
@@ -190,13 +190,18 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_download_flags(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--stand-in", action="store_true", help="generate data of the same format")
-    add("--seed", type=int, default=1, help="of what is drawn (default: 1)")
-    add("--clients", type=int, default=8, help="amazon: files, one a node (default: 8)")
+    add("--stand-in", action="store_true", help="generate data in the same format")
+    add("--seed", type=int, default=1, help="of the generated data (default: 1)")
+    add(
+        "--clients",
+        type=int,
+        default=8,
+        help="amazon: files, one per node (default: 8)",
+    )
 
 
 def _get(entry: Entry, args: argparse.Namespace) -> str:
-    """Get a data set and return what a user is told; what is there is not replaced."""
+    """Get a data set and return a message; existing data is not replaced."""
     where = ", ".join(f"{k} = {v}" for k, v in entry.directories(args.dir).items())
     if args.stand_in:
         _generate(entry, args.dir, args.seed)
@@ -205,12 +210,12 @@ def _get(entry: Entry, args: argparse.Namespace) -> str:
         return f"{entry.name} {entry.source}: there is nothing to download"
     target = args.dir / entry.folder
     if target.exists() and _is_generated(entry, args.dir):
-        raise DataError(f"{target}: holds generated data: remove or rename it first")
+        raise DataError(f"{target}: contains generated data: remove or rename it first")
     if not target.exists():
         if isinstance(entry.source, Instructions):
             raise DataError(
                 f"{entry.name} has no source to download from: see {entry.source.url}; "
-                "--stand-in writes generated data"
+                "--stand-in generates data"
             )
         options = {key: getattr(args, key) for key in entry.convert_options}
         _obtain(entry, entry.source, target, options)
@@ -232,7 +237,7 @@ def _generate(entry: Entry, directory: Path, seed: int) -> None:
 def _obtain(
     entry: Entry, files: Web | Release, target: Path, options: dict[str, int]
 ) -> None:
-    """Download one data set, and convert it where it has another format."""
+    """Download one data set, and convert it if it has a different format."""
     if entry.terms:
         print(entry.terms)
     with fresh(target) as new:
@@ -248,7 +253,7 @@ def _obtain(
 
 
 def _read(entry: Entry, directory: Path) -> tuple[int, list[tuple[str, bool]]]:
-    """Read all records of a data set; return how many, and what its class remarks."""
+    """Read all records of a data set; return their number and the class's remarks."""
     from decentralizepy.mappings.Linear import Linear
 
     module = f"decentralizepy.datasets.{entry.dataset}"
@@ -266,11 +271,11 @@ def _read(entry: Entry, directory: Path) -> tuple[int, list[tuple[str, bool]]]:
 
 def _compared(path: Path, digest: str) -> tuple[str, bool]:
     if not path.is_file():
-        return f"{path}: not there", False
+        return f"{path}: not found", False
     found = digest_of(path, digest)
     if found != digest:
         return f"{path}: damaged: its checksum is {found}, expected {digest}", False
-    return f"{path}: right", True
+    return f"{path}: OK", True
 
 
 def _size(count: int) -> str:

@@ -1,4 +1,4 @@
-"""Who has which data: a table, and a picture of the labels over the nodes."""
+"""``decentralizepy data describe``: which node has which data, as a table and a figure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def main(path: str, nodes: int | None, output: Path) -> int:
-    """Print and draw what the nodes of an INI file hold; return the exit status."""
+    """Print and draw the data of the nodes of an INI file; return the exit status."""
     from rich.console import Console
 
     settings = read_config(path)
@@ -35,7 +35,7 @@ def main(path: str, nodes: int | None, output: Path) -> int:
 
 
 def read_config(path: str) -> dict[str, dict[str, Any]]:
-    """Return what an INI file holds, after the checks that a run makes."""
+    """Return the sections of an INI file, after the checks of a run."""
     settings = ini.read(path)
     checks.check(settings, path)
     return settings
@@ -44,7 +44,7 @@ def read_config(path: str) -> dict[str, dict[str, Any]]:
 def make_nodes(
     settings: dict[str, dict[str, Any]], path: str, nodes: int | None = None
 ) -> Mapping:
-    """Return the mapping of ``nodes`` on a machine, or of the INI file's own."""
+    """Return the mapping of ``nodes`` on one machine, or that of the INI file."""
     if nodes is None:
         args = utils.get_args(["--config_file", path], settings.get("RUN"))
         section = settings.get("MAPPING")
@@ -57,12 +57,12 @@ def make_nodes(
 
 
 def take(section: dict[str, Any], mapping: Mapping) -> Census:
-    """Make every node's data set in this process, and count.
+    """Construct every node's data set in this process, and count samples.
 
     Raises
     ------
     ConfigError
-        For what a run would raise before it starts.
+        If a run would raise one before it starts.
     """
     dataset_class, options = factory.unpack(section, "dataset")
     dataset_class.prepare(**options)
@@ -84,7 +84,7 @@ def take(section: dict[str, Any], mapping: Mapping) -> Census:
 
 
 def table(census: Census) -> Table:
-    """Return what a census comes down to, a row each."""
+    """Return the statistics of a census, one per row."""
     from rich.table import Table
 
     rows = Table(title=census.name, title_justify="left", show_header=False)
@@ -113,7 +113,7 @@ def _count(get_set: Callable[[], Any]) -> int:
 def _labels(dataset: Any) -> list[int] | None:
     try:
         counts: list[int] = dataset.get_label_distribution()
-    except (RuntimeError, TypeError):  # no part to train on; labels like 0.5
+    except (RuntimeError, TypeError):  # no training data, or labels like 0.5
         return None
     return counts
 

@@ -1,4 +1,4 @@
-"""The command that makes a graph file, or mends one."""
+"""``decentralizepy graph``: write a graph file, or repair one."""
 
 import argparse
 import sys
@@ -16,7 +16,7 @@ from decentralizepy.graphs.Star import Star
 
 MAX_SPECTRUM = 1000  # eigenvalues take n ** 3 operations
 
-# what each kind needs besides the number of nodes, by argument
+# the arguments that each kind needs besides the number of nodes
 _KINDS: dict[str, tuple[Callable[..., Graph], dict[str, str]]] = {
     "Regular": (Regular, {"degree": "-d/--degree"}),
     "FullyConnected": (FullyConnected, {}),
@@ -27,14 +27,14 @@ _KINDS: dict[str, tuple[Callable[..., Graph], dict[str, str]]] = {
 
 
 def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
-    """Make a graph file and print one line on what it holds.
+    """Write a graph file and print a one-line description of the graph.
 
     Parameters
     ----------
     argv : list of str, optional
-        The flags; default those of the process.
+        The flags; by default those of the process.
     prog : str, optional
-        The name of the command in its help; default the name of the script.
+        The name of the command in its help; by default the name of the script.
 
     Returns
     -------
@@ -54,11 +54,11 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
 
 
 def describe(graph: Graph) -> str:
-    """Say in one line how large a graph is and how fast it mixes.
+    """Describe in one line the size of a graph and how fast it mixes.
 
     The second eigenvalue is the second largest modulus in the spectrum of
-    `Graph.mixing_matrix`: the factor by which one round of averaging shrinks the
-    distance to consensus at worst.
+    `Graph.mixing_matrix`: in the worst case, one round of averaging reduces the distance
+    to consensus by this factor.
     """
     degrees = [graph.degree(uid) for uid in graph.get_all_nodes()]
     connected = "connected" if graph.is_connected() else "not connected"
@@ -109,7 +109,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser(prog: str | None) -> argparse.ArgumentParser:
-    parser = _Parser(prog=prog, description="Make a graph file.")
+    parser = _Parser(prog=prog, description="Write a graph file.")
     add = parser.add_argument
     add("-g", "--graph", choices=_KINDS, help="kind of graph")
     add("-n", "--nodes", type=int, help="number of nodes")
@@ -120,14 +120,19 @@ def _parser(prog: str | None) -> argparse.ArgumentParser:
         "--kover2",
         type=int,
         dest="k_over_2",
-        help="nearest nodes joined on each side (SmallWorld)",
+        help="nearest nodes on each side (SmallWorld)",
     )
-    add("-b", "--beta", type=float, help="probability of moving an edge (SmallWorld)")
+    add("-b", "--beta", type=float, help="probability of rewiring an edge (SmallWorld)")
     add("-f", "--file", required=True, help="file to write")
-    add("-a", "--adjacency", action="store_true", help="write rows, not edges")
+    add(
+        "-a",
+        "--adjacency",
+        action="store_true",
+        help="write an adjacency list instead of edges",
+    )
     add(
         "--symmetrize",
         metavar="ROWS",
-        help="mend a file of rows, where one names a neighbor that does not name it",
+        help="repair an adjacency file in which edges are listed in one direction only",
     )
     return parser

@@ -1,4 +1,4 @@
-"""The ``decentralizepy keys`` command: the keys that a closed network needs."""
+"""``decentralizepy keys``: create the keys for ``security = mac`` or ``curve``."""
 
 import argparse
 import sys
@@ -11,7 +11,7 @@ from decentralizepy.errors import ConfigError, DecentralizepyError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Make keys, and say what is to be copied where; return the exit status."""
+    """Create keys, and print what to copy where; return the exit status."""
     try:
         print(make(_parser().parse_args(argv)))
     except DecentralizepyError as error:
@@ -21,12 +21,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def make(args: argparse.Namespace) -> str:
-    """Write the files that the flags ask for; return what to do with them.
+    """Write the requested files; return instructions for them.
 
     Raises
     ------
     ConfigError
-        If the flags do not go together, or a file is there or cannot be written.
+        If the flags conflict, or a file exists already or cannot be written.
     """
     if args.mac and not args.folder:
         keys.make_mac(Path(args.mac))
@@ -54,11 +54,17 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="decentralizepy keys",
-        description="Make the keys of security = mac or curve. No file is replaced.",
+        description="Create keys for security = mac or curve. No file is replaced.",
     )
     add = parser.add_argument
-    add("folder", nargs="?", metavar="DIR", help="where the keys of curve go")
-    add("--nodes", type=int, metavar="N", help="nodes of the whole network")
-    add("--services", type=int, default=0, metavar="N", help="uids -1, -2 ... too")
-    add("--mac", metavar="FILE", help="make one key of mac instead")
+    add("folder", nargs="?", metavar="DIR", help="folder for the keys of curve")
+    add("--nodes", type=int, metavar="N", help="number of nodes on all machines")
+    add(
+        "--services",
+        type=int,
+        default=0,
+        metavar="N",
+        help="number of services: uids -1, -2, ...",
+    )
+    add("--mac", metavar="FILE", help="create a key for mac instead")
     return parser

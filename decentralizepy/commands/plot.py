@@ -20,7 +20,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     argv : sequence of str, optional
-        The arguments; the process's own by default.
+        The arguments; by default those of the process.
 
     Returns
     -------

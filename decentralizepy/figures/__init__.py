@@ -1,1 +1,1 @@
-"""What finished runs look like: the style of every figure, and one file per figure."""
+"""Figures of finished runs: one file per figure, in a common style."""

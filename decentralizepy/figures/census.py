@@ -1,4 +1,4 @@
-"""Who has which data: the samples of each node, and their labels."""
+"""Figure of the samples of each node, and their labels."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Counts = npt.NDArray[np.int64]
-_ROWS = 62  # classes that are drawn apart; of more, the rare ones share the last row
+_ROWS = 62  # classes with a row of their own; beyond them, rare ones share the last row
 
 
 @dataclass(frozen=True)
 class Census:
-    """What the nodes of an experiment hold.
+    """The data of the nodes of an experiment.
 
     Attributes
     ----------
     name : str
-        Of the data set.
+        Name of the data set.
     samples, tests : array of shape (nodes,)
-        Samples to train on and to test on.
+        Number of training and of test samples.
     labels : array of shape (nodes, classes), or None
-        Samples to train on, by label; None where labels are no whole numbers.
+        Training samples by label; None if labels are not integers.
     remarks : sequence of str
-        What else is to be known of the data.
+        Other remarks on the data.
     """
 
     name: str
@@ -42,9 +42,9 @@ class Census:
 
 
 def draw(census: Census) -> bytes:
-    """Return a PNG: the samples of each node, and below them their labels.
+    """Return a PNG with the samples of each node and, below, their labels.
 
-    The area of a circle is proportional to the number of a node's samples of a class.
+    The area of a circle is proportional to a node's number of samples of a class.
     """
     nodes = len(census.samples)
     labels = {} if census.labels is None else frequent(census.labels)
@@ -68,13 +68,13 @@ def draw(census: Census) -> bytes:
 
 
 def _draw_labels(axes: Axes, labels: dict[str, Counts], narrow: bool) -> None:
-    """Draw a row of circles for each class, as wide as a cell if that is ``narrow``."""
+    """Draw a row of circles for each class, scaled to the cell width if ``narrow``."""
     from matplotlib.collections import EllipseCollection
 
     counts = np.array(list(labels.values()))
     row, node = np.nonzero(counts)
     shares = counts[row, node] / counts.max(initial=1)
-    sizes = np.maximum(0.95 * np.sqrt(shares), 0.1)  # a single sample is to be seen
+    sizes = np.maximum(0.95 * np.sqrt(shares), 0.1)  # keep a single sample visible
     circles = EllipseCollection(
         sizes,
         sizes,
@@ -91,12 +91,12 @@ def _draw_labels(axes: Axes, labels: dict[str, Counts], narrow: bool) -> None:
     axes.grid(color="0.93", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[:].set_visible(False)
-    text = f"the largest circle: {counts.max(initial=0):,} samples"
+    text = f"largest circle: {counts.max(initial=0):,} samples"
     axes.set_title(text, loc="left", fontsize=8, color="0.4")
 
 
 def frequent(labels: Counts) -> dict[str, Counts]:
-    """Return the counts over nodes by class; rare ones together if there are too many."""
+    """Return the counts by node and class, with rare classes merged if there are many."""
     totals = labels.sum(axis=0)
     if len(totals) <= _ROWS:
         return {str(number): labels[:, number] for number in range(len(totals))}

@@ -1,4 +1,4 @@
-"""Pictures of how far the entries of a node's model move, round by round."""
+"""Figures of how much the entries of a node's model change, round by round."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_DEPTH = 1e5  # of the largest; what is smaller still is not told apart
-_KEPT = 99  # percent of the ratios; the largest are those of values near zero
+_DEPTH = 1e5  # relative to the largest; smaller values are not distinguished
+_KEPT = 99  # percent of the ratios; the largest belong to values near zero
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Draw how a node's model moves, as ``plot_model.py LOGDIR RANK``.
+    """Draw how a node's model changes, as ``plot_model.py LOGDIR RANK``.
 
     For each ``LOGDIR/model_change/<rank>/<round>.json`` and
-    ``LOGDIR/model_val/<rank>/<round>.json``, the values by entry and by size are drawn
-    to ``LOGDIR/plots/<rank>/change_<round>.png`` and ``value_<round>.png``. Where a
-    round has both, ``LOGDIR/plots_ratio/<rank>/<round>.png`` has the change over the
+    ``LOGDIR/model_val/<rank>/<round>.json``, draws the values by entry and by magnitude
+    to ``LOGDIR/plots/<rank>/change_<round>.png`` and ``value_<round>.png``. If a round
+    has both files, ``LOGDIR/plots_ratio/<rank>/<round>.png`` shows the change over the
     value.
 
     Returns
@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     parser = ArgumentParser(
         prog="plot_model",
-        description="Draw how far entries moved each round (save_accumulated = true).",
+        description="Draw how entries changed in each round (save_accumulated = true).",
     )
     parser.add_argument(
         "logdir", metavar="LOGDIR", type=Path, help="one machine's log folder"
@@ -49,9 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def ratios(changes: Array, values: Array) -> Array:
-    """Return ``|change / value|`` where the value is not zero, without the largest 1 %.
+    """Return ``|change / value|``, without the largest 1 %.
 
-    What is left out is nan.
+    These, and the entries whose value is zero, are nan.
     """
     found: Array = np.full(len(values), np.nan)
     sound = np.isfinite(changes) & np.isfinite(values) & (values != 0)
@@ -63,7 +63,7 @@ def ratios(changes: Array, values: Array) -> Array:
 
 
 def draw(values: Array, name: str, title: str) -> Figure:
-    """Draw values by entry, and their magnitudes from the largest on."""
+    """Draw values by entry, and their magnitudes in descending order."""
     drawn = figure(10, 3.8)
     by_entry, by_size = drawn.subplots(1, 2)
     draw_entries(by_entry, np.where(np.isfinite(values), values, 0))
@@ -83,7 +83,7 @@ def draw(values: Array, name: str, title: str) -> Figure:
 
 
 def _dress(axes: Axes, x_label: str, y_label: str) -> None:
-    """Label the axes; unlike of counters, values below zero are shown."""
+    """Label the axes; unlike for counters, negative values are shown."""
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)
     axes.grid(color="0.9", linewidth=0.8)

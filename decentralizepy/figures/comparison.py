@@ -1,4 +1,4 @@
-"""Finished runs in one picture: accuracy by round, and by what it took in bytes."""
+"""Figure that compares finished runs: accuracy by round and by bytes sent."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from decentralizepy.figures.style import (
 from decentralizepy.monitor.units import byte_unit
 from decentralizepy.results.read import Run
 
-_BANDED = 4  # runs whose bands can be told apart
-_APART = 4  # times as many bytes; nearer ones need no logarithm
+_BANDED = 4  # more bands could not be told apart
+_APART = 4  # factor between byte counts from which the axis is logarithmic
 
 
 def sent_per_node(run: Run) -> float:
-    """Return the mean over nodes of the bytes sent until the end."""
+    """Return the total bytes sent, averaged over nodes."""
     return run.total("total_bytes") / max(1, len(run.nodes))
 
 
 def draw(runs: Sequence[Run]) -> bytes:
-    """Return a PNG: accuracy by round, and by bytes sent."""
+    """Return a PNG of accuracy by round and by bytes sent."""
     ends = [sent_per_node(run) for run in runs]
     factor, unit = byte_unit(max(ends))
     drawn = figure(11, 4.3)

@@ -1,4 +1,4 @@
-"""Figures and tables of finished runs: mean over the nodes, and how far they spread."""
+"""Figures and tables of finished runs: mean and spread over the nodes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LABELS = {
     "test_acc": "test accuracy (%)",
     "total_bytes": "sent per node ({unit})",
 }
-_INSIDE = 4  # runs whose legend does not hide their curves
+_INSIDE = 4  # with more runs, the legend would hide the curves
 
 
 def curves(runs: list[Run]) -> dict[str, Figure]:
@@ -42,7 +42,7 @@ def curves(runs: list[Run]) -> dict[str, Figure]:
 
 
 def _compared(spreads: Spreads, metric: str, by_bytes: bool) -> Figure:
-    """Draw a metric of every run, by round or by the mean of bytes sent."""
+    """Draw a metric of every run, by round or by mean bytes sent."""
     outside = len(spreads) > _INSIDE
     drawn = figure(7 + outside * _room(spreads), 4.3)
     axes = drawn.add_subplot()
@@ -60,7 +60,7 @@ def _compared(spreads: Spreads, metric: str, by_bytes: bool) -> Figure:
 
 
 def _room(names: Iterable[str]) -> float:
-    """Return the inches that the longest name takes."""
+    """Return the width of the longest name, in inches."""
     return 0.08 * max(map(len, names))
 
 
@@ -85,7 +85,7 @@ def bars(runs: list[Run]) -> dict[str, Figure]:
 
 
 def _stacked(names: list[str], kinds: dict[str, list[float]]) -> Figure:
-    """Draw a horizontal bar per run, of what its nodes sent in total."""
+    """Draw a horizontal bar per run with the total bytes sent by its nodes."""
     drawn = figure(6 + _room(names), 1.3 + 0.4 * len(names))
     axes = drawn.add_subplot()
     ends = [0.0] * len(names)

@@ -1,4 +1,4 @@
-"""How a value for each entry of a model is drawn, however many entries there are."""
+"""Plotting one value per model entry, for any number of entries."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from decentralizepy.figures.style import COLOURS, Array
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_POINTS = 400  # along an axis; more would only smear
-_NAMED = 0.06  # of the axis; the name of a narrower tensor would overlap the next
+_POINTS = 400  # along an axis; more would only blur
+_NAMED = 0.06  # fraction of the axis; names of narrower tensors would overlap
 
 
 def entries(shapes: Mapping[str, Sequence[int]]) -> int:
-    """Return how many numbers tensors of these shapes have."""
+    """Return the number of entries in tensors of these shapes."""
     return sum(prod(shape) for shape in shapes.values())
 
 
 def draw_entries(axes: Axes, values: Array) -> None:
-    """Draw values by entry; where there are many, neighbors share mean and range."""
+    """Draw values by entry; if there are many, the mean and range of adjacent ones."""
     size = len(values)
     starts = np.linspace(0, size, min(_POINTS, size), endpoint=False).astype(int)
     ends = np.append(starts[1:], size)
@@ -40,7 +40,7 @@ def draw_entries(axes: Axes, values: Array) -> None:
 
 
 def mark_tensors(axes: Axes, shapes: Mapping[str, Sequence[int]]) -> None:
-    """Draw where each tensor of the model begins, and name the large ones."""
+    """Mark where each tensor of the model begins, and label the large ones."""
     total, start = entries(shapes), 0
     for name, shape in shapes.items():
         end = start + prod(shape)

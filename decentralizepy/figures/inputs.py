@@ -1,4 +1,4 @@
-"""Files that a figure is drawn from: found by number, read, and checked."""
+"""Finding, reading and checking the files that figures are drawn from."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ from decentralizepy.figures.style import Array
 
 
 def check_folder(folder: Path) -> None:
-    """Raise a DataError if there is no such folder."""
+    """Raise a DataError if the folder does not exist."""
     if not folder.is_dir():
         names = [path.name for path in folder.parent.glob("*/")]
         raise DataError(f"{folder}: no such folder{did_you_mean(folder.name, names)}")
@@ -29,7 +29,7 @@ def _is(name: str) -> bool:
 
 
 def read_json(path: Path) -> Any:
-    """Return what a JSON file holds; raise a DataError if it is not JSON."""
+    """Return the content of a JSON file; raise a DataError if it is not JSON."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
@@ -37,9 +37,9 @@ def read_json(path: Path) -> Any:
 
 
 def vector(path: Path, numbers: Any, expected: str) -> Array:
-    """Return a list of numbers as an array; raise a DataError if it is something else.
+    """Return a list of numbers as an array; raise a DataError for anything else.
 
-    Complex ones, which are written as pairs, become their magnitudes.
+    Complex numbers, which are stored as pairs, become their magnitudes.
     """
     try:
         found = np.array(numbers, dtype=np.float64)

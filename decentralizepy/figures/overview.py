@@ -1,4 +1,4 @@
-"""One run in one picture: accuracy and losses, and what they took in bytes and seconds."""
+"""Figure of one run: accuracy and losses by round, bytes and seconds."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ _PANELS = (
     ("seconds since the first round began", ("test_acc",)),
 )
 _HUES = {"test_acc": 0, "test_loss": 0, "train_loss": 1, "total_bytes": 2}
-_NODE_FIGURES = 128  # beyond them they would take more than a second
+_NODE_FIGURES = 128  # more would take over a second
 
 
 def draw_run(log_dir: Path | str) -> list[Path]:
-    """Draw what the nodes of one machine measured, from the files in ``log_dir``.
+    """Draw the results of one machine's nodes, from the files in ``log_dir``.
 
     Writes ``results.png`` and, for up to 128 nodes (more would take over a second),
     upstream's ``<rank>_train_loss.png``.
@@ -42,12 +42,12 @@ def draw_run(log_dir: Path | str) -> list[Path]:
     Returns
     -------
     list of Path
-        What was written; empty if there are no results.
+        The files written; empty if there are no results.
 
     Raises
     ------
     DataError
-        If a results file holds something else.
+        If a results file is invalid.
     OSError
         If a file cannot be read or written.
     """
@@ -61,7 +61,7 @@ def draw_run(log_dir: Path | str) -> list[Path]:
 
 
 def _overview(run: Run) -> Iterator[tuple[str, bytes]]:
-    """Draw one run: accuracy and losses, and what they took in bytes and seconds."""
+    """Draw one run: accuracy and losses by round, bytes and seconds."""
     spreads = {metric: run.spread(metric) for metric in (*LABELS, "time")}
     panels = [
         (x, found)
@@ -96,7 +96,7 @@ def _panel(
 
 
 def _node_figures(run: Run) -> Iterator[tuple[str, bytes]]:
-    """Draw upstream's curve of each node."""
+    """Draw upstream's training loss curve of each node."""
     losses = run.metric("train_loss")
     if 0 < len(losses.columns) <= _NODE_FIGURES:
         for node, picture in drawn_apart(losses, LABELS["train_loss"]):

@@ -1,4 +1,4 @@
-"""Pictures of how evenly the entries of a model are sent, over all nodes of a run."""
+"""Figures of how evenly the entries of a model are sent, over all nodes of a run."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 SUFFIX = "_shared_parameters.json"
 BINS = 20
-_ENTRIES = "entries, from the rarest to the most often sent (%)"
+_ENTRIES = "entries, from least to most often sent (%)"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -61,7 +61,7 @@ def read_counts(folder: Path) -> dict[str, Array]:
     Raises
     ------
     DataError
-        If there are no counters, or those of an experiment do not fit together.
+        If there are no counters, or those of an experiment are inconsistent.
     """
     check_folder(folder)
     for depth in (2, 1, 0):
@@ -81,7 +81,7 @@ def read_counts(folder: Path) -> dict[str, Array]:
 
 
 def draw_percentiles(counts: Mapping[str, Array]) -> Figure:
-    """Draw the percentiles of the mean count of an entry, a line an experiment."""
+    """Draw the percentiles of the mean count of an entry, one line per experiment."""
     import pandas as pd
 
     drawn = figure(7, 4.3)
@@ -99,7 +99,7 @@ def draw_percentiles(counts: Mapping[str, Array]) -> Figure:
 
 
 def shares(counts: Array) -> Array:
-    """Return which part of all that was sent the rarest 1/20 of the entries is, and on.
+    """Return the share of everything sent for each 1/20 of the entries, rarest first.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def shares(counts: Array) -> Array:
     Returns
     -------
     array of shape (20,)
-        In percent; of zeros if nothing was sent.
+        In percent; zeros if nothing was sent.
     """
     rising = np.sort(counts.mean(axis=0))
     sums = np.array([part.sum() for part in np.array_split(rising, BINS)])
@@ -117,15 +117,15 @@ def shares(counts: Array) -> Array:
 
 
 def draw_histogram(counts: Array, name: str) -> Figure:
-    """Draw :func:`shares`, beside what they are if all entries are sent alike."""
+    """Draw :func:`shares`, next to those of entries that are all sent equally often."""
     drawn = figure(7, 4.3)
     axes = drawn.add_subplot()
     width = 100 / BINS
     left = width * np.arange(BINS)
     axes.bar(left, shares(counts), width, align="edge", color=COLOURS[0], ec="white")
     axes.axhline(width, color=COLOURS[1], ls="--", lw=1.2)
-    axes.text(0.5, 1.03 * width, "all alike", va="bottom", fontsize=8, color=COLOURS[1])
-    dress(axes, _ENTRIES, "part of all that was sent (%)")
+    axes.text(0.5, 1.03 * width, "uniform", va="bottom", fontsize=8, color=COLOURS[1])
+    dress(axes, _ENTRIES, "share of everything sent (%)")
     axes.set(xlim=(0, 100), xticks=range(0, 101, 10))
     title = f"{name}   nodes: {len(counts)}"
     axes.set_title(title, loc="left", fontsize=9, color="0.3")

@@ -1,4 +1,4 @@
-"""What every script that draws does: parse its arguments, draw, write the files."""
+"""Entry point of all plotting scripts: parse arguments, draw, write the files."""
 
 import sys
 from argparse import ArgumentParser, Namespace
@@ -17,9 +17,9 @@ def run(
     draw: Callable[[Namespace], Files],
     argv: Sequence[str] | None,
 ) -> int:
-    """Draw everything, and only then write; return the exit status.
+    """Draw everything before writing any file; return the exit status.
 
-    What a user can cause is one line on standard error, and status 2.
+    User errors are reported in one line on standard error, with status 2.
     """
     args = parser.parse_args(argv)
     try:

@@ -1,4 +1,4 @@
-"""A picture of which entries of a model a node has sent, and how often."""
+"""Figure of how often a node sent each entry of its model."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ _EXPECTED = 'expected {"order": [...], "shapes": {...}, "<round>": [indices]}'
 
 @dataclass(frozen=True)
 class Sent:
-    """What a node has sent.
+    """The entries that a node sent.
 
     Attributes
     ----------
     counts : array of shape (entries,)
-        In how many rounds each entry was sent.
+        Number of rounds in which each entry was sent.
     rounds : int
-        Rounds that there is a file of.
+        Number of rounds that have a file.
     shapes : mapping from str to list of int
-        Of the model's tensors, in order.
+        Shapes of the model's tensors, in order.
     """
 
     counts: Array
@@ -53,7 +53,7 @@ class Sent:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Draw which entries one node sent, as ``plot_shared.py FOLDER``.
+    """Draw which entries a node sent, as ``plot_shared.py FOLDER``.
 
     Writes ``FOLDER/plots/shared_plot.png`` and prints totals.
 
@@ -78,13 +78,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 def read_sent(folder: Path) -> Sent:
     """Read the files of one rank.
 
-    The entries are those of the model, or as many as ``<rank>_shared_parameters.json``
-    in the log folder says where a sharing has another basis.
+    The entries are those of the model, or, if a sharing class uses a different basis, as
+    many as in ``<rank>_shared_parameters.json`` in the log folder.
 
     Raises
     ------
     DataError
-        If there are none, or one holds something else.
+        If there are no files, or one is invalid.
     """
     check_folder(folder)
     files = numbered(folder, SUFFIX)
@@ -106,9 +106,9 @@ def draw(sent: Sent) -> Figure:
     axes = drawn.add_subplot()
     draw_entries(axes, sent.counts)
     dress(axes, "entry", f"times sent in {sent.rounds} rounds")
-    top = 1.12 * max(1, sent.counts.max())  # room for names
+    top = 1.12 * max(1, sent.counts.max())  # space for names
     axes.set(xlim=(-0.5, len(sent.counts) - 0.5), ylim=(0, top))
-    axes.grid(visible=False, axis="x")  # what is drawn there are tensors
+    axes.grid(visible=False, axis="x")  # tensors are marked there instead
     if len(sent.counts) == entries(sent.shapes):
         mark_tensors(axes, sent.shapes)
     return drawn
@@ -129,7 +129,7 @@ def _size(folder: Path, shapes: Mapping[str, Sequence[int]]) -> int:
 
 
 def _read(path: Path) -> tuple[dict[str, Any], Any]:
-    """Return the shapes, and the indices that were sent in this file's round."""
+    """Return the shapes, and the indices sent in the round of this file."""
     content = read_json(path)
     try:
         shapes = {name: list(content["shapes"][name]) for name in content["order"]}

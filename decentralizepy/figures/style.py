@@ -1,4 +1,4 @@
-"""How every figure of the package is drawn: size, colours, bands, axes, file."""
+"""Common style of all figures: size, colors, bands, axes and file formats."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[np.float64]
 
-# the colours of Okabe and Ito, which colour-blind people tell apart, less the yellow
+# Okabe and Ito's colorblind-safe palette, without yellow
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _STYLES = ("-", "--", ":", "-.")
 BANDS = "line: mean of nodes   band: ±1 std   light: min to max"
-_FEW = 30  # points; fewer are marked, so that it shows where there are any
+_FEW = 30  # with fewer points, each is marked
 
 
 def figure(width: float, height: float) -> Figure:
-    """Return an empty figure, of inches, that belongs to no global state."""
+    """Return an empty figure of a size in inches, independent of global state."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
@@ -46,7 +46,7 @@ def draw_spread(
     label
         For the legend.
     number
-        Chooses the colour, and from the eighth on the dashes too.
+        Selects the color and, from the eighth on, the dashes.
     """
     colour = COLOURS[number % len(COLOURS)]
     mean, std = spread["mean"], spread["std"]
@@ -60,7 +60,7 @@ def draw_spread(
 def draw_mean(
     axes: Axes, x: Any, spread: DataFrame, label: str, number: int = 0
 ) -> None:
-    """Draw a mean alone, where bands of many runs would hide each other."""
+    """Draw only a mean, for when the bands of many runs would overlap."""
     colour = COLOURS[number % len(COLOURS)]
     style = _STYLES[number // len(COLOURS) % len(_STYLES)]
     marker = "o" if len(spread) <= _FEW else ""
@@ -70,7 +70,7 @@ def draw_mean(
 
 
 def dress(axes: Axes, x_label: str, y_label: str) -> None:
-    """Label the axes, let them start at zero, and leave out what is no data."""
+    """Label the axes, start them at zero, and remove what is not data."""
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)
     right, top = (end if 1e-100 < end < math.inf else 1 for end in axes.dataLim.max)
@@ -83,7 +83,7 @@ def dress(axes: Axes, x_label: str, y_label: str) -> None:
 
 
 def add_legend(drawn: Figure, axes: Axes, outside: bool) -> None:
-    """Add a legend, ``outside`` the axes if it would hide their curves."""
+    """Add a legend, ``outside`` the axes if it would hide the curves."""
     if outside:
         drawn.legend(loc="outside right upper", frameon=False, fontsize=8)
     else:
@@ -91,22 +91,22 @@ def add_legend(drawn: Figure, axes: Axes, outside: bool) -> None:
 
 
 def rendered(drawn: Figure, form: str = "png", dpi: int = 200) -> bytes:
-    """Return the content of a png, svg or pdf file of a figure."""
+    """Return a figure as the content of a png, svg or pdf file."""
     buffer = io.BytesIO()
     drawn.savefig(buffer, format=form, dpi=dpi)
     return buffer.getvalue()
 
 
 def drawn_apart(curves: DataFrame, y_label: str) -> Iterator[tuple[str, bytes]]:
-    """Draw each column in a picture of its own, all on the same axes.
+    """Draw each column in a separate figure, all with the same axes.
 
-    The axes are drawn once and each line over a copy of them: to draw them again for
-    each line takes ten times as long.
+    The axes are drawn once, and each line over a copy of them: redrawing them for each
+    line would take ten times as long.
 
     Parameters
     ----------
     curves
-        The index holds rounds; what is nan is left out.
+        Indexed by round; nan is skipped.
     y_label
 
     Yields

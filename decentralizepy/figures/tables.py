@@ -1,4 +1,4 @@
-"""Pictures of many runs from the tables that ``plot.py`` has made of them."""
+"""Figures of many runs, from the tables that ``plot.py`` wrote."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _TIME = re.compile(r"[-_.]?\d{4}-\d\d-\d\dT\d\d[:-]\d\d([:-]\d\d)?$")
 _COLUMNS = ["mean", "std"]
 _TRUTHS = dict.fromkeys(("true", "1", "t", "y", "yes", "on"), True)
 _TRUTHS |= dict.fromkeys(("false", "0", "f", "n", "no", "off"), False)
-_INSIDE = 4  # runs whose legend does not hide their curves
+_INSIDE = 4  # with more runs, the legend would hide the curves
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -43,8 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Reads ``train_loss_<experiment>.csv``, ``test_loss_...`` and ``test_acc_...`` in DIR;
     writes there ``ge_train_loss.png``, ``ge_test_loss.png``, ``ge_test_acc.png`` and
-    ``best_results.csv``: the highest accuracy and the least losses of each experiment.
-    A time at the end of an experiment's name is left out if no name comes twice then.
+    ``best_results.csv``: the highest accuracy and the lowest losses of each experiment.
+    A timestamp at the end of experiment names is dropped if names stay unique.
 
     Returns
     -------
@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     add = parser.add_argument
     add("dir", metavar="DIR", type=Path, help="a folder with tables")
-    add("epochs", metavar="EPOCHS", type=_positive, help="how far to draw, along x")
+    add("epochs", metavar="EPOCHS", type=_positive, help="the largest x to draw")
     add(
         "by_epoch",
         metavar="GLOBAL",
@@ -69,12 +69,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 def read_tables(folder: Path, epochs: float, by_epoch: bool) -> dict[str, Tables]:
     """Return the tables of each metric, by experiment, up to ``epochs``.
 
-    The index is x: the round, over that of the first row if ``by_epoch``.
+    The index is x: the round or, with ``by_epoch``, the round divided by that of the
+    first row.
 
     Raises
     ------
     DataError
-        If there are none, or one is damaged.
+        If there are no tables, or one is damaged.
     """
     check_folder(folder)
     found = {
@@ -97,7 +98,7 @@ def read_tables(folder: Path, epochs: float, by_epoch: bool) -> dict[str, Tables
 
 
 def best(tables: dict[str, Tables]) -> DataFrame:
-    """Return the highest test accuracy and the least losses, a row an experiment."""
+    """Return the highest test accuracy and the lowest losses, one row per experiment."""
     import pandas as pd
 
     least = {
@@ -154,7 +155,7 @@ def _read(path: Path, epochs: float, by_epoch: bool) -> DataFrame:
 
 
 def _short(names: set[str]) -> dict[str, str]:
-    """Return names without the time at their end, where they stay different."""
+    """Return names without the timestamp at their end, if they stay unique."""
     short = {name: _TIME.sub("", name) or name for name in names}
     times = Counter(short.values())
     return {name: cut if times[cut] == 1 else name for name, cut in short.items()}

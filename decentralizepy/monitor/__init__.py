@@ -1,1 +1,1 @@
-"""What a person sees of a run in progress."""
+"""Monitoring of a run in progress."""

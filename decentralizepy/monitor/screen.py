@@ -1,4 +1,4 @@
-"""What a person sees of a run in the terminal: a live view, plain lines, a summary."""
+"""Terminal output of a run: live view, plain lines, summary."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ if TYPE_CHECKING:
 
 
 class Progress(Tally):
-    """The numbers of :class:`Tally` in words, for a person.
+    """A :class:`Tally` that can be rendered for humans.
 
     Attributes
     ----------
     waiting : Waiting or None
-        Whom nodes wait for, if they have waited long.
+        The peers that nodes are waiting for, if they have waited long.
     """
 
     waiting: Waiting | None = None
 
     def poll(self) -> None:
-        """Read what was appended since the last poll, and who waits."""
+        """Read what was appended since the last poll, and which nodes are waiting."""
         super().poll()
         self.waiting = read_waiting(self.log_dir)
 
     def render(self, alive: int) -> RenderableType:
-        """Return the live view; ``alive`` processes have not ended."""
+        """Return the live view; ``alive`` is the number of running processes."""
         from rich.panel import Panel
         from rich.progress_bar import ProgressBar
         from rich.table import Table
@@ -57,7 +57,7 @@ class Progress(Tally):
         return Panel(view, title=where, title_align="left", width=80)
 
     def line(self, alive: int) -> str:
-        """Return the state in one line, for what is no terminal."""
+        """Return the state in one line, for output that is not a terminal."""
         parts = [f"round {self.slowest}/{self.iterations} (median {self.median})"]
         if self.accuracy:
             parts.append(f"accuracy {_range(self.accuracy)}")
@@ -70,12 +70,12 @@ class Progress(Tally):
         return "; ".join([*parts, self._times(", ")])
 
     def summary(self, files: Iterable[Path | str]) -> RenderableType:
-        """Read what is left to read; return the table for the end of the run.
+        """Read the remaining results; return the table for the end of the run.
 
         Parameters
         ----------
         files
-            What the run wrote; those that differ in the rank only are shown as one.
+            The files written; those that differ only in the rank are shown as one.
         """
         from rich.table import Table
         from rich.text import Text
@@ -156,20 +156,20 @@ class Progress(Tally):
 
 
 class Screen:
-    """Show a :class:`Progress` while its run goes on.
+    """Show a :class:`Progress` during a run.
 
-    On a terminal a view that is drawn over itself, at most twice a second; elsewhere a
-    line every 5 s, and one when an evaluation is complete, at most one a second; there
-    long waits are told on standard error, once a minute at most unless others are waited
-    for. Starts no thread; a context manager.
+    On a terminal, a live view is refreshed at most twice per second. Elsewhere, a line is
+    printed every 5 s, and when an evaluation is complete (at most one per second); long
+    waits are reported on standard error, at most once a minute unless the peers waited
+    for change. A context manager that starts no threads.
 
     Parameters
     ----------
     progress : Progress
     console : rich.console.Console, optional
-        Where to; standard output by default.
+        Standard output by default.
     errors : rich.console.Console, optional
-        Where long waits are told, if there is no view.
+        Where long waits are reported if there is no live view.
     """
 
     REDRAW, LINE, EVALUATED, WAITING = 0.5, 5.0, 1.0, 60.0  # seconds
@@ -211,13 +211,13 @@ class Screen:
     ) -> None:
         if self._live:
             self.progress.poll()
-            self._live.transient = kind is None  # the summary takes its place
+            self._live.transient = kind is None  # the summary replaces it
             self._live.update(self.progress.render(self._alive), refresh=True)
             self._live.stop()
             self._live = None
 
     def update(self, alive: int) -> None:
-        """Show what is new, if it is time to; ``alive`` processes have not ended."""
+        """Show changes if an update is due; ``alive`` processes are still running."""
         self._alive = alive
         waited = self.progress.clock() - self._shown
         if waited < (self.REDRAW if self._live else self.EVALUATED):
@@ -247,7 +247,7 @@ class Screen:
         """Print ``text`` above the view."""
         from rich.text import Text
 
-        # as Text, for markup=False would hold for the view below it too
+        # as Text, since markup=False would also affect the view below
         self.console.print(Text(text), soft_wrap=not self._live)
 
 

@@ -1,4 +1,4 @@
-"""Who is waited for: the node that the waits of the others come down to."""
+"""Detection of stragglers: the node that the waits of the others are due to."""
 
 from collections import Counter, deque
 from collections.abc import Mapping
@@ -6,23 +6,23 @@ from typing import Any, NamedTuple
 
 RECENT = 10  # rounds
 NOTABLE = 0.2  # of the time
-_PASSED_ON = 0.5  # a node that waits this much of what others wait is no cause of it
-Waited = dict[int, float]  # seconds, by the uid that was waited for
+_PASSED_ON = 0.5  # a node that waits this share of what others wait is not the cause
+Waited = dict[int, float]  # seconds, by the uid waited for
 
 
 class Slowest(NamedTuple):
-    """A node that others wait for: seconds a round on average, and part of the time."""
+    """A node that others wait for: mean seconds per round, and share of the time."""
 
     uid: int
     seconds: float
     share: float
 
     def __str__(self) -> str:
-        return f"{self.uid} (others waited {self.seconds:.2g} s a round)"
+        return f"{self.uid} (others waited {self.seconds:.2g} s per round)"
 
 
 class Waits:
-    """What nodes said of their waits: in all rounds, and in the last ones."""
+    """The waits that nodes reported, in all rounds and in the most recent ones."""
 
     def __init__(self) -> None:
         self._recent: dict[int, deque[tuple[float, float, int]]] = {}
@@ -30,7 +30,7 @@ class Waits:
         self._rounds: Counter[int] = Counter()
 
     def add(self, uid: int, record: Mapping[str, Any]) -> None:
-        """Take a line of a node's results."""
+        """Add a line of a node's results."""
         if not {"wait", "slowest", "time"} <= record.keys():
             return
         row = record["time"], record["wait"], record["slowest"]
@@ -39,12 +39,12 @@ class Waits:
         self._rounds[uid] += 1
 
     def forget(self, uid: int) -> None:
-        """Forget a node, which begins anew."""
+        """Forget a node that starts over."""
         for kept in (self._recent, self._waited, self._rounds):
             kept.pop(uid, None)
 
     def recently(self) -> Slowest | None:
-        """Return who was waited for in the last rounds, if it matters."""
+        """Return the straggler of the most recent rounds, if any."""
         waits: dict[int, Waited] = {}
         rounds, seconds = 0, 0.0
         for uid, rows in self._recent.items():
@@ -57,7 +57,7 @@ class Waits:
         return _notable(waits, rounds, seconds)
 
     def overall(self) -> Slowest | None:
-        """Return who was waited for in all rounds, if it matters."""
+        """Return the straggler over all rounds, if any."""
         seconds = sum(rows[-1][0] for rows in self._recent.values())
         return _notable(self._waited, self._rounds.total(), seconds)
 
@@ -69,7 +69,7 @@ def _count(waited: Waited, uid: int, seconds: float) -> None:
 def _notable(
     waits: Mapping[int, Waited], rounds: int, seconds: float
 ) -> Slowest | None:
-    """Return the cause of most waiting; ``rounds`` and ``seconds`` are over all nodes."""
+    """Return the cause of most waiting; ``rounds`` and ``seconds`` cover all nodes."""
     caused: Waited = {}
     for uid, waited in waits.items():
         if (cause := _cause(uid, waits)) != uid:
@@ -83,9 +83,9 @@ def _notable(
 
 
 def _cause(uid: int, waits: Mapping[int, Waited]) -> int:
-    """Follow who waited for whom, to one that did not wait itself.
+    """Follow the chain of waits to a node that did not wait itself.
 
-    In a ring only two nodes wait for a slow one; the others wait for those two.
+    In a ring, only two nodes wait for a slow one; the others wait for those two.
     """
     least, passed = _PASSED_ON * sum(waits[uid].values()), set[int]()
     while (waited := waits.get(uid)) and uid not in passed:

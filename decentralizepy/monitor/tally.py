@@ -1,4 +1,4 @@
-"""The numbers of a run in progress, read from what its nodes append to their files."""
+"""Statistics of a run in progress, read from the results files of its nodes."""
 
 import json
 import math
@@ -17,8 +17,8 @@ _METRICS = ("test_acc", "test_loss", "train_loss")
 class Spread(NamedTuple):
     """A metric over the nodes that measured it in one round.
 
-    ``std`` is that of the population. A value that was not finite makes ``mean`` and
-    ``std`` nan; ``low``, ``high`` and ``lowest`` (the rank of ``low``) leave it out.
+    ``std`` is the population standard deviation. A non-finite value makes ``mean`` and
+    ``std`` nan; ``low``, ``high`` and ``lowest`` (the rank of ``low``) ignore it.
     """
 
     round: int
@@ -31,20 +31,20 @@ class Spread(NamedTuple):
 
 
 class Tally:
-    """Count what the nodes of one machine report.
+    """Aggregate what the nodes of one machine report.
 
     Parameters
     ----------
     log_dir : Path or str
         The machine's folder; node r appends to ``<r>_results.jsonl`` there.
     ranks : list of int
-        The processes of this machine; services have ranks below 0.
+        The processes of this machine; services have negative ranks.
     iterations : int
-        Rounds that the run is to have.
+        Number of rounds of the run.
     clock : callable, default=time.monotonic
-        Returns seconds; ``seconds`` counts from the construction.
+        Returns seconds; ``seconds`` counts from construction.
     uids : list of int, optional
-        Those of the ``ranks``; the ranks if not given, as on machine 0.
+        The uids of the ``ranks``; by default the ranks themselves, as on machine 0.
 
     Attributes
     ----------
@@ -84,7 +84,7 @@ class Tally:
                 self._add(rank, line)
         if self.slowest > before:
             self._moved = self.clock()
-        for metric, rounds in self._values.items():  # what is older is never shown
+        for metric, rounds in self._values.items():  # older rounds are never shown
             newest = self._newest(metric)
             self._values[metric] = {r: v for r, v in rounds.items() if r >= newest}
 
@@ -101,22 +101,22 @@ class Tally:
 
     @property
     def accuracy(self) -> Spread | None:
-        """Test accuracy in per cent, of the newest round that half of the nodes tested."""
+        """Test accuracy in percent, for the newest round that half of the nodes tested."""
         return self._spread("test_acc")
 
     @property
     def test_loss(self) -> Spread | None:
-        """Test loss, of the newest round that half of the nodes tested."""
+        """Test loss, for the newest round that half of the nodes tested."""
         return self._spread("test_loss")
 
     @property
     def train_loss(self) -> Spread | None:
-        """Training loss, of the newest round in which half of the nodes measured it."""
+        """Training loss, for the newest round in which half of the nodes measured it."""
         return self._spread("train_loss")
 
     @property
     def evaluated(self) -> int:
-        """The newest round that every node that tests at all has tested; 0 for none."""
+        """The newest round tested by every node that tests at all; 0 if there is none."""
         testers = self._measuring["test_acc"]
         rounds = self._values["test_acc"].items()
         return max((r for r, tests in rounds if len(tests) == len(testers)), default=0)
@@ -128,17 +128,17 @@ class Tally:
 
     @property
     def total_bytes(self) -> int:
-        """Bytes that the processes of this machine have sent."""
+        """Bytes sent by the processes of this machine."""
         return int(sum(last.get("total_bytes", 0) for last in self._last.values()))
 
     @property
     def total_meta(self) -> int:
-        """Those bytes of them that carried no parameters."""
+        """The part of these bytes that carried no parameters."""
         return int(sum(last.get("total_meta", 0) for last in self._last.values()))
 
     @property
     def bytes_per_round(self) -> float:
-        """Bytes that the processes of this machine send in a round, on average."""
+        """Mean bytes per round sent by the processes of this machine."""
         return sum(
             last.get("total_bytes", 0) / max(self.finished[rank], 1)
             for rank, last in self._last.items()
@@ -146,12 +146,12 @@ class Tally:
 
     @property
     def seconds(self) -> float:
-        """Seconds since the construction."""
+        """Seconds since construction."""
         return self.clock() - self._started
 
     @property
     def pace(self) -> float | None:
-        """Seconds that the slowest node takes for a round; None before its first."""
+        """Seconds per round of the slowest node; None before its first round."""
         rank = min(self._leading(), key=self.finished.__getitem__, default=None)
         if rank is None or not self.finished[rank] or "time" not in self._last[rank]:
             return None
@@ -159,17 +159,17 @@ class Tally:
 
     @property
     def remaining(self) -> float | None:
-        """Seconds that the rounds to come will take; None before the first is over."""
+        """Estimated seconds until the end; None before the first round is over."""
         if self.pace is None:
             return None
         left = self.pace * (self.iterations - self.slowest)
         return max(left - (self.clock() - self._moved), 0.0)
 
     def _leading(self) -> list[int]:
-        """Return the ranks whose rounds are the run's.
+        """Return the ranks whose rounds count as those of the run.
 
-        A parameter server counts every round, its clients only theirs; a peer sampler
-        reports none.
+        A parameter server counts every round, its clients only those in which they
+        participate; a peer sampler reports none.
         """
         servers = [rank for rank in self.ranks if rank < 0 and self.finished[rank]]
         return servers or [rank for rank in self.ranks if rank >= 0]
@@ -180,12 +180,12 @@ class Tally:
             size = os.stat(path).st_size
             if size == self._offsets[rank]:
                 return []
-            if size < self._offsets[rank]:  # of an earlier run, now written anew
+            if size < self._offsets[rank]:  # from an earlier run, now overwritten
                 self._forget(rank)
             with open(path, "rb") as file:
                 file.seek(self._offsets[rank])
                 data = file.read()
-        except OSError:  # not there yet, say: a view must never end the run
+        except OSError:  # not created yet, for example: the view must never end the run
             return []
         whole = data[: data.rfind(b"\n") + 1]  # the last line may be half written
         self._offsets[rank] += len(whole)

@@ -1,4 +1,4 @@
-"""Units that a person reads."""
+"""Human-readable units."""
 
 import math
 
@@ -6,7 +6,7 @@ _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
 def byte_unit(largest: float) -> tuple[float, str]:
-    """Return the binary unit that suits a count of bytes, as (bytes, name).
+    """Return a suitable binary unit for a number of bytes, as (bytes, name).
 
     >>> byte_unit(3_000_000)
     (1048576.0, 'MiB')

@@ -1,4 +1,4 @@
-"""Whom the nodes of this machine wait for just now, from their notices."""
+"""The peers that the nodes of this machine are waiting for, from their notices."""
 
 import time
 from collections.abc import Iterable, Mapping
@@ -9,7 +9,7 @@ from decentralizepy.node.notice import notices
 
 
 class Waiting(NamedTuple):
-    """A wait: for whom, since how many seconds, and in which round; 0 is the start."""
+    """A wait: for whom, for how many seconds, and in which round (0: at the start)."""
 
     whom: str
     seconds: float
@@ -17,12 +17,14 @@ class Waiting(NamedTuple):
 
     def __str__(self) -> str:
         if self.round:
-            return f"waiting for {self.whom} since {self.seconds:.0f} s, round {self.round}"
-        return f"start: {self.whom} since {self.seconds:.0f} s"
+            return (
+                f"waiting for {self.whom} for {self.seconds:.0f} s, round {self.round}"
+            )
+        return f"start: {self.whom} for {self.seconds:.0f} s"
 
 
 def read_waiting(log_dir: Path) -> Waiting | None:
-    """Return what the nodes that have left a notice in ``log_dir`` wait for."""
+    """Return what the nodes that left a notice in ``log_dir`` are waiting for."""
     found = [each for each in notices(log_dir) if each.get("missing")]
     if not found:
         return None
@@ -35,7 +37,7 @@ def read_waiting(log_dir: Path) -> Waiting | None:
 
 
 def _causes(found: Iterable[Mapping[str, Any]]) -> dict[int, str]:
-    """Return uids, with their machines, that are waited for and do not wait themselves."""
+    """Return the uids, by machine, that are waited for but do not wait themselves."""
     missing = {int(u): where for each in found for u, where in each["missing"].items()}
     waiting = {each["uid"] for each in found}
     causes = {uid: where for uid, where in missing.items() if uid not in waiting}
@@ -44,7 +46,7 @@ def _causes(found: Iterable[Mapping[str, Any]]) -> dict[int, str]:
 
 def _at_start(whom: Mapping[int, str], machines: int) -> str:
     missing = sorted(set(whom.values()))
-    if "" in missing:  # one of this machine
+    if "" in missing:  # a node of this machine
         return f"waiting for {_uids(whom)}"
     return (
         f"{machines - len(missing)} of {machines} machines, waiting for "

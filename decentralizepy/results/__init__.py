@@ -1,1 +1,1 @@
-"""What nodes measured: written round by round, and read back as tables."""
+"""Writing and reading results files."""

@@ -1,4 +1,4 @@
-"""Results files of finished runs, as tables of rounds by nodes."""
+"""Reader of results files, which returns tables of rounds by nodes."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _LAYOUT = "<experiment>/<machine>/<rank>_results.json"
 
 @dataclass(frozen=True)
 class Run:
-    """One experiment: its name, for each node's file the metrics in it, and its data.
+    """One experiment: its name, the metrics of each node's file, and its data set.
 
-    ``final`` has the metrics of all final models together.
+    ``final`` holds the metrics over all final models.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Run:
 
     @property
     def served(self) -> bool:
-        """Whether a parameter server's model was tested, and not those of nodes."""
+        """Whether a parameter server's model was tested instead of the nodes' models."""
         return any(self.nodes[node].get("test_acc") for node in self._services())
 
     @property
@@ -48,7 +48,7 @@ class Run:
 
     @property
     def mean_model(self) -> float | None:
-        """The accuracy of the mean model in the end, in percent; None if not known."""
+        """The final accuracy of the mean model, in percent; None if not known."""
         tests = [self.nodes[node].get("test_acc", {}) for node in self._services()]
         for rounds in (self.final.get("mean_model_acc", {}), *tests):
             if rounds:
@@ -57,15 +57,15 @@ class Run:
 
     @property
     def label(self) -> str:
-        """The name, and the data if they are generated."""
+        """The name, with the data set if its data is generated."""
         return f"{self.name}: {self.data}" if _GENERATED in self.data else self.name
 
     def metric(self, name: str) -> DataFrame:
         """Return a metric by round (index) and node (columns).
 
-        What a node did not measure is nan. Counters (``total_...``) stand still in
-        rounds that a node took no part in; after its last one they count as unknown,
-        unless a parameter server, of rank -1, chose who takes part.
+        Missing measurements are nan. Counters (``total_...``) keep their value in rounds
+        in which a node did not participate; after its last round they are nan, unless a
+        parameter server (rank -1) chose the participants.
         """
         import pandas as pd
 
@@ -96,14 +96,14 @@ class Run:
         return spread[spread["nr_nodes"] > 0].rename_axis("rounds")
 
     def total(self, name: str) -> float:
-        """Return what the nodes counted in the end, summed over them."""
+        """Return the final value of a counter, summed over the nodes."""
         return float(self.metric(name).max().sum())
 
     def _services(self) -> list[str]:
         return [node for node in self.nodes if Path(node).name.startswith("-")]
 
     def centralized(self) -> Run:
-        """Return the run with the tests of one node: the server's, or the first's."""
+        """Return the run with the tests of one node only: the server, or the first node."""
         names = [node for node in self.nodes if Path(node).name == "-1"]
         names += [n for n in ("machine0/0", "0") if n in self.nodes]
         if not names:
@@ -125,8 +125,8 @@ class Run:
 def read_run(name: str, folder: Path, files: Iterable[Path]) -> Run:
     """Read the results ``files``, below ``folder``, of one experiment.
 
-    The lines in ``<rank>_results.jsonl`` are the truth; ``<rank>_results.json``, which is
-    derived from them, is read where they are missing or damaged.
+    ``<rank>_results.jsonl`` is authoritative; ``<rank>_results.json``, which is derived
+    from it, is read only if the former is missing or damaged.
 
     Raises
     ------
@@ -148,7 +148,7 @@ def read_run(name: str, folder: Path, files: Iterable[Path]) -> Run:
 
 
 def read_dataset(log_dir: Path) -> str:
-    """Return the data set's class, marked if generated; empty if the run did not say.
+    """Return the data set's class, marked if generated; empty if it is not recorded.
 
     Raises
     ------
@@ -172,8 +172,8 @@ def read_dataset(log_dir: Path) -> str:
 def read_runs(folder: Path) -> list[Run]:
     """Read every run below ``folder``.
 
-    ``folder`` holds experiments with a folder per machine, or is one experiment, or is
-    one machine's folder; folders named ``weights`` are left out.
+    ``folder`` contains experiments with a folder per machine, or is a single experiment,
+    or one machine's folder. Folders named ``weights`` are skipped.
 
     Raises
     ------
@@ -199,7 +199,7 @@ def read_runs(folder: Path) -> list[Run]:
 
 
 def _natural(name: str) -> str:
-    """Return a key that puts 10 after 9."""
+    """Return a sort key that puts 10 after 9."""
     return re.sub(r"\d+", lambda digits: digits[0].zfill(20), name)
 
 
@@ -243,7 +243,7 @@ def _read(path: Path) -> Table:
 
 def _lines(text: str) -> dict[str, dict[int, Any]]:
     table: dict[str, dict[int, Any]] = {}
-    whole = text[: text.rfind("\n") + 1]  # the last line may be half written
+    whole = text[: text.rfind("\n") + 1]  # the last line may be incomplete
     for line in whole.splitlines():
         record = json.loads(line)
         number = record.pop("round")
@@ -253,7 +253,7 @@ def _lines(text: str) -> dict[str, dict[int, Any]]:
 
 
 def _numbers(rounds: dict[Any, Any]) -> dict[int, float]:
-    """Keep what can be plotted; null stands for a number that was not finite."""
+    """Keep what can be plotted; null represents a non-finite number."""
     return {
         int(number): float("nan") if value is None else float(value)
         for number, value in rounds.items()

@@ -1,4 +1,4 @@
-"""What a node measured, when it is due, and the files it is written to."""
+"""When a node evaluates, and the files that its measurements are written to."""
 
 import json
 import logging
@@ -31,15 +31,15 @@ METRICS = (
 
 
 class Schedule:
-    """Say in which rounds a node evaluates itself.
+    """Decide in which rounds a node evaluates.
 
-    Evaluations come every ``test_after`` and ``train_evaluate_after`` rounds; from the
-    50th test on, half as often (upstream's rule, so that long runs stay comparable).
+    Evaluations are due every ``test_after`` and ``train_evaluate_after`` rounds; from
+    the 50th test on, half as often (upstream's rule, so that long runs are comparable).
 
     Parameters
     ----------
     test_after, train_evaluate_after : int
-        Rounds between two evaluations on test data, and on the node's own.
+        Rounds between two evaluations on the test data, and on the node's own data.
     """
 
     THINNING = 49
@@ -66,28 +66,28 @@ class Schedule:
 
 
 class Results:
-    """One node's measurements: a JSON line a round, and upstream's file made of them.
+    """One node's measurements: one JSON line per round, and upstream's results file.
 
-    The lines, in ``<rank>_results.jsonl``, are whole after each round whatever happens
-    later; ``<rank>_results.json`` holds ``{metric: {round: value}}`` with rounds from
-    "1", as upstream's scripts read it. While the disk takes nothing, lines are kept in
-    memory and tried again after each round. A context, which closes the files.
+    ``<rank>_results.jsonl`` contains complete lines after each round, whatever happens
+    later. ``<rank>_results.json``, derived from it, maps ``{metric: {round: value}}`` with
+    rounds from "1", as upstream's scripts expect. While the disk is full, lines are kept
+    in memory and retried after each round. A context manager, which closes the files.
 
     Parameters
     ----------
     log_dir : str
     rank : int
     done : int, default 0
-        Rounds whose lines are there from before, and stay.
+        Number of rounds of an earlier run whose lines are kept.
 
     Attributes
     ----------
     done : int
-        The newest round that has a line from before; 0 if there is none.
+        The newest round that already has a line; 0 if there is none.
     """
 
     WARN_EVERY = 60.0  # seconds
-    SHARE = 20  # upstream's file, written whole, may take this part of the time
+    SHARE = 20  # rewriting upstream's file may take 1/20 of the time
 
     def __init__(self, log_dir: str, rank: int, done: int = 0) -> None:
         self.path = Path(log_dir) / f"{rank}_results.jsonl"
@@ -101,7 +101,7 @@ class Results:
         self._start = time.monotonic() - (kept[-1]["time"] if kept else 0)
 
     def add(self, round_number: int, measured: dict[str, Any]) -> None:
-        """Append a round, counted from 1; what is not finite is written as null."""
+        """Append a round, counted from 1; non-finite numbers are written as null."""
         line = {"round": round_number, "time": time.monotonic() - self._start}
         line |= {name: _finite(value) for name, value in measured.items()}
         self._unsaved.append(json.dumps(line))
@@ -111,7 +111,7 @@ class Results:
             self._warn(error)
 
     def write(self) -> None:
-        """Write upstream's file as it stands, unless too much time has gone into that."""
+        """Write upstream's file, unless writing it has taken too much time so far."""
         began = time.monotonic()
         if began < self._write_next:
             return
@@ -123,12 +123,12 @@ class Results:
         self._write_next = ended + self.SHARE * (ended - began)
 
     def close(self) -> None:
-        """Save what is left, and write upstream's file for the last time.
+        """Save pending lines, and write upstream's file for the last time.
 
         Raises
         ------
         DecentralizepyError
-            If the disk still does not take it.
+            If the disk is still full.
         """
         try:
             self._save()
@@ -153,7 +153,7 @@ class Results:
         except DecentralizepyError as error:
             if kind is None:
                 raise
-            logger.error("%s", error)  # what ends the run is something else
+            logger.error("%s", error)  # another error ends the run
 
     def _save(self) -> None:
         while self._unsaved:
@@ -171,7 +171,7 @@ class Results:
 
 
 class _Lines:
-    """A file that grows by whole lines: what a full disk cut off is taken back."""
+    """A file that grows by whole lines: a partial write to a full disk is undone."""
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND)
@@ -186,7 +186,9 @@ class _Lines:
         self._torn = True
         try:
             sent = 0
-            while sent < len(content):  # a disk that fills up takes a part, then fails
+            while sent < len(
+                content
+            ):  # a disk that fills up accepts a part, then fails
                 sent += os.write(self._file, content[sent:])
         except OSError:
             with suppress(OSError):  # then before the next line
@@ -210,8 +212,8 @@ def _finite(value: Any) -> Any:
 def derive(lines: Path) -> Path:
     """Write ``<rank>_results.json`` from ``<rank>_results.jsonl`` and return its path.
 
-    A last line that was cut off, as by a kill, is left out. Beside what the node measured
-    it has what the launcher measured of all final models, if it did.
+    A last line that was truncated, for example by a kill, is skipped. Besides the node's
+    own metrics, the file contains the launcher's metrics over all final models, if any.
     """
     table: dict[str, dict[str, Any]] = {name: {} for name in METRICS}
     for row in _lines(lines):
@@ -225,13 +227,13 @@ def derive(lines: Path) -> Path:
 
 
 def write_final(log_dir: Path, round_number: int, measured: dict[str, float]) -> None:
-    """Write what was measured of all final models, of round ``round_number``."""
+    """Write the metrics over all final models, those of round ``round_number``."""
     table = {name: {round_number: _finite(value)} for name, value in measured.items()}
     write_atomic(log_dir / FINAL_FILE, json.dumps(table))
 
 
 def read_final(log_dir: Path) -> dict[str, dict[str, Any]]:
-    """Return what :func:`write_final` wrote; nothing if it did not, or not whole."""
+    """Return what :func:`write_final` wrote; empty if the file is missing or damaged."""
     try:
         table = json.loads((log_dir / FINAL_FILE).read_text(encoding="utf-8"))
         return {name: dict(rounds) for name, rounds in table.items()}
@@ -240,7 +242,7 @@ def read_final(log_dir: Path) -> dict[str, dict[str, Any]]:
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a file of lines; none if there is none, as far as it is whole."""
+    """Yield the rows of a JSON lines file, up to a damaged line; none if it is missing."""
     if not path.exists():
         return
     for line in path.read_text(encoding="utf-8").splitlines():
@@ -251,6 +253,6 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def is_derived(lines: Path) -> bool:
-    """Tell whether the file that :func:`derive` writes holds all of ``lines``."""
+    """Return whether the file that :func:`derive` writes contains all of ``lines``."""
     path = lines.with_suffix(".json")
     return path.exists() and path.stat().st_mtime_ns >= lines.stat().st_mtime_ns

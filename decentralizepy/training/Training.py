@@ -13,14 +13,14 @@ from decentralizepy.errors import DataError
 from decentralizepy.training import _device
 from decentralizepy.training._last_batch import check_single
 
-EVALUATION_BATCH = 16  # activations of more images than these leave the cache
+EVALUATION_BATCH = 16  # activations of larger batches do not fit the cache
 
 Count = Annotated[int, Field(ge=1)] | Literal[""]
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 class Loader(Protocol):
-    """What a data set gives: batches, and how many there are."""
+    """An iterable over batches, with their number."""
 
     def __iter__(self) -> Iterator[Any]: ...
 
@@ -28,7 +28,7 @@ class Loader(Protocol):
 
 
 class Trainset(Protocol):
-    """What training asks of a data set."""
+    """What training requires of a data set."""
 
     def get_trainset(self, batch_size: int = 1, shuffle: bool = False) -> Loader: ...
 
@@ -36,13 +36,13 @@ class Trainset(Protocol):
 class Training(Stateful):
     """Stochastic gradient steps on a node's own partition.
 
-    A batch is (data, target), or a dict. A subclass whose loss is another overrides
+    A batch is (data, target), or a dict. To compute the loss differently, override
     :meth:`batch_loss`.
 
     Parameters
     ----------
     rank, machine_id, mapping, log_dir
-        The node's place; kept for subclasses.
+        Where the node runs and logs; stored for subclasses.
     model : torch.nn.Module
     optimizer : torch.optim.Optimizer
     loss : callable
@@ -54,20 +54,20 @@ class Training(Stateful):
     shuffle : bool, default False
         A new order in each epoch, from the data set's own generator.
     device : str, default "cpu"
-        Where the model computes: ``cpu``, ``cuda``, ``cuda:N``, or ``auto``, which
-        spreads the nodes of a machine over its GPUs and is the CPU where there is none.
+        Where the model is placed: ``cpu``, ``cuda``, ``cuda:N``, or ``auto``, which
+        spreads the nodes of a machine over its GPUs, or uses the CPU if there are none.
     memory_format : {"", "channels_last", "contiguous"}, default ""
-        The layout of 4-d batches; by default as the data set gives them.
+        The layout of 4-d batches; by default that of the data set.
     compile : bool, default False
-        Take training steps with ``torch.compile(model)``.
+        Use ``torch.compile(model)`` for training steps.
     precision : {"float32", "bf16"}, default "float32"
-        bf16: autocast forward and loss of training steps; weights, optimizer, messages
-        and evaluation stay float32.
+        With ``bf16``, the forward pass and the loss of training steps use autocast;
+        weights, optimizer, messages and evaluation stay in float32.
 
     Raises
     ------
     ConfigError
-        If an option cannot be, or the device is not there.
+        If an option is invalid, or the device does not exist.
     """
 
     checkpointed: tuple[str, ...] = ("epoch_start", "batches_done")
@@ -108,29 +108,29 @@ class Training(Stateful):
 
     @classmethod
     def prepare(cls, device: str = "cpu", **options: Any) -> None:
-        """Check options without looking for a device: a launcher calls this and forks.
+        """Check options without probing for a device: the launcher forks after this.
 
         Raises
         ------
         ConfigError
-            For what a user can get wrong.
+            If an option is invalid.
         """
         _device.check_name(device)
 
     def reset_optimizer(self, optimizer: torch.optim.Optimizer) -> None:
-        """Train with ``optimizer`` from now on."""
+        """Replace the optimizer."""
         self.optimizer = optimizer
 
     def train(self, dataset: Trainset) -> None:
         """Take ``rounds`` steps, or as many epochs with ``full_epochs``.
 
-        Steps go on where the last call stopped, so that every sample is used before
-        one is used again.
+        Steps continue where the last call stopped, so that every sample is used before
+        one repeats.
 
         Raises
         ------
         DataError
-            If the partition gives no batch.
+            If the partition yields no batch.
         """
         self.model.train()
         if self.full_epochs:
@@ -148,7 +148,7 @@ class Training(Stateful):
             self.trainstep(*self._placed(batch))
 
     def trainstep(self, data: Any, target: Any = None) -> float:
-        """Take one step on a batch, as for :meth:`batch_loss`, and return its loss."""
+        """Take one step on a batch (see :meth:`batch_loss`), and return its loss."""
         self.optimizer.zero_grad()
         with self._autocast():
             loss, _ = self.batch_loss(data, target)
@@ -162,14 +162,14 @@ class Training(Stateful):
         Parameters
         ----------
         data
-            On the model's device: a tensor, or the dict where a batch is a dict.
+            A tensor, or the dict if a batch is a dict, on the model's device.
         target : torch.Tensor, optional
-            None where a batch is a dict.
+            None if a batch is a dict.
         """
         return self.loss(self.forward(data), target), len(target)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the model's output; in training mode it is compiled if asked for."""
+        """Return the model's output; in training mode with ``compile``, compiled."""
         if self._compiled is not None and self.model.training:
             return self._compiled(*args, **kwargs)
         return self.model(*args, **kwargs)
@@ -193,7 +193,7 @@ class Training(Stateful):
         return torch.autocast(_device.of(self.model).type, torch.bfloat16)
 
     def _placed(self, batch: Any) -> tuple[Any, ...]:
-        """Return the arguments of a step, on the model's device."""
+        """Return the arguments of a step, moved to the model's device."""
         parts = (batch,) if isinstance(batch, Mapping) else batch
         device = _device.of(self.model)
         return tuple(_device.place(part, device, self.memory_format) for part in parts)
@@ -203,7 +203,7 @@ class Training(Stateful):
             yield from self._resumable(dataset)
 
     def _resumable(self, dataset: Trainset) -> Iterator[Any]:
-        """Yield an epoch's batches, from the place that a checkpoint has given back."""
+        """Yield the batches of an epoch, from the position restored by a checkpoint."""
         generator = getattr(dataset, "generator", torch.default_generator)
         now, done = generator.get_state(), self.batches_done
         if done:

@@ -1,4 +1,4 @@
-"""How a node learns from its own data."""
+"""Local training on a node's own data."""
 
 from decentralizepy.training.Training import Training
 

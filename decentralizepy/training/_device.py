@@ -1,4 +1,4 @@
-"""Where and how a model computes: its device, and the layout of what it is given."""
+"""Device placement, memory layout and compilation of models."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ FORMATS: Mapping[str, torch.memory_format] = MappingProxyType(
 
 
 def check_name(device: str) -> None:
-    """Raise a ConfigError if ``device`` is no name of one; no device is looked for."""
+    """Raise a ConfigError if ``device`` is not a valid name, without probing for it."""
     if not re.fullmatch("cpu|auto|cuda(:[0-9]+)?", device):
         raise ConfigError(
             section="TRAIN_PARAMS",
@@ -26,12 +26,12 @@ def check_name(device: str) -> None:
 
 
 def find(device: str, rank: int) -> torch.device:
-    """Return what ``device`` names for the node of this ``rank``; CUDA is looked for.
+    """Return the device for the node of this ``rank``, probing for CUDA if necessary.
 
     Raises
     ------
     ConfigError
-        If it is not there.
+        If the device does not exist.
     """
     check_name(device)
     if device == "cpu":
@@ -54,13 +54,13 @@ def find(device: str, rank: int) -> torch.device:
 def move(
     model: torch.nn.Module, optimizer: torch.optim.Optimizer, device: torch.device
 ) -> None:
-    """Move a model, and what its optimizer keeps, to a device other than the CPU.
+    """Move a model and the state of its optimizer to a device other than the CPU.
 
-    On the CPU a model stays where whoever made it has put it.
+    For the CPU, nothing is moved.
     """
     if device.type != "cpu":
         model.to(device)
-        # some optimizers, such as Adagrad, make their state before the first step
+        # some optimizers, such as Adagrad, create their state before the first step
         optimizer.load_state_dict(optimizer.state_dict())
 
 
@@ -74,14 +74,14 @@ def of(model: torch.nn.Module) -> torch.device:
 def place(
     value: Any, device: torch.device, memory_format: torch.memory_format | None
 ) -> Any:
-    """Return a tensor, or a dict of some, on ``device``; itself if it is there.
+    """Return a tensor, or a dict of tensors, on ``device``, without a copy if possible.
 
     Parameters
     ----------
     value
-        What is neither is returned as it is.
+        Anything else is returned unchanged.
     memory_format
-        The layout of 4-d tensors; ``None`` leaves it.
+        The layout of 4-d tensors; ``None`` leaves it unchanged.
     """
     if isinstance(value, Mapping):
         return {key: place(each, device, memory_format) for key, each in value.items()}
@@ -93,9 +93,9 @@ def place(
 
 
 def compiled(model: torch.nn.Module) -> Callable[..., Any]:
-    """Return ``model`` as ``torch.compile`` makes it, in the first call.
+    """Return ``model`` compiled by ``torch.compile`` in its first call.
 
-    It has the parameters of ``model``. Where there is no compiler the first call raises
+    It shares the parameters of ``model``. If there is no compiler, the first call raises
     a ConfigError.
     """
     function: Callable[..., Any] = torch.compile(model)

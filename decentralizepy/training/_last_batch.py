@@ -1,4 +1,4 @@
-"""The last batch of an epoch, if it has one sample: BatchNorm may not take it."""
+"""Check for a last batch of one sample, on which BatchNorm cannot be trained."""
 
 from typing import Any
 
@@ -14,12 +14,12 @@ def check_single(model: nn.Module, loader: Any, sample: tuple[Any, ...]) -> None
     Parameters
     ----------
     model : nn.Module
-        In training mode; left as it is.
+        In training mode; not modified.
     loader
-        Gives the batches. Nothing is checked unless it tells ``dataset`` and
-        ``batch_size``, as a DataLoader does.
+        Yields the batches. Nothing is checked unless it has ``dataset`` and
+        ``batch_size``, like a DataLoader.
     sample : tuple
-        Arguments of the model, a batch of one.
+        Arguments of the model: a batch of one.
     """
     if not _ends_with_one(loader) or not _has_batch_norm(model):
         return

@@ -105,7 +105,7 @@ def test_ctrl_c_leaves_nothing(toy, tmp_path, capsys, monkeypatch):
 
     monkeypatch.setattr(data, "pick", stop)
     status, _, err = run(capsys, "download", "toy", "--dir", tmp_path)
-    told = "stopped by Ctrl-C; what was not finished is removed\n"
+    told = "stopped by Ctrl-C; incomplete files were removed\n"
     assert (status, err) == (130, told)
     assert not os.listdir(tmp_path)
 
@@ -116,7 +116,7 @@ def test_what_has_no_source_names_the_page(tmp_path, capsys):
         "",
         "reddit has no source to download from: see "
         "https://github.com/TalwalkarLab/leaf/tree/master/data/reddit; "
-        "--stand-in writes generated data\n",
+        "--stand-in generates data\n",
     )
 
 
@@ -165,7 +165,7 @@ def test_a_stand_in_is_where_the_catalog_says(generated, capsys, name):
 def test_real_data_do_not_mix_with_generated_ones(generated, capsys, name):
     status, _, err = run(capsys, "download", name, "--dir", generated)
     target = generated / CATALOG[name].folder
-    told = f"{target}: holds generated data: remove or rename it first\n"
+    told = f"{target}: contains generated data: remove or rename it first\n"
     assert (status, err) == (1, told)
 
 
@@ -184,7 +184,7 @@ def test_a_known_checksum_is_compared(toy, tmp_path, capsys):
     path = tmp_path / "toy" / "a.txt"
     assert run(capsys, "verify", "toy", "--dir", tmp_path) == (
         0,
-        f"{path}: right\n",
+        f"{path}: OK\n",
         "",
     )
     path.write_text("HELLO")
@@ -193,11 +193,11 @@ def test_a_known_checksum_is_compared(toy, tmp_path, capsys):
     told = f"{path}: damaged: its checksum is md5:{found}, expected md5:{expected}\n"
     assert (status, err) == (1, told)
     path.unlink()
-    assert run(capsys, "verify", "toy", "--dir", tmp_path)[2] == f"{path}: not there\n"
+    assert run(capsys, "verify", "toy", "--dir", tmp_path)[2] == f"{path}: not found\n"
 
 
 def test_what_is_not_there_is_no_good(tmp_path, capsys):
-    told = (1, "", f"{tmp_path}/femnist: not there\n")
+    told = (1, "", f"{tmp_path}/femnist: not found\n")
     assert run(capsys, "verify", "femnist", "--dir", tmp_path) == told
 
 

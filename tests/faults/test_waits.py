@@ -49,7 +49,7 @@ def test_a_paused_node_is_named_while_others_wait(experiment, tmp_path):
     os.kill(int(stopped.read_text()), signal.SIGCONT)
     _, told = process.communicate(timeout=LIMIT_S)
     assert process.returncode == 0, told
-    lines = re.findall(r"^waiting for uid 1 since (\d+) s, round 4$", told, re.M)
+    lines = re.findall(r"^waiting for uid 1 for (\d+) s, round 4$", told, re.M)
     assert len(lines) == 1, told
     assert int(lines[0]) >= 1
     assert not list((tmp_path / "paused").glob("*.waiting"))
@@ -81,7 +81,9 @@ def test_a_slow_node_is_named_in_results_and_on_the_screen(experiment, tmp_path)
     assert waited.pop(2) < min(waited.values())
     table = json.loads((tmp_path / "run" / "1_results.json").read_text())
     assert len(table["wait"]) == rounds
-    told = re.findall(r"slowest\W+2 \(others waited ([\d.]+) s a round\)", done.stdout)
+    told = re.findall(
+        r"slowest\W+2 \(others waited ([\d.]+) s per round\)", done.stdout
+    )
     assert told, done.stdout  # in the table, if not in a line before
     assert float(told[-1]) > 0
     assert "slowest: 2" in done.stdout
@@ -127,6 +129,6 @@ def test_a_node_that_was_killed_waits_for_nobody(tmp_path):
     assert (tmp_path / "0.waiting").exists()
     assert read_waiting(tmp_path) is None
     notice = Notice(str(tmp_path), 0, content)
-    assert str(read_waiting(tmp_path)) == "waiting for uid 1 since 0 s, round 3"
+    assert str(read_waiting(tmp_path)) == "waiting for uid 1 for 0 s, round 3"
     notice.end()
     assert read_waiting(tmp_path) is None

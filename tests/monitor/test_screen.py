@@ -286,7 +286,7 @@ def test_the_node_that_all_wait_for_is_named_through_those_between(tmp_path, clo
     """Breaks when the neighbors of a slow node, which wait themselves, are blamed."""
     ring_with_a_slow_node(tmp_path)
     progress = Progress(tmp_path, list(range(6)), 20, clock)
-    told = "3 (others waited 0.8 s a round)"
+    told = "3 (others waited 0.8 s per round)"
     shown = text(progress.summary([]))
     assert re.search(rf"slowest │ {re.escape(told)}", shown)
     assert f"slowest: {told}" in progress.line(6)
@@ -348,23 +348,23 @@ def test_a_wait_names_those_that_hold_the_others_up(tmp_path, notice):
     assert read_waiting(tmp_path) is None
     notice(2, {1: ""})
     notice(3, {2: "", 5: "machine 1"}, since=10, number=19)
-    assert str(read_waiting(tmp_path)) == "waiting for uid 1, 5 since 12 s, round 19"
+    assert str(read_waiting(tmp_path)) == "waiting for uid 1, 5 for 12 s, round 19"
 
 
 def test_all_are_named_where_each_waits_for_another(tmp_path, notice):
     notice(1, {2: ""})
     notice(2, {1: ""})
-    assert str(read_waiting(tmp_path)) == "waiting for uid 1, 2 since 12 s, round 20"
+    assert str(read_waiting(tmp_path)) == "waiting for uid 1, 2 for 12 s, round 20"
 
 
 def test_the_start_is_told_in_machines(tmp_path, notice):
     start = {"channel": "CONNECT", "number": 1}
     notice(0, {6: "machine 2 (10.99.0.3)"}, **start)
     notice(1, {5: "machine 2 (10.99.0.3)"}, **start)
-    told = "start: 3 of 4 machines, waiting for machine 2 (10.99.0.3) since 12 s"
+    told = "start: 3 of 4 machines, waiting for machine 2 (10.99.0.3) for 12 s"
     assert str(read_waiting(tmp_path)) == told
     notice(2, {3: ""}, **start)
-    assert str(read_waiting(tmp_path)) == "start: waiting for uid 3, 5, 6 since 12 s"
+    assert str(read_waiting(tmp_path)) == "start: waiting for uid 3, 5, 6 for 12 s"
 
 
 @pytest.mark.parametrize("content", ["", "{", "[1]", '{"uid": 3}'])
@@ -397,7 +397,7 @@ def test_on_a_terminal_a_wait_is_a_row_of_the_view(three, notice, tmp_path):
     notice(0, {1: ""})
     three.poll()
     assert re.search(
-        r"waits +waiting for uid 1 since 12 s, round 20", text(three.render(3))
+        r"waits +waiting for uid 1 for 12 s, round 20", text(three.render(3))
     )
 
 

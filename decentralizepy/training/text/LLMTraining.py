@@ -1,4 +1,4 @@
-"""Local training of a model that has its own loss, on batches that are dicts."""
+"""Local training of models that compute their own loss, on batches that are dicts."""
 
 from typing import Any
 
@@ -12,8 +12,8 @@ COLUMNS = ("input_ids", "attention_mask", "labels")
 class LLMTraining(Training):
     """Training on batches that are dicts of ``COLUMNS``.
 
-    The model is called with these and returns its loss, the mean over the batch, as
-    the first of a tuple.
+    The model is called with these, and returns a tuple whose first element is its loss,
+    the mean over the batch.
 
     Parameters
     ----------
