@@ -29,13 +29,14 @@ class Encoded:
         Bytes of all frames, and of the largest.
     """
 
-    __slots__ = ("_digest", "data", "frames", "largest", "size")
+    __slots__ = ("_digest", "_rest", "_small", "data", "frames", "largest", "size")
 
     def __init__(self, frames: Sequence[Any], data: int = 0) -> None:
         sizes = [bytes_of(frame) for frame in frames]
         self.frames, self.data = frames, data
         self.size, self.largest = sum(sizes), max(sizes, default=0)
         self._digest: bytes | None = None
+        self._small, self._rest = _join(frames, sizes)
 
     def check(self, limit: int, uid: int) -> None:
         """Refuse what the end of ``uid`` would refuse without a word; 0 is no limit."""
@@ -44,6 +45,10 @@ class Encoded:
                 f"a frame of {self.largest} bytes for uid {uid}; [COMMUNICATION] "
                 f"max_message allows {limit}"
             )
+
+    def parts(self, envelope: bytes) -> list[Any]:
+        """Return the parts of the message: the envelope with small frames, then others."""
+        return [envelope + self._small, *self._rest]
 
     def digest(self, of: Callable[[Sequence[Any]], bytes]) -> bytes:
         """Return the digest of the frames, which is made once for all receivers."""
@@ -63,22 +68,20 @@ def on_wire(parts: Sequence[Any]) -> int:
     return sum(sizes) + sum([2 if size < 256 else 9 for size in sizes])
 
 
-def join(envelope: bytes, message: Encoded) -> list[Any]:
-    """Return the parts of a message: the envelope with small frames, then the others."""
-    small: list[Any] = []
-    room = JOINED
-    for frame in message.frames:
-        room -= bytes_of(frame)
-        if room < 0 or len(small) == 255:
+def _join(frames: Sequence[Any], sizes: list[int]) -> tuple[bytes, Sequence[Any]]:
+    """Return the first frames as one, after a table of their lengths, and the others."""
+    count = room = 0
+    for size in sizes[:255]:
+        room += size
+        if room > JOINED:
             break
-        small.append(frame)
-    lengths = [bytes_of(frame) for frame in small]
-    table = struct.pack(f"!B{len(small)}H", len(small), *lengths)
-    return [b"".join([envelope, table, *small]), *message.frames[len(small) :]]
+        count += 1
+    table = struct.pack(f"!B{count}H", count, *sizes[:count])
+    return b"".join([table, *frames[:count]]), frames[count:]
 
 
 def split(parts: Sequence[Any], size: int) -> tuple[bytes, list[Any]]:
-    """Return the envelope, of ``size`` bytes, and the frames of :func:`join`'s parts.
+    """Return the envelope, of ``size`` bytes, and the frames of :meth:`Encoded.parts`.
 
     Raises
     ------

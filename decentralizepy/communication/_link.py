@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hmac import compare_digest
 from typing import Any, NamedTuple
 
-from decentralizepy.communication._frames import Damaged, Encoded, join, split
+from decentralizepy.communication._frames import Damaged, Encoded, split
 from decentralizepy.communication._seal import Seal
 from decentralizepy.errors import MessageError
 
@@ -228,8 +228,9 @@ class Link:
 
     def _sealed(self, sent: Sent, kind: int = DATA) -> Frames:
         message = sent.message
-        envelope = self._head(kind, sent.number, message.digest(self.seal.of))
-        return join(envelope, message)
+        return message.parts(
+            self._head(kind, sent.number, message.digest(self.seal.of))
+        )
 
     def _head(self, kind: int, number: int, digest: bytes = b"") -> bytes:
         instances = self.instance, self.peer_instance
