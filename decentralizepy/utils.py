@@ -37,10 +37,10 @@ def identity(obj: T) -> T:
     return obj
 
 
-def write_args(args: Namespace, dir: str | os.PathLike[str]) -> None:
-    """Write every argument to ``args.json`` in the folder ``dir``, whole or not at all."""
+def write_args(args: Namespace, path: str | os.PathLike[str]) -> None:
+    """Write every argument to ``args.json`` in the folder ``path``, whole or not at all."""
     text = json.dumps(vars(args), default=str, indent=1)
-    write_atomic(os.path.join(dir, "args.json"), text)
+    write_atomic(os.path.join(path, "args.json"), text)
 
 
 class _Parser(ArgumentParser):

@@ -40,7 +40,7 @@ class DPSGDNode(LiveNode):
         graph = self.graph
         return uid in graph.neighbors(self.uid) | graph.in_neighbors(self.uid)
 
-    def get_neighbors(self) -> set[int]:
+    def get_neighbors(self, node: int | None = None) -> set[int]:
         neighbors: set[int] = self.graph.at(self.iteration).neighbors(self.uid)
         return neighbors
 

@@ -8,6 +8,7 @@ from decentralizepy.message import Message
 from decentralizepy.node.checkpoint import Checkpointer
 from decentralizepy.node.LiveNode import LiveNode
 from decentralizepy.node.Node import Section
+from decentralizepy.node.scripts import alias
 
 
 class ClientCheckpointer(Checkpointer):
@@ -52,6 +53,8 @@ class DPSGDNodeFederated(LiveNode):
     samples it has, and counts by them in the server's mean.
     """
 
+    keywords = ("parameter_server_uid",)
+    parameter_server_uid = alias("service_uid")
     server_driven = True
     client_weights = "equal"
     checkpointer_class = ClientCheckpointer

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from decentralizepy.node.DPSGDNode import DPSGDNode
+from decentralizepy.node.scripts import alias
 
 
 class DPSGDWithPeerSampler(DPSGDNode):
@@ -13,16 +14,23 @@ class DPSGDWithPeerSampler(DPSGDNode):
     sampler's uid, -1 by default. The weights use this round's degrees.
     """
 
+    keywords = ("peer_sampler_uid",)
+    peer_sampler_uid = alias("service_uid")
+
     def instantiate(self, *args: Any, **kwargs: Any) -> None:
         super().instantiate(*args, **kwargs)
         self.connect_neighbor(self.service_uid)
         self.wait_for_hello(self.service_uid)
 
-    def get_neighbors(self) -> set[int]:
+    def get_neighbors(self, node: int | None = None) -> set[int]:
         request = {"REQUEST_NEIGHBORS": self.uid, "iteration": self.iteration}
         self.communication.send(
             self.service_uid, {**request, "CHANNEL": "SERVER_REQUEST"}
         )
+        return self.receive_neighbors()
+
+    def receive_neighbors(self) -> set[int]:
+        """Return the neighbors that the peer sampler answers."""
         _, reply = self.wait_for("PEERS", missing=lambda: {self.service_uid})
         neighbors: set[int] = reply["NEIGHBORS"]
         return neighbors

@@ -55,7 +55,7 @@ class FederatedParameterServer(Rounds):
         *args: Any,
     ) -> None:
         """Build all parts and pass the start barrier with every client."""
-        self.init_log(log_dir, self.log_name, log_level)
+        self.init_log(log_dir, log_level)
         self.cache_fields(
             rank,
             machine_id,
@@ -66,9 +66,15 @@ class FederatedParameterServer(Rounds):
             weights_store_dir,
             test_after,
             train_evaluate_after,
-            working_fraction,
         )
+        self.working_fraction = working_fraction
         self.build_and_greet(config)
+
+    def init_log(  # type: ignore[override]
+        self, log_dir: str, log_level: int = logging.INFO, force: bool = True
+    ) -> None:
+        """Log to the file that ``log_name`` names."""
+        super().init_log(log_dir, self.log_name, log_level, force)
 
     def init_parts(self, config: dict[str, Section]) -> None:
         self.init_checkpoints(config.get("RUN", {}))
@@ -78,7 +84,7 @@ class FederatedParameterServer(Rounds):
         self.init_sharing(config["SHARING"])
         self.identity = identify(self, config)
 
-    def cache_fields(
+    def cache_fields(  # type: ignore[override]
         self,
         rank: int,
         machine_id: int,
@@ -89,29 +95,27 @@ class FederatedParameterServer(Rounds):
         weights_store_dir: str,
         test_after: int,
         train_evaluate_after: int,
-        working_fraction: float,
     ) -> None:
         """Keep the arguments, and what follows from them."""
-        self.keep_place(rank, machine_id, mapping, graph, iterations, log_dir)
+        super().cache_fields(rank, machine_id, mapping, graph, iterations, log_dir)
         self.weights_store_dir = weights_store_dir
         self.test_after, self.train_evaluate_after = test_after, train_evaluate_after
-        self.working_fraction = working_fraction
 
     def init_dataset_model(self, dataset_configs: Section) -> None:
         super().init_dataset_model(dataset_configs)
         seed = derive_seed(Purpose.WORKERS, seed_of(self.dataset), self.uid)
         self.rng = random.Random(seed)
 
-    def pick_workers(self) -> set[int]:
+    def get_working_nodes(self) -> set[int]:
         """Return this round's clients."""
         clients = sorted(self.my_neighbors - self.lost_peers)
         count = math.ceil(len(clients) * self.working_fraction)
         return set(self.rng.sample(clients, count))
 
     def round(self) -> None:
-        workers = self.pick_workers()
-        self.ask(workers)
-        updates = self.gather(workers)
+        self.current_workers = set(self.get_working_nodes())
+        self.ask(self.current_workers)
+        updates = self.gather(self.current_workers)
         self.sharing._pre_step()
         messages = {uid: queue[0] for uid, queue in updates.items()}
         self.sharing._averaging_server(updates)
@@ -133,6 +137,10 @@ class FederatedParameterServer(Rounds):
 
     def finish(self) -> None:
         self.store()
+        self.disconnect_neighbors()
+        self.communication.terminate()
+
+    def disconnect_neighbors(self) -> None:
+        """Say goodbye to all clients, without waiting for theirs."""
         bye = {"BYE": self.uid, "CHANNEL": "WORKER_REQUEST"}
         self.communication.broadcast(sorted(self.my_neighbors - self.lost_peers), bye)
-        self.communication.terminate()

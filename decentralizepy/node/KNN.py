@@ -3,18 +3,28 @@
 import math
 import random
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 from decentralizepy.errors import ConfigError, PeerError
 from decentralizepy.message import Message
 from decentralizepy.node.Node import Section
 from decentralizepy.node.OverlayNode import OverlayNode
+from decentralizepy.node.scripts import alias
 from decentralizepy.randomness import Purpose, derive_seed, seed_of
 
 CHANNEL = "KNNConstr"
 GOSSIP_ROUNDS = 60
 DIGITS = 3  # scores that agree so far are ties
 Labels = dict[int, list[int]]
+_GOSSIP = (  # methods of DecentralizePy's gossip, which is another one
+    "create_message_to_send",
+    "receive_KNN_message",
+    "process_init_receive",
+    "remove_meta_from_message",
+    "process_candidates_without_lock",
+    "send_response",
+    "receiver_thread",
+)
 
 
 class KNN(OverlayNode):
@@ -31,6 +41,16 @@ class KNN(OverlayNode):
     ``gossip_rounds`` (default 60); all are cut to the number of candidates.
     """
 
+    replaced: ClassVar = {
+        "similarityMetric": "similarity",
+        "get_most_similar": "choose",
+        **dict.fromkeys(_GOSSIP, "build_topology"),
+    }
+    callers: ClassVar = ("build_topology",)
+    keywords = ("initial_neighbors", "K")
+    k = initial_neighbors = 4
+    K = alias("k")
+
     @classmethod
     def prepare(cls, config: dict[str, Section], graph: Any) -> None:
         for uid in graph.get_all_nodes():
@@ -40,21 +60,29 @@ class KNN(OverlayNode):
                 )
 
     def init_node(self, node_configs: Section) -> None:
-        self.k = int(node_configs.get("k", 4))
-        self.initial_neighbors = int(node_configs.get("initial_neighbors", 4))
+        self.k = int(node_configs.get("k", self.k))
+        drawn = node_configs.get("initial_neighbors", self.initial_neighbors)
+        self.initial_neighbors = int(drawn)
         self.gossip_rounds = int(node_configs.get("gossip_rounds", GOSSIP_ROUNDS))
         seed = derive_seed(Purpose.OVERLAY, seed_of(self.dataset), self.uid)
         self.rng = random.Random(seed)
 
-    def build_topology(self) -> None:
-        """Gossip, choose, and hear whom the others chose."""
+    def build_topology(
+        self, rounds: int | None = None, random_nodes: int | None = None
+    ) -> None:
+        """Gossip, choose, and hear whom the others chose.
+
+        ``rounds`` is ``gossip_rounds`` if not given, ``random_nodes`` the number that
+        are asked in each ``initial_neighbors``.
+        """
+        drawn_each = self.initial_neighbors if random_nodes is None else random_nodes
         self.candidates = sorted(self.my_neighbors)
         self.known: Labels = {self.uid: [*self.dataset.get_label_distribution()]}
         self.finished: set[int] = set()
         self.out_edges = set(self._draw(self.initial_neighbors))
-        for _ in range(self.gossip_rounds):
+        for _ in range(self.gossip_rounds if rounds is None else rounds):
             self._ask([self.rng.choice(sorted(self.out_edges))], self._acquaintances())
-            drawn = self._draw(self.initial_neighbors)
+            drawn = self._draw(drawn_each)
             own = {self.uid: self.known[self.uid]}
             self._ask([uid for uid in drawn if uid not in self.known], own)
             self.choose(self.known)

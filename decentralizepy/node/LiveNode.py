@@ -33,6 +33,14 @@ class LiveNode(Rounds):
     """
 
     service_uid = -1
+    keywords: tuple[str, ...] = ()
+    """Arguments beside these, by keyword only: attributes of the same name."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        for name in self.keywords:
+            if name in kwargs:
+                setattr(self, name, kwargs.pop(name))
+        super().__init__(*args, **kwargs)
 
     def instantiate(
         self,
@@ -64,7 +72,8 @@ class LiveNode(Rounds):
             train_evaluate_after,
             reset_optimizer,
         )
-        self.service_uid = args[0] if args else -1
+        if args:
+            self.service_uid = args[0]
         self.build_and_greet(config)
 
     def init_parts(self, config: dict[str, Section]) -> None:
@@ -83,7 +92,7 @@ class LiveNode(Rounds):
         senders: set[int] = self.graph.in_neighbors(self.uid)
         return receivers | senders
 
-    def cache_fields(
+    def cache_fields(  # type: ignore[override]
         self,
         rank: int,
         machine_id: int,
@@ -97,7 +106,7 @@ class LiveNode(Rounds):
         reset_optimizer: int,
     ) -> None:
         """Keep the arguments, and the uid that follows from them."""
-        self.keep_place(rank, machine_id, mapping, graph, iterations, log_dir)
+        super().cache_fields(rank, machine_id, mapping, graph, iterations, log_dir)
         self.weights_store_dir = weights_store_dir
         self.test_after = test_after
         self.train_evaluate_after = train_evaluate_after

@@ -10,6 +10,7 @@ import torch
 import torch._dynamo
 
 from decentralizepy import factory
+from decentralizepy.config.overrides import check_overrides
 from decentralizepy.config.signatures import parameters
 from decentralizepy.message import Message
 from decentralizepy.node import process
@@ -79,6 +80,7 @@ class Node(Handshakes):
     logger: logging.Logger
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        check_overrides(cls)
         node = super().__new__(cls)
         node.barrier, node.peer_deques = set(), {}
         node.sent_disconnections = False
@@ -109,7 +111,7 @@ class Node(Handshakes):
             does not suit the class.
         """
 
-    def keep_place(
+    def cache_fields(
         self,
         rank: int,
         machine_id: int,
@@ -127,16 +129,26 @@ class Node(Handshakes):
             process.turn_file(log_dir, rank)
 
     def init_log(
-        self, log_dir: str, rank: int | str, log_level: int = logging.INFO
+        self,
+        log_dir: str,
+        rank: int | str,
+        log_level: int = logging.INFO,
+        force: bool = True,
     ) -> None:
-        """Log to ``<log_dir>/<rank>.log``; a node's own process logs nowhere else."""
+        """Log to ``<log_dir>/<rank>.log``; a node's own process logs nowhere else.
+
+        Without ``force`` the process's own logging is left as it is, if it has any.
+        """
         handler = logging.FileHandler(os.path.join(log_dir, f"{rank}.log"))
         handler.setFormatter(logging.Formatter(LOG_FORMAT))
         self.logger = logging.Logger(f"{rank}", log_level)
         self.logger.addHandler(handler)
-        if process.is_own():
-            root = logging.getLogger()
-            root.handlers, root.level = [handler], log_level
+        root = logging.getLogger()
+        if process.is_own() and (force or not root.handlers):
+            root.handlers = [handler]
+            root.setLevel(
+                log_level
+            )  # what was logged before has told others the old one
 
     def close_log(self) -> None:
         """Close the log's file; it is opened again if something is still to be said."""
@@ -155,14 +167,14 @@ class Node(Handshakes):
         """Build the data set, and the model from a seed that is every node's."""
         seed = dataset_configs.get("random_seed", DEFAULT_SEED)
         process.seed(seed)
-        self.dataset = factory.build(
-            dataset_configs, "dataset", self.rank, self.machine_id, self.mapping
-        )
-        model_class = factory.load(
+        part = factory.unpack(dataset_configs, "dataset")
+        self.dataset_class, self.dataset_params = part
+        self.dataset = part.build(self.rank, self.machine_id, self.mapping)
+        self.model_class = factory.load(
             dataset_configs["dataset_package"], dataset_configs["model_class"]
         )
         with process.initial_weights(seed):
-            self.model = self.dataset.make_model(model_class)
+            self.model = self.dataset.make_model(self.model_class)
         # from here on a node draws for itself: dropout is not to be the same on all
         process.seed(derive_seed(Purpose.NODE, seed_of(self.dataset), self.uid))
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from decentralizepy.message import Message
 from decentralizepy.node.lifecycle import Lifecycle
+from decentralizepy.node.mailbox import Received
 from decentralizepy.node.Node import SMALL_MESSAGE, Section
 from decentralizepy.randomness import DEFAULT_SEED
 
@@ -39,26 +40,24 @@ class PeerSampler(Lifecycle):
         *args: Any,
     ) -> None:
         """Build all parts and pass the start barrier with every node."""
-        self.init_log(log_dir, self.log_name, log_level)
+        self.init_log(log_dir, log_level)
         self.cache_fields(rank, machine_id, mapping, graph, iterations, log_dir)
         self.build_and_greet(config)
 
+    def init_log(  # type: ignore[override]
+        self, log_dir: str, log_level: int = logging.INFO, force: bool = True
+    ) -> None:
+        """Log to the file that ``log_name`` names."""
+        super().init_log(log_dir, self.log_name, log_level, force)
+
+    def init_dataset_model(self, dataset_configs: Section) -> None:
+        """Take the seed; a sampler has no data and no model."""
+        self.random_seed = dataset_configs.get("random_seed", DEFAULT_SEED)
+
     def init_parts(self, config: dict[str, Section]) -> None:
-        self.random_seed = config["DATASET"].get("random_seed", DEFAULT_SEED)
+        self.init_dataset_model(config["DATASET"])
         self.init_node(config.get("NODE", {}))
         self.init_comm(config["COMMUNICATION"])
-
-    def cache_fields(
-        self,
-        rank: int,
-        machine_id: int,
-        mapping: Any,
-        graph: Any,
-        iterations: int,
-        log_dir: str,
-    ) -> None:
-        """Keep the arguments, and the uid that follows from them."""
-        self.keep_place(rank, machine_id, mapping, graph, iterations, log_dir)
 
     def largest_message(self) -> int:
         return SMALL_MESSAGE
@@ -66,11 +65,12 @@ class PeerSampler(Lifecycle):
     def run(self) -> None:
         """Answer until every node has said goodbye."""
         while self.barrier:
-            sender, request = self.wait_for(
-                "SERVER_REQUEST", missing=lambda: self.barrier
-            )
-            self.answer(sender, request)
+            self.answer(*self.receive_server_request())
         self.communication.terminate()
+
+    def receive_server_request(self) -> Received:
+        """Return the next (sender, request or goodbye)."""
+        return self.wait_for("SERVER_REQUEST", missing=lambda: self.barrier)
 
     def answer(self, sender: int, request: Message) -> None:
         """Reply to a request, or take note of a goodbye."""

@@ -28,8 +28,11 @@ class PeerSamplerDynamic(PeerSampler):
         DynamicRegular(graph.n_procs, degree)
 
     def init_node(self, node_configs: Section) -> None:
-        degree = node_configs["graph_degree"]
-        self.graphs = DynamicRegular(self.graph.n_procs, degree, self.random_seed)
+        self.graph_degree = node_configs["graph_degree"]
+        self.graphs = DynamicRegular(
+            self.graph.n_procs, self.graph_degree, self.random_seed
+        )
 
     def get_neighbors(self, node: int, iteration: int | None = None) -> set[int]:
-        return self.graphs.at(iteration or 0).neighbors(node)
+        self.iteration = iteration or 0
+        return self.graphs.at(self.iteration).neighbors(node)

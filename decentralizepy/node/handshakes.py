@@ -7,7 +7,7 @@ from typing import Any
 from decentralizepy.errors import ConfigError, PeerLost
 from decentralizepy.message import Message
 from decentralizepy.node._identity import Identity, differences
-from decentralizepy.node.mailbox import Mailbox
+from decentralizepy.node.mailbox import Mailbox, Received
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +24,8 @@ class Handshakes(Mailbox):
     my_neighbors: set[int]
     sent_disconnections: bool
     identity: Identity
+    _greeted = -1
+    """Who greeted this node last."""
 
     def connect_neighbor(self, neighbor: int) -> None:
         """Open the link to ``neighbor`` and greet it."""
@@ -35,9 +37,15 @@ class Handshakes(Mailbox):
         }
         self.communication.send(neighbor, hello)
 
+    def receive_hello(self) -> Received:
+        """Return the next (sender, greeting)."""
+        return self.wait_for("CONNECT")
+
     def wait_for_hello(self, neighbor: int) -> None:
         """Wait until ``neighbor`` has greeted this node."""
-        self._wait_for_hellos({neighbor})
+        with self.expecting(lambda: {neighbor}, self.start_timeout, time.monotonic()):
+            while neighbor not in self.barrier:
+                self._welcome(*self.receive_hello())
 
     def connect_neighbors(self) -> None:
         """Greet the neighbors that are not connected yet; wait until they greet back."""
@@ -49,20 +57,13 @@ class Handshakes(Mailbox):
         new = {uid for uid in uids if not connected(uid)}
         for uid in sorted(new):
             self.connect_neighbor(uid)
-        self._wait_for_hellos(new)
-
-    def _wait_for_hellos(self, uids: set[int]) -> None:
         since = time.monotonic()  # the limit is that of the barrier, not of a greeting
-        while not uids <= self.barrier:
-            sender, hello = self.wait_for(
-                "CONNECT",
-                missing=lambda: uids - self.barrier,
-                timeout=self.start_timeout,
-                since=since,
-            )
-            self._welcome(sender, hello)
-            if uids <= self.barrier:
-                self.note_wait(since, sender)
+        waited_for = new - self.barrier
+        with self.expecting(lambda: new - self.barrier, self.start_timeout, since):
+            for uid in sorted(new):
+                self.wait_for_hello(uid)
+        if waited_for:
+            self.note_wait(since, self._greeted)
 
     def _welcome(self, uid: int, hello: Message) -> None:
         """Take a peer up, if it is of the same run."""
@@ -75,6 +76,11 @@ class Handshakes(Mailbox):
                 f"differ in {', '.join(differing)}"
             )
         self.barrier.add(uid)
+        self._greeted = uid
+
+    def receive_disconnect(self) -> Received:
+        """Return the next (sender, goodbye)."""
+        return self.wait_for("DISCONNECT", missing=lambda: self.barrier)
 
     def disconnect_neighbors(self) -> None:
         """Say goodbye to all who greeted this node, and wait for theirs; once."""
@@ -85,7 +91,7 @@ class Handshakes(Mailbox):
             self.communication.send(uid, {"BYE": self.uid, "CHANNEL": "DISCONNECT"})
         while self.barrier:
             try:
-                sender, _ = self.wait_for("DISCONNECT", missing=lambda: self.barrier)
+                sender, _ = self.receive_disconnect()
             except PeerLost as error:  # all rounds are done: nobody needs it any more
                 logger.warning("at the end: %s", error)
                 self.barrier -= error.uids

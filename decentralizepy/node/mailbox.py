@@ -4,8 +4,9 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 from decentralizepy.errors import PeerLost, PeerTimeout
 from decentralizepy.message import CHANNELS, Message
@@ -17,6 +18,17 @@ Missing = Callable[[], Iterable[int]]
 UNREAD_LIMIT = 64  # messages of one peer that may wait for their reader
 CHANNEL_LIMIT = 32  # channels, of which foreign nodes may have some of their own
 SWITCH_S = 0.05  # how soon a second thread sees what the first one filed
+
+
+class Expected(NamedTuple):
+    """What a wait is for: arguments of :meth:`Mailbox.expecting`."""
+
+    missing: Missing | None = None
+    timeout: float | None = None
+    since: float | None = None
+
+
+NOTHING = Expected()
 
 
 class Mailbox:
@@ -50,18 +62,36 @@ class Mailbox:
         mailbox = super().__new__(cls)
         mailbox.message_queue = {}
         mailbox._reading = threading.Lock()
+        mailbox._expected = threading.local()  # a second thread waits for others
         return mailbox
 
     _reading: threading.Lock
+    _expected: threading.local
 
-    def receive_channel(
-        self,
-        channel: str,
-        block: bool = True,
-        missing: Missing | None = None,
-        timeout: float | None = None,
-        since: float | None = None,
-    ) -> Received | None:
+    @contextmanager
+    def expecting(
+        self, missing: Missing, timeout: float | None = None, since: float | None = None
+    ) -> Iterator[None]:
+        """Say what the waits inside are for; inside another ``expecting`` that one holds.
+
+        Parameters
+        ----------
+        missing : callable
+            Returns the uids that are waited for, for messages to the user.
+        timeout : float, optional
+            Seconds; ``peer_timeout`` if not given.
+        since : float, optional
+            The ``time.monotonic`` at which the wait began, if that is one for several
+            messages.
+        """
+        outer = getattr(self._expected, "now", None)
+        self._expected.now = outer or Expected(missing, timeout, since)
+        try:
+            yield
+        finally:
+            self._expected.now = outer
+
+    def receive_channel(self, channel: str, block: bool = True) -> Received | None:
         """Return the next (sender uid, message) of ``channel``.
 
         Parameters
@@ -70,12 +100,6 @@ class Mailbox:
         block : bool, default True
             If False, return None when nothing is there within the transport's
             ``recv_timeout``.
-        missing : callable, optional
-            Returns the uids that are waited for, for messages to the user.
-        timeout : float, optional
-            Seconds; ``peer_timeout`` if not given.
-        since : float, optional
-            The ``time.monotonic`` at which the wait began; now if not given.
 
         Raises
         ------
@@ -85,6 +109,7 @@ class Mailbox:
             If the process of one that is waited for has ended, or its machine is gone.
         """
         queue = self.message_queue.setdefault(channel, deque())
+        missing, timeout, since = getattr(self._expected, "now", None) or NOTHING
         limit = self.peer_timeout if timeout is None else timeout
         with _Wait(self, channel, missing, limit, since) as wait:
             while not queue:
@@ -106,11 +131,14 @@ class Mailbox:
     ) -> Received:
         """Return the next (sender uid, message) of ``channel``, however long it takes.
 
-        Arguments and errors as for :meth:`receive_channel`, which is what is called.
+        Arguments as for :meth:`expecting`, errors as for :meth:`receive_channel`, which
+        is what is called.
         """
-        received = self.receive_channel(
-            channel, missing=missing, timeout=timeout, since=since
-        )
+        if missing is None:
+            received = self.receive_channel(channel)
+        else:
+            with self.expecting(missing, timeout, since):
+                received = self.receive_channel(channel)
         if received is None:  # a subclass' own, which does not block
             raise PeerTimeout(f"nothing came on {channel}")
         return received

@@ -30,11 +30,16 @@ def is_own() -> bool:
 def configure(local_nodes: int) -> None:
     """Share the machine's cores among its nodes; keep freed memory for the next step."""
     if is_own():
-        torch.set_num_threads(max(1, cores() // max(1, local_nodes)))
+        torch.set_num_threads(threads(local_nodes))
         keep_freed_memory()
         with contextlib.suppress(OSError, AttributeError):  # not Linux
             # fewer switches between nodes: each finds more of its data in the cache
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+
+
+def threads(local_nodes: int) -> int:
+    """Return how many threads each of a machine's nodes may use."""
+    return max(1, cores() // max(1, local_nodes))
 
 
 def cores() -> int:

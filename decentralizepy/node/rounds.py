@@ -4,7 +4,7 @@ import json
 import logging
 import time
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +17,16 @@ from decentralizepy.models.Model import Model
 from decentralizepy.node import process
 from decentralizepy.node.checkpoint import Checkpointer
 from decentralizepy.node.lifecycle import Lifecycle
+from decentralizepy.node.mailbox import Received
 from decentralizepy.node.Node import Section
+from decentralizepy.node.scripts import ScriptNames
 from decentralizepy.results.write import Results, Schedule
 from decentralizepy.sharing.finite import finite, sent, spoilt_by_averaging
 
 logger = logging.getLogger(__name__)
 
 
-class Rounds(Lifecycle):
+class Rounds(ScriptNames, Lifecycle):
     """A node that goes through rounds: train, share, gather, average, record.
 
     A round calls the steps ``get_neighbors`` (whom to send to), ``share``,
@@ -41,6 +43,8 @@ class Rounds(Lifecycle):
 
     update_channel = "DPSGD"
     iteration = 0
+    awaited: set[int] | None = None
+    """Whose messages ``gather`` waits for; the neighbors' in a loop of a user's own."""
     server_driven = False
     """Whether the node takes part only in rounds that another asks it to."""
     checkpointed: tuple[str, ...] = ()
@@ -92,8 +96,10 @@ class Rounds(Lifecycle):
         self.trainer.train(self.dataset)
         neighbors = set(self.get_neighbors())
         senders = set(self.get_senders(neighbors)) - self.lost_peers
-        self.my_neighbors = neighbors - self.lost_peers
-        self.meet(self.my_neighbors | senders)
+        neighbors -= self.lost_peers
+        self.my_neighbors = neighbors | senders
+        self.connect_neighbors()
+        self.my_neighbors = neighbors
         self.share(self.my_neighbors)
         updates = self.gather(senders)
         messages = {uid: queue[0] for uid, queue in updates.items()}
@@ -102,8 +108,11 @@ class Rounds(Lifecycle):
         if self.reset_optimizer:
             self.renew_optimizer()
 
-    def get_neighbors(self) -> set[int]:
-        """Return the uids to send this round's model to; the graph's by default."""
+    def get_neighbors(self, node: int | None = None) -> set[int]:
+        """Return the uids to send this round's model to; the graph's by default.
+
+        ``node`` is taken for the sake of old scripts, and never passed.
+        """
         return self.my_neighbors
 
     def get_senders(self, receivers: set[int]) -> set[int]:
@@ -140,18 +149,21 @@ class Rounds(Lifecycle):
         """Wait for this round's message of each of ``senders``; return their deques."""
         since = time.monotonic()  # of the whole wait: who hangs first is named first
         last = None
-        while missing := self._missing(senders):
-            try:
-                sender, message = self.receive_DPSGD(missing, since)
-            except PeerLost as error:
-                senders = senders - self.give_up(error)
-                continue
-            self.file_update(sender, message)
-            if sender in missing:
-                last = sender
+        self.awaited = senders
+        with self.expecting(lambda: self._missing(senders), since=since):
+            while not self.received_from_all():
+                missing = self._missing(senders)
+                try:
+                    sender, message = self.receive_DPSGD()
+                except PeerLost as error:
+                    senders = self.awaited = senders - self.give_up(error)
+                    continue
+                self.file_update(sender, message)
+                if sender in missing:
+                    last = sender
         if last is not None:
             self.note_wait(since, last)
-        return {uid: self.peer_deques[uid] for uid in senders}
+        return {uid: self.peer_deques[uid] for uid in senders - self._missing(senders)}
 
     def give_up(self, error: PeerLost) -> set[int]:
         """Go on without the peers that are lost, or raise; return those not to wait for.
@@ -168,15 +180,14 @@ class Rounds(Lifecycle):
         self.barrier -= error.uids
         return error.uids - self.replace_lost(error.uids)
 
-    def receive_DPSGD(
-        self, missing: Iterable[int] = (), since: float | None = None
-    ) -> tuple[int, Message]:
+    def receive_DPSGD(self) -> Received:
         """Return the next (sender, model message)."""
-        return self.wait_for(self.update_channel, missing=lambda: missing, since=since)
+        return self.wait_for(self.update_channel)
 
     def received_from_all(self) -> bool:
-        """Tell whether this round's message of every neighbor is there."""
-        return not self._missing(self.my_neighbors)
+        """Tell whether this round's message of everyone who is awaited is there."""
+        senders = self.my_neighbors if self.awaited is None else self.awaited
+        return not self._missing(senders)
 
     def _missing(self, senders: set[int]) -> set[int]:
         return {uid for uid in senders if not self._is_due(self.peer_deques.get(uid))}

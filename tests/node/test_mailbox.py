@@ -38,15 +38,42 @@ def test_messages_of_other_channels_wait_in_their_order(node):
 def test_a_wait_ends_and_names_whom_it_waited_for(node):
     node.peer_timeout = 0.05
     with pytest.raises(PeerTimeout, match=r"on DPSGD for uid 1, 2 for 0.05 s"):
-        node.receive_channel("DPSGD", missing=lambda: {2, 1})
+        node.wait_for("DPSGD", missing=lambda: {2, 1})
+    node.peer_timeout = 0.01
     with pytest.raises(PeerTimeout, match=r"any peer for 0\.01 s"):
-        node.receive_channel("DPSGD", timeout=0.01)
+        node.receive_channel("DPSGD")
+
+
+def test_of_two_expectations_the_outer_one_holds(node):
+    with (
+        node.expecting(lambda: {2}, timeout=0.01),
+        pytest.raises(PeerTimeout, match=r"for uid 2 for 0\.01 s"),
+    ):
+        node.wait_for("DPSGD", missing=lambda: {1}, timeout=5)
+    node.peer_timeout = 0.02
+    with pytest.raises(PeerTimeout, match=r"any peer for 0\.02 s"):
+        node.receive_channel("DPSGD")
+
+
+def test_a_second_thread_waits_for_whom_it_likes(node):
+    node.peer_timeout, heard = 0.01, []
+
+    def listen():
+        with pytest.raises(PeerTimeout) as caught:
+            node.receive_channel("other")
+        heard.append(str(caught.value))
+
+    with node.expecting(lambda: {2}, timeout=5):
+        thread = threading.Thread(target=listen)
+        thread.start()
+        thread.join()
+    assert heard == ["waiting on other for any peer for 0.01 s"]
 
 
 def test_a_long_wait_is_logged_once(node, caplog):
     node.warn_after = 0.01
     with caplog.at_level(logging.WARNING), pytest.raises(PeerTimeout):
-        node.receive_channel("DPSGD", missing=lambda: {2}, timeout=0.1)
+        node.wait_for("DPSGD", missing=lambda: {2}, timeout=0.1)
     assert caplog.text.count("waiting on DPSGD for uid 2") == 1
 
 
@@ -69,9 +96,10 @@ def test_the_start_barrier_has_one_limit_for_all_greetings(node, monkeypatch):
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     monkeypatch.setattr(node.communication, "receive", receive)
     node.uid, node.my_neighbors, node.start_timeout = 0, {1, 2}, 300
-    node.communication.already_connected = lambda uid: True
+    node.communication.already_connected = lambda uid: False
+    node.connect_neighbor = lambda uid: None
     with pytest.raises(PeerTimeout, match="for uid 3 for 300 s"):
-        node._wait_for_hellos({1, 2, 3})
+        node.meet({1, 2, 3})
     assert clock[0] == 600  # the first look after 300 that finds no greeting
 
 
@@ -122,7 +150,7 @@ def test_a_wait_of_its_own_is_counted_and_a_look_is_not(node):
     assert node.take_waits() == {"wait": 0.0}
     timer = threading.Timer(0.1, deliver, (node, "mine", 2))
     timer.start()
-    node.receive_channel("mine", timeout=5)
+    node.receive_channel("mine")
     waits = node.take_waits()
     assert 0.05 < waits["wait"] < 5
     assert waits["slowest"] == 2

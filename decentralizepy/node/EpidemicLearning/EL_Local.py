@@ -9,6 +9,7 @@ from decentralizepy.graphs.Graph import Graph
 from decentralizepy.message import Message
 from decentralizepy.node.LiveNode import LiveNode
 from decentralizepy.node.Node import Section
+from decentralizepy.node.scripts import alias
 from decentralizepy.randomness import Purpose, derive_seed, seed_of
 
 DEFAULT_DEGREE = 2
@@ -23,6 +24,7 @@ class EL_Local(LiveNode):
     """
 
     checkpointed = ("rng",)
+    degree = alias("graph_degree")
 
     @classmethod
     def prepare(cls, config: dict[str, Section], graph: Graph) -> None:
@@ -43,7 +45,7 @@ class EL_Local(LiveNode):
         seed = derive_seed(Purpose.RECEIVERS, seed_of(self.dataset), self.uid)
         self.rng = random.Random(seed)
 
-    def get_neighbors(self) -> set[int]:
+    def get_neighbors(self, node: int | None = None) -> set[int]:
         return set(self.rng.sample(self.candidates, self.graph_degree))
 
     def get_senders(self, receivers: set[int]) -> set[int]:

@@ -7,6 +7,7 @@ from collections.abc import Collection
 
 from decentralizepy.message import Message
 from decentralizepy.node.EpidemicLearning import EL_Local as lock_step
+from decentralizepy.node.mailbox import Received
 from decentralizepy.node.Node import Section
 
 logger = logging.getLogger(__name__)
@@ -23,13 +24,17 @@ class EL_Local(lock_step.EL_Local):
         super().init_node(node_configs)
         self.timeout = float(node_configs.get("timeout", 1))
 
+    def receive_DPSGD(self) -> Received | None:  # type: ignore[override]
+        """Return the next (sender, model message), if there is one."""
+        return self.receive_channel(self.update_channel, block=False)
+
     def excuse(self, others: Collection[int]) -> None:
         """Say nothing: nobody waits."""
 
     def gather(self, senders: set[int]) -> dict[int, "deque[Message]"]:
         deadline = time.monotonic() + self.timeout
         while time.monotonic() < deadline:
-            if received := self.receive_channel("DPSGD", block=False):
+            if received := self.receive_DPSGD():
                 self.file_update(*received)
         queues = {uid: queue for uid, queue in self.peer_deques.items() if queue}
         logger.debug("round %d: models of %s", self.iteration + 1, sorted(queues))

@@ -6,6 +6,7 @@ from decentralizepy.errors import PeerError
 from decentralizepy.message import Message
 from decentralizepy.models.flat import to_tensor
 from decentralizepy.node.DPSGDNodeFederated import DPSGDNodeFederated
+from decentralizepy.node.scripts import alias
 
 
 class STCClient(DPSGDNodeFederated):
@@ -15,6 +16,8 @@ class STCClient(DPSGDNodeFederated):
     :class:`~decentralizepy.node.DPSGDNodeFederated.DPSGDNodeFederated`.
     """
 
+    keywords = ("server_uid",)
+    server_uid = alias("service_uid")
     update_channel = "WORKER_GRADIENTS"
 
     def load(self, request: Message) -> None:
@@ -24,6 +27,7 @@ class STCClient(DPSGDNodeFederated):
             self.sharing.synchronise(to_tensor(request["model"]))
         for update in request["updates"]:
             self.sharing.process_received(update)
+        self.sharing._post_step()
         self.sharing.communication_round = request["iteration"] + 1
         if self.reset_optimizer:
             self.renew_optimizer()
