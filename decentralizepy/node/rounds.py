@@ -122,7 +122,7 @@ class Rounds(ScriptNames, Lifecycle):
     def share(self, receivers: Collection[int]) -> None:
         """Send this round's message to each of ``receivers``."""
         message = self.sharing.get_data_to_send(degree=len(receivers))
-        message["CHANNEL"] = "DPSGD"
+        message["CHANNEL"] = self.update_channel
         self.sharing.send(sorted(receivers), message)
         self._shared = message
 
@@ -193,6 +193,8 @@ class Rounds(ScriptNames, Lifecycle):
         return {uid for uid in senders if not self._is_due(self.peer_deques.get(uid))}
 
     def _is_due(self, queue: "deque[Message] | None") -> bool:
+        while queue and queue[0]["iteration"] < self.iteration:
+            queue.popleft()  # from a peer that was not a sender in that round
         return bool(queue) and queue[0]["iteration"] == self.iteration  # type: ignore[index]
 
     def file_update(self, sender: int, message: Message) -> None:

@@ -90,6 +90,16 @@ def test_models_wait_for_their_round(waiting):
     assert kept(waiting, 1) == [5, 6]
 
 
+def test_a_model_that_nobody_averaged_does_not_block_its_sender(waiting):
+    """A peer that was no sender of round 5 is one of round 6: the wait never ended."""
+    waiting.file_update(1, message(5))
+    waiting.iteration += 1
+    waiting.file_update(1, message(6))
+    waiting.file_update(2, message(6))
+    assert waiting.received_from_all()
+    assert kept(waiting, 1) == [6]
+
+
 def test_a_duplicate_beside_a_neighbor_ahead_is_dropped(waiting):
     for iteration in (5, 6, 5, 6):
         waiting.file_update(1, message(iteration))
