@@ -1,4 +1,4 @@
-"""Make a graph file; see ``python generate_graph.py --help``."""
+"""Write a graph file; see ``python generate_graph.py --help``."""
 
 import sys
 

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Make the environment of this package on every machine of an address file, over ssh.
+# Create this package's environment on every machine of an address file, over ssh.
 # Usage: bash install_nMachines.sh ADDRESSES.json [--dry-run] [--into FOLDER] [EXTRA]
-#   --dry-run   only say what would be done
-#   FOLDER      of this package on the other machines; if not given, where it is here
-#   EXTRA       as of eval/venv.sh: dev, for tests and linters
-# Settings: VENV and PYTHON, as of eval/venv.sh; SSH, the command (default: ssh).
-# A machine that lacks the package is sent these files, without what git ignores. What is
-# there is left as it is: to bring it up to date is for git or rsync. Nothing is removed.
+#   --dry-run   only print what would be done
+#   FOLDER      the package's folder on the other machines; default: the same as here
+#   EXTRA       as for eval/venv.sh: dev, for tests and linters
+# Environment: VENV and PYTHON, as for eval/venv.sh; SSH, the command (default: ssh).
+# Machines without the package receive these files, except those that git ignores. Existing
+# files are not changed: use git or rsync to update them. Nothing is removed.
 set -euo pipefail
 cd "$(dirname "$0")"
 

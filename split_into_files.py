@@ -1,4 +1,4 @@
-"""Divide LEAF's files by user; see ``python split_into_files.py --help``."""
+"""Split LEAF's files by user; see ``python split_into_files.py --help``."""
 
 import sys
 

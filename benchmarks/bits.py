@@ -1,12 +1,12 @@
 """Digest the final weights and results of many small runs, to compare two checkouts bit by bit.
 
 ``python -m benchmarks.bits`` prints one line per configuration. With ``--against
-CHECKOUT`` it runs the configurations with the package of another checkout as well, says
-which came out equal, and exits with 1 if any did not. Configurations are INI text and
-flags only, so an older checkout can run them too.
+CHECKOUT``, it also runs the configurations with the package of another checkout, reports
+which are equal, and exits with 1 if any differs. Configurations consist only of INI text
+and flags, so older checkouts can run them too.
 
-Digests hold for one machine and one version of torch. The transport does not change them,
-and unix sockets need no free ports.
+Digests are comparable only on one machine and with one version of torch. The transport
+does not affect them, and Unix sockets need no free ports.
 """
 
 import argparse
@@ -72,19 +72,19 @@ def sharing(module: str, **options: str) -> Settings:
 
 
 def codec(name: str, **options: str) -> Settings:
-    """Return the settings of a sharing's codec."""
+    """Return the settings of a codec."""
     chosen = _part("SHARING", "compression", f"compression.{name}")
     return chosen | _in("SHARING", {"compress": "True", **options})
 
 
 def graph(name: str, **options: str) -> Settings:
-    """Return the settings of a graph; ``degree`` and ``seed`` only if they are given."""
+    """Return the settings of a graph; ``degree`` and ``seed`` only if given."""
     unset = {"degree": "", "seed": ""}
     return _part("GRAPH", "graph", f"graphs.{name}") | _in("GRAPH", unset | options)
 
 
 def nodes(node: str, server: str = "", **options: str) -> Settings:
-    """Return the settings of a node class and of the service beside it."""
+    """Return the settings of a node class and its service."""
     service = _part("NODE", "server", f"node.{server}") if server else {}
     return _part("NODE", "node", f"node.{node}") | service | _in("NODE", options)
 
@@ -106,9 +106,9 @@ def _in(section: str, options: Settings) -> dict[str, str]:
 ACCUMULATE = {"accumulation": "True", "accumulate_averaging_changes": "True"}
 TOP = {"alpha": "0.3", **ACCUMULATE}
 FULL = graph("FullyConnected")
-# no two nodes have the same labels, so no tie is left to chance
+# no two nodes have the same labels, so there are no ties
 SKEWED = {"DATASET.partition_niid": "dirichlet", "DATASET.shards": ""}
-GOSSIP = {"KNN", "KFN"}  # how much they say before the first round depends on timing
+GOSSIP = {"KNN", "KFN"}  # how much they send before the first round depends on timing
 EL = "EpidemicLearning"
 SERVER = "FederatedParameterServer"
 
@@ -178,7 +178,7 @@ CONFIGURATIONS: dict[str, Settings] = {
 
 
 def ini(settings: Settings) -> str:
-    """Return the INI text of a configuration; a setting that is "" is left out."""
+    """Return the INI text of a configuration; settings that are "" are left out."""
     sections: dict[str, list[str]] = {}
     for name, value in {**BASE, **settings}.items():
         section, key = name.split(".", maxsplit=1)
@@ -208,9 +208,9 @@ def run(checkout: Path, names: Sequence[str], folder: Path) -> dict[str, str]:
 
 
 def digest(folder: Path, left_out: Collection[str] = TIMES) -> str:
-    """Return the sha256 of a run's weights and results, each cut to 16 digits.
+    """Return the SHA-256 of a run's weights and results, each truncated to 16 digits.
 
-    Metrics in ``left_out`` do not count.
+    Metrics in ``left_out`` are ignored.
     """
     weights = sorted((folder / "weights").glob("*_weight_*.pt"), key=_uid)
     results = sorted((folder / "logs").glob("*_results.json"))
@@ -259,7 +259,7 @@ def compare(ours: Mapping[str, str], theirs: Mapping[str, str]) -> bool:
 
 
 def verdict(ours: str, theirs: str) -> str:
-    """Return what two digests have in common, in words."""
+    """Describe what two digests have in common."""
     if MISSING in (ours, theirs):
         return "FAILED"
     if ours == theirs:
@@ -274,7 +274,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", help="configurations (default: all)")
     parser.add_argument("--against", type=Path, help="another checkout to compare with")
-    parser.add_argument("--keep", type=Path, help="folder that the runs are left in")
+    parser.add_argument("--keep", type=Path, help="folder to keep the runs in")
     args = parser.parse_args()
     names = args.names or list(CONFIGURATIONS)
     with tempfile.TemporaryDirectory(prefix="bits-") as scratch:

@@ -1,4 +1,4 @@
-"""Run every INI file of a folder in turn, with the package that PYTHONPATH names."""
+"""Run every INI file of a folder in turn, with the package on PYTHONPATH."""
 
 import importlib
 import os
@@ -13,7 +13,7 @@ SLOW = ("torch._dynamo", "torch.optim", "matplotlib.pyplot", "pandas", "rich.con
 
 
 def run(ini: Path) -> None:
-    """Run ``NAME.ini`` in a process of its own; logs and weights go to ``NAME/``."""
+    """Run ``NAME.ini`` in a separate process; logs and weights go to ``NAME/``."""
     if os.fork() == 0:
         status = 1
         try:

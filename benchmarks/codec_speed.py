@@ -1,9 +1,9 @@
-"""Print the speed of each codec, and its bytes a value over those of no codec, in one run.
+"""Print the speed of each codec, and its bytes per value relative to no codec.
 
 Usage: python benchmarks/codec_speed.py [--values N] [--repeats N]
 """
 
-# not called compression.py: Python 3.14 has a package of this name, which bz2 imports
+# not named compression.py: Python 3.14 has a package of this name, which bz2 imports
 
 import argparse
 import time
@@ -29,7 +29,7 @@ def make(name):
 
 
 def data(count):
-    """A tenth of a model's indices, sorted, as PartialModel sends them; normal values."""
+    """Return a sorted tenth of a model's indices, like PartialModel's; normal values."""
     rng = np.random.default_rng(0)
     gaps = rng.geometric(DENSITY, count)
     indices = (np.cumsum(gaps) - 1).astype(np.int32)
@@ -37,7 +37,7 @@ def data(count):
 
 
 def fastest(function, argument, repeats):
-    """Return the least seconds that a call took, and what it returned."""
+    """Return the seconds of the fastest call, and its result."""
     seconds = []
     for _ in range(repeats):
         start = time.perf_counter()

@@ -1,7 +1,7 @@
-"""CPU time of launches that are refused for their text, against that of importing torch.
+"""CPU time of rejecting launches with malformed files, relative to importing torch.
 
-``python benchmarks/errors.py``: each is what it takes beyond starting Python, the least
-of a few. What is wrong in the text of an INI, a graph or an address file is to be said
+``python benchmarks/errors.py``: each figure excludes starting Python, and is the minimum
+of a few runs. Errors in the text of an INI, graph or address file should be reported
 before torch is imported.
 """
 
@@ -30,7 +30,7 @@ LAUNCHES = {
 
 
 def main() -> int:
-    """Print a ratio for each kind of refused launch."""
+    """Print a ratio for each kind of rejected launch."""
     bare = cpu_s(("-c", ""), ROOT)
     torch = cpu_s(("-c", "import torch"), ROOT) - bare
     print(f"import torch      {torch:5.2f} s")
@@ -47,7 +47,7 @@ def main() -> int:
 
 
 def cpu_s(words: tuple[str, ...], folder: Path, status: int = 0) -> float:
-    """Return the least CPU seconds of a few processes that run Python with ``words``."""
+    """Return the minimum CPU seconds of a few processes that run Python with ``words``."""
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     times = []
     for _ in range(TRIES):

@@ -1,9 +1,9 @@
-"""Print, for every sharing algorithm, its time and bytes over full sharing's, in one run.
+"""Print the time and bytes of every sharing algorithm, relative to full sharing.
 
 Usage: python benchmarks/sharing.py [--rounds N]
 
 A round is 3 steps of LeNet on batches of 8 images and an average with 4 peers, in one
-thread; only the time to make a message and to average is the algorithm's.
+thread; only creating the message and averaging count as time of the algorithm.
 """
 
 import argparse
@@ -54,7 +54,7 @@ CASES = {
 
 
 class Node:
-    """A node without processes or sockets: it trains, sends and averages."""
+    """A node without processes or sockets that trains, sends and averages."""
 
     def __init__(self, uid, sharing_class, options):
         torch.manual_seed(0)

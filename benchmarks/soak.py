@@ -1,4 +1,4 @@
-"""Run for long with a fault every two seconds; the end must be that of an undisturbed run."""
+"""Soak test: a long run with a fault every two seconds must end like an undisturbed one."""
 
 import argparse
 import configparser
@@ -41,7 +41,7 @@ class Linear(Model):
 
 
 class Points(Dataset):
-    """256 points whose first feature tells their class; dealt out in turn."""
+    """256 points whose first feature determines their class, dealt out in turn."""
 
     num_classes = 2
 
@@ -59,10 +59,10 @@ class Points(Dataset):
 
 
 class Shaky(TCP):
-    """TCP that sends messages twice or in another order, and drops its connections.
+    """TCP that duplicates and reorders messages, and drops its connections.
 
-    ``shake`` is the chance of each at a message; SIGUSR1 drops all connections, with
-    what is under way on them.
+    ``shake`` is the probability of each per message; SIGUSR1 drops all connections and
+    the messages in transit.
     """
 
     def __init__(self, *place: Any, shake: float = 0.0, **options: Any) -> None:
@@ -77,7 +77,7 @@ class Shaky(TCP):
 
     def _transmit(self, uid: int, frames: list[Any]) -> None:
         if self.chance.random() < self.shake:
-            self.delayed.append((uid, frames))  # until the next one has gone
+            self.delayed.append((uid, frames))  # until the next one is sent
             return
         super()._transmit(uid, frames)
         if self.chance.random() < self.shake:
@@ -97,7 +97,7 @@ class Shaky(TCP):
 
 
 def write_ini(folder: Path, rounds: int, nodes: int, shake: float) -> Path:
-    """Write the experiment; only ``shake`` tells the runs apart."""
+    """Write the INI file; the runs differ only in ``shake``."""
     (folder / "ip.json").write_text('{"0": "127.0.0.1"}')
     config = configparser.ConfigParser()
     config.read_dict(
@@ -157,7 +157,7 @@ def write_ini(folder: Path, rounds: int, nodes: int, shake: float) -> Path:
 
 
 class Launch:
-    """A run in a process of its own, and its nodes."""
+    """A run in a separate process, and its nodes."""
 
     def __init__(self, folder: Path, rounds: int, nodes: int, shake: float) -> None:
         folder.mkdir()
@@ -180,7 +180,7 @@ class Launch:
         return []
 
     def round(self) -> int:
-        """Return how many rounds node 0 has done."""
+        """Return how many rounds node 0 has finished."""
         path = self.folder / "log" / "0_results.jsonl"
         return len(path.read_bytes().splitlines()) if path.exists() else 0
 
@@ -214,7 +214,7 @@ Fault = Callable[[psutil.Process, random.Random], None]
 def disturb(
     launch: Launch, faults: list[Fault], seed: int
 ) -> tuple[Counter[str], float]:
-    """Do a fault every two seconds until the run ends; return how many, and the time."""
+    """Inject a fault every two seconds until the run ends; return their count and the time."""
     chance, done, start = random.Random(seed), Counter[str](), time.monotonic()
     while launch.process.poll() is None:
         time.sleep(2)
@@ -240,7 +240,7 @@ def memory(nodes: list[psutil.Process]) -> int:
 
 
 def slope(samples: list[tuple[int, int]], nodes: int) -> float:
-    """Return MiB that a node grows by in 100 rounds, the first fifth left out."""
+    """Return the growth of a node in MiB per 100 rounds, without the first fifth."""
     import numpy as np
 
     late = [each for each in samples if each[0] > samples[-1][0] / 5]
@@ -251,7 +251,7 @@ def slope(samples: list[tuple[int, int]], nodes: int) -> float:
 
 
 def runs(args: argparse.Namespace) -> Iterator[tuple[str, float, list[Fault]]]:
-    """Yield each run's name, its chance of duplicates, and its faults."""
+    """Yield each run's name, its probability of duplicates, and its faults."""
     yield "clean", 0.0, []
     yield "pauses, resets, duplicates", 0.05, [pause, drop]
     yield "the same and kills", 0.05, [pause, drop, kill]
@@ -261,7 +261,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=500)
     parser.add_argument("--nodes", type=int, default=8)
-    parser.add_argument("--seed", type=int, default=1, help="decides the faults")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the faults")
     args = parser.parse_args()
     print(
         f"{args.nodes} nodes, {args.rounds} rounds, seed {args.seed}, {os.cpu_count()} cores"

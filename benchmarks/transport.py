@@ -46,11 +46,11 @@ def open_end(kind, rank, folder, offset):
 
 
 def ours(kind, folder, offset, size, count):
-    """Return the seconds that ``count`` model messages take, until the last is read."""
+    """Return the seconds to transfer ``count`` model messages."""
     end = open_end(kind, 0, folder, offset)
     end.init_connection(1)
     params = frozen(size)
-    end.receive()  # the peer is there
+    end.receive()  # the peer is connected
     start = time.perf_counter()
     for iteration in range(count):
         message = {"CHANNEL": "DPSGD", "iteration": iteration, "degree": 1}

@@ -1,11 +1,11 @@
-"""Print what the tutorial's work costs, over the compute limit measured in the same run.
+"""Print the cost of the tutorial's work, relative to a compute limit from the same run.
 
 Usage: python benchmarks/tutorial.py [--rounds N] [--no-evaluation] [--comm TCP|IPC]
 
-The work: 16 nodes, a regular graph of degree 5, LeNet on CIFAR-10's stand-in, 3 steps of
-8 images a round, 20 rounds; training loss on the node's 3,125 images and test on all
-10,000 at rounds 10 and 20. The limit: the same steps and evaluations in bare torch
-loops, data in memory, one process a core, no communication.
+The work: 16 nodes, a regular graph of degree 5, LeNet on CIFAR-10's stand-in, 20 rounds
+of 3 steps with 8 images; at rounds 10 and 20, training loss on the node's 3,125 images
+and a test on all 10,000. The limit: the same steps and evaluations in bare torch loops,
+data in memory, one process per core, no communication.
 """
 
 import argparse
@@ -79,7 +79,7 @@ def main():
 
 
 def network(args, folder, every):
-    """Run the nodes; return wall and CPU seconds, the first round's start, peak MiB."""
+    """Run the nodes; return wall and CPU seconds, start of the first round, peak MiB."""
     Path(folder, "ip.json").write_text('{"0": "localhost"}')
     config = Path(folder, "config.ini")
     config.write_text(CONFIG.format(data=args.data, comm=args.comm, folder=folder))
@@ -111,7 +111,7 @@ def cpu_seconds():
 
 
 class Watcher(threading.Thread):
-    """Note when the last node began its first round, and the peak of memory."""
+    """Record when the last node began its first round, and the peak memory."""
 
     def __init__(self, pid, logs):
         super().__init__(daemon=True)
@@ -142,7 +142,7 @@ class Watcher(threading.Thread):
 
 
 def compute_limit(data, rounds, evaluations):
-    """Return the seconds that the bare loops of all nodes take, one process a core."""
+    """Return the seconds for the bare loops of all nodes, one process per core."""
     cores = len(os.sched_getaffinity(0))
     context = multiprocessing.get_context("spawn")
     barrier = context.Barrier(cores + 1)

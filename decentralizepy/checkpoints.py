@@ -1,4 +1,4 @@
-"""Checkpoints: which files there are, and what of an object they keep."""
+"""Checkpoint files, and the object state they contain."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -13,33 +13,33 @@ OURS = f"{__package__}."
 
 
 class Stateful:
-    """An object that a checkpoint keeps.
+    """An object whose state is saved in checkpoints.
 
-    A class states in ``checkpointed`` its attributes that change from round to round,
-    its parents theirs. Of a class of a user's own, which may state none, all attributes
-    are kept but those that its parents here state in ``derived``. Either way, a file
-    sets no attribute but these.
+    A class lists in ``checkpointed`` its own attributes that change from round to round;
+    those of its parents are added. For a user's class, which need not list any, all
+    attributes are saved except those that its parents in this package list in
+    ``derived``. In both cases, loading a checkpoint sets no other attributes.
     """
 
     checkpointed: tuple[str, ...] = ()
     derived: tuple[str, ...] = ()
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the state by attribute; override it to keep something else."""
+        """Return the state by attribute; override this to save something else."""
         return attributes(self)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over the state that ``state_dict`` returned."""
+        """Restore the state that ``state_dict`` returned."""
         set_attributes(self, state)
 
 
 def attributes(part: Any) -> dict[str, Any]:
-    """Return what a checkpoint keeps of an object, by attribute."""
+    """Return the state of an object to save in a checkpoint, by attribute."""
     return {name: value for name, value in vars(part).items() if is_kept(part, name)}
 
 
 def set_attributes(part: Any, state: Mapping[str, Any]) -> None:
-    """Set those attributes of ``state`` that a checkpoint keeps of the object."""
+    """Set those attributes in ``state`` that a checkpoint saves for the object."""
     for name, value in state.items():
         if is_kept(part, name):
             setattr(part, name, value)
@@ -62,7 +62,7 @@ def generators(part: Any) -> dict[str, Any]:
 
 
 def is_kept(part: Any, name: str) -> bool:
-    """Tell whether a checkpoint keeps an attribute: one that is stated, or a user's."""
+    """Return whether an attribute is saved: it is listed, or belongs to a user's class."""
     if name in stated(part, "checkpointed"):
         return True
     foreign = not type(part).__module__.startswith(OURS)
@@ -70,22 +70,22 @@ def is_kept(part: Any, name: str) -> bool:
 
 
 def stated(part: Any, which: str) -> set[str]:
-    """Return the names that an object's classes state in ``which``."""
+    """Return the names that an object's classes list in ``which``."""
     return {name for cls in type(part).__mro__ for name in vars(cls).get(which, ())}
 
 
 class Checkpoints:
     """The checkpoints of one node: ``<log_dir>/checkpoints/<rank>/<round>.safetensors``.
 
-    A file holds tensors, and as its metadata a JSON text with everything else; it is
-    written whole or not at all. The round is the number of rounds that are done.
+    A file contains tensors and, as metadata, JSON with everything else. It is written
+    atomically. The round is the number of finished rounds.
 
     Parameters
     ----------
     log_dir : str
     rank : int
     every : int, default 0
-        Rounds between two checkpoints; 0: none are written.
+        Rounds between two checkpoints; 0 disables them.
     """
 
     def __init__(self, log_dir: str, rank: int, every: int = 0) -> None:
@@ -93,7 +93,7 @@ class Checkpoints:
         self.every = every
 
     def rounds(self) -> list[int]:
-        """Return the rounds of which there is a checkpoint, rising."""
+        """Return the rounds that have a checkpoint, in ascending order."""
         return sorted(int(path.stem) for path in self.folder.glob("*.safetensors"))
 
     def path(self, number: int) -> Path:
@@ -103,7 +103,7 @@ class Checkpoints:
     def write(
         self, number: int, state: Any, tensors: Mapping[str, Any], kept: int
     ) -> None:
-        """Write what there is after ``number`` rounds; keep the newest ``kept`` files."""
+        """Write the state after ``number`` rounds; keep the newest ``kept`` files."""
         from safetensors.torch import save
 
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -118,7 +118,7 @@ class Checkpoints:
         Raises
         ------
         ConfigError
-            If the file is not there or damaged.
+            If the file is missing or damaged.
         """
         from safetensors import SafetensorError, safe_open
 
@@ -132,13 +132,13 @@ class Checkpoints:
             raise ConfigError(f"{path}: damaged: {error}") from error
 
     def forget_after(self, number: int) -> None:
-        """Remove the checkpoints of later rounds, which are to be gone through again."""
+        """Remove the checkpoints of later rounds, which will be repeated."""
         for later in self.rounds():
             if later > number:
                 self.path(later).unlink(missing_ok=True)
 
     def is_whole(self, number: int) -> bool:
-        """Tell whether the checkpoint of a round can be read."""
+        """Return whether the checkpoint of a round can be read."""
         try:
             self.read(number)
         except ConfigError:
@@ -147,7 +147,7 @@ class Checkpoints:
 
 
 def newest_common(log_dir: str, ranks: Iterable[int]) -> int:
-    """Return the newest round that all of ``ranks`` have a checkpoint of; 0 if none."""
+    """Return the newest round for which all ``ranks`` have a checkpoint; 0 if none."""
     nodes = [Checkpoints(log_dir, rank) for rank in ranks]
     common = set.intersection(*(set(node.rounds()) for node in nodes)) if nodes else ()
     for number in sorted(common, reverse=True):

@@ -1,4 +1,4 @@
-"""The ``decentralizepy`` command: a table of commands."""
+"""The ``decentralizepy`` command, which dispatches to its subcommands."""
 
 import sys
 from collections.abc import Sequence
@@ -10,14 +10,14 @@ COMMANDS = ("run", "graph", "plot", "compare", "data", "keys")
 USAGE = """\
 usage: decentralizepy COMMAND ...
 
-  run FILE.ini [FLAGS]   run an experiment's nodes of this machine (run -h: the flags)
+  run FILE.ini [FLAGS]   run this machine's nodes of an experiment (run -h: the flags)
   graph FLAGS            write a graph file (graph -h: kinds and flags)
-  plot DIR ...           draw finished runs: accuracy, loss and bytes
-  compare RUN ...        a table and a picture of runs: accuracy against bytes
+  plot DIR ...           plot finished runs: accuracy, loss and bytes
+  compare RUN ...        compare runs in a table and a figure: accuracy against bytes
   data COMMAND ...       data sets: list, download, prepare, verify, describe
-  keys FLAGS             make the keys of a closed network (keys -h: the flags)
+  keys FLAGS             create keys for security = mac or curve (keys -h: the flags)
 
-Each command tells its flags with -h.
+Run any command with -h for its flags.
 """
 
 

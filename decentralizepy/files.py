@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Atomic file writes."""
 
 import os
 import secrets
@@ -6,10 +6,10 @@ from pathlib import Path
 
 
 def write_atomic(path: str | os.PathLike[str], data: str | bytes) -> None:
-    """Write ``data`` so that a reader, or a crash, sees the old file or the new one.
+    """Write ``data`` so that, even after a crash, the file is either the old or the new one.
 
-    The data goes to a file beside ``path``, to the disk, and then takes its name. A
-    link stays a link: what it points to is replaced. What is not a plain file, such as
+    The data is written to a temporary file next to ``path``, synced, and renamed. If
+    ``path`` is a link, its target is replaced. Anything but a regular file, such as
     ``/dev/stdout``, is written to directly.
 
     Parameters
@@ -17,12 +17,12 @@ def write_atomic(path: str | os.PathLike[str], data: str | bytes) -> None:
     path
         The file; its folder must exist.
     data
-        Bytes, or text that is written as UTF-8 with its line ends as they are.
+        Bytes, or text, which is written as UTF-8 with line endings unchanged.
 
     Raises
     ------
     OSError
-        If it cannot be written; the old file is then untouched and no other is left.
+        If writing fails; the old file is unchanged, and no temporary file is left.
     """
     content = data.encode() if isinstance(data, str) else data
     if os.path.exists(path) and not os.path.isfile(path):

@@ -1,4 +1,4 @@
-"""The messages that nodes exchange: one TypedDict per channel, and the check on what arrives."""
+"""The messages that nodes exchange, one TypedDict per channel, and their validation."""
 
 from collections.abc import Mapping
 from typing import Any, TypedDict, get_type_hints
@@ -8,34 +8,34 @@ import numpy as np
 from decentralizepy.errors import MessageError
 
 Message = dict[str, Any]
-"""A message is a dict with the key ``CHANNEL``; foreign nodes may use channels of their own."""
+"""A message is a dict with the key ``CHANNEL``; custom nodes may define more channels."""
 
 
 class Outgoing(np.ndarray[Any, np.dtype[Any]]):
-    """An array that belongs to a message: its own until it is sent, and then nobody's.
+    """An array that is owned by the message that contains it.
 
-    Sending it makes it read-only instead of copying it; what is computed from it, or is a
-    view of it, is an array like any other.
+    Sending it makes it read-only instead of copying it. Views of it, and results computed
+    from it, are ordinary arrays.
     """
 
     given = False
 
 
 def outgoing(array: "np.ndarray[Any, np.dtype[Any]]") -> Outgoing:
-    """Give ``array``, which nothing else may refer to, to the message it is put into."""
+    """Transfer ``array``, to which there must be no other reference, to a message."""
     own = array.view(Outgoing)
     own.given = True
     return own
 
 
 class Hello(TypedDict):
-    """``CONNECT``: the start barrier, both ways."""
+    """``CONNECT``: the start barrier, in both directions."""
 
     HELLO: int
 
 
 class Bye(TypedDict):
-    """``DISCONNECT``: the end barrier, both ways; and the last word to or of a service."""
+    """``DISCONNECT``: the end barrier, in both directions, and the last message of a service."""
 
     BYE: int
 
@@ -72,17 +72,17 @@ CHANNELS: dict[str, dict[str, type]] = {
     "PEERS": get_type_hints(Peers),
 }
 _BYE = get_type_hints(Bye)
-_WHOLE = {"iteration", "degree"}  # which scripts may compute with numpy
+_WHOLE = {"iteration", "degree"}  # scripts may compute these with NumPy
 
 
 def check(message: object) -> Message:
-    """Return ``message`` if it is one; its arrays are the receiver's to check.
+    """Return ``message`` if it is valid; checking its arrays is up to the receiver.
 
     Raises
     ------
     MessageError
-        If it is no dict with text or whole numbers as keys, has no ``CHANNEL``, or lacks
-        a field of its channel or has it in another type.
+        If it is not a dict with text or integers as keys, has no ``CHANNEL``, or a field
+        of its channel is missing or has the wrong type.
     """
     if not isinstance(message, dict) or not all(
         isinstance(key, (str, int)) for key in message
@@ -102,7 +102,7 @@ def check(message: object) -> Message:
 
 
 def payload_bytes(value: object) -> int:
-    """Bytes of the arrays, tensors and byte strings in ``value``, however nested."""
+    """Return the bytes of all arrays, tensors and byte strings nested in ``value``."""
     if isinstance(value, (bytes, bytearray, memoryview)):
         return len(value)
     if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""Every random stream of a run, from its purpose, the run's seed, the node and the round."""
+"""The random streams of a run, derived from purpose, seed, node and round."""
 
 import hashlib
 from enum import Enum
@@ -13,34 +13,34 @@ Place = int | tuple[int, int] | None
 
 
 class Purpose(Enum):
-    """What a stream is drawn for; streams of two purposes never agree."""
+    """The purpose of a stream; streams for different purposes are independent."""
 
     ORDER = "order of samples"
-    """In which order a node passes over its samples (by uid)."""
+    """The order in which a node iterates over its samples (by uid)."""
 
     NODE = "node"
-    """Dropout, and what else draws from the global generators of a process (by uid)."""
+    """Dropout, and other users of the global generators of a process (by uid)."""
 
     RECEIVERS = "receivers"
-    """Whom a node of Epidemic Learning sends to (by uid)."""
+    """The peers that a node of Epidemic Learning sends to (by uid)."""
 
     WORKERS = "workers"
-    """Which clients a parameter server asks (by its uid)."""
+    """The clients that a parameter server selects (by its uid)."""
 
     OVERLAY = "overlay"
-    """Whom KNN and KFN gossip with, and how they break ties (by uid)."""
+    """The peers that KNN and KFN gossip with, and how they break ties (by uid)."""
 
     PAIRS = "pairs"
-    """Who meets whom in a random matching (by round)."""
+    """The pairs of a random matching (by round)."""
 
     ALPHAS = "alphas"
-    """How much of the model JWINS sends (by uid)."""
+    """The fraction of the model that JWINS sends (by uid)."""
 
     MASKS = "masks"
-    """Which entries SubSampling sends (by uid)."""
+    """The entries that SubSampling sends (by uid)."""
 
     ENTRIES = "entries"
-    """Which entries RandomK sends (by round)."""
+    """The entries that RandomK sends (by round)."""
 
     ROUNDING = "rounding"
     """Whether QSGD rounds up or down (by uid)."""
@@ -52,18 +52,18 @@ class Purpose(Enum):
 def stream(
     purpose: Purpose | str, seed: int, uid: Place = None, round: int | None = None
 ) -> np.random.Generator:
-    """Return the generator of one stream; equal arguments give equal numbers.
+    """Return the generator of a stream; equal arguments give equal numbers.
 
     Parameters
     ----------
     purpose : Purpose or str
-        A plug-in names its own purpose with a text that no other uses.
+        A plug-in uses a string of its own, different from all others.
     seed : int
-        The run's, of any sign and size: see :func:`seed_of`.
+        The seed of the run, any integer: see :func:`seed_of`.
     uid : int or (int, int), optional
         The node, or the two ends of an edge; None for a stream that all nodes share.
     round : int, optional
-        From 0; None for a stream that lasts all rounds.
+        From 0; None for a stream that is used in all rounds.
 
     Examples
     --------
@@ -79,29 +79,29 @@ def stream(
 def derive_seed(
     purpose: Purpose | str, seed: int, uid: Place = None, round: int | None = None
 ) -> int:
-    """Return 63 bits of a stream, to seed another kind of generator with.
+    """Return 63 bits of a stream, to seed another kind of generator.
 
-    Arguments as for :func:`stream`.
+    The arguments are those of :func:`stream`.
     """
     state = _sequence(purpose, seed, uid, round).generate_state(1, np.uint64)
     return int(state[0] >> 1)
 
 
 def seed_of(dataset: Any) -> int:
-    """Return the run's seed: the ``random_seed`` of a data set, or 97 without one."""
+    """Return the seed of the run: a data set's ``random_seed``, or 97 if it has none."""
     seed = getattr(dataset, "random_seed", None)
     return DEFAULT_SEED if seed is None else int(seed)
 
 
 def torch_seed(seed: int) -> int:
-    """Return ``seed``, or its last 64 bits if torch takes none of that size."""
+    """Return ``seed``, or its low 64 bits if it is too large for torch."""
     return seed if -(2**63) <= seed < 2**64 else seed % 2**64
 
 
 def _sequence(
     purpose: Purpose | str, seed: int, uid: Place, round: int | None
 ) -> np.random.SeedSequence:
-    # hashed, since SeedSequence takes no negative numbers, and (2**32, 1) for (0, 1, 1)
+    # hashed, as SeedSequence rejects negative numbers and confuses (2**32, 1) with (0, 1, 1)
     name = purpose.value if isinstance(purpose, Purpose) else purpose
     place = tuple(map(int, uid)) if isinstance(uid, tuple) else _plain(uid)
     key = repr((name, int(seed), place, _plain(round)))
@@ -110,4 +110,4 @@ def _sequence(
 
 
 def _plain(value: int | None) -> int | None:
-    return None if value is None else int(value)  # numpy's integers print otherwise
+    return None if value is None else int(value)  # the repr of NumPy integers differs

@@ -1,4 +1,4 @@
-"""Settings of Sphinx for these pages."""
+"""Sphinx configuration."""
 
 import inspect
 import re
@@ -19,28 +19,28 @@ html_show_sourcelink = False
 toc_object_entries = False
 
 extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-# a data set's module names its models too; they are told where they are written
+# a data set's module also exports its models; they are documented where they are defined
 autodoc_default_options = {
     "members": True,
     "member-order": "bysource",
     "ignore-module-all": True,
 }
-# a method is told where it is defined, not again where it is overridden
+# a method is documented where it is defined, not again where it is overridden
 autodoc_inherit_docstrings = False
-# the docstrings say the types, in words
+# docstrings describe the types in words
 autodoc_typehints = "none"
 
 napoleon_google_docstring = False
-# types are words for people ("int, default 50"), not names to be looked up
+# types are prose ("int, default 50"), not names to cross-reference
 napoleon_use_param = False
 napoleon_use_rtype = False
 napoleon_custom_sections = [("Attributes", "params_style")]
 
 
 def list_plugins(app: Any, page: str, source: list[str]) -> None:
-    """Replace a line ``.. plugins:: FOLDER`` by the folder's public modules.
+    """Replace a line ``.. plugins:: FOLDER`` with the folder's public modules.
 
-    Those that the page names itself, and those below ``_private`` names, are left out.
+    Modules that the page lists itself, and private ones, are left out.
     """
 
     def modules(match: re.Match[str]) -> str:
@@ -65,7 +65,7 @@ def list_options(
     signature: str | None,
     returned: str | None,
 ) -> tuple[str, str | None] | None:
-    """Show a class with the options that its constructor hands to its parents, too."""
+    """Include options that a class's constructor passes on to its parents."""
     if what != "class" or "**" not in (signature or ""):
         return None
     found = Options.of(target)

@@ -1,4 +1,4 @@
-"""Print a table of finished runs: whether each has learned more than a guess knows.
+"""Print a table of finished runs: whether each model beats a constant prediction.
 
 Usage: python eval/datasets_table.py OUT NAME ...     the runs OUT/NAME/machine0
 """
@@ -34,7 +34,7 @@ def main():
 
 
 def row(folder):
-    """Return what there is to tell of a run, in the order of ``COLUMNS``."""
+    """Return the row of a run, in the order of ``COLUMNS``."""
     (run,) = read_runs(folder)
     (path,) = folder.glob("machine0/*.ini")
     section = ini.read(path)["DATASET"]
@@ -56,7 +56,7 @@ def row(folder):
 
 
 def quality(run, dataset):
-    """Return what the best constant answer reaches on the test set, and the nodes."""
+    """Return the test metric of the best constant prediction, and that of the nodes."""
     if isinstance(dataset, MovieLens):
         (_, train), (_, test) = dataset.trainset[:], dataset.testset[:]
         error = (test - train.mean()).square().mean().sqrt()

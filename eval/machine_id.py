@@ -1,4 +1,4 @@
-"""Print which machine of an INI file's address file this one is: python machine_id.py FILE.ini"""
+"""Print the id of this machine in an INI file's address file: machine_id.py FILE.ini"""
 
 import socket
 import sys
@@ -9,7 +9,7 @@ from decentralizepy.mappings.addresses import host_of, read_addresses
 
 
 def main(path: str) -> int:
-    """Return the number of the first machine whose address this one can bind; else 0."""
+    """Return the id of the first machine whose address can be bound here; otherwise 0."""
     addresses_path = ini.read(path)["COMMUNICATION"].get("addresses_filepath")
     if not addresses_path:  # a transport within one machine
         return 0
@@ -28,4 +28,4 @@ if __name__ == "__main__":
     try:
         print(main(sys.argv[1]))
     except (DecentralizepyError, KeyError, ValueError):
-        print(0)  # the launcher says what is wrong with the files
+        print(0)  # the launcher reports what is wrong with the files

@@ -1,4 +1,4 @@
-"""Plot finished runs: ``plot.py DIR [CENTRALIZED]``; ``plot.py -h`` says more."""
+"""Plot finished runs: ``plot.py DIR [CENTRALIZED]``; see ``plot.py -h``."""
 
 import sys
 

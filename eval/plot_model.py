@@ -1,4 +1,4 @@
-"""Draw how a node's model moves: ``plot_model.py LOGDIR RANK``; ``plot_model.py -h`` says more."""
+"""Draw how a node's model changes: ``plot_model.py LOGDIR RANK``; see ``plot_model.py -h``."""
 
 import sys
 

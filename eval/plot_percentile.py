@@ -1,4 +1,4 @@
-"""Draw how evenly entries are sent: ``plot_percentile.py DIR``; ``plot_percentile.py -h`` says more."""
+"""Draw how evenly entries are sent: ``plot_percentile.py DIR``; see ``plot_percentile.py -h``."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Draw which entries a node sent: ``plot_shared.py FOLDER``; ``plot_shared.py -h`` says more."""
+"""Draw which entries a node sent: ``plot_shared.py FOLDER``; see ``plot_shared.py -h``."""
 
 import sys
 

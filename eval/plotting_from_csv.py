@@ -1,4 +1,4 @@
-"""Compare runs by their tables: ``plotting_from_csv.py DIR EPOCHS GLOBAL``; ``plotting_from_csv.py -h`` says more."""
+"""Compare runs by their tables: ``plotting_from_csv.py DIR EPOCHS GLOBAL``; see ``plotting_from_csv.py -h``."""
 
 import sys
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Run this machine's part of an experiment; start it on every machine, in any order.
+# Run this machine's nodes of an experiment; start it on every machine, in any order.
 # Usage: bash eval/run.sh [FILE.ini] [FLAGS ...]
-#   FILE.ini   eval/config_digits.ini if not given: 16 nodes on this machine
-#   FLAGS      those of eval/testing.py (-h lists them); they win over section RUN
-# With more machines, -ms M and an address file that names them all; which of them this
-# one is, is found by its address, unless -mid tells it.
+#   FILE.ini   default: eval/config_digits.ini, 16 nodes on this machine
+#   FLAGS      those of eval/testing.py (-h lists them); they override section RUN
+# For several machines, give -ms M and an address file that lists them all. The id of this
+# machine is found by its address, unless -mid is given.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bash eval/venv.sh

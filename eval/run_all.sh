@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# One INI file after another, on 16 processes of this machine; then a table and a picture
-# that compare them.
+# Run several INI files in turn, with 16 processes on this machine, then compare them in a
+# table and a figure.
 # Usage: bash eval/run_all.sh [OUTPUT FOLDER] [FLAGS ...]
-# Settings: CONFIGS, the INI files; if not given, the digits and, if CIFAR-10 is in
-# eval/data, eval/step_configs.
+# Environment: CONFIGS, the INI files; default: the digits and, if CIFAR-10 is in
+# eval/data, its files in eval/step_configs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bash eval/venv.sh

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Every data set: 8 processes of this machine, 20 rounds; then a table that tells what
-# each has learned. Data that are missing are fetched, or generated where there is no
-# source; what is there is left alone, so that your own data stay.
+# Run every data set for 20 rounds with 8 processes on this machine, then print a table of
+# what each has learned. Missing data is downloaded, or generated if there is no source;
+# existing data is left alone.
 # Usage: bash eval/run_datasets.sh [OUTPUT FOLDER] [FLAGS ...]
-# Settings: CONFIGS, the INI files; if not given, the digits and those of
-# eval/step_configs that share whole models.
+# Environment: CONFIGS, the INI files; default: the digits, and full sharing from
+# eval/step_configs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bash eval/venv.sh

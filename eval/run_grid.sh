@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# A run for each batch size, number of rounds per epoch and learning rate, with the same
-# number of epochs; then a table and a picture that compare them.
+# Run each combination of batch size, rounds per epoch and learning rate for the same
+# number of epochs, then compare them in a table and a figure.
 # Usage: bash eval/run_grid.sh [OUTPUT FOLDER] [FLAGS ...]
-# Settings, each from the environment, here with what they are for the digits:
+# Environment variables, with their defaults, which are for the digits:
 #   CONFIG=eval/config_digits.ini SAMPLES=1438 PROCS=16 EPOCHS=10
 #   BATCHES="8 16" ROUNDS="2 5" LRS="0.05 0.1"
 set -euo pipefail

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Every sharing algorithm on the digits, for several seeds: 16 processes, non-iid, 100
-# rounds each; then a table of means over seeds, and a picture of the first seed.
+# Run every sharing algorithm on the digits with several seeds: 16 processes, non-IID, 100
+# rounds each. Then print a table of means over seeds, and draw a figure of the first seed.
 # Usage: bash eval/run_sharing.sh [OUTPUT FOLDER] [FLAGS ...]
-# SEEDS="90 91 92 93 94" and MODEL=MLP (or CNN) come from the environment.
+# Environment variables, with their defaults: SEEDS="90 91 92 93 94" MODEL=MLP (or CNN)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bash eval/venv.sh
@@ -10,7 +10,7 @@ bin=${VENV:-.venv}/bin
 out=${1:-eval/data/sharing-$(date +%Y-%m-%dT%H-%M-%S)}
 shift $(($# > 0))
 
-run() { # NAME [key=value ...]: one run; a key without a section is one of SHARING
+run() { # NAME [key=value ...]: one run; the default section of a key is SHARING
     name=$1
     shift
     settings=()

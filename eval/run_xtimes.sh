@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# The same run for several seeds; then a table and a picture that compare them.
+# Run one experiment with several seeds, then compare them in a table and a figure.
 # Usage: bash eval/run_xtimes.sh [OUTPUT FOLDER] [FLAGS ...]
-# Settings, each from the environment, here with what they are for the digits:
+# Environment variables, with their defaults, which are for the digits:
 #   CONFIG=eval/config_digits.ini SAMPLES=1438 PROCS=16 EPOCHS=10
 #   BATCH=8 ROUNDS=5 (in an epoch) SEEDS="90 91 92 93 94"
-#   DEGREE=4 (of a regular graph, drawn anew for each seed; -gf FILE takes one for all)
+#   DEGREE=4 (of a regular graph, a new one for each seed; -gf FILE uses one graph for all)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bash eval/venv.sh

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# run_xtimes.sh on CelebA: its arguments and settings, with these defaults.
-# SAMPLES: of the sample of LEAF's that DecentralizePy was run on.
+# run_xtimes.sh on CelebA: same arguments and environment, with these defaults.
+# SAMPLES: the size of the LEAF subset used with DecentralizePy.
 export CONFIG=${CONFIG:-eval/step_configs/config_celeba_sharing.ini}
 export SAMPLES=${SAMPLES:-63741} BATCH=${BATCH:-16} ROUNDS=${ROUNDS:-10}
 export DEGREE=${DEGREE:-3}

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# run_xtimes.sh on CIFAR-10: its arguments and settings, with these defaults.
-# SAMPLES: of the training set.
+# run_xtimes.sh on CIFAR-10: same arguments and environment, with these defaults.
+# SAMPLES: the size of the training set.
 export CONFIG=${CONFIG:-eval/step_configs/config_cifar_sharing.ini}
 export SAMPLES=${SAMPLES:-50000} BATCH=${BATCH:-8} ROUNDS=${ROUNDS:-10}
 export DEGREE=${DEGREE:-3}

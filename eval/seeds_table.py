@@ -1,4 +1,4 @@
-"""Means over seeds of runs in folders called <name>-<seed>, with 95 % intervals."""
+"""Print means over seeds, with 95 % intervals, of runs in folders named <name>-<seed>."""
 
 import argparse
 import re
@@ -29,7 +29,7 @@ def main() -> None:
 
 
 def table(groups: dict[str, list[Run]]) -> Table:
-    """Return the rows, the most bytes first."""
+    """Return the rows, in descending order of bytes."""
     rows = Table(
         "run", "seeds", "nodes (%)", "worst node (%)", "mean model (%)", "sent"
     )
@@ -51,12 +51,12 @@ def table(groups: dict[str, list[Run]]) -> Table:
 
 
 def sent(runs: list[Run]) -> float:
-    """Return the bytes that a node sent, the mean over nodes and seeds."""
+    """Return the bytes that a node sent, averaged over nodes and seeds."""
     return float(np.mean([sent_per_node(run) for run in runs]))
 
 
 def interval(values: Iterable[float]) -> str:
-    """Return the mean and half of its 95 % interval, by Student's t; "-" for no value."""
+    """Return the mean and half its 95 % interval (Student's t), or "-" without values."""
     found = np.array([*values])
     if not found.size:
         return "-"

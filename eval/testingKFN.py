@@ -1,4 +1,4 @@
-"""D-PSGD on an overlay of peers with unlike labels; the flags are those of upstream."""
+"""D-PSGD on an overlay of peers with different labels; the flags are those of upstream."""
 
 from decentralizepy.launcher import launch
 from decentralizepy.node.KFN import KFN

@@ -1,4 +1,4 @@
-"""D-PSGD on an overlay of peers with like labels; the flags are those of upstream."""
+"""D-PSGD on an overlay of peers with similar labels; the flags are those of upstream."""
 
 from decentralizepy.launcher import launch
 from decentralizepy.node.KNN import KNN

@@ -1,4 +1,4 @@
-"""Unequal machines: as testing.py, with a number of processes for each machine; the flags are those of upstream."""
+"""D-PSGD on machines with different numbers of processes; the flags are those of upstream."""
 
 from decentralizepy.launcher import launch
 from decentralizepy.mappings.Manual import Manual

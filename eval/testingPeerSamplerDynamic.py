@@ -1,4 +1,4 @@
-"""D-PSGD on a fresh regular graph in each round; the flags are those of upstream."""
+"""D-PSGD on a new regular graph in each round; the flags are those of upstream."""
 
 from decentralizepy.launcher import launch
 from decentralizepy.node.DPSGDWithPeerSampler import DPSGDWithPeerSampler

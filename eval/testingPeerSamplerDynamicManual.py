@@ -1,4 +1,4 @@
-"""D-PSGD on a fresh regular graph in each round, on unequal machines; the flags are those of upstream."""
+"""D-PSGD on a new regular graph in each round, on machines of different sizes; the flags are those of upstream."""
 
 from decentralizepy.launcher import launch
 from decentralizepy.mappings.Manual import Manual

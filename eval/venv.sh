@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Make the virtual environment .venv, if there is none, and install this package into it.
+# Create the virtual environment .venv if there is none, and install this package into it.
 # Usage: bash eval/venv.sh [EXTRA]     EXTRA: dev, for tests and linters
-# Settings: VENV, the environment's folder; PYTHON, the interpreter that makes it.
+# Environment: VENV, the folder; PYTHON, the interpreter to create it with.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 extra=${1:-}
@@ -10,8 +10,8 @@ python=${PYTHON:-python3}
 
 make_venv() {
     command -v "$python" >/dev/null && "$python" -m venv "$venv" && return
-    rm -rf "$venv" # half made
-    # Debian keeps the part of Python that makes environments in a package of its own
+    rm -rf "$venv" # incomplete
+    # Debian has a separate package for venv
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         apt-get update -q && apt-get install -qy python3-venv && "$python" -m venv "$venv" && return
     fi

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # 16 processes on this machine, 80 rounds, tested every 20; CIFAR-10 must be in eval/data
-# (python download_dataset.py puts it there).
+# (python download_dataset.py downloads it).
 # Usage: bash tutorial/run_decentralized.sh [FLAGS ...]
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Epidemic Learning without an oracle: in each round, each of 16 processes picks 7 others
-# to send to; 80 rounds, tested every 20; CIFAR-10 must be in eval/data.
+# Epidemic Learning without an oracle: in each round, each of 16 processes sends to 7
+# randomly chosen others; 80 rounds, tested every 20. CIFAR-10 must be in eval/data.
 # Usage: bash tutorial/EpidemicLearning/run_el-local.sh [FLAGS ...]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
