@@ -154,6 +154,8 @@ def prepare(experiment: Experiment, scratch: Path) -> None:
     """Find what is wrong before anything starts; load once what all nodes need."""
     import torch
 
+    from decentralizepy.run import fingerprint
+
     torch.set_num_threads(1)  # a pool of threads does not survive a fork
     args, parts = experiment.args, experiment.parts
     for each in (experiment.node_class, experiment.service_class):
@@ -165,21 +167,21 @@ def prepare(experiment: Experiment, scratch: Path) -> None:
     )
     experiment.make_folders()
     dataset.cls.prepare(**dataset.options)
-    preflight.check(experiment, model_size(experiment))
+    rank = max(experiment.ranks)
+    example = dataset.build(rank, args.machine_id, experiment.mapping)
+    preflight.check(experiment, model_size(experiment, example))
+    experiment.fingerprint = fingerprint.take(experiment, example)
     note_dataset(experiment)
 
 
-def model_size(experiment: Experiment) -> int:
-    """Return how many numbers the model has; a node's data and model are built for it.
+def model_size(experiment: Experiment, dataset: Any) -> int:
+    """Return how many numbers the model has that a node's data set makes.
 
-    What a node would find wrong with its part of the data, with the model or with the
-    optimizer is found here.
+    What a node would find wrong with the model or with the optimizer is found here.
     """
     from decentralizepy.run.rehearsal import check_model, check_optimizer
 
-    args, parts = experiment.args, experiment.parts
-    rank = max(experiment.ranks)
-    dataset = parts["DATASET"].build(rank, args.machine_id, experiment.mapping)
+    parts = experiment.parts
     model = dataset.make_model(parts.model_class)
     check_model(model, parts.model_class.__name__)
     check_optimizer(model, parts["OPTIMIZER_PARAMS"], parts["TRAIN_PARAMS"].cls)

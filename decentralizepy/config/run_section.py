@@ -15,6 +15,8 @@ class RunSection(dict[str, Any]):
         How many rounds are done already: nodes start from that checkpoint.
     checkpoint_every : int, default 0
         Rounds between two checkpoints; 0: none are written.
+    fingerprint : mapping, optional
+        Digests of what all machines must have in common, by name.
     """
 
     def __init__(
@@ -22,9 +24,11 @@ class RunSection(dict[str, Any]):
         section: Mapping[str, Any],
         first_round: int = 0,
         checkpoint_every: int = 0,
+        fingerprint: Mapping[str, int | None] | None = None,
     ) -> None:
         super().__init__(section)
         self.first_round, self.checkpoint_every = first_round, checkpoint_every
+        self.fingerprint = dict(fingerprint or {})
 
     @classmethod
     def of(cls, section: Mapping[str, Any]) -> "RunSection":

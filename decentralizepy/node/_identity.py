@@ -4,10 +4,13 @@ import json
 import zlib
 from typing import Any
 
+from decentralizepy.config.run_section import RunSection
+
 Identity = dict[str, int | None]
 
-PROTOCOL = 2  # of messages; another number cannot talk to this one
+PROTOCOL = 3  # of messages; another number cannot talk to this one
 SECTIONS = ("DATASET", "OPTIMIZER_PARAMS", "TRAIN_PARAMS", "SHARING", "NODE")
+POLICIES = ("on_peer_loss", "nonfinite")  # of section FAULTS; its times may differ
 LOCAL = {"train_dir", "test_dir", "images_dir", "device", "compile"}  # a machine's own
 
 
@@ -22,7 +25,10 @@ def identify(node: Any, config: dict[str, dict[str, Any]]) -> Identity:
         [name, list(part.shape)] for name, part in node.model.state_dict().items()
     ]
     identity["model"] = _digest(shapes)
-    identity["graph"] = _digest(_edges(node.graph))
+    identity["graph"] = _digest(_edges(node.graph, config.get("GRAPH")))
+    faults = config.get("FAULTS", {})
+    identity["[FAULTS]"] = _digest({name: faults.get(name) for name in POLICIES})
+    identity |= RunSection.of(config.get("RUN", {})).fingerprint
     start = None if node.server_driven else node.first_round
     return {**identity, "the round to start from": start}
 
@@ -44,10 +50,10 @@ def differences(mine: Identity, theirs: object) -> list[str]:
     ]
 
 
-def _edges(graph: Any) -> Any:
+def _edges(graph: Any, section: Any) -> Any:
     kind = [type(graph).__name__, graph.n_procs]
     if not getattr(graph, "fixed", False):
-        return kind
+        return [kind, section]  # its seed
     return [kind, [sorted(graph.neighbors(uid)) for uid in range(graph.n_procs)]]
 
 

@@ -30,7 +30,14 @@ PARTS = ("sharing", "trainer", "schedule", "dataset", "model")
 # what is kept by itself, or not at all, where another part refers to it
 REFERRED = ("optimizer", "communication", "mapping", "graph", "loss")
 COUNTERS = ("total_bytes", "total_meta", "total_data", "total_control")
-FREE = {"iterations", "the round to start from"}  # what may differ after a resume
+# what may differ after a resume: flags, and code that a user has mended
+FREE = {
+    "iterations",
+    "the round to start from",
+    "--reset_optimizer",
+    "source of plug-ins",
+    "version of decentralizepy",
+}
 LARGE = 128  # nodes, above which the diameter of a graph takes too long
 _TORCH = frozenset(vars(torch.nn.Module()))
 

@@ -40,6 +40,8 @@ class Experiment:
         The classes that the sections name, and their options.
     comm_options : dict
         The options of the communication, once they are prepared.
+    fingerprint : dict
+        Digests of what all machines must have in common, by name.
     first_round : int
         How many rounds are done already: nodes start from that checkpoint.
     continues : bool
@@ -55,6 +57,7 @@ class Experiment:
     service_class: Callable[..., Any] | None
     comm_options: dict[str, Any] = field(default_factory=dict)
     first_round: int = 0
+    fingerprint: dict[str, int | None] = field(default_factory=dict)
     continues: bool = False
 
     @classmethod
@@ -170,7 +173,10 @@ class Experiment:
     def _node_config(self) -> Config:
         """Return the sections for a node, with what only the run knows."""
         run = RunSection(
-            self.config.get("RUN", {}), self.first_round, self.args.checkpoint_every
+            self.config.get("RUN", {}),
+            self.first_round,
+            self.args.checkpoint_every,
+            self.fingerprint,
         )
         comm = {**self.config["COMMUNICATION"], **self.comm_options}
         return {**self.config, "RUN": run, "COMMUNICATION": comm}

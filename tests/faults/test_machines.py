@@ -88,6 +88,13 @@ def test_machines_that_run_different_things_say_what_differs(machines, other, fi
         assert field in errors.split("differ in")[1].splitlines()[0]
 
 
+def test_machines_with_another_flag_say_so(machines):
+    """A fresh optimizer in each round on one machine, and not on the other."""
+    for status, errors in ends(machines(other={"RUN": {"reset_optimizer": "0"}})):
+        assert status == 2, errors
+        assert "differ in --reset_optimizer" in errors
+
+
 def test_a_death_on_one_machine_ends_the_other(machines):
     """The other machine is out with status 3, long before peer_timeout."""
     dying = {"dataset_class": "Dying", "how": "kill"}  # uid 2, on machine 1

@@ -1,0 +1,64 @@
+"""Which checkpoint a run of several machines resumes from: all nodes find the same."""
+
+from typing import Any
+
+from decentralizepy.errors import ConfigError
+from decentralizepy.node.checkpoint import COUNTERS, max_round_lag
+
+Rounds = dict[int, list[int]]  # by machine, the rounds of which all its nodes have one
+
+
+def agree(node: Any, rounds: list[int]) -> int:
+    """Return the newest round of which all machines have checkpoints.
+
+    Nodes tell the peers that they have greeted what they know of each machine's rounds,
+    as often as it takes to come through the whole network.
+
+    Parameters
+    ----------
+    node
+        It has passed the start barrier.
+    rounds
+        The rounds that its own machine has.
+
+    Raises
+    ------
+    ConfigError
+        If no round is everywhere; it names the rounds of each machine.
+    """
+    transport = node.communication
+    sent = {name: getattr(transport, name, 0) for name in COUNTERS}
+    known = _spread(node, {node.machine_id: sorted(rounds)})
+    for name, value in sent.items():  # what a run sends does not include this
+        setattr(transport, name, value)
+    common = set.intersection(*(set(each) for each in known.values()))
+    if not common:
+        told = "; ".join(
+            f"machine {machine} has {', '.join(map(str, known[machine])) or 'none'}"
+            for machine in sorted(known)
+        )
+        raise ConfigError(
+            f"there is no round of which all machines have checkpoints: {told}"
+        )
+    return max(common)
+
+
+def _spread(node: Any, known: Rounds) -> Rounds:
+    """Return what all nodes know, after as many exchanges as two may be apart."""
+    heard: dict[tuple[int, int], Rounds] = {}  # by uid and exchange
+    for number in range(max(2, max_round_lag(node.graph))):  # 2: by way of a service
+        message = {"CHANNEL": "ROUNDS", "ROUNDS": known, "EXCHANGE": number}
+        for uid in sorted(node.barrier):
+            node.communication.send(uid, message)
+
+        def missing(number: int = number) -> set[int]:
+            return {uid for uid in node.barrier if (uid, number) not in heard}
+
+        while missing():
+            uid, answer = node.wait_for(
+                "ROUNDS", missing=missing, timeout=node.start_timeout
+            )
+            heard[uid, answer["EXCHANGE"]] = answer["ROUNDS"]
+        for uid in node.barrier:
+            known = {**known, **heard.pop((uid, number))}
+    return known

@@ -1,0 +1,143 @@
+"""Digests of what machines must have in common: the code of plug-ins, data and flags."""
+
+import sys
+import sysconfig
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+import xxhash
+
+import decentralizepy
+from decentralizepy.config.signatures import is_ours
+
+if TYPE_CHECKING:
+    from decentralizepy.run.experiment import Experiment
+
+PACKAGE = "decentralizepy"
+KNOWN = {PACKAGE, "torch", *sys.stdlib_module_names}
+SAMPLED = (
+    1 << 26
+)  # bytes of an array that are hashed; of a larger one, evenly spread rows
+
+
+def take(experiment: "Experiment", dataset: Any) -> dict[str, int | None]:
+    """Return the digests of a machine by the names that its user knows.
+
+    Parameters
+    ----------
+    experiment
+    dataset
+        A node's data set, as the launcher has built it.
+
+    Returns
+    -------
+    dict
+        None stands for what cannot be compared.
+    """
+    return {
+        f"version of {PACKAGE}": _of_package(),
+        "source of plug-ins": of_source(_classes(experiment)),
+        "--reset_optimizer": int(experiment.args.reset_optimizer),
+        "training data": of_data(dataset, "trainset"),
+        "test data": of_data(dataset, "testset"),
+    }
+
+
+def of_source(classes: Iterable[Any]) -> int:
+    """Return a digest of the modules of classes outside this package and torch.
+
+    This includes the modules of their bases, and what these modules import that is not
+    installed.
+    """
+    modules = {module.__name__: module for cls in classes for module in _modules(cls)}
+    left = [*modules.values()]
+    while left:
+        for each in _imported(left.pop()):
+            if each.__name__ not in modules:
+                modules[each.__name__] = each
+                left.append(each)
+    return _of_files({name: Path(str(modules[name].__file__)) for name in modules})
+
+
+def of_data(dataset: Any, name: str) -> int | None:
+    """Return a digest of the whole set that a node's part is a view of.
+
+    None for a class of a user's own, and with ``only_local``: there each machine may
+    have its own data.
+    """
+    part = getattr(dataset, name, None)
+    if part is None or not is_ours(type(dataset)) or dataset.only_local:
+        return None
+    while hasattr(part, "data"):  # of a Partition, to the whole
+        part = part.data
+    arrays = {
+        key: np.asarray(value)
+        for key, value in vars(part).items()
+        if isinstance(value, np.ndarray | torch.Tensor)
+    }
+    digest = xxhash.xxh3_64()
+    for key in sorted(arrays):
+        digest.update(f"{key} {arrays[key].dtype} {arrays[key].shape}".encode())
+        digest.update(np.ascontiguousarray(_sample(arrays[key])).data)
+    return digest.intdigest() if arrays else None
+
+
+def _sample(array: Any) -> Any:
+    step = -(-array.nbytes // SAMPLED)
+    return array[:: max(1, step)] if array.ndim else array
+
+
+def _of_package() -> int:
+    folder = Path(decentralizepy.__path__[0])
+    return _of_files(
+        {str(path.relative_to(folder)): path for path in folder.rglob("*.py")}
+    )
+
+
+def _of_files(files: Mapping[str, Path]) -> int:
+    """Return a digest of names and contents."""
+    digest = xxhash.xxh3_64()
+    for name in sorted(files):
+        # the same text with the line ends of another system is the same code
+        source = files[name].read_bytes().replace(b"\r\n", b"\n")
+        digest.update(name.encode() + b"\0" + source)
+    return digest.intdigest()
+
+
+def _classes(experiment: "Experiment") -> list[Any]:
+    parts = experiment.parts
+    named = [part.cls for part in parts.sections.values()]
+    nodes = [experiment.node_class, experiment.service_class]
+    loss = experiment.config["TRAIN_PARAMS"].get("loss_package")
+    return [*named, parts.model_class, *nodes, sys.modules.get(str(loss))]
+
+
+def _modules(cls: Any) -> Iterator[ModuleType]:
+    """Yield the modules of a class and its bases, of a function, or a module itself."""
+    for each in getattr(cls, "__mro__", (cls,)):
+        name = each.__name__ if isinstance(each, ModuleType) else _module_of(each)
+        if name.partition(".")[0] not in KNOWN and (module := _with_source(name)):
+            yield module
+
+
+def _imported(module: ModuleType) -> Iterator[ModuleType]:
+    """Yield the modules that are not installed and that a module has taken names from."""
+    installed = [sysconfig.get_path(name) for name in ("purelib", "platlib", "stdlib")]
+    for value in vars(module).values():
+        for each in _modules(value):
+            if not str(each.__file__).startswith(tuple(installed)):
+                yield each
+
+
+def _module_of(value: Any) -> str:
+    return str(getattr(value, "__module__", None) or "")
+
+
+def _with_source(name: str) -> ModuleType | None:
+    module = sys.modules.get(name)
+    file = str(getattr(module, "__file__", None) or "")
+    return module if file.endswith(".py") and Path(file).exists() else None
