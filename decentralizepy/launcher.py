@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 import traceback
 from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
@@ -45,7 +46,7 @@ def launch(
     mapping_class : class, optional
         Section MAPPING's, or Linear, if not given.
     argv : list of str, optional
-        Flags; the command line's if not given.
+        Flags; the command line's if not given, and none in a notebook.
     parser : argparse.ArgumentParser, optional
         :func:`decentralizepy.utils.make_parser`'s with flags of a driver's own, which
         are written to ``args.json``.
@@ -56,7 +57,8 @@ def launch(
     must mend before anything starts, 3 if a peer was lost, 130 after Ctrl-C and 143
     after SIGTERM.
     """
-    signal.signal(signal.SIGTERM, _terminated)
+    if threading.current_thread() is threading.main_thread():  # the only one that may
+        signal.signal(signal.SIGTERM, _terminated)
     sys.path.append(os.getcwd())  # classes of the user's own, named by import path
     try:
         run(Experiment.load(argv, node_class, service_class, mapping_class, parser))

@@ -137,10 +137,16 @@ def _parsed(
 ) -> tuple[dict[str, Any], list[str]]:
     """Return the flags that a parser knows, and the words that are left."""
     try:
-        args, left = parser.parse_known_args(argv)
+        args, left = parser.parse_known_args(_words() if argv is None else argv)
     except ArgumentError as error:
         parser.error(f"{error.argument_name}: {error.message}")
     return vars(args), left
+
+
+def _words() -> list[str]:
+    """Return the words of the command line; in a notebook none, as they are the kernel's."""
+    in_notebook = os.path.basename(sys.argv[0]).endswith("kernel_launcher.py")
+    return [] if in_notebook else sys.argv[1:]
 
 
 def _extra(left: Sequence[str]) -> tuple[dict[str, Any], list[str]]:

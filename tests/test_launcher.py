@@ -17,6 +17,7 @@ from decentralizepy.datasets.generated import mark
 from tests.support import LIMIT_S, ROOT
 from tests.support.launcher import NODES, results, run, weights
 
+PATHS = {"PYTHONPATH": str(ROOT)}
 pytestmark = pytest.mark.processes
 
 
@@ -43,6 +44,48 @@ def test_a_plain_module_of_torch_is_trained_and_its_weights_written(
     final = weights(tmp_path / "run" / "weights")
     assert {key.rpartition(" ")[2] for key in final} == {"weight", "bias"}
     assert len(final) == 2 * NODES
+
+
+IN_A_THREAD = """
+import sys, threading
+from decentralizepy.launcher import launch
+
+statuses = []
+
+def target():
+    try:
+        launch(argv=sys.argv[1:])
+    except SystemExit as end:
+        statuses.append(end.code)
+
+thread = threading.Thread(target=target)
+thread.start()
+thread.join()
+sys.exit(statuses[0])
+"""
+
+
+def test_a_launch_in_a_thread_runs_to_its_end(experiment, tmp_path):
+    """As from a notebook's executor; only the main thread may set signal handlers."""
+    script = tmp_path / "thread.py"
+    script.write_text(IN_A_THREAD)
+    done = run(experiment(rounds=2, driver=str(script)), env=os.environ | PATHS)
+    assert done.returncode == 0, done.stderr
+    assert len(results(tmp_path / "run")) == NODES
+
+
+def test_the_log_tells_start_rounds_and_end(experiment, tmp_path):
+    done = run(experiment(rounds=5))
+    assert done.returncode == 0, done.stderr
+    lines = (tmp_path / "run" / "1.log").read_text().splitlines()
+    told = [line.split("] ", 1)[1] for line in lines if "[INFO]" in line]
+    assert told[0] == ("built DPSGDNode, uid 1 (rank 1, machine 0); meeting [0, 2]")
+    assert told[1] == "all are there"
+    assert told[2].startswith("round 1: time ")
+    assert "train_loss " in told[2]
+    assert "total_bytes " in told[2]
+    assert "test_acc " in told[6]
+    assert told[7:] == ["at its end, after 5 rounds"]
 
 
 def test_a_run_says_what_it_made(experiment, tmp_path):

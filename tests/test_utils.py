@@ -40,6 +40,13 @@ def test_the_command_line_is_that_of_the_process_if_not_given(monkeypatch):
     assert utils.given() == {"iterations": 7}
 
 
+def test_in_a_notebook_the_command_line_is_the_kernels(monkeypatch):
+    words = ["/lib/ipykernel_launcher.py", "-f", "/run/kernel-1.json"]
+    monkeypatch.setattr("sys.argv", words)
+    assert utils.given() == {}
+    assert utils.get_args().iterations == 1
+
+
 def test_the_file_wins_over_defaults_and_loses_to_flags():
     section = {"iterations": 80, "test_after": 20, "procs_per_machine": "8 8"}
     args = utils.get_args(["-ta", "3"], section)

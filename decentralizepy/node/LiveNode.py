@@ -1,11 +1,16 @@
 """The base of every learning node: what it is built from."""
 
 import logging
+import sys
 from typing import Any
+
+import torch
 
 from decentralizepy.node._identity import identify
 from decentralizepy.node.Node import Section
 from decentralizepy.node.rounds import Rounds
+
+logger = logging.getLogger(__name__)
 
 
 class LiveNode(Rounds):
@@ -81,10 +86,28 @@ class LiveNode(Rounds):
         self.init_dataset_model(config["DATASET"])
         self.init_optimizer(config["OPTIMIZER_PARAMS"])
         self.init_trainer(config["TRAIN_PARAMS"])
+        self.warn_of_scheduler()
         self.init_comm(config["COMMUNICATION"])
         self.init_sharing(config["SHARING"])
         self.init_node(config.get("NODE", {}))
         self.identity = identify(self, config)
+
+    def warn_of_scheduler(self) -> None:
+        """Say that a learning-rate scheduler of the trainer will have no effect."""
+        kept = [
+            name
+            for name, value in vars(self.trainer).items()
+            if isinstance(value, torch.optim.lr_scheduler.LRScheduler)
+        ]
+        renewed = type(self.trainer).reset_optimizer.__module__
+        if kept and self.reset_optimizer and renewed.startswith("decentralizepy."):
+            text = (
+                f"{type(self.trainer).__name__}.{kept[0]} schedules an optimizer that is "
+                "replaced after every averaging, to no effect; --reset_optimizer 0 keeps it"
+            )
+            logger.warning(text)
+            if self.rank == 0:  # the others have the same
+                print(f"warning: {text}", file=sys.stderr)
 
     def initial_peers(self) -> set[int]:
         """Return this node's neighbors, those that it sends to and that send to it."""

@@ -1,8 +1,11 @@
 """The life of a node or a service: built, greeted, run to its end."""
 
+import logging
 from typing import Any
 
 from decentralizepy.node.Node import Node, Section
+
+logger = logging.getLogger(__name__)
 
 
 class Lifecycle(Node):
@@ -27,6 +30,7 @@ class Lifecycle(Node):
         try:
             self.instantiate(rank, machine_id, mapping, graph, config, *args, **kwargs)
             self.run()
+            logger.info("at its end, after %d rounds", self.iterations)
         finally:
             self.close_log()
 
@@ -39,7 +43,13 @@ class Lifecycle(Node):
         self.init_limits(config.get("FAULTS", {}))
         self.init_parts(config)
         self.my_neighbors = self.initial_peers()
+        logger.info("built %s; meeting %s", self._place(), sorted(self.my_neighbors))
         self.connect_neighbors()
+        logger.info("all are there")
+
+    def _place(self) -> str:
+        where = f"rank {self.rank}, machine {self.machine_id}"
+        return f"{type(self).__name__}, uid {self.uid} ({where})"
 
     def init_parts(self, config: dict[str, Section]) -> None:
         """Build the parts of this kind of node, by the ``init_`` methods, in order."""

@@ -105,6 +105,8 @@ class Results:
         line = {"round": round_number, "time": time.monotonic() - self._start}
         line |= {name: _finite(value) for name, value in measured.items()}
         self._unsaved.append(json.dumps(line))
+        told = [f"{name} {_brief(value)}" for name, value in [*line.items()][1:]]
+        logger.info("round %d: %s", round_number, ", ".join(told))
         try:
             self._save()
         except OSError as error:
@@ -203,6 +205,10 @@ class _Lines:
     def _mend(self) -> None:
         os.ftruncate(self._file, self._whole)
         self._torn = False
+
+
+def _brief(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _finite(value: Any) -> Any:

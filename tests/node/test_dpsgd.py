@@ -12,6 +12,7 @@ from decentralizepy.graphs.Graph import Graph
 from decentralizepy.graphs.Ring import Ring
 from decentralizepy.node.DPSGDNode import DPSGDNode
 from decentralizepy.results.write import METRICS
+from decentralizepy.training.Training import Training
 
 
 def weights(node):
@@ -136,3 +137,34 @@ class Slow(DPSGDNode):
 def test_a_subclass_overrides_a_step(run_nodes):
     nodes = run_nodes(Ring(4), Slow)
     assert nodes[0].communication.total_data == 3 * 10 * 4
+
+
+class Scheduled(Training):
+    """Lowers its learning rate step by step."""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.scheduler = torch.optim.lr_scheduler.StepLR(self.optimizer, 1)
+
+
+class Renewing(Scheduled):
+    def reset_optimizer(self, optimizer):
+        super().reset_optimizer(optimizer)
+        self.scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 1)
+
+
+@pytest.mark.parametrize(
+    ("trainer", "reset", "warnings"),
+    [("Scheduled", 1, 1), ("Scheduled", 0, 0), ("Renewing", 1, 0), ("Training", 1, 0)],
+)
+def test_a_scheduler_without_effect_is_told_at_the_start(
+    run_nodes, capsys, trainer, reset, warnings
+):
+    class Node(DPSGDNode):
+        def cache_fields(self, *args):
+            super().cache_fields(*args[:-1], reset)
+
+    section = {"training_package": __name__, "training_class": trainer}
+    run_nodes(Ring(3), Node, 1, TRAIN_PARAMS=section)
+    text = f"{trainer}.scheduler schedules an optimizer that is replaced"
+    assert capsys.readouterr().err.count(text) == warnings
