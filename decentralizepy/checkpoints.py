@@ -1,7 +1,7 @@
 """Checkpoint files, and the object state they contain."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -147,10 +147,14 @@ class Checkpoints:
 
 
 def newest_common(log_dir: str, ranks: Iterable[int]) -> int:
-    """Return the newest round for which all ``ranks`` have a checkpoint; 0 if none."""
+    """Return the newest round that all of ``ranks`` have a checkpoint of; 0 if none."""
+    return next(common_rounds(log_dir, ranks), 0)
+
+
+def common_rounds(log_dir: str, ranks: Iterable[int]) -> Iterator[int]:
+    """Yield the rounds that all of ``ranks`` have a whole checkpoint of, falling."""
     nodes = [Checkpoints(log_dir, rank) for rank in ranks]
     common = set.intersection(*(set(node.rounds()) for node in nodes)) if nodes else ()
     for number in sorted(common, reverse=True):
         if all(node.is_whole(number) for node in nodes):
-            return number
-    return 0
+            yield number

@@ -21,6 +21,7 @@ from decentralizepy.mappings.Mapping import Mapping
 from decentralizepy.results.read import DATASET_FILE
 from decentralizepy.run import lock, preflight
 from decentralizepy.run.experiment import Experiment
+from decentralizepy.run.resume import split
 
 if TYPE_CHECKING:
     from decentralizepy.monitor.screen import Progress
@@ -97,14 +98,8 @@ def run(experiment: Experiment) -> None:
 
 def resume(experiment: Experiment) -> None:
     """Go on from the newest round that all nodes have a checkpoint of."""
-    number = experiment.start_from_checkpoints()
-    if not number:
-        raise ConfigError(
-            "there is no round of which all nodes have a checkpoint; [RUN] "
-            "checkpoint_every = K makes them",
-            key="--resume",
-            value=experiment.args.resume,
-        )
+    _, chosen = split(experiment.args.resume)
+    number = experiment.start_from_checkpoints(chosen)
     print(f"going on after round {number}")
 
 
@@ -127,7 +122,7 @@ def run_nodes(
         except NodeFailed as error:
             if not left or error.exit_status == ConfigError.exit_status:
                 raise
-            number = experiment.start_from_checkpoints()
+            number = experiment.start_from_checkpoints(least=0)
             print(
                 f"warning: {error.cause}; starting all again after round {number}",
                 file=sys.stderr,

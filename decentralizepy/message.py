@@ -40,6 +40,13 @@ class Bye(TypedDict):
     BYE: int
 
 
+class Rounds(TypedDict):
+    """``ROUNDS``: after the start barrier, which checkpoints each machine has."""
+
+    ROUNDS: dict  # type: ignore[type-arg]
+    EXCHANGE: int
+
+
 class Question(TypedDict):
     """``SERVER_REQUEST``: a node asks the sampler for its neighbors."""
 
@@ -65,6 +72,7 @@ class Model(TypedDict):
 CHANNELS: dict[str, dict[str, type]] = {
     "CONNECT": get_type_hints(Hello),
     "DISCONNECT": get_type_hints(Bye),
+    "ROUNDS": get_type_hints(Rounds),
     "DPSGD": get_type_hints(Model),
     "WORKER_REQUEST": get_type_hints(Model),
     "WORKER_GRADIENTS": get_type_hints(Model),

@@ -78,7 +78,7 @@ def flags() -> list[Flag]:
         Flag("-wr", "working_rate", rate, 1.0, "fraction of clients in a round"),
         Flag("", "force", truth, False, "start in spite of what preflight estimates"),
         Flag("", "overwrite", truth, False, "replace the run in the log folder"),
-        Flag("", "resume", text, "", "log folder of the run to go on with"),
+        Flag("", "resume", text, "", "log folder to resume, or LOGDIR@ROUND"),
         Flag(
             "",
             "checkpoint_every",

@@ -1,6 +1,6 @@
 """Section RUN as nodes get it: what a user wrote, and what the run itself knows."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 
@@ -17,6 +17,9 @@ class RunSection(dict[str, Any]):
         Rounds between two checkpoints; 0: none are written.
     fingerprint : mapping, optional
         Digests of what all machines must have in common, by name.
+    rounds : iterable of int, default ()
+        Instead of ``first_round``, where machines are to agree on it: all rounds of
+        which this machine has checkpoints.
     """
 
     def __init__(
@@ -25,10 +28,12 @@ class RunSection(dict[str, Any]):
         first_round: int = 0,
         checkpoint_every: int = 0,
         fingerprint: Mapping[str, int | None] | None = None,
+        rounds: Iterable[int] = (),
     ) -> None:
         super().__init__(section)
         self.first_round, self.checkpoint_every = first_round, checkpoint_every
         self.fingerprint = dict(fingerprint or {})
+        self.rounds = list(rounds)
 
     @classmethod
     def of(cls, section: Mapping[str, Any]) -> "RunSection":

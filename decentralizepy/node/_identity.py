@@ -8,6 +8,7 @@ from decentralizepy.config.run_section import RunSection
 
 Identity = dict[str, int | None]
 
+TO_AGREE = -1
 PROTOCOL = 3  # of messages; another number cannot talk to this one
 SECTIONS = ("DATASET", "OPTIMIZER_PARAMS", "TRAIN_PARAMS", "SHARING", "NODE")
 POLICIES = ("on_peer_loss", "nonfinite")  # of section FAULTS; its times may differ
@@ -28,8 +29,11 @@ def identify(node: Any, config: dict[str, dict[str, Any]]) -> Identity:
     identity["graph"] = _digest(_edges(node.graph, config.get("GRAPH")))
     faults = config.get("FAULTS", {})
     identity["[FAULTS]"] = _digest({name: faults.get(name) for name in POLICIES})
-    identity |= RunSection.of(config.get("RUN", {})).fingerprint
+    run = RunSection.of(config.get("RUN", {}))
+    identity |= run.fingerprint
     start = None if node.server_driven else node.first_round
+    if run.rounds:  # the round is agreed on when all have greeted
+        start = TO_AGREE
     return {**identity, "the round to start from": start}
 
 

@@ -3,6 +3,8 @@
 import logging
 from typing import Any
 
+from decentralizepy.config.run_section import RunSection
+from decentralizepy.node.agreement import agree
 from decentralizepy.node.Node import Node, Section
 
 logger = logging.getLogger(__name__)
@@ -39,13 +41,19 @@ class Lifecycle(Node):
         raise NotImplementedError
 
     def build_and_greet(self, config: dict[str, Section]) -> None:
-        """Build all parts, and pass the start barrier with those who are greeted."""
+        """Build all parts, and pass the start barrier with those who are greeted.
+
+        Where several machines resume, agree on the round.
+        """
         self.init_limits(config.get("FAULTS", {}))
         self.init_parts(config)
         self.my_neighbors = self.initial_peers()
         logger.info("built %s; meeting %s", self._place(), sorted(self.my_neighbors))
         self.connect_neighbors()
         logger.info("all are there")
+        if rounds := RunSection.of(config.get("RUN", {})).rounds:
+            self.first_round = agree(self, rounds)
+            logger.info("all resume after round %d", self.first_round)
 
     def _place(self) -> str:
         where = f"rank {self.rank}, machine {self.machine_id}"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from decentralizepy import factory, utils
-from decentralizepy.checkpoints import newest_common
+from decentralizepy.checkpoints import common_rounds
 from decentralizepy.config import checks, flags, ini
 from decentralizepy.config.run_section import RunSection
 from decentralizepy.config.signatures import parameters
@@ -44,6 +44,8 @@ class Experiment:
         Digests of what all machines must have in common, by name.
     first_round : int
         How many rounds are done already: nodes start from that checkpoint.
+    rounds : list of int
+        Those to agree on one of with the other machines, instead of ``first_round``.
     continues : bool
         Whether nodes ran before, so that their logs are added to.
     """
@@ -58,6 +60,7 @@ class Experiment:
     comm_options: dict[str, Any] = field(default_factory=dict)
     first_round: int = 0
     fingerprint: dict[str, int | None] = field(default_factory=dict)
+    rounds: list[int] = field(default_factory=list)
     continues: bool = False
 
     @classmethod
@@ -98,18 +101,40 @@ class Experiment:
         check_together(args, config, parts, graph, node_class, service_class)
         return cls(args, config, parts, graph, mapping, node_class, service_class)
 
-    def start_from_checkpoints(self) -> int:
+    def start_from_checkpoints(self, chosen: int | None = None, least: int = 1) -> int:
         """Have the nodes start from the newest round that all have a checkpoint of.
 
         Clients of a parameter server go back to theirs when the server asks them: it
-        alone knows the round.
+        alone knows the round. Nodes on several machines agree on one of the rounds that
+        this machine has.
+
+        Parameters
+        ----------
+        chosen
+            The only round to start from.
+        least
+            The first round that there is anyway: 0 for the start of the run.
+
+        Returns
+        -------
+        int
+            The newest round of this machine.
+
+        Raises
+        ------
+        ConfigError
+            If there is none of ``least`` or more.
         """
         clients = getattr(self.node_class, "server_driven", False)
         served = self.served
         ranks = [rank for rank in self.ranks if (served if rank < 0 else not clients)]
-        number = newest_common(self.args.log_dir, ranks) if ranks else 1
-        self.first_round, self.continues = number, True
-        return number
+        found = [*common_rounds(self.args.log_dir, ranks)] if ranks else [1]
+        if not least:
+            found.append(0)
+        rounds = resume.choose(found, chosen, self.args.resume)
+        self.rounds = rounds if self.args.machines > 1 and not clients else []
+        self.first_round, self.continues = rounds[0], True
+        return rounds[0]
 
     @property
     def served(self) -> bool:
@@ -177,6 +202,7 @@ class Experiment:
             self.first_round,
             self.args.checkpoint_every,
             self.fingerprint,
+            self.rounds,
         )
         comm = {**self.config["COMMUNICATION"], **self.comm_options}
         return {**self.config, "RUN": run, "COMMUNICATION": comm}

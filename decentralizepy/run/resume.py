@@ -1,7 +1,7 @@
 """A run that is gone on with: its arguments, and the round to start from."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +43,45 @@ def flags(folder: str) -> dict[str, Any]:
     }
 
 
+def split(text: str) -> tuple[str, int | None]:
+    """Return the folder and the round of ``LOGDIR@ROUND``, or of a folder alone."""
+    folder, _, number = text.rpartition("@")
+    if folder and number.isdecimal() and not Path(text).exists():
+        return folder, int(number)
+    return text, None
+
+
+def choose(rounds: Sequence[int], chosen: int | None, text: str) -> list[int]:
+    """Return those of ``rounds`` that may be resumed from, or only the chosen one.
+
+    Raises
+    ------
+    ConfigError
+        If there is none; ``text`` is what the user asked for.
+    """
+    wanted = [each for each in rounds if chosen in (None, each)]
+    if wanted:
+        return wanted
+    if rounds:
+        listed = ", ".join(map(str, sorted(rounds)))
+        raise ConfigError(
+            "not all nodes have a whole checkpoint of that round",
+            key="--resume",
+            value=text,
+            expected=f"one of the rounds {listed}",
+        )
+    raise ConfigError(
+        "there is no round of which all nodes have a checkpoint; [RUN] "
+        "checkpoint_every = K makes them",
+        key="--resume",
+        value=text,
+    )
+
+
 def complete(chosen: Mapping[str, Any]) -> dict[str, Any]:
     """Return the flags of a command line with ``--resume``, after those of its run."""
-    earlier = flags(chosen["resume"])
+    folder, _ = split(chosen["resume"])
+    earlier = flags(folder)
     machine = earlier["machine_id"]
     if chosen.get("machine_id", machine) != machine:
         raise ConfigError(

@@ -1,6 +1,8 @@
 """Two launchers that are two machines: breaks when one does not hear of the other."""
 
+import json
 import subprocess
+import sys
 
 import pytest
 
@@ -103,3 +105,35 @@ def test_a_death_on_one_machine_ends_the_other(machines):
     assert (first, second) == (3, 1), told + cause
     assert "uid 2 (rank 0, machine 1) was killed by SIGKILL" in cause
     assert "lost uid" in told
+
+
+def resumed(tmp_path, *more):
+    """Return how two machines end that resume, 4 rounds further than they were."""
+    start = [sys.executable, "-m", "decentralizepy", "run", "-is", "8", "--resume"]
+    launchers = [
+        subprocess.Popen(
+            [*start, f"{tmp_path / name}{end}"],
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for name, end in zip(("first", "second"), more or ("", ""), strict=True)
+    ]
+    return ends(launchers)
+
+
+def test_machines_with_different_checkpoints_agree_on_the_round(machines, tmp_path):
+    """The first has lost its newest; what cannot be agreed on is named by both."""
+    launchers = machines(rounds=4, RUN={"checkpoint_every": "1"})
+    assert [status for status, _ in ends(launchers)] == [0, 0]
+    (tmp_path / "first" / "checkpoints" / "0" / "4.safetensors").unlink()
+    told = "no round of which all machines have checkpoints: machine 0 has 3; machine 1"
+    for status, errors in resumed(tmp_path, "@3", "@4"):
+        assert status == 2
+        assert f"{told} has 4" in errors
+    for status, errors in resumed(tmp_path):
+        assert status == 0, errors
+    for name in ("first", "second"):
+        lines = (tmp_path / name / "0_results.jsonl").read_text().splitlines()
+        assert [json.loads(line)["round"] for line in lines] == [*range(1, 9)]

@@ -6,7 +6,7 @@ import pytest
 
 from decentralizepy import utils
 from decentralizepy.errors import ConfigError
-from decentralizepy.run.resume import complete, flags
+from decentralizepy.run.resume import choose, complete, flags, split
 
 
 def begun(folder, words):
@@ -52,3 +52,21 @@ def test_the_folder_of_another_machine_is_refused(tmp_path):
     assert complete({"resume": str(tmp_path), "machine_id": 0})["machines"] == 2
     with pytest.raises(ConfigError, match="the log folder of machine 0; expected"):
         complete({"resume": str(tmp_path), "machine_id": 1})
+
+
+def test_a_round_may_be_chosen(tmp_path):
+    assert split("logs@8") == ("logs", 8)
+    assert split("logs@home") == ("logs@home", None)
+    assert split("@8") == ("@8", None)
+    (tmp_path / "logs@8").mkdir()
+    assert split(str(tmp_path / "logs@8")) == (str(tmp_path / "logs@8"), None)
+    begun(tmp_path, "-is 7")
+    assert complete({"resume": f"{tmp_path}@8"})["log_dir"] == str(tmp_path)
+    assert choose([12, 8], None, "logs") == [12, 8]
+    assert choose([12, 8], 8, "logs@8") == [8]
+    with pytest.raises(
+        ConfigError, match=r"^--resume logs@9: .*one of the rounds 8, 12"
+    ):
+        choose([12, 8], 9, "logs@9")
+    with pytest.raises(ConfigError, match="no round of which all nodes have"):
+        choose([], None, "logs")
