@@ -1,4 +1,4 @@
-"""A network with what sharing algorithms keep beside it."""
+"""Base class of networks, with the state that sharing algorithms store in them."""
 
 import io
 from pathlib import Path
@@ -10,16 +10,16 @@ from decentralizepy.files import write_atomic
 
 
 class Model(torch.nn.Module):
-    """A network; subclass it as one subclasses ``torch.nn.Module``.
+    """A network; subclass it like ``torch.nn.Module``.
 
     Attributes
     ----------
     model_change : torch.Tensor or None
-        How the last training moved the model, set by sharing algorithms.
+        The change from the last training, set by sharing algorithms.
     accumulated_changes : torch.Tensor or None
-        Changes that have not been shared yet, of shape (N,).
+        Changes that have not been sent yet, of shape (N,).
     shared_parameters_counter : torch.Tensor or None
-        How often each parameter was shared, of shape (N,).
+        How often each parameter was sent, of shape (N,).
     """
 
     checkpointed = ("model_change",)
@@ -36,7 +36,7 @@ class Model(torch.nn.Module):
         self.shared_parameters_counter: torch.Tensor | None = None
 
     def count_params(self, only_trainable: bool = False) -> int:
-        """Return the number of parameters, buffers not counted."""
+        """Return the number of parameters, without buffers."""
         return sum(
             parameter.numel()
             for parameter in self.parameters()
@@ -44,7 +44,7 @@ class Model(torch.nn.Module):
         )
 
     def rewind_accumulation(self, indices: torch.Tensor) -> None:
-        """Set ``accumulated_changes``, if there are any, to 0 at ``indices``."""
+        """Reset ``accumulated_changes``, if any, to 0 at ``indices``."""
         if self.accumulated_changes is not None:
             self.accumulated_changes[indices] = 0.0
 
@@ -53,12 +53,12 @@ class Model(torch.nn.Module):
         return torch.cat([tensor.flatten() for tensor in self.state_dict().values()])
 
     def dump_weights(self, directory: str, uid: int, round: int) -> None:
-        """Write the ``state_dict`` to ``<round>_weight_<uid>.pt``, whole or not at all."""
+        """Write the ``state_dict`` to ``<round>_weight_<uid>.pt``, atomically."""
         buffer = io.BytesIO()
         torch.save(self.state_dict(), buffer)
         path = Path(directory, f"{round}_weight_{uid}.pt")
         write_atomic(path, buffer.getvalue())
 
     def load_weights(self, path: str | Path) -> None:
-        """Read what :meth:`dump_weights` wrote; nothing in the file is executed."""
+        """Load weights written by :meth:`dump_weights`; no code in the file is executed."""
         self.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))

@@ -30,17 +30,17 @@ def conv1x1(in_planes: int, out_planes: int, stride: int = 1) -> nn.Conv2d:
 
 
 class BasicBlock(nn.Module):
-    """Two 3x3 convolutions, the first with the stride, beside a short cut.
+    """Two 3x3 convolutions, the first with the stride, and a shortcut.
 
     Parameters
     ----------
     inplanes, planes : int
-        Channels that come in, and that each convolution has.
+        Channels of the input, and of each convolution.
     stride : int, default 1
     downsample : nn.Module, optional
-        The short cut where the shape changes; by default it is the input itself.
+        The shortcut if the shape changes; by default the identity.
     groups, base_width, dilation : int
-        Only the defaults 1, 64 and 1 are possible, as for torchvision's block.
+        Only the defaults 1, 64 and 1 are supported, as in torchvision's block.
     norm_layer : callable, default ``nn.BatchNorm2d``
         Called with the number of channels.
     """
@@ -60,7 +60,9 @@ class BasicBlock(nn.Module):
     ) -> None:
         super().__init__()
         if (groups, base_width, dilation) != (1, 64, 1):
-            raise ValueError("a BasicBlock has no groups, no width and no dilation")
+            raise ValueError(
+                "BasicBlock does not support groups, base_width or dilation"
+            )
         norm_layer = norm_layer or nn.BatchNorm2d
         self.conv1 = conv3x3(inplanes, planes, stride)
         self.bn1 = norm_layer(planes)
@@ -79,7 +81,7 @@ class BasicBlock(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """A 3x3 convolution, with the stride, between two of 1x1, beside a short cut.
+    """A strided 3x3 convolution between two 1x1 convolutions, and a shortcut.
 
     The output has ``expansion * planes`` channels. The stride is on the 3x3 convolution
     (ResNet "v1.5"), not on the first one as in the paper.
@@ -89,7 +91,7 @@ class Bottleneck(nn.Module):
     inplanes, planes, stride, downsample, norm_layer
         As for :class:`BasicBlock`.
     groups, base_width, dilation : int
-        Of the 3x3 convolution, whose width is ``planes * base_width / 64 * groups``.
+        For the 3x3 convolution, whose width is ``planes * base_width / 64 * groups``.
     """
 
     expansion = 4

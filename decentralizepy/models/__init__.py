@@ -1,4 +1,4 @@
-"""The networks that learn."""
+"""The networks of the data sets, and the base class of models."""
 
 from decentralizepy.models.Model import Model
 

@@ -1,4 +1,4 @@
-"""A network for CelebA: images of 84x84 in colour, smiling or not."""
+"""Network for CelebA: 84x84 color images, smiling or not."""
 
 import torch
 from torch import nn

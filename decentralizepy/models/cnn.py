@@ -1,4 +1,4 @@
-"""Two small convolutional networks, for square images of any size and ten classes."""
+"""Two small convolutional networks for square images of any size and ten classes."""
 
 import torch
 from torch import nn
@@ -29,7 +29,7 @@ class CNN(Model):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return logits (batch, 10) for images (batch, channels, side, side)."""
-        # pooled first, a quarter of the numbers goes through relu, with the same result
+        # pooling first, so that relu sees a quarter of the numbers, with the same result
         x = self.pool(self.conv1(x)).relu()
         x = self.pool(self.conv2(x)).relu()
         x = self.fc1(x.flatten(1)).relu()
@@ -39,7 +39,7 @@ class CNN(Model):
 
 
 class LeNet(Model):
-    """Three convolutions with group normalisation (Hsieh et al., arXiv:1910.00189).
+    """Three convolutions with group normalization (Hsieh et al., arXiv:1910.00189).
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Small networks for images of 8x8 pixels in one channel."""
+"""Small networks for 8x8 grayscale images."""
 
 import torch
 from torch import nn
@@ -27,7 +27,7 @@ class CNN(Model):
 
 
 class MLP(Model):
-    """One hidden layer of 64: 4,810 parameters."""
+    """One hidden layer of 64 units: 4,810 parameters."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Networks for FEMNIST: images of 28x28 in one channel, 62 classes."""
+"""Networks for FEMNIST: 28x28 grayscale images, 62 classes."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -38,7 +38,7 @@ class CNN(Model):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return logits (batch, 62) for images (batch, 1, 28, 28)."""
-        # pooled first, a quarter of the numbers goes through relu, with the same result
+        # pooling first, so that relu sees a quarter of the numbers, with the same result
         x = self.pool(self.conv1(x)).relu()
         x = self.pool(self.conv2(x)).relu()
         x = self.fc1(x.flatten(1)).relu()
@@ -47,26 +47,27 @@ class CNN(Model):
 
 
 class RNET(Model):
-    """ResNet-18 (arXiv:1512.03385, table 1) in half width: 2,811,678 parameters.
+    """ResNet-18 (arXiv:1512.03385, table 1) of half width: 2,811,678 parameters.
 
-    With the buffers of the normalisation, 2,816,498 numbers are sent.
+    Including the buffers of the normalization layers, 2,816,498 numbers are sent.
 
     Parameters
     ----------
     num_classes : int, default 62
     zero_init_residual : bool, default False
-        Start each block as its short cut: the weights of its last normalisation are 0.
+        Initialize the weights of each block's last normalization layer to 0, so that the
+        block starts as the identity.
     groups, width_per_group : int, default 1 and 32
-        No others are possible.
+        Other values are not supported.
     replace_stride_with_dilation : sequence of bool, optional
-        Three times False, which is the default; nothing else is possible.
+        Three times False, the default; other values are not supported.
     norm_layer : callable, default ``nn.BatchNorm2d``
         Called with the number of channels.
 
     Raises
     ------
     ValueError
-        If groups, a width or a dilation are asked for.
+        If groups, another width or dilation are requested.
     """
 
     def __init__(
@@ -82,7 +83,7 @@ class RNET(Model):
         if (groups, width_per_group) != (1, 32) or any(
             replace_stride_with_dilation or ()
         ):
-            raise ValueError("RNET has no groups, no other width and no dilation")
+            raise ValueError("RNET does not support groups, other widths or dilation")
         norm = self._norm_layer = norm_layer or nn.BatchNorm2d
         self.inplanes, self.dilation = 32, 1
         self.groups, self.base_width = groups, width_per_group
@@ -107,7 +108,7 @@ class RNET(Model):
     def _make_layer(
         self, block: Any, planes: int, blocks: int, stride: int = 1
     ) -> nn.Sequential:
-        """Return blocks of which the first changes the shape."""
+        """Return blocks, the first of which changes the shape."""
         norm, shortcut = self._norm_layer, None
         if stride != 1 or self.inplanes != planes:
             convolution = Resnet.conv1x1(self.inplanes, planes, stride)

@@ -1,4 +1,4 @@
-"""A model as one vector: the only place where parameters are flattened."""
+"""Flattening of a model to one vector."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,35 +8,35 @@ import torch
 
 from decentralizepy.errors import NodeFailed
 
-EXACT = 2**24  # from here on, float32 does not hold every whole number
+EXACT = 2**24  # beyond this, float32 cannot represent every integer
 
 
 class Flat:
     """The state of a model, in the order of its ``state_dict``, as one float32 vector.
 
     Parameters and floating-point buffers become views of the vector, so that reading or
-    averaging a model copies nothing. Whole numbers (BatchNorm's counter), tensors that
-    another name shares, that have another type or are on another device than the CPU
-    are copied in and out; complex ones as pairs of numbers.
+    averaging a model copies nothing. Integers (BatchNorm's counter), tensors shared
+    between names, tensors of another dtype and tensors that are not on the CPU are copied
+    in and out; complex ones as pairs of numbers.
 
-    What float32 cannot hold stays at home while all nodes agree. A tensor of another
-    type keeps each entry whose average rounds to the same float32. Entries of buffers
-    that are NaN or infinite from the start, as in a causal mask, or whole numbers from
-    2^24, are 0 in the vector and keep their value in the model as long as it is that.
+    Values that float32 cannot represent are kept as long as all nodes agree on them. A
+    tensor of another dtype keeps each entry whose average rounds to the same float32.
+    Entries of buffers that are initially NaN or infinite, as in a causal mask, or integers
+    from 2^24 on, are 0 in the vector, and keep their value in the model while it is 0.
 
     Parameters
     ----------
     model : torch.nn.Module
-        It keeps its parameter objects; only their storage moves.
+        Its parameter objects stay the same; only their storage changes.
 
     Attributes
     ----------
     names : list of str
     shapes : list of torch.Size
     lens : list of int
-        Numbers in each tensor; a complex entry counts as two.
+        Number of entries in each tensor; a complex entry counts as two.
     size : int
-        Numbers in all tensors, N below.
+        Number of entries in all tensors, N below.
     """
 
     def __init__(self, model: torch.nn.Module) -> None:
@@ -60,12 +60,12 @@ class Flat:
         return self._buffer
 
     def unflatten(self, vector: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Return views of ``vector``, of shape (N,), by name; of complex ones, in pairs.
+        """Return views of ``vector``, of shape (N,), by name; complex tensors as pairs.
 
         Raises
         ------
         ValueError
-            If the vector has another length.
+            If the vector has the wrong length.
         """
         if vector.shape != (self.size,):
             raise ValueError(
@@ -80,17 +80,17 @@ class Flat:
         }
 
     def flatten(self, state: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """Return the float32 vector, of shape (N,), whose parts ``state`` holds."""
+        """Return ``state`` as one float32 vector, of shape (N,)."""
         return torch.cat([_numbers(state[name]).reshape(-1) for name in self.names])
 
     @torch.no_grad()
     def load(self, state: Mapping[str, torch.Tensor]) -> None:
-        """Copy ``state``, as ``unflatten`` returns it, into the model; round for counters.
+        """Copy ``state``, as returned by ``unflatten``, into the model, rounding integers.
 
         Raises
         ------
         NodeFailed
-            If whole numbers beyond 2^24, which no float32 tells apart, are to change.
+            If integers beyond 2^24, which float32 cannot represent, would change.
         """
         for name, tensor in self._state().items():
             if tensor.dtype == torch.float32 and name not in self._constant:
@@ -114,14 +114,14 @@ class Flat:
         own[moved] = source[moved].to(own.dtype)
 
     def _held(self, name: str, tensor: torch.Tensor) -> torch.Tensor:
-        """Return the float32 numbers that stand for a tensor in the vector."""
+        """Return the float32 numbers that represent a tensor in the vector."""
         numbers = _numbers(tensor)
         if name in self._constant:
             numbers = numbers.masked_fill(self._stays(name, tensor), 0.0)
         return numbers
 
     def _stays(self, name: str, tensor: torch.Tensor) -> torch.Tensor:
-        """Return where a tensor still has what cannot be in the vector."""
+        """Return where a tensor still has values that the vector cannot represent."""
         now = _real(tensor)
         if name not in self._constant:
             return torch.zeros_like(now, dtype=torch.bool)
@@ -134,7 +134,7 @@ class Flat:
 
     @torch.no_grad()
     def _pull_in(self) -> None:
-        """Copy what is no view of the vector, and make it one where it can be."""
+        """Copy tensors into the vector, and turn them into views of it if possible."""
         taken = set()
         for name, tensor in self._state().items():
             view = self._views[name]
@@ -147,7 +147,7 @@ class Flat:
 
 
 def _real(tensor: torch.Tensor) -> torch.Tensor:
-    """Return a tensor, a complex one as a view with a last axis of two."""
+    """Return a tensor; a complex one as a real view whose last axis has length two."""
     return torch.view_as_real(tensor) if tensor.is_complex() else tensor
 
 
@@ -162,7 +162,7 @@ def _is_whole(tensor: torch.Tensor) -> bool:
 def _constants(
     state: Mapping[str, torch.Tensor],
 ) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
-    """Return copies of what is not trained and does not fit, and where, by name."""
+    """Return untrained values that float32 cannot represent, and where, by name."""
     found = {}
     for name, tensor in state.items():
         numbers = _numbers(tensor)
@@ -179,5 +179,5 @@ def _is_like(tensor: torch.Tensor, view: torch.Tensor) -> bool:
 
 
 def to_tensor(array: npt.NDArray[Any]) -> torch.Tensor:
-    """Return a tensor over the memory of ``array``, copied only if it is read-only."""
+    """Return a tensor that shares the memory of ``array``, or a copy if it is read-only."""
     return torch.from_numpy(array if array.flags.writeable else array.copy())

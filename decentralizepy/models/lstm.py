@@ -1,4 +1,4 @@
-"""Recurrent networks for text: the next character, and the next word."""
+"""Recurrent networks that predict the next character or the next word."""
 
 import torch
 from torch import nn
@@ -7,10 +7,10 @@ from decentralizepy.models.Model import Model
 
 
 class LSTM(Model):
-    """The next character after 80, from all of the LSTM's outputs: 2,683,708 parameters.
+    """Predict the character after 80 others, from all LSTM outputs: 2,683,708 parameters.
 
-    Two layers of 256 units (Hochreiter and Schmidhuber, 1997), as LEAF's
-    (arXiv:1812.01097) has them.
+    Two layers of 256 units (Hochreiter and Schmidhuber, 1997), as in LEAF
+    (arXiv:1812.01097).
     """
 
     def __init__(self) -> None:
@@ -20,16 +20,16 @@ class LSTM(Model):
         self.l1 = nn.Linear(80 * 256, 92)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return logits (batch, 92) for characters (batch, 80), numbers 0 to 91."""
+        """Return logits (batch, 92) for characters (batch, 80), numbered 0 to 91."""
         outputs, _ = self.lstm(self.embedding(x))
         logits: torch.Tensor = self.l1(outputs.flatten(1).relu())
         return logits
 
 
 class RNN(Model):
-    """The next word, from the LSTM's last state: 4,317,895 parameters.
+    """Predict the next word from the last state of an LSTM: 4,317,895 parameters.
 
-    Word 0 is the pad: its vector is 0 and stays so.
+    Word 0 is padding: its vector is always 0.
     """
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class RNN(Model):
         self.l2 = nn.Linear(128, 9999)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return logits (batch, 9999) for words (batch, length), numbers 0 to 9998."""
+        """Return logits (batch, 9999) for words (batch, length), numbered 0 to 9998."""
         _, (states, _) = self.rnn_cells(self.embedding(x))
         logits: torch.Tensor = self.l2(self.l1(states[-1]).relu())
         return logits

@@ -1,4 +1,4 @@
-"""Ratings as products of what is learned of a user and of an item."""
+"""Matrix factorization for ratings."""
 
 import torch
 from torch import nn
@@ -11,9 +11,9 @@ SPREAD = 0.05
 class MatrixFactorization(Model):
     """A vector for each user and each item; a rating is their dot product.
 
-    Without biases, as Koren, Bell and Volinsky, Computer 42(8), 2009, eq. 1. The vectors
-    begin uniform in [-0.05, 0.05]. With the default sizes, those of MovieLens
-    latest-small, 206,680 parameters.
+    Without biases, as in Koren, Bell and Volinsky, Computer 42(8), 2009, eq. 1. Vectors
+    are initialized uniformly in [-0.05, 0.05]. The default sizes are those of MovieLens
+    latest-small: 206,680 parameters.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class MatrixFactorization(Model):
             nn.init.uniform_(factors.weight, -SPREAD, SPREAD)
 
     def forward(self, data: torch.Tensor) -> torch.Tensor:
-        """Return ratings (batch,) for pairs (batch, 2) of user and item, from 1."""
+        """Return ratings (batch,) for pairs (batch, 2) of user and item, numbered from 1."""
         users, items = (data - 1).unbind(-1)
         product: torch.Tensor = self.user_factors(users) * self.item_factors(items)
         return product.sum(-1)

@@ -12,14 +12,14 @@ Block = Callable[[int, int, int], nn.Module]
 
 
 class BasicBlock(nn.Module):
-    """A residual block that makes its own short cut where the shape changes.
+    """A residual block that creates its own shortcut if the shape changes.
 
     Parameters
     ----------
     in_planes, planes : int
         Channels of the input, and of each convolution.
     stride : int, default 1
-        Of the first convolution.
+        Stride of the first convolution.
     """
 
     def __init__(self, in_planes: int, planes: int, stride: int = 1) -> None:
@@ -42,9 +42,9 @@ class BasicBlock(nn.Module):
 class ResNet8(Model):
     """Three residual blocks: 4,932,344 parameters, 4,937,729 with the buffers.
 
-    The layers ``linear2`` and ``emb`` (20,590 parameters) take no part in the output.
-    DecentralizePy's network has such layers, and what a model costs to send, and every
-    published byte count, includes them.
+    The layers ``linear2`` and ``emb`` (20,590 parameters) do not affect the output.
+    DecentralizePy's network has them, so they are part of what is sent and of every
+    published byte count.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ class ResNet8(Model):
     def _make_layer(
         self, block: Block, planes: int, num_blocks: int, stride: int
     ) -> nn.Sequential:
-        """Return blocks of which the first has the stride."""
+        """Return blocks, the first of which has the stride."""
         layer = nn.Sequential()
         for each in [stride] + [1] * (num_blocks - 1):
             layer.append(block(self.in_planes, planes, each))

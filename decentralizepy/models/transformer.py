@@ -1,4 +1,4 @@
-"""Pretrained transformers with a head for classes of text, from Hugging Face's library."""
+"""Pretrained Hugging Face transformers for text classification."""
 
 import contextlib
 import os
@@ -17,19 +17,19 @@ MOBILE_BERT_NAME = "google/mobilebert-uncased"
 STARS = 5
 HEAD = "AutoModelForSequenceClassification"
 INSTALL = "pip install decentralizepy[llm]"
-PATIENCE_S = 10  # of the first word to a hub that may be out of reach
+PATIENCE_S = 10  # for the first request to a hub that may be unreachable
 
-_LOADING = threading.Lock()  # what is printed is set for all threads of a process
+_LOADING = threading.Lock()  # verbosity is set for all threads of a process
 
 
 class Transformer(Model):
-    """A pretrained transformer that tells classes of text apart.
+    """A pretrained transformer for text classification.
 
-    Called with ``input_ids``, ``attention_mask`` and ``labels``, it returns its loss,
-    the mean over a batch, and logits of shape (batch, ``classes``); each class is a
-    question of its own, so the loss is the binary cross-entropy. Where the source has
-    no head for so many classes, its weights are drawn from torch's generator. What is
-    not found here is looked up in the wrapped model, such as ``config``.
+    Called with ``input_ids``, ``attention_mask`` and ``labels``, it returns its loss, the
+    mean over a batch, and logits of shape (batch, ``classes``). Classification is
+    multi-label, so the loss is binary cross-entropy. If the source has no head for this
+    number of classes, its weights are drawn from torch's generator. Missing attributes,
+    such as ``config``, are looked up in the wrapped model.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ class Transformer(Model):
             return getattr(super().__getattr__("model"), name)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """Return what the wrapped model does: with labels ``(loss, logits, ...)``."""
+        """Return the output of the wrapped model: with labels, ``(loss, logits, ...)``."""
         return self.model(*args, **kwargs)
 
 
@@ -82,10 +82,10 @@ class MobileBERT(Transformer):
 
 
 def pretrained(kind: str, source: str, **options: Any) -> Any:
-    """Return ``transformers.<kind>.from_pretrained(source, **options)``, in silence.
+    """Return ``transformers.<kind>.from_pretrained(source, **options)`` without output.
 
-    A name is looked for in the cache first, and only then on the hub, which is asked
-    once, with a limit, whether it is there.
+    A name is looked up in the cache first. Only then is the hub used, after one request
+    with a timeout has shown that it is reachable.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def pretrained(kind: str, source: str, **options: Any) -> Any:
     with _LOADING, _quiet():
         try:
             return load(source, local_files_only=True, **options)
-        except Exception as error:  # each format of file has exceptions of its own
+        except Exception as error:  # each file format has its own exceptions
             if os.path.isdir(source):
                 raise DataError(f"{source}: {_line(error)}") from error
         _reach_hub(source)
@@ -109,16 +109,16 @@ def pretrained(kind: str, source: str, **options: Any) -> Any:
 
 
 def configuration(source: str) -> Any:
-    """Return the configuration of a model, whose code is then imported.
+    """Return the configuration of a model, after importing the model's code.
 
     Raises
     ------
     DataError
-        As :func:`pretrained`, or if such a model cannot tell classes apart.
+        As for :func:`pretrained`, or if the model does not support classification.
     """
     config = pretrained("AutoConfig", source)
     try:
-        with torch.device("meta"):  # without memory, or numbers drawn
+        with torch.device("meta"):  # allocates no memory and draws no random numbers
             getattr(library(), HEAD).from_config(config)
     except Exception as error:
         raise DataError(f"{source}: {_line(error)}") from error
@@ -126,7 +126,7 @@ def configuration(source: str) -> Any:
 
 
 def library() -> Any:
-    """Return ``transformers``, which fails with a torchvision built for another torch."""
+    """Import ``transformers`` without a torchvision that was built for another torch."""
     first = "transformers" not in sys.modules
     hide = first and not _has_torchvision()
     if hide:
@@ -134,7 +134,7 @@ def library() -> Any:
     try:
         import transformers
 
-        transformers.utils.is_torchvision_available()  # which remembers the answer
+        transformers.utils.is_torchvision_available()  # caches the answer
     except ImportError as error:
         raise ConfigError(f"transformers is not installed: {INSTALL}") from error
     finally:
@@ -153,7 +153,7 @@ def _has_torchvision() -> bool:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep reports and progress bars, whose threads must not run, off the screen."""
+    """Disable output and progress bars, whose threads must not run."""
     from transformers.utils import logging
 
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
@@ -168,14 +168,14 @@ def _quiet() -> Iterator[None]:
 
 
 def _reach_hub(source: str) -> None:
-    """Raise a DataError if the hub does not answer: its library would try for a minute."""
+    """Raise a DataError if the hub is unreachable: its library would try for a minute."""
     from huggingface_hub import constants, get_session
 
     try:
         get_session().head(constants.ENDPOINT, timeout=PATIENCE_S)
-    except Exception as error:  # of whichever library makes the connection
+    except Exception as error:  # from whichever library makes the connection
         raise DataError(
-            f"{source}: not in the cache of Hugging Face, and its hub cannot be reached; "
+            f"{source}: not in the Hugging Face cache, and the hub cannot be reached; "
             "without it, name a folder: [DATASET] tokenizer = FOLDER and model_class = "
             "Transformer"
         ) from error

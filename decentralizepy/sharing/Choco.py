@@ -1,4 +1,4 @@
-"""CHOCO-SGD with the largest entries of the difference."""
+"""CHOCO-SGD with top-k compression."""
 
 from typing import Any, ClassVar
 
@@ -10,20 +10,20 @@ from decentralizepy.sharing.sparse import count, largest, spread
 
 
 class Choco(DifferenceSharing):
-    """Send the entries in which the model is furthest from its public copy.
+    """Send the entries in which the model differs most from its public copy.
 
-    The algorithm is :class:`~decentralizepy.sharing.difference.DifferenceSharing`'s,
-    with top-k as compression: k = max(1, round(alpha N)) values and as many indices
-    (int32) travel. Other options as for
-    :class:`~decentralizepy.sharing.Sharing.Sharing`; a lossy codec does no harm, since
-    a node's own copy takes the values that its neighbors read.
+    The algorithm is that of
+    :class:`~decentralizepy.sharing.difference.DifferenceSharing`, with top-k compression:
+    k = max(1, round(alpha N)) values and their indices (int32) are sent. Other options as
+    for :class:`~decentralizepy.sharing.Sharing.Sharing`; lossy codecs are safe, since a
+    node updates its own copy with the values that its neighbors decode.
 
     Parameters
     ----------
     *parts
         The eight of :class:`~decentralizepy.sharing.Sharing.Sharing`.
     step_size : float
-        How far to go towards the neighbors' copies, in (0, 1].
+        Step size towards the neighbors' copies, in (0, 1].
     alpha : float
         Share of entries to send, in (0, 1].
     """

@@ -1,4 +1,4 @@
-"""The part of the model that changed most."""
+"""Sharing of the parameters that changed most (top-k)."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -25,43 +25,45 @@ class PartialModel(EntrySharing):
     """Send the values of the entries that changed most since the last average.
 
     Top-k sparsification (Alistarh, Hoefler, Johansson, Konstantinov, Khirirat and
-    Renggli, The Convergence of Sparsified Gradient Methods, 2018) of models: the changes
-    choose, the values travel. What a peer does not send counts as the receiver's own:
-    see :class:`~decentralizepy.sharing.entries.EntrySharing`. The mean over nodes moves.
-    Nodes that no longer train agree if they started equal, and accumulate what averaging
-    changed, too; else an entry that differs may never be sent again.
+    Renggli, The Convergence of Sparsified Gradient Methods, 2018), applied to models:
+    entries are selected by change, but their values are sent. Entries that a peer does
+    not send are taken from the receiver's model: see
+    :class:`~decentralizepy.sharing.entries.EntrySharing`. The mean over nodes is not
+    preserved. Nodes that stop training reach consensus only if they started equal and
+    also accumulate changes from averaging; otherwise an entry that differs may never be
+    sent again.
 
-    A message has ``params``, ``indices`` (int32, rising), ``alpha`` and ``send_partial``;
-    one of the whole model has only ``params``.
+    A message has ``params``, ``indices`` (int32, ascending), ``alpha`` and
+    ``send_partial``; one with the whole model has only ``params``.
 
     Parameters
     ----------
     *parts
         The eight of :class:`~decentralizepy.sharing.Sharing.Sharing`.
     alpha : float, default 1.0
-        Share of entries to send, in (0, 1]; k = round(alpha M).
+        Fraction of entries to send, in (0, 1]; k = round(alpha M).
     dict_ordered : bool, default True
-        Taken for the sake of old configurations; only True will do.
+        Accepted for compatibility with old configurations; must be True.
     save_shared : bool, default False
         As for :class:`~decentralizepy.sharing.entries.EntrySharing`.
     metadata_cap : float, default 1.0
-        From this alpha on the whole model is sent, without indices.
+        From this alpha on, the whole model is sent, without indices.
     accumulation : bool, default False
-        Choose by what training changed since an entry was last sent, not in this round.
+        Select by the change since an entry was last sent instead of in this round.
     save_accumulated : bool, default False
-        Write the scores by which entries are chosen to ``model_change/<rank>/<round>.json``
-        in the log folder.
+        Write the scores that entries are selected by to
+        ``model_change/<rank>/<round>.json`` in the log folder.
     change_transformer : callable, default identity
         A linear function of the change, (M,) to (M,), whose result is the score.
     accumulate_averaging_changes : bool, default False
-        With ``accumulation``: count what averaging changed, too.
+        With ``accumulation``, also count changes from averaging.
     compress, compression_package, compression_class, float_precision
         As for :class:`~decentralizepy.sharing.Sharing.Sharing`.
 
     Attributes
     ----------
     model.model_change, model.accumulated_changes : torch.Tensor
-        This round's scores, and the changes that they are made of if ``accumulation``.
+        This round's scores and, with ``accumulation``, the changes they are based on.
     """
 
     checkpointed: tuple[str, ...] = ("_before", "accumulated")
@@ -96,21 +98,21 @@ class PartialModel(EntrySharing):
             self.model.accumulated_changes = self.accumulated
 
     def choose(self, scores: torch.Tensor) -> npt.NDArray[np.int32]:
-        """Return the places of the k largest ``|scores|``, in order; ties in front."""
+        """Return the sorted indices of the k largest ``|scores|``; ties go to the first."""
         return largest(scores.numpy(), round(self.alpha * len(scores)))
 
     def extract_top_gradients(self) -> Entries:
-        """Return the scores (k,), without their sign, and places (k,) of what is chosen."""
+        """Return the absolute scores (k,) and indices (k,) of the selected entries."""
         places = torch.from_numpy(self.choose(self.scores))
         return self.scores[places].abs(), places
 
     def select(self) -> Entries:
-        """Return the coefficients (k,) to send, and their places (k,)."""
+        """Return the coefficients (k,) to send, and their indices (k,)."""
         _, places = self.extract_top_gradients()
         return self.coefficients()[places], places
 
     def serialized_model(self) -> Message:
-        """Return the entries that are chosen; all if alpha reaches ``metadata_cap``."""
+        """Return the selected entries; all of them if alpha reaches ``metadata_cap``."""
         own = self.coefficients()
         if self.alpha >= self.metadata_cap:
             self._forget(slice(None))
@@ -151,7 +153,7 @@ class PartialModel(EntrySharing):
         self._before = self.coefficients()
 
     def _change(self) -> torch.Tensor:
-        """Return how the model moved since the last average."""
+        """Return how the model changed since the last average."""
         change: torch.Tensor = self.change_transformer(
             self.coefficients() - self._before
         )
@@ -162,7 +164,7 @@ class PartialModel(EntrySharing):
             self.accumulated[places] = 0
 
     def save_change(self) -> None:
-        """Write the scores, and beside them what the entries are."""
+        """Write the scores, together with the names and shapes of the tensors."""
         self.save_vector(self.scores, self.folder("model_change"))
         self.save_vector(self.coefficients(), self.folder("model_val"))
 
@@ -174,7 +176,7 @@ class PartialModel(EntrySharing):
 
 
 def in_rising_order(params: torch.Tensor, places: torch.Tensor) -> Entries:
-    """Return entries in the order of their places: a subclass may choose in another."""
+    """Return entries sorted by index, since a subclass may select them in any order."""
     if (places[1:] > places[:-1]).all():
         return params, places
     order = torch.argsort(places)

@@ -5,10 +5,10 @@ from decentralizepy.sharing.Sharing import Sharing
 
 
 class PlainAverageSharing(Sharing):
-    """Send the whole model; take the plain mean of one's own and all that came.
+    """Send the whole model; take the plain mean of the own and all received models.
 
-    ``x <- (x + sum_j x_j) / (n + 1)`` with n the number of messages, which may be zero.
-    On an irregular graph the mean over nodes moves. Options as for
+    ``x <- (x + sum_j x_j) / (n + 1)``, where n is the number of messages, possibly zero.
+    On irregular graphs, the mean over nodes is not preserved. Options as for
     :class:`~decentralizepy.sharing.Sharing.Sharing`.
     """
 

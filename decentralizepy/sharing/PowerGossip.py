@@ -19,21 +19,21 @@ Tensors = list[torch.Tensor]
 
 
 class PowerGossip(Sharing):
-    """Move each pair of neighbors along a low-rank part of what they differ in.
+    """Gossip a low-rank approximation of the difference of each pair of neighbors.
 
     Vogels, Karimireddy and Jaggi, Practical Low-Rank Communication Compression in
-    Decentralized Deep Learning, NeurIPS 2020, section 3. Both ends of an edge hold
-    the same orthonormal basis B. Where X is a tensor of the model as a matrix, each
-    sends ``X B``; the projection ``(X_j - X_i) B B^T`` is then known to both, and moves
-    both, in opposite directions: the mean over nodes is kept. The next round works on
-    the transposed matrices, with ``(X_j - X_i) B`` made orthonormal for B: one half of a
-    power iteration, which turns B to where the two differ most.
+    Decentralized Deep Learning, NeurIPS 2020, section 3. Both ends of an edge hold the
+    same orthonormal basis B. For each tensor of the model, as a matrix X, both send
+    ``X B``; the projection ``(X_j - X_i) B B^T`` is then known to both, and moves them in
+    opposite directions, so the mean over nodes is preserved. The next round uses the
+    transposed matrices, with ``(X_j - X_i) B``, orthonormalized, as B: half a step of a
+    power iteration, which turns B to the directions in which the two differ most.
 
-    Tensors of one dimension are sent whole. The graph must stay the same, and all nodes
-    need the same numerical library, for their bases to be the same.
+    One-dimensional tensors are sent uncompressed. The graph must be static, and all nodes
+    need the same numerical library, so that their bases are equal.
 
-    A neighbor is sent the products of its own edge, as in algorithm 1: a node of degree d
-    sends d of them. A message has ``params``, in which the neighbor's uid leads to a
+    As in algorithm 1, each neighbor is sent the products for its own edge: a node of
+    degree d sends d of them. A message has ``params``, which maps the neighbor's uid to a
     vector, and the sender's ``uid``.
 
     Parameters
@@ -41,9 +41,9 @@ class PowerGossip(Sharing):
     *parts
         The eight of :class:`~decentralizepy.sharing.Sharing.Sharing`.
     low_rank : int, default 1
-        Columns of B; at most the smaller side of a matrix is used.
+        Number of columns of B, capped at the smaller dimension of each matrix.
     step_size : float, default 1.0
-        In (0, 1]; a factor on the Metropolis-Hastings weights.
+        In (0, 1]; scales the Metropolis-Hastings weights.
     **codec
         compress, compression_package, compression_class, float_precision.
     """
@@ -66,7 +66,7 @@ class PowerGossip(Sharing):
         self._random: dict[int, np.random.Generator] = {}
 
     def serialized_model(self) -> Message:
-        """Return ``params``: by neighbor, the small tensors, then the products."""
+        """Return ``params``: for each neighbor, the small tensors, then the products."""
         state = self.local()
         peers = sorted(self.graph.neighbors(self.uid))
         params = {peer: self._product(state, peer) for peer in peers}
@@ -122,7 +122,7 @@ class PowerGossip(Sharing):
         return [tensor for tensor in state.values() if tensor.dim() < 2]
 
     def _matrices(self, state: State) -> Tensors:
-        """Return views of the tensors as matrices, transposed in every other round."""
+        """Return views of the tensors as matrices, transposed every other round."""
         matrices = [
             tensor.view(len(tensor), -1)
             for tensor in state.values()
@@ -132,7 +132,7 @@ class PowerGossip(Sharing):
         return [matrix.T for matrix in matrices] if odd else matrices
 
     def _product(self, state: State, peer: int) -> Any:
-        """Return what ``peer`` is sent, through the codec."""
+        """Return the encoded product for ``peer``."""
         pairs = zip(self._matrices(state), self._basis(peer), strict=True)
         parts = self._small(state) + [matrix @ basis for matrix, basis in pairs]
         vector = torch.cat([part.reshape(-1) for part in parts])
@@ -153,7 +153,7 @@ class PowerGossip(Sharing):
         return self.bases[peer]
 
     def _orthonormal(self, peer: int, gap: torch.Tensor) -> torch.Tensor:
-        """Return a basis of ``gap``, the same at both ends, or a new one if it is 0."""
+        """Return a basis of ``gap``, equal at both ends, or a new one if it is 0."""
         if not gap.any():
             drawn = self._random[peer].standard_normal(gap.shape, np.float32)
             gap = torch.from_numpy(drawn)
@@ -163,7 +163,7 @@ class PowerGossip(Sharing):
         return q
 
     def _parse(self, message: Message, reader: int) -> Tensors:
-        """Return small tensors and products as ``message`` has them for ``reader``."""
+        """Return the small tensors and products in ``message`` for ``reader``."""
         told = present(message, "params")
         if not isinstance(told, dict) or reader not in told:
             raise MessageError(f"it has nothing for uid {reader}")

@@ -1,4 +1,4 @@
-"""Whole models on directed graphs: stochastic gradient push."""
+"""Stochastic gradient push, for directed graphs."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,20 +17,20 @@ class PushSum(Sharing):
     """Send equal shares of the model and of a weight; the model is their ratio.
 
     Assran, Loizou, Ballas and Rabbat, Stochastic Gradient Push for Distributed Deep
-    Learning, ICML 2019, algorithm 1. A node keeps a biased model x and a push weight w,
-    which starts at 1; it trains ``z = x / w``. Each round, with d the number of nodes
+    Learning, ICML 2019, algorithm 1. A node has a biased model x and a push weight w,
+    initially 1, and trains ``z = x / w``. In each round, where d is the number of nodes
     that it sends to,
 
-    - ``x += z_now - z_before``, what training did,
-    - ``x / (d + 1)`` and ``w / (d + 1)`` are sent to each of them and kept,
-    - x and w become the sums of what was kept and of what came.
+    - ``x += z_now - z_before``, the change from training,
+    - ``x / (d + 1)`` and ``w / (d + 1)`` are sent to each of them, and kept,
+    - x and w become the sums of the kept and the received shares.
 
-    The sums of x and of w over nodes never change. So nodes agree on the mean of their
-    starts on every strongly connected directed graph, where other sharings favor those
-    who are heard by many. Weights of the graph's own are passed over.
+    The sums of x and of w over all nodes never change. So on every strongly connected
+    directed graph, nodes agree on the mean of their initial models, whereas other sharing
+    algorithms favor nodes with many receivers. Weights defined by the graph are ignored.
 
-    What no optimizer moves (BatchNorm's statistics) takes ``w (z_now - z_before)`` for
-    its step: a running variance with a step larger than its own might fall below 0.
+    Entries that no optimizer updates (BatchNorm's statistics) change by
+    ``w (z_now - z_before)``: with a larger step, a running variance could become negative.
 
     Parameters
     ----------
@@ -53,14 +53,14 @@ class PushSum(Sharing):
     def __init__(self, *parts: Any, **codec: Any) -> None:
         super().__init__(*parts, **codec)
         self.z = self.flat.vector().clone()
-        # a sum over all rounds: in float32, its rounding would move the mean for ever
+        # accumulates over all rounds: in float32, rounding errors would make the mean drift
         self.x, self.w, self.shares = self.z.double(), 1.0, 1
         trained = dict(self.model.named_parameters(remove_duplicate=False))
         moved = [name in trained for name in self.flat.names]
         self._trained = torch.from_numpy(np.repeat(moved, self.lens))
 
     def get_data_to_send(self, degree: int | None = None) -> Message:
-        """Return this round's share; ``degree`` is how many nodes it will be sent to."""
+        """Return this round's share; ``degree`` is the number of receivers."""
         receivers = self._degree() if degree is None else degree
         self.shares = receivers + 1
         return super().get_data_to_send(receivers)
@@ -82,7 +82,7 @@ class PushSum(Sharing):
         return self.flat.unflatten(params / weight)
 
     def edge_weight(self, uid: int, n_peers: int, message: Message) -> float:
-        """Return 1: the sender has weighed its share."""
+        """Return 1: the sender has already weighted its share."""
         return 1.0
 
     def local(self) -> State:
@@ -109,7 +109,7 @@ class PushSum(Sharing):
         )
 
     def _read(self, m: Message) -> tuple[torch.Tensor, float]:
-        """Return the shares of x and w; MessageError if they are none."""
+        """Return the shares of x and w; raise a MessageError if they are invalid."""
         weight = positive(m, "push_weight")
         data = self.decompress_data(m)
         return to_tensor(field(data, "params", np.float32, self.flat.size)), weight

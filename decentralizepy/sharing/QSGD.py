@@ -1,4 +1,4 @@
-"""Differences rounded at random to a few levels, in gossip."""
+"""Gossip with randomly quantized differences."""
 
 from typing import Annotated, Any
 
@@ -14,26 +14,26 @@ from decentralizepy.sharing.difference import DifferenceSharing, Floats
 
 
 class QSGD(DifferenceSharing):
-    """Send each number as one of 2s + 1 levels between minus and plus its bucket's peak.
+    """Quantize each number to one of 2s + 1 levels between -peak and peak of its bucket.
 
     The compression of Alistarh, Grubic, Li, Tomioka and Vojnovic, QSGD:
     Communication-Efficient SGD via Gradient Quantization and Encoding, NeurIPS 2017,
-    section 3.1, in buckets, with their peak as norm, as in the paper's experiments.
-    A number rounds up or down with such chances that its mean is itself. It serves
-    :class:`~decentralizepy.sharing.difference.DifferenceSharing`: the differences fade
-    as nodes agree, and the rounding errors with them. Levels have a fixed width in
-    place of the paper's Elias codes.
+    section 3.1, in buckets normalized by their peak, as in the paper's experiments.
+    Stochastic rounding keeps the expected value. It is applied to the differences of
+    :class:`~decentralizepy.sharing.difference.DifferenceSharing`, which vanish as nodes
+    reach consensus, and the rounding errors with them. Levels are encoded with a fixed
+    width instead of the paper's Elias codes.
 
     Parameters
     ----------
     step_size : float, default 0.5
         In (0, 1].
     bits : int, default 4
-        For each number, 3 to 8; ``s = 2**(bits - 1) - 1``.
+        Bits per number, 3 to 8; ``s = 2**(bits - 1) - 1``.
     bucket_size : int, default 256
-        Numbers that share a peak (4 bytes), at most 8 s^2. With more, the expected
-        squared error could exceed the square of what is rounded: beside one number at
-        the peak M, each of the others may err by (M / s)^2 / 8 more than its own square.
+        Numbers that share a peak (4 bytes), at most 8 s^2. In larger buckets, the expected
+        squared error could exceed the squared norm: next to one number at the peak M, the
+        error of each other number can exceed its own square by (M / s)^2 / 8.
     """
 
     checkpointed = ("_random",)
@@ -51,7 +51,7 @@ class QSGD(DifferenceSharing):
         self.bucket_size = at_most("bucket_size", bucket_size, 8 * self.levels**2)
         self._random = stream(Purpose.ROUNDING, seed_of(self.dataset), self.uid)
 
-    # a bucket may be all zeros, or have a peak that is no finite number
+    # a bucket may be all zeros, or have a non-finite peak
     @np.errstate(divide="ignore", invalid="ignore")
     def encode(self, difference: Floats) -> Message:
         starts = np.arange(0, self.flat.size, self.bucket_size)
@@ -80,12 +80,12 @@ class QSGD(DifferenceSharing):
 
 
 def pack(codes: npt.NDArray[np.uint8], bits: int) -> Array:
-    """Return numbers below ``2**bits``: the lowest bits of all, then the next, ..."""
+    """Pack numbers below ``2**bits``: the lowest bits of all, then the next, ..."""
     return np.concatenate([np.packbits(codes >> bit & 1) for bit in range(bits)])
 
 
 def unpack(packed: Array, bits: int, size: int) -> Array:
-    """Return the ``size`` numbers of :func:`pack`."""
+    """Invert :func:`pack`, returning ``size`` numbers."""
     codes = np.zeros(size, np.uint8)
     for bit, digits in enumerate(packed.reshape(bits, -1)):
         codes |= np.unpackbits(digits, count=size) << bit

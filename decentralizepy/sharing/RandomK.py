@@ -1,4 +1,4 @@
-"""The same random part of the model at all nodes."""
+"""Sharing of a random part of the model, the same on all nodes."""
 
 from typing import Any
 
@@ -13,24 +13,25 @@ from decentralizepy.sharing.Sharing import frozen
 
 
 class RandomK(EntrySharing):
-    """Send k random entries, the same at all nodes, so that nothing says which.
+    """Send k random entries, the same on all nodes, so that no indices are needed.
 
     The random sparsification of Koloskova, Stich and Jaggi (Decentralized Stochastic
     Optimization and Gossip Algorithms with Compressed Communication, 2019, section 3)
-    with randomness that is shared: a generator of the run's seed and the round draws the
-    entries. Since all nodes average the same entries, a round is one of full sharing
-    restricted to them: the mean over nodes is kept, and nodes agree at the pace of alpha.
+    with shared randomness: the entries are drawn by a generator derived from the seed of
+    the run and the round. Since all nodes average the same entries, a round is full
+    sharing restricted to them: the mean over nodes is preserved, and the rate of
+    consensus is proportional to alpha.
 
-    A message has ``params``, of shape (k,), and the ``round`` of its draw.
+    A message has ``params``, of shape (k,), and the ``round`` for which it was drawn.
 
     Parameters
     ----------
     *parts
         The eight of :class:`~decentralizepy.sharing.Sharing.Sharing`.
     alpha : float, default 1.0
-        Share of entries to send, in (0, 1]; k = round(alpha N).
+        Fraction of entries to send, in (0, 1]; k = round(alpha N).
     seed : int, optional
-        The same for all nodes; that of the run if not given.
+        The same for all nodes; by default the seed of the run.
     save_shared : bool, default False
         As for :class:`~decentralizepy.sharing.entries.EntrySharing`.
     compress, compression_package, compression_class, float_precision
@@ -54,7 +55,7 @@ class RandomK(EntrySharing):
         return self.draw(whole_number(data, "round"))
 
     def draw(self, number: int) -> torch.Tensor:
-        """Return the places, in order, of the entries of a round, counted from 0."""
+        """Return the sorted indices of the entries of a round, counted from 0."""
         if self._drawn[0] != number:
             generator = stream(Purpose.ENTRIES, self.seed, round=number)
             places = generator.permutation(self.flat.size)[: self.k]

@@ -1,4 +1,4 @@
-"""Sparse ternary compression, for training with a parameter server."""
+"""Sparse ternary compression, for federated learning with a parameter server."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -25,34 +25,34 @@ CODEC_CLASS = "EliasFpzipLossy"
 
 
 class STC(Sharing):
-    """Send the k largest changes as ``+mu`` or ``-mu``, mu being their mean magnitude.
+    """Send the k largest changes as ``+mu`` or ``-mu``, where mu is their mean magnitude.
 
     Sattler, Wiedemann, Mueller and Samek, Robust and Communication-Efficient Federated
-    Learning from Non-IID Data, 2019, algorithms 1 and 2. Both ways are compressed, and
-    both ends keep what they left out as ``residual``:
+    Learning from Non-IID Data, 2019, algorithms 1 and 2. Both directions are compressed,
+    and both ends keep what they did not send as ``residual``:
 
-    - a client trains from the ``synchronised`` model; ``get_data_to_send`` releases the
-      largest part of change and residual, and sets its model back to the synchronised;
-    - the server's ``_averaging_server`` adds the mean of what came to its residual, and
-      ``server_broadcast`` releases the largest part of that and moves its model by it;
-    - the client's ``process_received`` makes the same move, so that all synchronised
-      models are equal to the bit.
+    - A client trains from the ``synchronised`` model. ``get_data_to_send`` sends the
+      largest entries of change plus residual, and resets the model to the synchronised.
+    - The server's ``_averaging_server`` adds the mean of the updates to its residual;
+      ``server_broadcast`` sends its largest entries, and applies them to its own model.
+    - The client's ``process_received`` applies the same update, so that all synchronised
+      models are bit-identical.
 
-    A message has ``params`` (uint8, 8 signs a byte), ``mu`` and ``indices`` (int32, or
-    coded if ``compress``). Entries that are 0 are not sent. Whole numbers (BatchNorm's
-    counter) stay each node's own.
+    A message has ``params`` (uint8, 8 signs per byte), ``mu`` and ``indices`` (int32, or
+    encoded with ``compress``). Entries that are 0 are not sent. Integers (BatchNorm's
+    counter) are not shared.
 
     Parameters
     ----------
     *parts
         The eight of :class:`~decentralizepy.sharing.Sharing.Sharing`.
     alpha : float, default 1.0
-        Share of entries to send, in (0, 1]; k = max(1, round(alpha N)).
+        Fraction of entries to send, in (0, 1]; k = max(1, round(alpha N)).
     dict_ordered, change_transformer
-        Taken for the sake of old configurations; only the defaults will do.
+        Accepted for compatibility with old configurations; must be the defaults.
     compress, compression_package, compression_class, float_precision
-        Default True, EliasFpzipLossy and 8. Only indices pass through the codec: there
-        are no values left that could lose precision.
+        Default True, EliasFpzipLossy and 8. Only the indices are encoded, since there are
+        no values that could lose precision.
     """
 
     checkpointed = ("synchronised", "residual")
@@ -100,7 +100,7 @@ class STC(Sharing):
         super().prepare(**{**codec, **options})
 
     def serialized_model(self) -> Message:
-        """Return the largest part of the change, and go back to the synchronised model."""
+        """Return the largest changes, and reset the model to the synchronised one."""
         change = self.flatten(self.model.state_dict()) - self.synchronised
         change[self._whole] = 0
         self.residual += change
@@ -108,13 +108,13 @@ class STC(Sharing):
         return self._release()
 
     def server_broadcast(self) -> Message:
-        """Return the largest part of the mean change, and move the own model by it."""
+        """Return the largest mean changes, and apply them to the server's model."""
         message = self._release()
         self.process_received(message)
         return {**message, "iteration": self.communication_round}
 
     def process_received(self, m: Message | None) -> None:
-        """Move the synchronised model as the server did, and train from it; None: stay.
+        """Apply the server's update (None: no update), and train from the result.
 
         Raises
         ------
@@ -133,7 +133,7 @@ class STC(Sharing):
         self._restart()
 
     def synchronise(self, vector: torch.Tensor) -> None:
-        """Take over the server's synchronised model, of shape (N,), and train from it."""
+        """Replace the synchronised model by the server's, of shape (N,)."""
         self.synchronised = vector.clone()
         self._restart()
 
@@ -157,7 +157,7 @@ class STC(Sharing):
         )
 
     def _release(self) -> Message:
-        """Take the largest part out of the residual; return the message that has it."""
+        """Remove the largest entries from the residual; return a message with them."""
         _, places = self.extract_top_gradients()
         indices = np.sort(places.numpy()).astype(np.int32)
         chosen = self.residual.numpy()[indices]
@@ -172,7 +172,7 @@ class STC(Sharing):
         return message
 
     def extract_top_gradients(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the largest of what is left to send, without sign, and their places."""
+        """Return the largest absolute values of the residual, and their indices."""
         residual = self.residual.numpy()
         k = min(self.k, int(np.count_nonzero(residual)))
         places = torch.from_numpy(largest(residual, k))
@@ -192,7 +192,7 @@ class STC(Sharing):
         return {**data, "indices": array({"indices": indices}, "indices")}
 
     def deserialized_model(self, m: Message, return_flat_tensor: bool = False) -> Any:
-        """Return the change that a message stands for, by name or of shape (N,)."""
+        """Return the change in a message, by name or of shape (N,)."""
         data = self.decompress_data(m)
         indices = data["indices"]
         signs = field(data, "params", np.uint8, -(-len(indices) // 8))
@@ -210,7 +210,7 @@ class STC(Sharing):
         return self.flat.unflatten(m)
 
     def _restart(self) -> None:
-        """Set the model to the synchronised one, but for whole numbers."""
+        """Reset the model to the synchronised one, except for integers."""
         vector = self.synchronised.clone()
         vector[self._whole] = self.flat.vector()[self._whole]
         self.flat.load(self.unflatten(vector))

@@ -1,4 +1,4 @@
-"""Whole models, mixed with Metropolis-Hastings weights; the base of every sharing."""
+"""Full sharing with Metropolis-Hastings weights, the base class of all sharing."""
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
@@ -46,33 +46,33 @@ class Queue(Protocol):
 class Sharing(Stateful):
     """Send the whole model; average with Metropolis-Hastings weights.
 
-    With n the number of peers heard this round and d_j the degree that peer j states,
-    ``w_j = 1 / (1 + max(n, d_j))`` and ``x <- x + sum_j w_j (x_j - x)``: doubly
-    stochastic on an undirected graph, so that the mean over nodes is kept (Xiao, Boyd
-    and Kim, Distributed average consensus with least-mean-square deviation, 2007,
-    section 4). Written as a pull towards each peer, equal models stay equal to the bit.
+    Let n be the number of models received in this round and d_j the degree reported by
+    peer j. Then ``w_j = 1 / (1 + max(n, d_j))`` and ``x <- x + sum_j w_j (x_j - x)``. This
+    is doubly stochastic on undirected graphs, so the mean over nodes is preserved (Xiao,
+    Boyd and Kim, Distributed average consensus with least-mean-square deviation, 2007,
+    section 4). In this form, equal models stay bit-identical.
 
-    Subclasses state what they change: ``serialized_model`` and ``deserialized_model``
-    (what travels), ``weight`` (how much a peer counts, unless the graph has weights of
-    its own: ``edge_weight``), ``pull`` (how a message moves the average), ``local`` and
-    ``adopt`` (in which terms models are averaged), and ``_pre_step`` and ``_post_step``.
+    Subclasses override what they change: ``serialized_model`` and ``deserialized_model``
+    (what is sent), ``weight`` (the weight of a peer, unless the graph defines weights:
+    ``edge_weight``), ``pull`` (how a message changes the average), ``local`` and
+    ``adopt`` (the representation that is averaged), and ``_pre_step`` and ``_post_step``.
 
     Parameters
     ----------
     rank, machine_id, communication, mapping, graph, dataset, log_dir
-        The node's parts; kept for subclasses.
+        The parts of the node; stored for subclasses.
     model : torch.nn.Module
         Its parameters become views of one vector (:class:`~decentralizepy.models.flat.Flat`).
     compress : bool, default False
-        Send values, and indices if there are any, through the compressor.
+        Compress values, and indices if there are any.
     compression_package, compression_class : str, optional
-        Where the compressor is, as ``decentralizepy.compression.Elias`` and ``Elias``.
+        The codec, such as ``decentralizepy.compression.Elias`` and ``Elias``.
     float_precision : int, optional
-        The compressor's; None is its own default.
+        Option of the codec; None selects its default.
     """
 
     fixed_options: tuple[str, ...] = ()
-    """Options of a parent class that this class sets itself; nobody else can set them."""
+    """Options of a parent class that this class sets itself, and that users cannot set."""
 
     checkpointed: tuple[str, ...] = ("communication_round",)
     derived: tuple[str, ...] = (
@@ -86,16 +86,16 @@ class Sharing(Stateful):
     )
 
     keeps_peer_state = False
-    """Whether something of each peer outlives a round; then no peer can be dropped."""
+    """Whether state per peer is kept across rounds; then no peer can be dropped."""
 
     nonfinite = "abort"
-    """What to do with a model that is not finite, as section FAULTS says.
+    """What to do with a non-finite model, from section FAULTS.
 
-    ``abort``, ``drop`` it, so that its weight stays at home, or ``keep`` it.
+    ``abort``, ``drop`` it and use the own model instead, or ``keep`` it.
     """
 
     degrees_are_static = False
-    """Whether every node's degree is the graph's; if not, any possible one is taken."""
+    """Whether degrees must be those of the graph; if not, any possible one is accepted."""
 
     def __init__(
         self,
@@ -128,18 +128,18 @@ class Sharing(Stateful):
 
     @classmethod
     def prepare(cls, **options: Any) -> None:
-        """Check ``options`` before any process starts, and import what they name.
+        """Check ``options`` before any process starts, and import the codec.
 
         Raises
         ------
         ConfigError
-            If ``compress`` is set and no compressor is named, or it cannot be had.
+            If ``compress`` is set, but no codec is given or it is not available.
         """
         names = parameters(make_compressor)
         make_compressor(**{key: options.get(key) for key in names})
 
     def get_data_to_send(self, degree: int | None = None) -> Message:
-        """Return this round's message; ``degree`` is the static graph's if not given."""
+        """Return this round's message; ``degree`` defaults to that of the static graph."""
         self._pre_step()
         message = self.serialized_model()
         message["degree"] = self._degree() if degree is None else degree
@@ -147,22 +147,22 @@ class Sharing(Stateful):
         return message
 
     def send(self, receivers: Iterable[int], message: Message) -> None:
-        """Send a round's message to each of ``receivers``; it is encoded once."""
+        """Send this round's message to all ``receivers``; it is encoded once."""
         self.communication.broadcast(receivers, message)
 
     def serialized_model(self) -> Message:
-        """Return what travels: ``params``, float32 of shape (N,), and more in subclasses."""
+        """Return what is sent: ``params``, float32 of shape (N,), and more in subclasses."""
         return self.compress_data({"params": frozen(self.flat.vector())})
 
     def deserialized_model(self, m: Message) -> State:
-        """Return the model that a message of ``serialized_model`` stands for."""
+        """Return the model in a message created by ``serialized_model``."""
         params = numbers(self.decompress_data(m), "params", self.flat.size)
         return self.flat.unflatten(to_tensor(params))
 
     def capacity(self) -> int:
-        """Return the most numbers that a compressed message may hold; no index is as large.
+        """Return the most numbers in a compressed message, also the bound of its indices.
 
-        Room is left for a basis: its coefficients, at borders, are a few more than N.
+        This leaves room for transforms, which may have a few more coefficients than N.
         """
         return 2 * int(self.flat.size) + 4096
 
@@ -180,7 +180,7 @@ class Sharing(Stateful):
         Raises
         ------
         MessageError
-            If there is no ``params``, or the codec finds that it did not encode them.
+            If ``params`` is missing, or was not encoded by this codec.
         """
         if not self.compress:
             return data
@@ -192,12 +192,12 @@ class Sharing(Stateful):
         return decoded
 
     def weight(self, n_peers: int, message: Message) -> float:
-        """Return how much the sender of ``message`` counts among ``n_peers`` peers."""
+        """Return the weight of the sender of ``message`` among ``n_peers`` peers."""
         degree = whole_number(message, "degree")
         return 1 / (1 + max(n_peers, degree))
 
     def edge_weight(self, uid: int, n_peers: int, message: Message) -> float:
-        """Return the weight that this round's graph has for ``uid``, or ``weight``."""
+        """Return the weight that this round's graph defines for ``uid``, or ``weight``."""
         graph = self.graph.at(self.communication_round)
         own: float | None = graph.weight(self.uid, uid)
         if own is not None:
@@ -206,7 +206,7 @@ class Sharing(Stateful):
         return self.weight(n_peers, message)
 
     def local(self) -> State:
-        """Return this node's own model, in the terms in which models are averaged."""
+        """Return this node's own model, in the representation that is averaged."""
         return self.flat.unflatten(self.flat.vector())
 
     def adopt(self, averaged: State) -> None:
@@ -214,18 +214,18 @@ class Sharing(Stateful):
         self.flat.load(averaged)
 
     def pull(self, total: State, own: State, message: Message, weight: float) -> None:
-        """Move ``total`` by ``weight`` times the way from ``own`` to the sender's model."""
+        """Add to ``total`` the sender's difference from ``own``, times ``weight``."""
         theirs = self.deserialized_model(message)
         check_names(type(self), theirs, own)
         for name, tensor in theirs.items():
             total[name].add_(tensor - own[name], alpha=weight)
 
     def _averaging(self, peer_deques: Mapping[int, Queue]) -> None:
-        """Average with one message of each peer, in the order of their uids."""
+        """Average with one message from each peer, in the order of their uids."""
         self._average(peer_deques, self.edge_weight)
 
     def _averaging_server(self, peer_deques: Mapping[int, Queue]) -> None:
-        """Take the mean of one message of each worker: by ``samples``, if they tell them."""
+        """Average one message per worker, weighted by ``samples`` if they send them."""
         share = shares({uid: queue[0] for uid, queue in peer_deques.items()})
         self._average(peer_deques, lambda uid, n_peers, message: share[uid])
 
@@ -253,10 +253,10 @@ class Sharing(Stateful):
         self.communication_round += 1
 
     def _complain(self, uid: int, message: Message) -> None:
-        """Raise an error that says why the average is not finite, or log it and go on."""
+        """Raise an error that explains why the average is not finite, or only log it."""
         try:
             sound = finite(self.decompress_data(message))
-        except MessageError:  # a format of a subclass: what can be seen of it counts
+        except MessageError:  # a subclass's own format: check what is accessible
             sound = finite(message)
         round_ = self.communication_round + 1
         error = (
@@ -269,8 +269,8 @@ class Sharing(Stateful):
         logger.warning("%s: dropped", error)
 
     def _check_degree(self, uid: int, message: Message) -> None:
-        """Raise MessageError if a peer says to have a degree that it cannot have."""
-        if "degree" not in message:  # this sharing needs none
+        """Raise a MessageError if a peer reports an impossible degree."""
+        if "degree" not in message:  # not needed by this sharing class
             return
         degree = count(message, "degree", 0, self.graph.n_procs - 1)
         if self.degrees_are_static:
@@ -279,7 +279,7 @@ class Sharing(Stateful):
                 raise MessageError(f"degree: {degree}, but the graph says {known}")
 
     def _pre_step(self) -> None:
-        """Run before a message is made."""
+        """Run before a message is created."""
 
     def _post_step(self) -> None:
         """Run after the average is adopted."""
@@ -294,5 +294,5 @@ def copy_of(state: State) -> State:
 
 
 def frozen(vector: torch.Tensor) -> Outgoing:
-    """Return a copy for a message: it may be changed until it is sent, without another."""
+    """Return a copy for a message, which may be modified until it is sent."""
     return outgoing(vector.detach().cpu().numpy().copy())

@@ -1,4 +1,4 @@
-"""Signs with error feedback, in gossip."""
+"""Gossip with signs and error feedback."""
 
 from typing import Any
 
@@ -10,13 +10,13 @@ from decentralizepy.sharing.difference import DifferenceSharing, Floats
 
 
 class SignError(DifferenceSharing):
-    """Send one bit a number, its sign, and one scale a tensor.
+    """Send one bit per number, its sign, and one scale per tensor.
 
     The compression of EF-signSGD (Karimireddy, Rebjock, Stich and Jaggi, Error Feedback
     Fixes SignSGD and other Gradient Compression Schemes, ICML 2019, algorithm 1):
     ``Q(v) = mean|v| sign(v)`` for each tensor, with sign(0) = 1. The error feedback is
     that of :class:`~decentralizepy.sharing.difference.DifferenceSharing`: the difference
-    from the public copy is the change since the last round and all that was left out.
+    from the public copy is the last change plus everything that has not been sent.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A random part of the model, of which only a seed says which."""
+"""Sharing of a random part of the model, identified by a seed."""
 
 from typing import Any
 
@@ -13,34 +13,34 @@ from decentralizepy.sharing.Sharing import frozen
 
 
 class SubSampling(EntrySharing):
-    """Send each entry with chance alpha, and the seed that tells which these are.
+    """Send each entry with probability alpha, and the seed of the mask.
 
     Random masks (Konecny, McMahan, Yu, Richtarik, Suresh and Bacon, Federated Learning:
     Strategies for Improving Communication Efficiency, 2016, section 2) of models. In
-    round t the seed is s + t, s being drawn from the run's seed and the uid. What a peer
-    does not send counts as the receiver's own: see
-    :class:`~decentralizepy.sharing.entries.EntrySharing`. The mean over nodes is kept
-    on average only.
+    round t, the seed is s + t, where s is derived from the seed of the run and the uid.
+    Entries that a peer does not send are taken from the receiver's model: see
+    :class:`~decentralizepy.sharing.entries.EntrySharing`. The mean over nodes is only
+    preserved in expectation.
 
-    A message has ``params``, ``seed`` and ``alpha``; one of the whole model has only
-    ``params``. All nodes need the same version of torch, for their masks to be the same.
+    A message has ``params``, ``seed`` and ``alpha``; one with the whole model has only
+    ``params``. All nodes need the same version of torch, so that their masks are equal.
 
     Parameters
     ----------
     *parts
         The eight of :class:`~decentralizepy.sharing.Sharing.Sharing`.
     alpha : float, default 1.0
-        The chance of an entry to be sent, in (0, 1].
+        Probability of sending an entry, in (0, 1].
     dict_ordered : bool, default True
-        Taken for the sake of old configurations; only True will do.
+        Accepted for compatibility with old configurations; must be True.
     save_shared : bool, default False
         As for :class:`~decentralizepy.sharing.entries.EntrySharing`.
     metadata_cap : float, default 1.0
-        From this alpha on the whole model is sent.
+        From this alpha on, the whole model is sent.
     pickle : bool, default True
-        Taken for the sake of old configurations; without effect.
+        Accepted for compatibility with old configurations; has no effect.
     layerwise : bool, default False
-        Draw tensor by tensor, which gives other masks. The same for all nodes.
+        Draw tensor by tensor, which gives different masks. Must be equal on all nodes.
     compress, compression_package, compression_class, float_precision
         As for :class:`~decentralizepy.sharing.Sharing.Sharing`.
     """
@@ -63,7 +63,7 @@ class SubSampling(EntrySharing):
         self.seed = derive_seed(Purpose.MASKS, seed_of(self.dataset), self.uid)
 
     def serialized_model(self) -> Message:
-        """Return the entries that are drawn; all if alpha reaches ``metadata_cap``."""
+        """Return the drawn entries; all of them if alpha reaches ``metadata_cap``."""
         if self.alpha >= self.metadata_cap:
             return super().serialized_model()
         params, seed, alpha = self.apply_subsampling()
@@ -71,7 +71,7 @@ class SubSampling(EntrySharing):
         return {"seed": seed, "alpha": alpha, **data}
 
     def apply_subsampling(self) -> tuple[torch.Tensor, int, float]:
-        """Draw this round's entries; return them, their seed and their chance."""
+        """Draw this round's entries; return them, their seed and their probability."""
         seed = self.seed + self.communication_round
         places = self.draw(seed, self.alpha)
         self.count(places)
@@ -83,7 +83,7 @@ class SubSampling(EntrySharing):
         return self.draw(whole_number(data, "seed"), number(data, "alpha"))
 
     def draw(self, seed: int, alpha: float) -> torch.Tensor:
-        """Return the places, in order, of the entries that a seed stands for."""
+        """Return the sorted indices of the entries selected by a seed."""
         generator = torch.Generator().manual_seed(seed)
         sizes = self.lens if self.layerwise else [self.flat.size]
         chances = torch.cat([torch.rand(size, generator=generator) for size in sizes])

@@ -1,4 +1,4 @@
-"""What nodes send each other, and how they average what they get."""
+"""What nodes send to each other, and how they average it."""
 
 from decentralizepy.sharing.PlainAverageSharing import PlainAverageSharing
 from decentralizepy.sharing.Sharing import Sharing

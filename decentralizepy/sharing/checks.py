@@ -18,7 +18,7 @@ Fraction = Annotated[float, Field(gt=0, le=1)]
 
 
 def at_most(key: str, value: int, most: int) -> int:
-    """Return ``value``; ConfigError if it is above ``most``, which other parts set."""
+    """Return ``value``; raise a ConfigError if it exceeds ``most``."""
     if value > most:
         raise ConfigError(
             section="SHARING", key=key, value=value, expected=f"at most {most}"
@@ -27,14 +27,14 @@ def at_most(key: str, value: int, most: int) -> int:
 
 
 def present(message: Message, key: str) -> Any:
-    """Return ``message[key]``; MessageError if there is none."""
+    """Return ``message[key]``; raise a MessageError if it is missing."""
     if key not in message:
         raise MessageError(f"it has no {key}")
     return message[key]
 
 
 def array(message: Message, key: str) -> Array:
-    """Return the array ``key`` of a message; MessageError if it is none."""
+    """Return the array ``key`` of a message; raise a MessageError if it is not one."""
     value = present(message, key)
     if not isinstance(value, np.ndarray):
         raise MessageError(f"{key}: a {type(value).__name__}, not an array")
@@ -42,7 +42,7 @@ def array(message: Message, key: str) -> Array:
 
 
 def field(message: Message, key: str, dtype: npt.DTypeLike, size: int) -> Array:
-    """Return the array ``key``; MessageError if it has another type or shape."""
+    """Return the array ``key``; raise a MessageError for a wrong dtype or shape."""
     found = array(message, key)
     if found.dtype != dtype or found.shape != (size,):
         expected = f"{np.dtype(dtype)} of shape ({size},)"
@@ -51,7 +51,7 @@ def field(message: Message, key: str, dtype: npt.DTypeLike, size: int) -> Array:
 
 
 def numbers(message: Message, key: str, size: int) -> Array:
-    """Return the array ``key`` of ``size`` real numbers, whatever their type."""
+    """Return the array ``key`` of ``size`` real numbers of any dtype."""
     found = array(message, key)
     if found.dtype not in _REAL or found.shape != (size,):
         raise MessageError(f"{key}: {_kind(found)}, not numbers of shape ({size},)")
@@ -59,7 +59,7 @@ def numbers(message: Message, key: str, size: int) -> Array:
 
 
 def whole_number(message: Message, key: str) -> int:
-    """Return ``message[key]``; MessageError if it is no whole number of 64 bits."""
+    """Return ``message[key]``; raise a MessageError if it is not a 64-bit integer."""
     value = present(message, key)
     if type(value) is not int or not 0 <= value < 2**64:
         raise MessageError(f"{key}: {value!r}, not a whole number of 64 bits")
@@ -67,7 +67,7 @@ def whole_number(message: Message, key: str) -> int:
 
 
 def count(message: Message, key: str, least: int, most: int) -> int:
-    """Return ``message[key]``; MessageError if it is no whole number in that range."""
+    """Return ``message[key]``; raise a MessageError if it is not an integer in range."""
     value = present(message, key)
     if type(value) is not int or not least <= value <= most:
         raise MessageError(
@@ -77,14 +77,14 @@ def count(message: Message, key: str, least: int, most: int) -> int:
 
 
 def shares(messages: Mapping[int, Message]) -> dict[int, float]:
-    """Return how much each worker counts in a mean, by uid.
+    """Return the weight of each worker in a mean, by uid.
 
-    That is by the ``samples`` that its message tells; all are equal if none tells.
+    Weights are proportional to the ``samples`` in the messages, or equal without them.
 
     Raises
     ------
     PeerError
-        If one tells no whole number from 1.
+        If a worker's ``samples`` is not a positive integer.
     """
     if not any("samples" in message for message in messages.values()):
         return dict.fromkeys(messages, 1 / max(1, len(messages)))
@@ -97,7 +97,7 @@ def shares(messages: Mapping[int, Message]) -> dict[int, float]:
 
 
 def number(message: Message, key: str) -> float:
-    """Return ``message[key]``, a float; MessageError if it is no number."""
+    """Return ``message[key]`` as a float; raise a MessageError if it is not a number."""
     value = present(message, key)
     if type(value) not in (int, float):
         raise MessageError(f"{key}: {value!r}, not a number")
@@ -105,7 +105,7 @@ def number(message: Message, key: str) -> float:
 
 
 def positive(message: Message, key: str) -> float:
-    """Return ``message[key]``; MessageError if it is no finite number above 0."""
+    """Return ``message[key]``; raise a MessageError unless it is finite and positive."""
     value = present(message, key)
     if type(value) is not float or not 0 < value < math.inf:
         raise MessageError(f"{key}: {value!r}, not a finite number above 0")
@@ -118,12 +118,12 @@ def _kind(found: Array) -> str:
 
 @contextmanager
 def reading(uid: int, message: Message) -> Iterator[None]:
-    """Name the sender of a message that does not decode; let all other errors through.
+    """Attribute decoding errors to the sender of a message.
 
     Raises
     ------
     PeerError
-        For a MessageError.
+        For a MessageError; other exceptions are not changed.
     """
     try:
         yield
@@ -137,7 +137,7 @@ def reading(uid: int, message: Message) -> Iterator[None]:
 def check_names(
     sharing: type, theirs: Mapping[str, Any], own: Mapping[str, Any]
 ) -> None:
-    """Raise TypeError if what a subclass has decoded is no model of this node's."""
+    """Raise a TypeError if a subclass decoded a model with unknown names."""
     if unknown := theirs.keys() - own.keys():
         raise TypeError(
             f"{sharing.__name__}.deserialized_model returned {sorted(unknown)}, but "

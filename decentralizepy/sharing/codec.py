@@ -1,4 +1,4 @@
-"""The codec that a sharing sends its values and indices through."""
+"""The codec of a sharing class."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ def make_compressor(
     compression_class: str | None,
     float_precision: int | None,
 ) -> Any:
-    """Return the compressor that is named, or None; see ``Sharing``."""
+    """Return the configured compressor, or None; see ``Sharing``."""
     if compression_package and compression_class:
         compressor = factory.load(compression_package, compression_class)
         return compressor(float_precision=float_precision)

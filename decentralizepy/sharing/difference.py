@@ -1,4 +1,4 @@
-"""CHOCO's gossip with compressed differences, whatever compresses them."""
+"""CHOCO's gossip with compressed differences, for any compression."""
 
 from collections import deque
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ Floats = npt.NDArray[np.float32]
 
 
 class DifferenceSharing(Sharing):
-    """Send how far the model is from its public copy, compressed; CHOCO-SGD.
+    """Send the compressed difference from a public copy of the model; CHOCO-SGD.
 
     Koloskova, Stich and Jaggi, Decentralized Stochastic Optimization and Gossip
     Algorithms with Compressed Communication, ICML 2019, algorithm 2. All neighbors of
@@ -28,12 +28,12 @@ class DifferenceSharing(Sharing):
     - ``q_i = Q(x_i - x_hat_i)`` is sent, and ``x_hat_i += q_i`` at every node,
     - ``x_i += step_size * sum_j w_ij (x_hat_j - x_hat_i)``.
 
-    What Q leaves out stays in the next difference, so nothing is lost; the mean over
-    nodes is kept whatever Q is. Of the neighbors' copies only the weighted sum ``s`` is
-    stored, which is right as long as neighbors and degrees never change: a round in
-    which they do is refused. Whole numbers (BatchNorm's counter) stay each node's own.
+    What Q omits remains in the next difference, so nothing is lost; the mean over nodes
+    is preserved for any Q. Only the weighted sum ``s`` of the neighbors' copies is stored,
+    which is valid as long as neighbors and degrees never change; a round in which they do
+    is rejected. Integers (BatchNorm's counter) are not shared.
 
-    Subclasses state Q by ``encode`` and ``decode``. It must bring the copy nearer:
+    Subclasses define Q by ``encode`` and ``decode``. It must reduce the difference:
     ``|v - Q(v)| < |v|``, at least in expectation.
 
     Parameters
@@ -41,7 +41,7 @@ class DifferenceSharing(Sharing):
     *parts
         The eight of :class:`~decentralizepy.sharing.Sharing.Sharing`.
     step_size : float
-        In (0, 1]; the rougher Q, the smaller.
+        In (0, 1]; the coarser Q, the smaller it must be.
     **codec
         compress, compression_package, compression_class, float_precision.
     """
@@ -52,22 +52,22 @@ class DifferenceSharing(Sharing):
     def __init__(self, *parts: Any, step_size: Fraction, **codec: Any) -> None:
         super().__init__(*parts, **codec)
         self.step_size = step_size
-        # sums over all rounds: in float32, their rounding would move the mean for ever
+        # accumulate over all rounds: in float32, rounding would make the mean drift
         self.x_hat, self.s = torch.zeros(2, self.flat.size, dtype=torch.float64)
         self.q = torch.zeros_like(self.s)
         self.degrees: dict[int, Any] | None = None
         self._whole = whole_numbers(self.flat)
 
     def encode(self, difference: Floats) -> Message:
-        """Return the fields of a message that stand for ``difference``, of shape (N,)."""
+        """Return message fields that encode ``difference``, of shape (N,)."""
         raise NotImplementedError
 
     def decode(self, m: Message) -> Floats:
-        """Return Q(difference), of shape (N,); MessageError if ``m`` does not fit."""
+        """Return Q(difference), of shape (N,); raise a MessageError if ``m`` is invalid."""
         raise NotImplementedError
 
     def serialized_model(self) -> Message:
-        """Return the compressed difference; what receivers will read of it is ``q``."""
+        """Return the compressed difference; ``q`` is what receivers will decode."""
         difference = self.flat.vector() - self.x_hat
         difference[self._whole] = 0
         message = self.encode(difference.float().numpy())
@@ -113,12 +113,12 @@ class DifferenceSharing(Sharing):
 
 
 def degree(uid: int, message: Message) -> int | None:
-    """Return the degree that a peer's message tells; None if it tells none.
+    """Return the degree in a peer's message; None if there is none.
 
     Raises
     ------
     PeerError
-        If that is no whole number.
+        If it is not an integer.
     """
     with reading(uid, message):
         return whole_number(message, "degree") if "degree" in message else None

@@ -1,4 +1,4 @@
-"""Sharing some entries of a vector, whatever chooses them."""
+"""Base class for sharing a subset of the entries of a model."""
 
 import json
 from pathlib import Path
@@ -17,26 +17,27 @@ Read = tuple[torch.Tensor | None, torch.Tensor]
 
 
 class EntrySharing(Sharing):
-    """Send some entries; what a peer does not send counts as the receiver's own.
+    """Send some entries; entries not sent are taken from the receiver's model.
 
-    ``x <- x + sum_j w_j (x_j - x)``, with the entries that j sent in place of ``x_j`` and
-    the receiver's own in place of the others, so that only what was sent is touched. On
-    a doubly stochastic graph the mean over nodes is kept if all send the same entries.
+    ``x <- x + sum_j w_j (x_j - x)``, where ``x_j`` has the entries that j sent, and the
+    receiver's own entries otherwise, so that only entries that were sent change. With
+    doubly stochastic weights, the mean over nodes is preserved if all nodes send the same
+    entries.
 
-    A subclass states by ``places`` which entries a message has. It may give a linear
-    ``transform`` and its ``inverse``: then models are averaged, and entries counted, in
-    that basis. Below, N numbers of the model have M coefficients.
+    A subclass defines by ``places`` which entries a message contains. It may define a
+    linear ``transform`` and its ``inverse``: then models are averaged, and entries
+    counted, in that basis. Below, N numbers of the model have M coefficients.
 
     Parameters
     ----------
     *parts
         The eight of :class:`~decentralizepy.sharing.Sharing.Sharing`.
     alpha : float, default 1.0
-        The share of entries to send, in (0, 1].
+        Fraction of entries to send, in (0, 1].
     dict_ordered : bool, default True
-        Taken for the sake of old configurations; only True will do.
+        Accepted for compatibility with old configurations; must be True.
     save_shared : bool, default False
-        Ranks 0 and 1 write which entries they send, to
+        Ranks 0 and 1 write which entries they send to
         ``shared_params/<rank>/<round>_shared_params.json`` in the log folder.
     **options
         compress, compression_package, compression_class, float_precision.
@@ -77,21 +78,21 @@ class EntrySharing(Sharing):
         return vector
 
     def inverse(self, coefficients: torch.Tensor) -> torch.Tensor:
-        """Return the vector, of shape (N,), that ``transform`` was given."""
+        """Invert ``transform``, returning a vector of shape (N,)."""
         return coefficients
 
     def places(self, data: Message) -> torch.Tensor | None:
-        """Return the places, rising, of the entries in a decoded message; None for all.
+        """Return the ascending indices of the entries in a decoded message; None for all.
 
         Raises
         ------
         MessageError
-            If what the message says of them makes no sense.
+            If they are invalid.
         """
         raise NotImplementedError
 
     def coefficients(self) -> torch.Tensor:
-        """Return those of the model, computed anew only if it has changed."""
+        """Return the coefficients of the model, recomputed only if it has changed."""
         vector = self.flat.vector()
         if not torch.equal(vector, self._seen):
             self._seen = vector.clone()
@@ -99,7 +100,7 @@ class EntrySharing(Sharing):
         return self._coefficients
 
     def deserialized_model(self, m: Message) -> State:
-        """Return the sender's model, with this node's own in place of what is not sent."""
+        """Return the sender's model, with this node's own entries where none were sent."""
         theirs = self.coefficients().clone()
         places, params = self._read(m, theirs.dtype)
         theirs[slice(None) if places is None else places] = params
@@ -120,12 +121,12 @@ class EntrySharing(Sharing):
             total[""].index_add_(0, places, difference, alpha=weight)
 
     def record(self) -> dict[str, Any]:
-        """Return what the files of shared entries say beside the entries."""
+        """Return what is written to the files of shared entries besides the entries."""
         shapes = zip(self.flat.names, map(list, self.shapes), strict=True)
         return {"order": self.flat.names, "shapes": dict(shapes)}
 
     def count(self, places: torch.Tensor) -> None:
-        """Take note of the entries that are sent this round."""
+        """Count the entries sent in this round."""
         self.counter[places] += 1
         if self.save_shared and self.rank in (0, 1):
             content = {str(self.communication_round): places.tolist()}
@@ -133,22 +134,22 @@ class EntrySharing(Sharing):
             self.write(self.folder("shared_params"), name, self.record() | content)
 
     def folder(self, name: str) -> Path:
-        """Return this rank's part of a folder in the log folder."""
+        """Return this rank's subfolder of a folder in the log folder."""
         return Path(self.log_dir, name, str(self.rank))
 
     def write(self, folder: str | Path, name: str, content: dict[str, Any]) -> None:
-        """Write a JSON file to ``folder``, which is made if it is not there."""
+        """Write a JSON file to ``folder``, which is created if necessary."""
         path = Path(folder, name)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, json.dumps(content))
 
     def _vector(self, coefficients: torch.Tensor) -> torch.Tensor:
-        # by the difference, so that rounding moves nothing that did not move
+        # by the difference, so that rounding changes no entry that did not change
         moved = self.inverse(coefficients - self.coefficients())
         return self.flat.vector() + moved
 
     def _read(self, message: Message, dtype: torch.dtype) -> Read:
-        """Return the places of a message's entries, None for all, and their values."""
+        """Return the indices of a message's entries (None for all) and their values."""
         data = self.decompress_data(message)
         places, params = self.places(data), to_tensor(array(data, "params"))
         size = self.size if places is None else len(places)
@@ -162,12 +163,12 @@ class EntrySharing(Sharing):
     def _read_any(self, message: Message, dtype: torch.dtype) -> Read:
         if type(self).deserialized_model is EntrySharing.deserialized_model:
             return self._read(message, dtype)
-        state = self.deserialized_model(message)  # a subclass' own format
+        state = self.deserialized_model(message)  # a subclass's own format
         return None, self.transform(self.flat.flatten(state))
 
 
 def check_ordered(dict_ordered: bool) -> None:
-    """Raise a ConfigError if ``dict_ordered`` is not set."""
+    """Raise a ConfigError if ``dict_ordered`` is not True."""
     if not dict_ordered:
         raise ConfigError(
             section="SHARING",

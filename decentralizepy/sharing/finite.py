@@ -1,4 +1,4 @@
-"""NaN and infinity: whether there are any, and who made them."""
+"""Detection of NaN and infinity, and the errors that name their origin."""
 
 import math
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from decentralizepy.errors import NodeFailed, PeerError
 
 
 def finite(state: Mapping[str, Any]) -> bool:
-    """Tell whether no tensor, array or number by name is NaN or infinite."""
+    """Return whether all tensors, arrays and numbers are finite."""
     return all(map(_is_finite, state.values()))
 
 
@@ -30,20 +30,20 @@ def _is_finite_tensor(tensor: torch.Tensor) -> bool:
         tensor = torch.view_as_real(tensor)
     if not tensor.is_floating_point() or not tensor.numel():
         return True
-    # NaN goes through both, in one pass; isfinite() takes 20 times as long
+    # both propagate NaN, in one pass; isfinite() takes 20 times as long
     return all(math.isfinite(bound) for bound in torch.aminmax(tensor.detach()))
 
 
 def spoilt_by_training(uid: int, number: int) -> NodeFailed:
-    """Return the error of a node whose own model is not finite before it averages."""
+    """Return the error for a node whose own model is not finite before averaging."""
     return NodeFailed(
         f"uid {uid}: its own model has NaN or infinity after training in round "
-        f"{number}; a smaller lr may help, and [FAULTS] nonfinite = keep goes on"
+        f"{number}; a smaller lr may help, or [FAULTS] nonfinite = keep to continue"
     )
 
 
 def spoilt_by_averaging(uid: int, sharing: type, number: int) -> NodeFailed:
-    """Return the error of a node that makes NaN of models that are finite."""
+    """Return the error for averaging that turns finite models into NaN."""
     return NodeFailed(
         f"uid {uid}: averaging gave NaN or infinity in round {number}, though its own "
         f"model and what its peers sent are finite: the fault is in {sharing.__name__}"
@@ -51,5 +51,5 @@ def spoilt_by_averaging(uid: int, sharing: type, number: int) -> NodeFailed:
 
 
 def sent(uid: int, number: int) -> PeerError:
-    """Return the error of a peer that sent NaN or infinity."""
+    """Return the error for a peer that sent NaN or infinity."""
     return PeerError(f"uid {uid} sent a model with NaN or infinity in round {number}")

@@ -1,4 +1,4 @@
-"""Some entries of a vector: the largest, those that a message has, whole numbers."""
+"""Operations on subsets of the entries of a vector."""
 
 from typing import Any
 
@@ -13,14 +13,14 @@ Array = npt.NDArray[Any]
 
 
 def count(alpha: float, size: int) -> int:
-    """Return how many of ``size`` entries a share of ``alpha`` is: at least 1."""
+    """Return the number of entries in a fraction ``alpha`` of ``size``, at least 1."""
     return max(1, round(alpha * size))
 
 
 def largest(vector: Array, k: int) -> Array:
-    """Return the places of the k entries of largest magnitude, int32, in order.
+    """Return the sorted indices (int32) of the k entries of largest magnitude.
 
-    Among equal ones those at the front are taken; what is no number is the largest.
+    Ties go to the first entries; NaN counts as the largest.
     """
     if not k:
         return np.empty(0, np.int32)
@@ -34,13 +34,13 @@ def largest(vector: Array, k: int) -> Array:
 
 
 def spread(places: Array, entries: Array, size: int) -> Array:
-    """Return the float32 vector of shape (size,) with ``entries`` at ``places``, else 0.
+    """Return a float32 vector (size,) with ``entries`` at ``places``, 0 elsewhere.
 
     Raises
     ------
     MessageError
-        If the indices are no rising whole numbers from 0 to size - 1, or the values
-        are not as many float32.
+        If the indices are not ascending integers from 0 to size - 1, or the values are
+        not equally many float32 numbers.
     """
     if places.dtype.kind not in "iu" or entries.dtype != np.float32:
         raise MessageError(f"indices of {places.dtype} for values of {entries.dtype}")
@@ -59,7 +59,7 @@ def _rising(places: npt.NDArray[np.int64], size: int) -> bool:
 
 
 def whole_numbers(flat: Flat) -> torch.Tensor:
-    """Return where in the model's vector numbers are that the model keeps as integers."""
+    """Return the positions in the model's vector that are integers in the model."""
     whole = [
         not tensor.is_floating_point() and not tensor.is_complex()
         for tensor in flat.model.state_dict().values()

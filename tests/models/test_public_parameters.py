@@ -86,5 +86,5 @@ def test_the_normalisation_of_the_residual_network_may_be_chosen():
     ],
 )
 def test_what_its_blocks_cannot_do_is_refused(option):
-    with pytest.raises(ValueError, match="no groups"):
+    with pytest.raises(ValueError, match="does not support groups"):
         make("Femnist.RNET", **option)

@@ -1,4 +1,4 @@
-"""The part of the model's spectrum that changed most."""
+"""Sharing of the Fourier coefficients that changed most."""
 
 import torch
 
@@ -7,7 +7,7 @@ from decentralizepy.sharing.PartialModel import Entries
 
 
 class FFT(BasisSharing):
-    """Average models as spectra: N real numbers are N // 2 + 1 complex ones.
+    """Average models as spectra: N real numbers become N // 2 + 1 complex ones.
 
     Options as for :class:`~decentralizepy.sharing.JWINS.basis.BasisSharing`.
     """
@@ -16,7 +16,7 @@ class FFT(BasisSharing):
         return self.apply_fft()
 
     def apply_fft(self) -> Entries:
-        """Return the coefficients (k,) of the spectrum to send, and their places (k,)."""
+        """Return the Fourier coefficients (k,) to send, and their indices (k,)."""
         return super().select()
 
     def forward(self, vector: torch.Tensor) -> torch.Tensor:

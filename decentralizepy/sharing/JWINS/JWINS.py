@@ -1,4 +1,4 @@
-"""JWINS: wavelet coefficients, as many as chance says."""
+"""JWINS: sharing of a random fraction of the wavelet coefficients."""
 
 import random
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ DEFAULT_ALPHAS = "[0.1, 0.2, 0.3, 0.4, 1.0]"
 
 
 class JWINS(Wavelet):
-    """Draw anew each round which share of the wavelet coefficients to send.
+    """In each round, draw which fraction of the wavelet coefficients to send.
 
     Dhasade, Kermarrec, Pires, Sharma, Vujasinovic and Wigger, Get More for Less in
     Decentralized Learning Systems, ICDCS 2023. The published setting is the list
@@ -24,8 +24,8 @@ class JWINS(Wavelet):
     Parameters
     ----------
     alpha_list : str
-        A list of numbers in (0, 1], one of which is drawn each round, all with the same
-        chance, by a generator of this node and of the run's seed.
+        A list of numbers in (0, 1], one of which is drawn uniformly in each round, by a
+        generator derived from this node and the seed of the run.
     others
         As for :class:`~decentralizepy.sharing.JWINS.Wavelet.Wavelet`.
     """
@@ -63,7 +63,7 @@ class JWINS(Wavelet):
 
 
 def read_alphas(text: str | Sequence[float]) -> list[float]:
-    """Return the numbers of ``alpha_list``; ConfigError if they are no such list."""
+    """Return the numbers of ``alpha_list``; raise a ConfigError if it is invalid."""
     try:
         alphas = list(evaluate(text) if isinstance(text, str) else text)
         if alphas and all(0 < alpha <= 1 for alpha in alphas):

@@ -1,4 +1,4 @@
-"""The part of the model's wavelet coefficients that changed most."""
+"""Sharing of the wavelet coefficients that changed most."""
 
 from typing import Annotated, Any
 
@@ -18,15 +18,15 @@ Level = Annotated[int, Field(ge=0)]
 class Wavelet(BasisSharing):
     """Average models as wavelet coefficients.
 
-    The transform is PyWavelets' ``wavedec`` of the vector of the model, with its
-    symmetric border, which adds a few coefficients: M >= N.
+    The transform is PyWavelets' ``wavedec`` of the model vector, with symmetric
+    extension, which adds a few coefficients: M >= N.
 
     Parameters
     ----------
     wavelet : str, default "haar"
         A discrete wavelet of PyWavelets.
     level : int, default 4
-        How often the vector is halved; at most as often as the wavelet fits into it.
+        Decomposition level; at most the maximum level for the wavelet and model size.
     others
         As for :class:`~decentralizepy.sharing.JWINS.basis.BasisSharing`.
     """
@@ -55,7 +55,7 @@ class Wavelet(BasisSharing):
         return self.apply_wavelet()
 
     def apply_wavelet(self) -> Entries:
-        """Return the wavelet coefficients (k,) to send, and their places (k,)."""
+        """Return the wavelet coefficients (k,) to send, and their indices (k,)."""
         return super().select()
 
     def forward(self, vector: torch.Tensor) -> torch.Tensor:
@@ -71,7 +71,7 @@ class Wavelet(BasisSharing):
 
 
 def find_wavelet(name: str) -> pywt.Wavelet:
-    """Return the discrete wavelet ``name``; ConfigError if there is none."""
+    """Return the discrete wavelet ``name``; raise a ConfigError if it does not exist."""
     known = pywt.wavelist(kind="discrete")
     if name not in known:
         hint = did_you_mean(name, known) or "; such as haar or sym2"

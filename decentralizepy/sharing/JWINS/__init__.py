@@ -1,1 +1,1 @@
-"""Sharing in the basis of a transform; JWINS."""
+"""JWINS, and other sharing algorithms in a transform domain."""

@@ -1,4 +1,4 @@
-"""PartialModel in the basis of a transform."""
+"""PartialModel in a transform domain."""
 
 from functools import cached_property
 from typing import Any
@@ -15,13 +15,13 @@ from decentralizepy.sharing.sparse import whole_numbers
 class BasisSharing(PartialModel):
     """Choose, send and average the coefficients of a linear transform of the model.
 
-    Subclasses state it by ``forward`` and ``backward``. Whole numbers (BatchNorm's
-    counter), whose size would blur the weights beside them, stay each node's own.
+    Subclasses define it by ``forward`` and ``backward``. Integers (BatchNorm's counter),
+    which would distort the weights next to them, are not shared.
 
     Parameters
     ----------
     change_based_selection : bool, default True
-        Send the coefficients that changed most; if not, the largest.
+        Send the coefficients that changed most instead of the largest ones.
     others
         As for :class:`~decentralizepy.sharing.PartialModel.PartialModel`.
     """
@@ -45,7 +45,7 @@ class BasisSharing(PartialModel):
         raise NotImplementedError
 
     def backward(self, coefficients: torch.Tensor) -> torch.Tensor:
-        """Return the vector of ``forward``."""
+        """Invert ``forward``."""
         raise NotImplementedError
 
     def transform(self, vector: torch.Tensor) -> torch.Tensor:
