@@ -46,5 +46,5 @@ def test_without_its_convolutions_a_block_is_its_short_cut(block):
 
 
 def test_basic_block_refuses_groups():
-    with pytest.raises(ValueError, match="no groups"):
+    with pytest.raises(ValueError, match="does not support groups"):
         BasicBlock(4, 4, groups=2)

@@ -88,7 +88,7 @@ def test_without_the_hub_it_is_one_line_at_once(model, monkeypatch):
         monkeypatch.setattr(transformer, name, value)
     monkeypatch.setattr("huggingface_hub.get_session", session)
     with pytest.raises(
-        DataError, match=r"nobody/none: not in the cache.*FOLDER"
+        DataError, match=r"nobody/none: not in the Hugging Face cache.*FOLDER"
     ) as one:
         model()
     assert "\n" not in str(one.value)
