@@ -24,7 +24,8 @@ import torch
 ROOT = Path(__file__).resolve().parent.parent
 WORKER = Path(__file__).with_name("bits_worker.py")
 LIMIT_S = 1800
-TIMES = {"time", "wait", "slowest"}  # metrics that differ from run to run
+# what differs from run to run: times, and how often the transport acknowledged
+TIMES = {"time", "wait", "slowest", "total_control"}
 # these follow from the weights, and older checkouts lack them
 FINAL = {"mean_model_acc", "mean_model_loss", "consensus_distance", "worst_test_acc"}
 BYTES = {"total_bytes", "total_meta"}

@@ -465,6 +465,33 @@ def test_what_a_class_of_the_users_own_does_not_name_is_warned_of(tmp_path, caps
     )
 
 
+class Keeping:
+    """Asks for what its children pass it by keyword."""
+
+    def __init__(self, model, *, log_dir, rounds: int = 1):
+        self.log_dir = log_dir
+
+
+class Passing(Keeping):
+    def __init__(
+        self, rank, machine_id, mapping, model, optimizer, loss, log_dir, **options
+    ):
+        super().__init__(model, log_dir=log_dir, **options)
+
+
+class Positional(Trainer):
+    def __init__(self, rank, machine_id, mapping, *rest, mu: float = 0.1, **options):
+        super().__init__(rank, machine_id, mapping, *rest, **options)
+
+
+@pytest.mark.parametrize("name", ["Passing", "Positional"])
+def test_what_the_node_passes_is_not_required_of_the_file(tmp_path, name):
+    new = f"training_package = {__name__}\ntraining_class = {name}\n"
+    old = "training_package = tests.support.parts\ntraining_class = Trainer\n"
+    written = GOOD.replace(old, new).replace("full_epochs = False\n", "")
+    assert found(tmp_path, written) == []
+
+
 FORK = """
 [ALGORITHM]
 name = x
