@@ -12,6 +12,7 @@ from decentralizepy.config.signatures import Options, parameters
 from decentralizepy.errors import ConfigError
 from decentralizepy.graphs.FullyConnected import FullyConnected
 from decentralizepy.graphs.Ring import Ring
+from decentralizepy.node.EpidemicLearning.EL_Local import EL_Local
 from tests.support.public_surface import constants, methods
 
 EVERY = methods()
@@ -111,10 +112,14 @@ def own_and_inherited(module, cls):
     return {row.name for row in rows if not row.name.startswith("__")}
 
 
-def traced(module, cls, calls, leave=()):
-    """Return a subclass that notes in ``calls`` which of the public methods are called."""
+def traced(module, cls, calls, leave=(), rows=None):
+    """Return a subclass that takes out of ``calls`` the public methods that are called.
+
+    ``rows`` names the class whose methods these are, if the table has it by another name.
+    """
     parent = getattr(importlib.import_module(f"decentralizepy.{module}"), cls)
-    names = own_and_inherited(module, cls) - refused(parent) - set(leave)
+    names = own_and_inherited(*(rows or (module, cls))) - refused(parent) - set(leave)
+    assert names, f"nothing is known of {module}.{cls}"
     calls[f"{module}.{cls}"] = waiting = set(names)
 
     def override(name):
@@ -150,7 +155,6 @@ ALONE = [
     "node.EpidemicLearning.EL_Local EL_Local",
     "node.EpidemicLearning.EL_Local_Timeout EL_Local",
 ]
-STC = {"sharing_package": "decentralizepy.sharing.STC", "sharing_class": "STC"}
 
 
 @pytest.mark.parametrize("name", ALONE)
@@ -162,7 +166,7 @@ def test_what_a_node_overrides_is_called(run_nodes, name):
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_what_a_service_and_its_nodes_override_is_called(run_nodes, name):
+def test_what_a_service_and_its_nodes_override_is_called(run_nodes, monkeypatch, name):
     nodes, unused = SERVICES[name]
     calls = {}
     service_class = traced(*name.split(), calls, unused)
@@ -170,8 +174,13 @@ def test_what_a_service_and_its_nodes_override_is_called(run_nodes, name):
     node_class = traced(*nodes, calls, NO_STAY if federated else ())
     options = (run_nodes.folder, logging.INFO, 2, 1, 0.5) if federated else ()
     sections = {"NODE": {"graph_degree": 2}}
-    if nodes[1] == "STCClient":
-        sections["SHARING"] = STC
+    if federated:
+        of_stc = nodes[1] == "STCClient"
+        names = ("sharing.STC", "STC") if of_stc else ("sharing.Sharing", "Sharing")
+        sharing_class = traced(*names, calls, {"_averaging"})
+        module = sys.modules[__name__]
+        monkeypatch.setattr(module, "Traced", sharing_class, raising=False)
+        sections["SHARING"] = {"sharing_package": __name__, "sharing_class": "Traced"}
     run_nodes(Ring(4), node_class, 3, service_class, options, **sections)
     assert not any(calls.values()), "overridden and never called"
 
@@ -188,6 +197,22 @@ SHARINGS = {
 }
 
 
+# values and indices are compressed
+CODED = {
+    "sharing_package": "decentralizepy.sharing.PartialModel",
+    "sharing_class": "PartialModel",
+    "alpha": 0.5,
+    "compress": True,
+}
+ONLY_SCRIPTS = {  # of a graph: a round needs its neighbors
+    "get_all_nodes",
+    "read_graph_from_file",
+    "write_graph_to_file",
+    "connect_graph",
+    "centr",
+}
+
+
 @pytest.mark.parametrize("name", SHARINGS)
 def test_what_a_sharing_overrides_is_called(run_nodes, monkeypatch, name):
     calls = {}
@@ -199,29 +224,106 @@ def test_what_a_sharing_overrides_is_called(run_nodes, monkeypatch, name):
     assert not any(calls.values()), "overridden and never called"
 
 
-@pytest.mark.parametrize(
-    ("section", "name", "unused", "options"),
-    [
-        ("TRAIN_PARAMS", "training.Training Training", (), {"full_epochs": True}),
-        ("SHARING", "compression.Quantization Quantization", (), {"compress": True}),
-        (
-            "COMMUNICATION",
+OTHERS = (
+    {  # by section: the class, whose rows of the table, what is not called in a round
+        "TRAIN_PARAMS": ("training.Training Training", "", (), {"full_epochs": True}),
+        "COMMUNICATION": (
             "communication.InProcess InProcess",
-            (),
+            "communication.TCP TCP",
+            {"addr", "destroy_connection"},
             {},
         ),
-    ],
+    }
 )
-def test_what_another_plug_in_overrides_is_called(
-    run_nodes, monkeypatch, section, name, unused, options
-):
+
+
+@pytest.mark.parametrize("section", OTHERS)
+def test_what_another_plug_in_overrides_is_called(run_nodes, monkeypatch, section):
+    name, rows, unused, options = OTHERS[section]
     calls = {}
-    kind = traced(*name.split(), calls, unused)
+    kind = traced(*name.split(), calls, unused, rows.split() or None)
     monkeypatch.setattr(sys.modules[__name__], "Traced", kind, raising=False)
-    prefix = {"TRAIN_PARAMS": "training", "SHARING": "compression"}.get(section, "comm")
+    prefix = "training" if section == "TRAIN_PARAMS" else "comm"
     named = {f"{prefix}_package": __name__, f"{prefix}_class": "Traced"}
     run_nodes(Ring(4), **{section: {**named, **options}})
     assert not any(calls.values()), "overridden and never called"
+
+
+CODECS = (
+    "Compression Elias EliasFpzip EliasFpzipLossy EliasQuantization Lz4Wrapper "
+    "Quantization"
+)
+
+
+@pytest.mark.parametrize("name", CODECS.split())
+def test_what_a_codec_overrides_is_called(run_nodes, monkeypatch, name):
+    calls = {}
+    rows = ("compression.Compression", "Compression")
+    codec = traced(f"compression.{name}", name, calls, rows=rows)
+    monkeypatch.setattr(sys.modules[__name__], "Traced", codec, raising=False)
+    named = {"compression_package": __name__, "compression_class": "Traced"}
+    run_nodes(Ring(4), SHARING={**CODED, **named})
+    assert not any(calls.values()), "overridden and never called"
+
+
+def test_what_a_graph_overrides_is_called(run_nodes):
+    calls = {}
+    graph_class = traced("graphs.Graph", "Graph", calls, ONLY_SCRIPTS)
+    graph = graph_class(4)
+    graph.connect_graph()
+    run_nodes(graph)
+    assert not any(calls.values()), "overridden and never called"
+
+
+@pytest.mark.parametrize("name", ["mappings.Linear Linear", "mappings.Manual Manual"])
+def test_what_a_mapping_overrides_is_called(run_nodes, monkeypatch, name):
+    calls = {}
+    mapping_class = traced(*name.split(), calls, rows=("mappings.Mapping", "Mapping"))
+    manual = name.endswith("Manual")
+    monkeypatch.setattr(
+        "tests.support.networks.Linear",
+        lambda machines, each: mapping_class(machines, [each] if manual else each),
+    )
+    run_nodes(FullyConnected(4), EL_Local, NODE={"graph_degree": 2})
+    calls[name.replace(" ", ".")] -= {"get_machine_and_rank"}  # of addresses
+    assert not any(calls.values()), "overridden and never called"
+
+
+ELSEWHERE = {  # classes that no test above names, and where their methods are walked
+    "communication.Communication Communication": "TCP",
+    "communication.TCP_ACK TCP": "a second name of TCP",
+    "graphs.FullyConnected FullyConnected": "Graph",
+    "graphs.Regular Regular": "Graph",
+    "graphs.Ring Ring": "Graph",
+    "graphs.SmallWorld SmallWorld": "Graph",
+    "graphs.Star Star": "Graph",
+    "mappings.Mapping Mapping": "Linear and Manual",
+    "node.Node Node": "every node",
+    "node.OverlayNode OverlayNode": "KNN",
+    "node.EpidemicLearning.EL_Oracle_Client EL_Oracle_Client": "has only its parent's",
+    "node.EpidemicLearning.EL_Oracle_TopologyBuilder EL_Oracle_TopologyBuilder": (
+        "has only its parent's"
+    ),
+    "training.text.LLMTraining LLMTraining": "Training",
+}
+
+
+def test_every_public_plug_in_is_walked():
+    """Data sets and models have tests of their own."""
+    families = ("node", "sharing", "communication", "compression", "graphs")
+    families += ("mappings", "training")
+    table = {
+        f"{each.module} {each.cls}"
+        for each in EVERY
+        if each.cls and each.module.partition(".")[0] in families
+    }
+    nodes = {" ".join(pair) for pair, _ in SERVICES.values()}
+    named = {part for row in OTHERS.values() for part in row[:2]}
+    codecs = {f"compression.{name} {name}" for name in CODECS.split()}
+    walked = {*ALONE, *SERVICES, *SHARINGS, *nodes, *named, *codecs, *ELSEWHERE}
+    walked |= {"sharing.STC STC", "graphs.Graph Graph"}
+    walked |= {"mappings.Linear Linear", "mappings.Manual Manual"}
+    assert table <= walked, "these are in the table, and no test walks them"
 
 
 @pytest.mark.parametrize(

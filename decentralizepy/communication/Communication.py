@@ -134,7 +134,14 @@ class Communication:
         self.total_meta += encoded.size - encoded.data
 
     def broadcast(self, uids: Iterable[int], data: Mapping[str, Any]) -> None:
-        """Send a message to each of ``uids``; it is encoded once."""
+        """Send a message to each of ``uids``; it is encoded once.
+
+        A subclass with a ``send`` of its own is given the message for each of them.
+        """
+        if type(self).send is not Communication.send:
+            for uid in uids:
+                self.send(uid, data)
+            return
         encoded = self.encrypt(data)
         for uid in uids:
             self.send(uid, encoded, encrypt=False)

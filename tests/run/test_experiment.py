@@ -2,8 +2,12 @@
 
 import json
 
+import pytest
+
 from decentralizepy import utils
 from decentralizepy.config import ini
+from decentralizepy.errors import ConfigError
+from decentralizepy.node.KNN import KNN
 from decentralizepy.run.experiment import Experiment
 
 
@@ -27,3 +31,14 @@ def test_flags_of_a_driver_are_kept_with_the_others(experiment):
     run.make_folders()
     with open(f"{run.args.log_dir}/args.json") as file:
         assert json.load(file)["tau"] == 0.5
+
+
+class Vain(KNN):
+    def similarityMetric(self, candidate):  # noqa: N802
+        return 0
+
+
+def test_a_driver_whose_node_overrides_in_vain_is_refused_before_the_start(experiment):
+    line = "Vain: overrides similarityMetric, which nothing calls here"
+    with pytest.raises(ConfigError, match=line):
+        Experiment.load(experiment()[4:], node_class=Vain)
