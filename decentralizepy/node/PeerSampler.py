@@ -3,6 +3,7 @@
 import logging
 from typing import Any
 
+from decentralizepy import factory
 from decentralizepy.message import Message
 from decentralizepy.node.lifecycle import Lifecycle
 from decentralizepy.node.mailbox import Received
@@ -51,7 +52,8 @@ class PeerSampler(Lifecycle):
         super().init_log(log_dir, self.log_name, log_level, force)
 
     def init_dataset_model(self, dataset_configs: Section) -> None:
-        """Take the seed; a sampler has no data and no model."""
+        """Take the class and the seed; a sampler has no data and no model."""
+        self.dataset_class = factory.load_class(dataset_configs, "dataset")
         self.random_seed = dataset_configs.get("random_seed", DEFAULT_SEED)
 
     def init_parts(self, config: dict[str, Section]) -> None:

@@ -5,6 +5,7 @@ from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from decentralizepy.config.overrides import check_overrides
 from decentralizepy.config.signatures import is_ours
 from decentralizepy.errors import ConfigError, Problem
 from decentralizepy.graphs.Graph import Graph
@@ -53,6 +54,8 @@ def check(chosen: Chosen) -> None:
     a graph that learn apart are warned of where they are not refused.
     """
     classes = (chosen.node_class, chosen.service_class)
+    for each in classes:
+        check_overrides(each)  # a driver's own, which no INI file names
     ours = all(each is None or is_ours(each) for each in classes)
     found = [*survives_loss(chosen)]
     for rule in RULES if ours else ():

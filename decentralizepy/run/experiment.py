@@ -11,7 +11,6 @@ from typing import Any
 from decentralizepy import factory, utils
 from decentralizepy.checkpoints import common_rounds
 from decentralizepy.config import checks, flags, ini
-from decentralizepy.config.overrides import check_overrides
 from decentralizepy.config.run_section import RunSection
 from decentralizepy.config.signatures import parameters
 from decentralizepy.errors import ConfigError, GraphError, located
@@ -95,8 +94,6 @@ class Experiment:
             args.graph_file = None
         written = inputs.read(args, config)  # the last step that needs no class
         parts = checks.resolve(config, path)
-        for driven in drivers:
-            check_overrides(driven)
         mapping = make_mapping(parts.sections.get("MAPPING"), args, mapping_class)
         graph = make_graph(parts, args, written, mapping.get_n_procs())
         node_class = node_class or parts.node_class or factory.load(*DEFAULT_NODE)

@@ -102,9 +102,15 @@ class PartialModel(EntrySharing):
         return largest(scores.numpy(), round(self.alpha * len(scores)))
 
     def extract_top_gradients(self) -> Entries:
-        """Return the absolute scores (k,) and indices (k,) of the selected entries."""
+        """Return the absolute scores (k,) and indices (k,) of the selected entries.
+
+        ``mean`` and ``std`` are set to those of all absolute scores.
+        """
+        sizes = self.scores.abs()
+        std, mean = torch.std_mean(sizes, unbiased=False)
+        self.std, self.mean = std.item(), mean.item()
         places = torch.from_numpy(self.choose(self.scores))
-        return self.scores[places].abs(), places
+        return sizes[places], places
 
     def select(self) -> Entries:
         """Return the coefficients (k,) to send, and their indices (k,)."""

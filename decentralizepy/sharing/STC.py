@@ -86,6 +86,7 @@ class STC(Sharing):
                 section="SHARING",
                 key="dict_ordered, change_transformer",
             )
+        self.alpha = alpha
         self.k = count(alpha, self.flat.size)
         self.synchronised = self.flat.vector().clone()
         self.residual = torch.zeros(self.flat.size)

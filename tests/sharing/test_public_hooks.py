@@ -11,6 +11,7 @@ from decentralizepy.sharing.JWINS.FFT import FFT
 from decentralizepy.sharing.JWINS.JWINS import JWINS
 from decentralizepy.sharing.JWINS.Wavelet import Wavelet
 from decentralizepy.sharing.PartialModel import PartialModel
+from decentralizepy.sharing.PlainAverageSharing import PlainAverageSharing
 from decentralizepy.sharing.STC import STC
 from decentralizepy.sharing.SubSampling import SubSampling
 from tests.support.rings import Vector, make
@@ -140,3 +141,15 @@ def test_an_update_is_returned_by_name_or_as_one_vector():
     assert node.deserialized_model(message)["w"].tolist() == [5, 0, 0, 0]
     flat = node.deserialized_model(message, return_flat_tensor=True)
     assert flat.tolist() == [5, 0, 0, 0]
+
+
+def test_attributes_that_scripts_read_are_there():
+    node = only(PartialModel)
+    with torch.no_grad():
+        node.model.w += torch.tensor([0.0, -3, 1, 2])
+    node.get_data_to_send()
+    assert (node.mean, node.std) == pytest.approx((1.5, 1.25**0.5))
+    assert only(STC, options={"alpha": 0.25}).alpha == 0.25
+    node = only(PlainAverageSharing, options={})
+    node._averaging({1: deque([node.get_data_to_send()])})
+    assert node.received_this_round == 1
