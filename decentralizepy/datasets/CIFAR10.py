@@ -1,4 +1,4 @@
-"""CIFAR-10: photographs of ten kinds of things, 32x32 in colour."""
+"""CIFAR-10: 32x32 color photographs in ten classes."""
 
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -24,9 +24,9 @@ TEST_FILES = ("test_batch",)
 class CIFAR10(ImageDataset):
     """50,000 + 10,000 photographs (Krizhevsky, 2009): x (3, 32, 32), 10 classes.
 
-    ``train_dir`` and ``test_dir`` name the folder that holds ``cifar-10-batches-py``.
-    No node downloads: ``python download_dataset.py`` does. The other options are those
-    of :class:`~decentralizepy.datasets.images.ImageDataset`.
+    ``train_dir`` and ``test_dir`` are the folder that contains ``cifar-10-batches-py``.
+    Nodes never download it; use ``python download_dataset.py``. The other options are
+    those of :class:`~decentralizepy.datasets.images.ImageDataset`.
     """
 
     @in_order(
@@ -73,7 +73,7 @@ def _read(directory: str, train: bool) -> tuple[Pixels, Labels]:
 
 
 def _interleave(planes: Pixels, pixels: Pixels, block: int = 64) -> None:
-    """Copy (n, 3, 32, 32) to (n, 32, 32, 3), in blocks that stay in the cache."""
+    """Copy (n, 3, 32, 32) to (n, 32, 32, 3), in blocks that fit the cache."""
     for start in range(0, len(planes), block):
         part = slice(start, start + block)
         for channel in range(3):
@@ -92,7 +92,7 @@ def _batch(path: Path) -> tuple[Pixels, Labels]:
 
 
 def _arrays() -> Allowed:
-    """Return what a pickle of arrays names."""
+    """Return the content of a pickle of arrays."""
     rebuild = np.empty(0).__reduce__()[0]
     return {
         ("numpy.core.multiarray", "_reconstruct"): rebuild,
@@ -103,7 +103,7 @@ def _arrays() -> Allowed:
 
 
 def _entry(batch: Any, key: str) -> Any:
-    """Return an entry of a batch; its key is bytes in files that Python 2 wrote."""
+    """Return an entry of a batch; keys are bytes in files written by Python 2."""
     if not isinstance(batch, dict):
         return None
     return batch.get(key.encode(), batch.get(key))

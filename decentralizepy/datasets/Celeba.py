@@ -1,4 +1,4 @@
-"""CelebA: photographs of faces, by person, smiling or not."""
+"""CelebA: photographs of faces, by person, labeled as smiling or not."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,9 +28,9 @@ CHANNELS = 3
 class Celeba(LeafDataset):
     """Faces of some 9,300 people (arXiv:1812.01097): x (3, 84, 84), 2 classes.
 
-    In the JSON files, x is the name of an image. It is opened once, as RGB and resized
-    to 84x84, when the cache is made. Batches are in the memory format channels_last.
-    Class 1 smiles.
+    In the JSON files, x is the name of an image. Images are converted to RGB and resized
+    to 84x84 once, when the cache is created. Batches are in channels_last memory format.
+    Class 1 is smiling.
 
     Parameters
     ----------
@@ -41,12 +41,12 @@ class Celeba(LeafDataset):
     validation_source, validation_size, partition_niid
         Likewise.
     images_dir : str
-        The folder of the images: a ``.png`` of the same name or, where there is none,
-        the file of that very name. If images change, remove ``.decentralizepy`` from
+        The folder of the images: for each name, a ``.png`` with the same stem or, if there
+        is none, the named file. If images change, remove ``.decentralizepy`` from
         ``train_dir`` and ``test_dir``.
     scaled : bool, default True
-        Whether x has values in [0, 1], else in [0, 255] as in DecentralizePy, where a
-        learning rate is some 50 times lower and the first losses are in the thousands.
+        Whether x is scaled to [0, 1] instead of [0, 255] as in DecentralizePy, where
+        learning rates are about 50 times lower and initial losses are in the thousands.
     """
 
     num_classes = CLASSES
@@ -109,7 +109,7 @@ def _find(folder: Path, name: str) -> Path:
 
 
 def _pixels(path: Path) -> Array:
-    """Return an image of any size and kind as (84, 84, 3)."""
+    """Return an image of any size and mode as (84, 84, 3)."""
     from PIL import Image
 
     with Image.open(path) as image:

@@ -1,10 +1,10 @@
-"""Samples and their labels, side by side."""
+"""Samples with their labels."""
 
 from typing import Any
 
 
 class Data:
-    """Pairs of a sample and its label, held as two arrays or tensors.
+    """Pairs of a sample and its label, stored as two arrays or tensors.
 
     Parameters
     ----------
@@ -19,5 +19,5 @@ class Data:
         return int(self.y.shape[0])
 
     def __getitem__(self, index: Any) -> tuple[Any, Any]:
-        """Return ``(x, y)`` at ``index``: a place, or for a batch a slice or array."""
+        """Return ``(x, y)`` at ``index``: an integer, or a slice or array for a batch."""
         return self.x[index], self.y[index]

@@ -1,4 +1,4 @@
-"""What a node asks of its data: a part to train on, and sets to be tested on."""
+"""Base class of all data sets: a training partition, and validation and test sets."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar, Literal, TypeVar
@@ -19,7 +19,7 @@ from decentralizepy.randomness import Purpose, derive_seed
 Model = TypeVar("Model")
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
-TEST_BATCH_SIZE = 16  # activations of more images than these leave the cache
+TEST_BATCH_SIZE = 16  # activations of larger batches do not fit the cache
 
 
 class Dataset(Order):
@@ -33,37 +33,37 @@ class Dataset(Order):
     Parameters
     ----------
     rank, machine_id : int
-        The node's place; a service has a negative rank, and no part to train on.
+        Rank and machine of the node; a service has a negative rank and no training data.
     mapping : Mapping
     random_seed : int, default 1234
-        Decides the partition, which must be equal on all nodes, and with the uid the
-        order of a shuffled pass.
+        Determines the partition, which must be the same on all nodes and, together with
+        the uid, the order of shuffled passes.
     only_local : bool, default False
-        Divide the data among the nodes of this machine, not among all.
+        Partition the data among the nodes of this machine instead of all nodes.
     train_dir, test_dir : str, default ""
-        Folders; an empty one means no training, or no test.
+        Folders; if empty, there is no training or no test.
     sizes : str or list of float, default ""
-        The share of each node, as a list whose sum is 1. By default all are equal but
-        that of the last node, which has the remainder as well, as in DecentralizePy;
-        with ``even`` the remainder is spread, one each, over the first nodes.
+        The fraction of each node, as a list that sums to 1. By default all are equal,
+        except that the last node also gets the remainder, as in DecentralizePy; with
+        ``even``, the remainder is spread over the first nodes, one sample each.
     test_batch_size : int, default 16
     validation_source : {"", "Train", "Test"}, default ""
-        The set that the validation set is taken from.
+        The set from which the validation set is taken.
     validation_size : float, default ""
-        The fraction of it that is taken.
+        The fraction of that set to take.
     drop_last : bool, default False
-        Leave out the last batch of a training pass if it is not full, unless it is the
-        only one. A model with BatchNorm1d cannot be trained on a batch of one sample.
+        Drop the last batch of a training pass if it is incomplete, unless it is the only
+        one. A model with BatchNorm1d cannot be trained on a batch of one sample.
 
     Attributes
     ----------
     uid : int
     dataset_id : int
-        Number of this node's part: its rank if ``only_local``, else its uid.
+        Index of this node's partition: its rank with ``only_local``, otherwise its uid.
     num_partitions : int
     num_classes : int or None
     generator : torch.Generator
-        Draws the order of shuffled passes; a generator of this node's own.
+        Draws the order of shuffled passes; different on each node.
 
     Raises
     ------
@@ -128,19 +128,19 @@ class Dataset(Order):
 
     @classmethod
     def prepare(cls, **options: Any) -> None:
-        """Check ``options`` and read what all nodes of this machine share.
+        """Check ``options`` and load what all nodes of this machine share.
 
-        A launcher calls this before it forks, so that the nodes share the memory. The
-        options are those of the DATASET section. It must not start a thread.
+        The launcher calls this before it forks, so that the nodes share the memory. The
+        options are those of section DATASET. This method must not start threads.
 
         Raises
         ------
         ConfigError
-            For what a user can get wrong: folders, files, values.
+            If a folder, file or value is wrong.
         """
 
     def make_model(self, model_class: Callable[[], Model]) -> Model:
-        """Return a new model; override to hand it sizes that only the data know.
+        """Return a new model; override this to pass sizes that depend on the data.
 
         Raises
         ------
@@ -164,12 +164,12 @@ class Dataset(Order):
         return model_class()
 
     def get_trainset(self, batch_size: int = 1, shuffle: bool = False) -> Batches:
-        """Return the batches of this node's part.
+        """Return the batches of this node's partition.
 
         Raises
         ------
         RuntimeError
-            If this node has no part to train on.
+            If this node has no training data.
         """
         trainset = self._present(self.trainset, "training")
         generator = self.generator if shuffle else None
@@ -177,13 +177,13 @@ class Dataset(Order):
         return batches
 
     def get_testset(self) -> Batches:
-        """Return the batches of the test set; RuntimeError if there is none."""
+        """Return the batches of the test set; raise a RuntimeError if there is none."""
         testset = self._present(self.testset, "test")
         batches: Batches = batches_of(testset, self.test_batch_size)
         return batches
 
     def get_validationset(self) -> Batches:
-        """Return the batches of the validation set; RuntimeError if there is none."""
+        """Return the batches of the validation set; raise a RuntimeError if there is none."""
         validationset = self._present(self.validationset, "validation")
         batches: Batches = batches_of(validationset, self.test_batch_size)
         return batches
@@ -205,7 +205,7 @@ class Dataset(Order):
         return evaluate(model, loss, self.get_validationset())
 
     def get_label_distribution(self) -> list[int]:
-        """Return the number of samples of each class in this node's part."""
+        """Return the number of samples of each class in this node's partition."""
         if self._distribution is None:
             batches: Batches = self.get_trainset(TEST_BATCH_SIZE)
             if self.drop_last and self.trainset is not None:
@@ -216,19 +216,19 @@ class Dataset(Order):
         return self._distribution
 
     def remarks(self) -> Iterator[tuple[str, bool]]:
-        """Yield what a user should know of these data, and whether that is all right."""
+        """Yield remarks on the data for the user, and whether each is harmless."""
         return iter(())
 
     def shares(self, count: int, even: bool = False) -> list[float]:
-        """Return the fraction of ``count`` samples that each part has.
+        """Return the fraction of ``count`` samples in each partition.
 
-        Without ``sizes``, the last part has the remainder; where it is ``even``, or that
-        is asked for here, parts differ by one sample at most.
+        Without ``sizes``, the last partition also gets the remainder. With ``sizes = even``,
+        or if requested here, partitions differ by at most one sample.
 
         Raises
         ------
         DataError
-            If a node gets no sample, or ``sizes`` names fewer parts than there are.
+            If a node gets no sample, or ``sizes`` has too few entries.
         """
         parts = self.num_partitions
         if count < parts:
@@ -253,7 +253,7 @@ class Dataset(Order):
 def evaluate(
     model: torch.nn.Module, loss: Loss, batches: Batches
 ) -> tuple[float, float]:
-    """Return the percentage of right classes and the mean loss over samples."""
+    """Return the accuracy in percent and the mean loss over samples."""
     device = next((each.device for each in model.parameters()), None)
     was_training = model.training
     model.eval()
@@ -270,5 +270,5 @@ def evaluate(
 
 
 def _generator(seed: int, uid: int) -> torch.Generator:
-    """Return a generator whose stream is this node's alone."""
+    """Return a generator with a stream of its own for this node."""
     return torch.Generator().manual_seed(derive_seed(Purpose.ORDER, seed, uid))

@@ -1,4 +1,4 @@
-"""Handwritten digits, 8x8, that come with scikit-learn: data without a download."""
+"""8x8 handwritten digits that ship with scikit-learn, so no download is needed."""
 
 from functools import lru_cache
 from importlib.util import find_spec
@@ -18,11 +18,11 @@ FILE = "datasets/data/digits.csv.gz"
 class Digits(ImageDataset):
     """UCI's 1,797 handwritten digits: x (1, 8, 8), 10 classes.
 
-    The file is found without importing scikit-learn. Sorted by label, every fifth
-    sample is for testing: 359 of them, 1,438 for training, all classes alike.
+    The file is located without importing scikit-learn. Every fifth of the samples, sorted
+    by label, is for testing: 359 samples, stratified by class; 1,438 are for training.
 
-    ``train_dir`` and ``test_dir`` are ignored: both sets are always there. The other
-    options are those of :class:`~decentralizepy.datasets.images.ImageDataset`.
+    ``train_dir`` and ``test_dir`` are ignored: both sets always exist. The other options
+    are those of :class:`~decentralizepy.datasets.images.ImageDataset`.
     """
 
     highest = 16

@@ -1,4 +1,4 @@
-"""Fashion-MNIST: articles of clothing, 28x28 in grey."""
+"""Fashion-MNIST: 28x28 grayscale images of clothing."""
 
 import gzip
 import math
@@ -19,10 +19,10 @@ INSTALL = "apt-get install dataset-fashion-mnist"
 class FashionMNIST(ImageDataset):
     """60,000 + 10,000 grey images (arXiv:1708.07747): x (1, 28, 28), 10 classes.
 
-    ``train_dir`` and ``test_dir`` name a folder that holds the idx files, packed with
-    gzip or not, itself or below ``FashionMNIST/raw``. Where they are empty, the files
-    of the Debian package ``dataset-fashion-mnist`` are read. The other options are
-    those of :class:`~decentralizepy.datasets.images.ImageDataset`.
+    ``train_dir`` and ``test_dir`` are a folder with the idx files, gzipped or not, directly
+    or in ``FashionMNIST/raw``. If they are empty, the files of the Debian package
+    ``dataset-fashion-mnist`` are used. The other options are those of
+    :class:`~decentralizepy.datasets.images.ImageDataset`.
     """
 
     bundled = True
@@ -40,7 +40,7 @@ class CNN(cnn.CNN):
 
 
 class LeNet(cnn.LeNet):
-    """Three convolutions with group normalisation: 83,754 parameters."""
+    """Three convolutions with group normalization: 83,754 parameters."""
 
     def __init__(self) -> None:
         super().__init__(channels=1, side=28)

@@ -26,8 +26,8 @@ PIXEL_RANGE = 256.0
 class Femnist(LeafDataset):
     """Characters of some 3,500 writers (arXiv:1812.01097): x (1, 28, 28), 62 classes.
 
-    x has float32 values as in the file, 0 to 1 in LEAF's. Training leaves out a last
-    batch that is not full, unless it is the only one. The options are those of
+    x has float32 values as in the file, 0 to 1 in LEAF's. Training drops an incomplete
+    last batch, unless it is the only one. The options are those of
     :class:`~decentralizepy.datasets.leaf.dataset.LeafDataset`.
     """
 
@@ -48,7 +48,7 @@ class _Codec:
             if len(pixels) != SIDE * SIDE:
                 reason = f"{len(pixels)} pixels in x: expected {SIDE * SIDE}"
                 raise RecordError(number, reason)
-        with np.errstate(over="ignore"):  # what is too large is then not finite
+        with np.errstate(over="ignore"):  # values that are too large become infinite
             images = np.array(x, dtype=np.float32).reshape(len(x), 1, SIDE, SIDE)
         finite = np.isfinite(images).all(axis=(1, 2, 3))
         if not finite.all():

@@ -1,4 +1,4 @@
-"""MovieLens: what people thought of films, each node with people of its own."""
+"""MovieLens: ratings of films, partitioned by user."""
 
 import re
 from array import array
@@ -33,11 +33,11 @@ TRAIN_SHARE = 0.7
 class MovieLens(Dataset):
     """Ratings 0.5, 1, ... 5 of films (Harper and Konstan, TiiS 5(4), 2015).
 
-    x is (2,) int64, the user's and the item's number, both from 1 in the order of their
-    ids in the file; y is the rating, float32. Of each user's ratings 70 %, drawn with
-    ``random_seed``, are to train on, the others for the test. Nodes get blocks of users
-    that follow each other; of equal length, but that the first may have one more. A
-    node trains and is tested on its own users alone, a service is tested on all.
+    x is (2,) int64, the numbers of user and item, both counted from 1 in the order of
+    their ids in the file; y is the rating, float32. 70 % of each user's ratings, drawn with
+    ``random_seed``, are for training, and the others for testing. Each node gets a block
+    of consecutive users; sizes differ by at most one. A node is trained and tested only on
+    its own users; a service is tested on all.
 
     Parameters
     ----------
@@ -95,18 +95,18 @@ class MovieLens(Dataset):
         cls(-1, 0, Linear(1, 1), **options)
 
     def make_model(self, model_class: Callable[..., Model]) -> Model:
-        """Return a new model, of ``n_users`` and ``n_items`` if its class names them."""
+        """Return a new model, passing ``n_users`` and ``n_items`` if its class accepts them."""
         sizes = {"n_users": self.n_users, "n_items": self.n_items}
         if sizes.keys() <= parameters(model_class).keys():
             return model_class(**sizes)
         return super().make_model(model_class)
 
     def test(self, model: torch.nn.Module, loss: Loss) -> tuple[float, float]:
-        """Return how many ratings are predicted right, in percent, and the RMSE.
+        """Return the percentage of correctly predicted ratings, and the RMSE.
 
-        A prediction is right if it is the rating once it is brought into [0.5, 5] and
-        rounded to halves (a quarter goes to the even number of halves). The root of the
-        mean squared error is that of the predictions as they are.
+        A prediction is correct if it equals the rating after clamping to [0.5, 5] and
+        rounding to halves (ties go to the even number of halves). The RMSE is that of the
+        unrounded predictions.
 
         Parameters
         ----------
@@ -127,7 +127,7 @@ class MovieLens(Dataset):
         return 100 * float(accuracy), float(error)
 
     def get_label_distribution(self) -> list[int]:
-        """Return the number of ratings 0.5, 1, ... 5 in this node's part."""
+        """Return the number of ratings 0.5, 1, ... 5 in this node's partition."""
         _, ratings = self._present(self.trainset, "training")[:]
         classes = (2 * ratings - 1).numpy().astype(np.int64)
         counts: list[int] = np.bincount(classes, minlength=self.num_classes).tolist()
@@ -168,7 +168,7 @@ class MovieLens(Dataset):
 
 
 class Ratings(NamedTuple):
-    """Ratings, user after user; those of user 1 lie from ``ends[0]`` to ``ends[1]``."""
+    """Ratings sorted by user; those of user 1 are from ``ends[0]`` to ``ends[1]``."""
 
     x: npt.NDArray[np.int64]
     y: npt.NDArray[np.float32]
@@ -189,7 +189,7 @@ class Ratings(NamedTuple):
 
 @lru_cache
 def _split(directory: str, seed: int) -> tuple[Ratings, Ratings]:
-    """Return what is to train on and the rest, which stays in the order of the file.
+    """Return the training ratings and the rest, which stays in the order of the file.
 
     Drawn as pandas' ``sample(frac=0.7, random_state=seed)`` draws from each user's rows.
     """
@@ -272,12 +272,12 @@ def _repeated(keys: npt.NDArray[np.int64]) -> tuple[int, int] | None:
 
 
 def download_movie_lens(dest: str) -> None:
-    """Fetch latest-small into ``dest``, as ``decentralizepy data download movielens``.
+    """Download latest-small to ``dest``, like ``decentralizepy data download movielens``.
 
     Raises
     ------
     DataError
-        If the network or the disk fails, or the folder is there already.
+        If the network or the disk fails, or the folder exists already.
     """
     from decentralizepy.datasets.sources import catalog, download
 

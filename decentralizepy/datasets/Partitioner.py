@@ -1,4 +1,4 @@
-"""The ways to divide a data set among nodes, equal on all nodes for an equal seed."""
+"""Partitioners, which divide a data set among nodes; equal seeds give equal results."""
 
 import random
 from collections.abc import Sequence
@@ -17,13 +17,13 @@ DIRICHLET_TRIES = 1000
 
 
 class Partition:
-    """A view of the samples of ``data`` at the places ``index``.
+    """A view of the samples of ``data`` at the indices ``index``.
 
     Parameters
     ----------
     data : Indexable
     index : sequence of int
-        Kept as an array, so that a batch of a partition is a batch of its data.
+        Stored as an array, so that a batch of a partition is a batch of its data.
     """
 
     def __init__(self, data: Indexable, index: Sequence[int] | Indices) -> None:
@@ -34,12 +34,12 @@ class Partition:
         return len(self.index)
 
     def __getitem__(self, index: Any) -> Any:
-        """Return the sample at ``index``, or a batch where ``data`` can give one."""
+        """Return the sample at ``index``, or a batch if ``data`` supports it."""
         return self.data[self.index[index]]
 
     @property
     def targets(self) -> Indices:
-        """Labels of the samples, where ``data`` has them."""
+        """Labels of the samples, if ``data`` has them."""
         return labels_of(self.data)[self.index]
 
 
@@ -51,9 +51,9 @@ def labels_of(data: Any) -> Indices:
 
 
 def cuts(sizes: Sequence[float], count: int) -> list[int]:
-    """Return where parts begin and end: ``round(count * (sum of the sizes so far))``.
+    """Return the bounds of partitions: ``round(count * (sum of the sizes so far))``.
 
-    Cut at the sums, not by a rounded length each, all samples are used.
+    Rounding the cumulative sums instead of each length ensures that all samples are used.
     """
     return [0, *(min(count, round(count * total)) for total in accumulate(sizes))]
 
@@ -74,7 +74,7 @@ class DataPartitioner:
     Attributes
     ----------
     partitions : list of array of int
-        The places of each part's samples.
+        The indices of the samples of each partition.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class DataPartitioner:
 
 
 class SimpleDataPartitioner(DataPartitioner):
-    """Parts that follow each other in the data set's own order; ``seed`` is unused."""
+    """Consecutive partitions in the order of the data set; ``seed`` is unused."""
 
     def __init__(
         self, data: Indexable, sizes: Sequence[float] = (1.0,), seed: int = 1234
@@ -101,13 +101,12 @@ class SimpleDataPartitioner(DataPartitioner):
 
 
 class KShardDataPartitioner(DataPartitioner):
-    """Parts of ``shards`` runs each, cut at random places out of what is left.
+    """Partitions of ``shards`` runs each, cut at random positions from what is left.
 
-    This is DecentralizePy's rule, for data that is grouped by label. A run begins
-    anywhere, and goes on over the gaps that earlier nodes have left: the later a node
-    is served, the more labels it sees. With 2 shards, they rise with the uid from about
-    2.5 labels to about 5 of 10. These are not the shards of McMahan et al.
-    (arXiv:1602.05629), for which see
+    This is DecentralizePy's rule, for data sorted by label. A run begins anywhere, and
+    continues across the gaps that earlier nodes have left: the later a node is served,
+    the more labels it gets. With 2 shards, the number of labels rises with the uid from
+    about 2.5 to about 5 of 10. For the shards of McMahan et al. (arXiv:1602.05629), see
     :class:`~decentralizepy.datasets.skewed_partitioners.ShardsDataPartitioner`.
 
     Parameters
@@ -139,13 +138,13 @@ class KShardDataPartitioner(DataPartitioner):
 
 
 class DirichletDataPartitioner(DataPartitioner):
-    """Parts whose mix of labels is drawn from a Dirichlet distribution.
+    """Partitions whose label proportions are drawn from a Dirichlet distribution.
 
     Each class is shuffled and dealt out in the proportions of one draw, in which nodes
-    that hold their equal share already have none (Hsu et al., arXiv:1909.06335, in the
+    that already have their equal share get nothing (Hsu et al., arXiv:1909.06335, in the
     balanced form of Li et al., arXiv:2102.02079). The smaller ``alpha``, the fewer
-    labels on a node. A draw that leaves a node fewer samples than there are classes is
-    made again. Of flwr-datasets, DirichletPartitioner with ``self_balancing``.
+    labels per node. A draw that leaves a node with fewer samples than there are classes
+    is repeated. Equivalent to flwr-datasets' DirichletPartitioner with ``self_balancing``.
 
     Parameters
     ----------
@@ -181,7 +180,7 @@ class DirichletDataPartitioner(DataPartitioner):
     def __getDirichletData__(  # noqa: N802
         self, labelList: Any, n_nets: int, seed: int, alpha: float, K: int  # noqa: N803
     ) -> tuple[list[Indices], list[float]]:
-        """Return the places of each node's samples, and each node's share of all."""
+        """Return the indices of each node's samples, and each node's fraction of all."""
         labels = np.asarray(labelList)
         rng = np.random.default_rng(abs(seed))  # as random.Random takes it
         classes = [np.flatnonzero(labels == label) for label in range(K)]

@@ -1,4 +1,4 @@
-"""Reddit: comments of December 2017, by account; the next word is to be found."""
+"""Reddit: comments of December 2017, by account, for next-word prediction."""
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -27,7 +27,7 @@ class Reddit(LeafDataset):
 
     The numbers, 0 to 9998, are those of ``vocab/reddit_vocab.pck``, two folders above
     ``train_dir`` or, without one, ``test_dir``. The label is the last word of a target
-    sequence that is no pad; sequences without one are left out. The options are those
+    sequence that is not padding; sequences without one are skipped. The options are those
     of :class:`~decentralizepy.datasets.leaf.dataset.LeafDataset`.
     """
 

@@ -1,4 +1,4 @@
-"""Shakespeare: what the roles of the plays say; the next character is to be found."""
+"""Shakespeare: lines of the plays, by role, for next-character prediction."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -48,7 +48,7 @@ class Shakespeare(LeafDataset):
         return _Codec()
 
     def remarks(self) -> Iterator[tuple[str, bool]]:
-        """Yield the share of characters that the alphabet lacks, and who is copied."""
+        """Yield the share of characters not in the alphabet, and users who are copied."""
         yield from super().remarks()
         for directory in filter(None, (self.train_dir, self.test_dir)):
             characters = open_records(directory, self.codec()).x

@@ -1,4 +1,4 @@
-"""The data sets, and how one is divided among the nodes."""
+"""Data sets and their partitions."""
 
 from decentralizepy.datasets.Dataset import Dataset
 

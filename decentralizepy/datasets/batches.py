@@ -1,4 +1,4 @@
-"""Batches of data that lies in memory: a batch is one index."""
+"""Batches of in-memory data, each read by one indexing operation."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
@@ -10,7 +10,7 @@ from decentralizepy.errors import ConfigError
 
 
 class Indexable(Protocol):
-    """Samples; a slice or an array of places gives a batch of them."""
+    """Samples; indexing with a slice or an array returns a batch."""
 
     def __len__(self) -> int: ...
 
@@ -25,9 +25,9 @@ class Batches:
     dataset : Indexable
     batch_size : int
     generator : torch.Generator, optional
-        Draws a new order for every pass; without it the order is that of ``dataset``.
+        Draws a new order for every pass; without it, the order is that of ``dataset``.
     drop_last : bool, default False
-        Leave out a last batch that is not full, unless it is the only one.
+        Drop an incomplete last batch, unless it is the only one.
 
     Raises
     ------
@@ -72,6 +72,6 @@ class Order:
         return generators(self)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over the generators that ``state_dict`` returned."""
+        """Restore the generators that ``state_dict`` returned."""
         for name in generators(self).keys() & state.keys():
             setattr(self, name, state[name])

@@ -1,4 +1,4 @@
-"""Images of the same things that look different on each node."""
+"""Feature skew: images that are transformed differently on each node."""
 
 from collections.abc import Callable
 from functools import partial
@@ -16,7 +16,7 @@ CHANNEL_ORDERS = tuple(permutations(range(3)))
 
 
 class Skewed:
-    """A part whose images are changed as they are read, so that none is held twice.
+    """A partition whose images are transformed when read, so that none is stored twice.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class Skewed:
 
 
 def change_for(kind: str, node: int) -> Change:
-    """Return how node number ``node`` sees images of shape (..., height, width, channels).
+    """Return node ``node``'s transform of images of shape (..., height, width, channels).
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A mark on folders of generated data, so that no result on them passes for a real one."""
+"""A mark on folders of generated data, so that results on it are not mistaken for real ones."""
 
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -35,5 +35,5 @@ def mark(directory: Path, seed: int) -> None:
 
 
 def is_generated(directory: Path) -> bool:
-    """Tell whether a folder that an INI file names, or one directly in it, is marked."""
+    """Return whether a folder, or one directly in it, is marked as generated."""
     return (directory / MARK).is_file() or any(directory.glob(f"*/{MARK}"))

@@ -71,9 +71,9 @@ class Images:
 
 
 class ImageDataset(Dataset):
-    """A classification set of images that all nodes of a machine hold once.
+    """An image classification data set, shared in memory by all nodes of a machine.
 
-    A subclass states ``read`` and its numbers.
+    A subclass defines ``read`` and its constants.
 
     Parameters
     ----------
@@ -86,25 +86,25 @@ class ImageDataset(Dataset):
         set before it is divided, so it is the same on all nodes.
     partition_niid : str or bool, default "simple"
         ``iid`` or False: shuffled. ``simple``: in the order of the files.
-        ``dirichlet``: label mixes drawn with ``alpha``. ``kshard`` or True: ``shards``
-        runs of the data sorted by label, cut by DecentralizePy's rule. ``shards``:
-        ``shards`` equal pieces of the data sorted by label, dealt out at random
-        (McMahan et al.). ``quantity``: shuffled, and the numbers of samples drawn with
-        ``alpha``. ``classes``: ``classes`` labels a node. The last three and
-        ``dirichlet`` make their own sizes. See
+        ``dirichlet``: label proportions drawn with ``alpha``. ``kshard`` or True:
+        ``shards`` runs of the data sorted by label, cut by DecentralizePy's rule.
+        ``shards``: ``shards`` equal pieces of the data sorted by label, dealt out at
+        random (McMahan et al.). ``quantity``: shuffled, with numbers of samples drawn with
+        ``alpha``. ``classes``: ``classes`` labels per node. The last three and
+        ``dirichlet`` determine their own sizes. See
         :mod:`decentralizepy.datasets.Partitioner` and
         :mod:`decentralizepy.datasets.skewed_partitioners`.
     alpha : float, default 100
         Concentration for ``dirichlet`` and ``quantity``; the smaller, the more skew.
     shards : int, default 1
-        Runs in a node's part for ``kshard``, pieces for ``shards``.
+        Runs per node for ``kshard``, pieces per node for ``shards``.
     classes : int, default 2
-        Labels in a node's part for ``classes``.
+        Labels per node for ``classes``.
     feature_skew : {"", "rotation", "colour"}, default ""
-        What is done to the training images of the node with uid i, in any partition;
-        the images to test and to validate on stay as they are. ``rotation``: turned by
-        90 degrees i % 4 times. ``colour``: the three channels in order number i % 6;
-        grey images as negatives if i is odd. See
+        Transform of the training images of the node with uid i, in any partition; test
+        and validation images are not changed. ``rotation``: rotated by 90 degrees i % 4
+        times. ``colour``: the three channels in order number i % 6; grayscale images
+        inverted if i is odd. See
         :func:`decentralizepy.datasets.feature_skew.change_for`.
 
     Raises
@@ -118,7 +118,7 @@ class ImageDataset(Dataset):
     num_classes: int = 10
     highest = 255
     bundled = False
-    """Whether the set is there without a folder, to train and to test."""
+    """Whether the data set exists without a folder."""
 
     def __init__(
         self,

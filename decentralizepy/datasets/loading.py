@@ -1,4 +1,4 @@
-"""How a data set calls what scripts written for DecentralizePy override in it."""
+"""Calling of the methods that scripts written for DecentralizePy override."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from decentralizepy.datasets.Data import Data
 
 
 def load_sets(dataset: Any) -> None:
-    """Call ``load_trainset`` and ``load_testset``, and use what they have set.
+    """Call ``load_trainset`` and ``load_testset``, and use what they set.
 
     An override sets ``trainset`` or, as for LEAF's sets, ``train_x`` and ``train_y``;
     ``testset``, or ``test_x`` and ``test_y``.

@@ -1,4 +1,4 @@
-"""Options of data sets that are read, or checked, in more than one of them."""
+"""Parsing and validation of options that several data sets have."""
 
 import math
 from collections.abc import Sequence

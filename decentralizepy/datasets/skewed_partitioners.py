@@ -1,4 +1,4 @@
-"""Partitions that skew how many samples, or which labels, a node has."""
+"""Partitioners with quantity or label skew."""
 
 from collections.abc import Sequence
 
@@ -11,12 +11,12 @@ from decentralizepy.errors import ConfigError, DataError
 
 
 class QuantityDataPartitioner(DataPartitioner):
-    """Parts of a shuffled data set whose sizes are drawn from a Dirichlet distribution.
+    """Partitions of a shuffled data set, with sizes from a Dirichlet distribution.
 
-    Every node has one sample; the others are divided by one draw (the quantity skew of
-    Li et al., arXiv:2102.02079, who draw again where a part is too small). The labels
-    are mixed alike. The smaller ``alpha``, the more unequal the parts. Of
-    flwr-datasets, a SizePartitioner with sizes so drawn.
+    Every node has at least one sample; the others are divided by one draw (the quantity
+    skew of Li et al., arXiv:2102.02079, who redraw if a partition is too small). Label
+    proportions are the same on all nodes in expectation. The smaller ``alpha``, the more
+    unequal the sizes. Equivalent to flwr-datasets' SizePartitioner with such sizes.
 
     Parameters
     ----------
@@ -52,11 +52,11 @@ class QuantityDataPartitioner(DataPartitioner):
 
 
 class ClassesDataPartitioner(DataPartitioner):
-    """Parts of exactly ``classes`` labels each; a label's holders share it evenly.
+    """Partitions of exactly ``classes`` labels each; nodes with a label share it evenly.
 
-    Node after node takes the labels that the fewest nodes hold so far, at random among
-    equals: the numbers of holders differ by at most 1, and every label has one where
-    there are enough nodes. Otherwise the samples of the other labels are in no part.
+    In turn, each node takes the labels that the fewest nodes have so far, with ties broken
+    at random: the numbers of nodes per label differ by at most 1, and every label is used
+    if there are enough nodes. Otherwise samples of unused labels are in no partition.
     This is the pathological partition of McMahan et al., arXiv:1602.05629, with labels
     for shards ("#C = k" of Li et al., arXiv:2102.02079; PathologicalPartitioner of
     flwr-datasets, with ``num_classes_per_partition``).
@@ -110,7 +110,7 @@ class ClassesDataPartitioner(DataPartitioner):
 
 
 class ShardsDataPartitioner(DataPartitioner):
-    """Parts of ``shards`` equal pieces of the data sorted by label, dealt at random.
+    """Partitions of ``shards`` equal pieces of the label-sorted data, dealt at random.
 
     The samples are sorted by label and cut into nodes x ``shards`` pieces, whose lengths
     differ by at most 1; every node gets ``shards`` of them (McMahan et al.,

@@ -1,4 +1,4 @@
-"""LEAF's JSON files turned, once, into arrays that every process of a machine maps."""
+"""Cache of LEAF's JSON files as arrays that all processes of a machine memory-map."""
 
 import fcntl
 import hashlib

@@ -1,4 +1,4 @@
-"""A data set of users, each with samples of its own, in LEAF's format."""
+"""Base class of data sets in LEAF's format, with samples by user."""
 
 from collections.abc import Callable, Iterator
 from functools import cached_property, lru_cache
@@ -52,11 +52,11 @@ class LeafDataset(Dataset):
     """Users' samples from folders of LEAF's JSON files (arXiv:1812.01097).
 
     A file holds ``{"users": [...], "num_samples": [...], "user_data": {user: {"x": [...],
-    "y": [...]}}}``. The files of a folder are read once, by whoever comes first, into a
-    cache beside them; then all processes map it, so that a node costs no memory of its
-    own. All nodes are tested on the whole of ``test_dir``.
+    "y": [...]}}}``. The files of a folder are converted once, by the first process that
+    needs them, into a cache next to them, which all processes memory-map, so nodes share
+    the memory. All nodes are tested on all of ``test_dir``.
 
-    A subclass states ``codec``, ``convert`` and its number of classes.
+    A subclass defines ``codec``, ``convert`` and its number of classes.
 
     Parameters
     ----------
@@ -107,11 +107,11 @@ class LeafDataset(Dataset):
         cls(-1, 0, Linear(1, 1), **options)
 
     def codec(self) -> Codec:
-        """Return how the records become arrays."""
+        """Return the codec that converts records to arrays."""
         raise NotImplementedError
 
     def convert(self, x: torch.Tensor) -> torch.Tensor:
-        """Turn a batch, of the type that it has on the disk, into what a model takes."""
+        """Convert a batch from its dtype on disk to the input of a model."""
         return x
 
     @staticmethod
@@ -124,7 +124,7 @@ class LeafDataset(Dataset):
         return [self._users[number] for number in np.unique(self._clients()).tolist()]
 
     def get_client_id(self, index: int) -> str:
-        """Return the user whom this node's training sample number ``index`` is of."""
+        """Return the user to whom this node's training sample ``index`` belongs."""
         return self._users[int(self._clients()[index])]
 
     @cached_property
@@ -166,7 +166,7 @@ class LeafDataset(Dataset):
         return counts
 
     def remarks(self) -> Iterator[tuple[str, bool]]:
-        """Yield who is tested on what it trains on."""
+        """Yield a remark on users who are tested on their training samples."""
         if self.train_dir and self.test_dir:
             train, test = (
                 open_records(directory, self.codec())

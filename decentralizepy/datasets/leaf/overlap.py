@@ -1,4 +1,4 @@
-"""Users who are tested on what they train on."""
+"""Detection of users who are tested on their own training samples."""
 
 from decentralizepy.datasets.leaf.cache import Array, Records, User
 

@@ -1,4 +1,4 @@
-"""LEAF's JSON files, read user by user, checked, and turned into arrays."""
+"""Reading and validating LEAF's JSON files, and converting them to arrays."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ REDRAW_S = 0.1
 
 
 class Codec(Protocol):
-    """How one data set's records become arrays.
+    """Conversion of a data set's records to arrays.
 
     Attributes
     ----------
     name : str
-        With ``version``, which cache is whose.
+        Identifies the cache, together with ``version``.
     version : int
-        To be counted up when ``encode`` changes.
+        To be incremented when ``encode`` changes.
     record, label : type
         Of one x and one y in the JSON, as pydantic checks them: ``list[float]``, ``str``.
     sources : sequence of Path
@@ -82,7 +82,7 @@ def encode_labels(labels: Sequence[int], classes: int) -> Array:
 
 
 def read_encoded(files: Sequence[Path], codec: Codec) -> Iterator[Encoded]:
-    """Yield the users of all files, and show on a terminal how far it is.
+    """Yield the users of all files, and show progress on a terminal.
 
     Raises
     ------
@@ -176,7 +176,7 @@ def _check_users(path: Path, listed: list[str], held: dict[str, Any]) -> None:
 
 
 def _check_counts(path: Path, content: dict[str, Any]) -> None:
-    """Raise a DataError if ``num_samples`` says otherwise; one user's may be a number."""
+    """Raise a DataError if ``num_samples`` is wrong; for one user, it may be a number."""
     names, counts = content["users"], content.get("num_samples")
     if counts is None:
         return

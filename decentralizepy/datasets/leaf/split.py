@@ -1,4 +1,4 @@
-"""LEAF's files of many users each, divided into one file for each user."""
+"""Splitting of LEAF's files into one file per user."""
 
 import argparse
 import json
@@ -16,15 +16,15 @@ from decentralizepy.files import write_atomic
 def file_per_user(directory: str, write_dir: str) -> None:
     """Write ``<user>.json`` into ``write_dir`` for each user of ``directory``.
 
-    Dealt out by files, as is the default of LEAF data sets, the data are then dealt out
-    by user. What cannot stand in a file's name is written as in a URL: ``/`` as ``%2F``.
+    Partitioning by files, the default of LEAF data sets, then partitions by user.
+    Characters that are not allowed in file names are percent-encoded: ``/`` as ``%2F``.
 
     Parameters
     ----------
     directory : str
         A folder of LEAF's ``*.json``.
     write_dir : str
-        Another folder; it is made if it is not there.
+        Another folder, which is created if necessary.
 
     Raises
     ------

@@ -206,7 +206,7 @@ def _source(tokenizer: str) -> str:
 def _evaluate(
     model: torch.nn.Module, batches: Iterable[dict[str, torch.Tensor]]
 ) -> tuple[float, float]:
-    """Return the percentage of right classes and the mean loss over samples."""
+    """Return the accuracy in percent and the mean loss over samples."""
     device = next(model.parameters()).device
     was_training = model.training
     model.eval()
