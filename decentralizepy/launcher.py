@@ -1,27 +1,28 @@
 """One machine's part of a run: prepare once, fork the nodes, watch them, report."""
 
 import json
-import logging
 import os
 import signal
 import sys
-import tempfile
-import threading
 import traceback
 from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from decentralizepy.checkpoints import Checkpoints
 from decentralizepy.engines.failure import describe
 from decentralizepy.engines.process import LocalNodes
 from decentralizepy.errors import ConfigError, DecentralizepyError, NodeFailed
 from decentralizepy.files import write_atomic
 from decentralizepy.mappings.Mapping import Mapping
+from decentralizepy.monitor.output import unfailing
 from decentralizepy.results.read import DATASET_FILE
 from decentralizepy.run import lock, preflight
 from decentralizepy.run.experiment import Experiment
 from decentralizepy.run.resume import split
+from decentralizepy.run.scratch import Scratch
+from decentralizepy.run.signals import Stopped, end_once
 
 if TYPE_CHECKING:
     from decentralizepy.monitor.screen import Progress
@@ -55,24 +56,30 @@ def launch(
     Notes
     -----
     The exit status is 0 if every node ended well, 1 if one failed, 2 for what a user
-    must mend before anything starts, 3 if a peer was lost, 130 after Ctrl-C and 143
-    after SIGTERM.
+    must mend before anything starts, 3 if a peer was lost, 130 after Ctrl-C, 143 after
+    SIGTERM and 129 after SIGHUP.
     """
-    if threading.current_thread() is threading.main_thread():  # the only one that may
-        signal.signal(signal.SIGTERM, _terminated)
     sys.path.append(os.getcwd())  # classes of the user's own, named by import path
+    classes = node_class, service_class, mapping_class
+    with unfailing():
+        sys.exit(status_of(lambda: run(Experiment.load(argv, *classes, parser))))
+
+
+def status_of(run: Callable[[], None]) -> int:
+    """Return the exit status of a run, and say why it is not 0."""
     try:
-        run(Experiment.load(argv, node_class, service_class, mapping_class, parser))
-    except DecentralizepyError as error:
+        with end_once():
+            run()
+    except (DecentralizepyError, Stopped) as error:
         print(error, file=sys.stderr)
-        sys.exit(error.exit_status)
-    except KeyboardInterrupt:
+        return error.exit_status
+    except KeyboardInterrupt:  # in a thread
         print("stopped by Ctrl-C; results so far are whole", file=sys.stderr)
-        sys.exit(128 + signal.SIGINT)
+        return 128 + signal.SIGINT
     except Exception as error:  # a bug in a plug-in that is tried before the start
         print(f"{describe(error)}in the launcher", file=sys.stderr)
-        sys.exit(1)
-    sys.exit(0)
+        return 1
+    return 0
 
 
 def run(experiment: Experiment) -> None:
@@ -80,9 +87,9 @@ def run(experiment: Experiment) -> None:
     log_dir = Path(experiment.args.log_dir)
     with (
         lock.hold(log_dir, experiment.args.machine_id) as folder,
-        tempfile.TemporaryDirectory(prefix="decentralizepy-") as scratch,
+        Scratch() as scratch,
     ):
-        prepare(experiment, Path(scratch))
+        prepare(experiment, scratch)
         if experiment.args.resume:
             resume(experiment)
         try:
@@ -92,6 +99,7 @@ def run(experiment: Experiment) -> None:
         if not failure:
             measure_final(experiment, progress)
         report(experiment, progress)
+        note_checkpoints(experiment)
         if failure:
             raise failure
 
@@ -245,6 +253,25 @@ def measure_final(experiment: Experiment, progress: "Progress") -> None:
         print(f"warning: {log_dir}: no final figures: {error}", file=sys.stderr)
 
 
+def note_checkpoints(experiment: Experiment) -> None:
+    """Say which nodes of this machine could not write a checkpoint in the whole run."""
+    args = experiment.args
+    every = args.checkpoint_every
+    if not every or args.iterations // every <= experiment.first_round // every:
+        return
+    missing = [
+        str(rank)
+        for rank in experiment.checkpointing
+        if not Checkpoints(args.log_dir, rank).rounds()
+    ]
+    if missing:
+        print(
+            "warning: no checkpoint could be written, so that this run cannot be resumed: "
+            f"rank {', '.join(missing)}; the logs in {args.log_dir} say why",
+            file=sys.stderr,
+        )
+
+
 def report(experiment: Experiment, progress: Any) -> None:
     """Draw the run, and end with a table of what came out and where it is."""
     from rich.console import Console
@@ -259,8 +286,3 @@ def report(experiment: Experiment, progress: Any) -> None:
         print(f"warning: the run could not be drawn: {error}", file=sys.stderr)
     files = [*pictures, *sorted(log_dir.glob("*_results.json"))]
     Console().print(progress.summary(files))
-
-
-def _terminated(number: int, frame: object) -> NoReturn:
-    logging.getLogger(__name__).warning("stopped by SIGTERM")
-    sys.exit(128 + number)

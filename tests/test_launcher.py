@@ -198,7 +198,8 @@ def start_endless(words, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+    ("number", "status"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)],
 )
 def test_a_signal_stops_all_with_whole_results(experiment, tmp_path, number, status):
     words = experiment(rounds=10_000, DATASET={"dataset_class": "Endless"})
@@ -209,6 +210,7 @@ def test_a_signal_stops_all_with_whole_results(experiment, tmp_path, number, sta
         process.send_signal(number)
     _, errors = process.communicate(timeout=LIMIT_S)
     assert process.returncode == status
+    assert errors.startswith("stopped by ")
     assert "Traceback" not in errors
     assert not survivors(str(tmp_path))
     assert all(table["total_bytes"] for table in results(tmp_path / "run").values())
@@ -270,6 +272,44 @@ def test_a_peer_that_hangs_is_named(experiment):
     done = run(words)
     assert done.returncode == 3
     assert "waiting on DPSGD for uid 2" in done.stderr
+
+
+def test_the_stack_of_a_node_that_hangs_is_told(experiment):
+    hanging = {"dataset_class": "Dying", "how": "hang"}
+    words = experiment(rounds=1000, DATASET=hanging, FAULTS={"peer_timeout": "3"})
+    done = run(words)
+    assert done.returncode == 3
+    assert "waiting on DPSGD for uid 2" in done.stderr
+    _, _, stack = done.stderr.partition("uid 2 (rank 2, machine 0) hangs here:\n")
+    assert 'toy.py", line' in stack.splitlines()[0]
+    assert done.stderr.count("hangs here") == 1  # the others wait
+
+
+def test_a_screen_that_is_closed_ends_no_run(experiment, tmp_path):
+    """As with ``| head -1``, and with a terminal that knows ASCII alone."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    ascii_only = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    with os.fdopen(writing, "wb") as closed, open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            experiment(rounds=5),
+            cwd=ROOT,
+            env=ascii_only,
+            stdout=closed,
+            stderr=full,
+            timeout=LIMIT_S,
+        )
+    assert done.returncode == 0
+    assert (tmp_path / "run" / "results.png").exists()
+
+
+def test_a_run_without_any_checkpoint_says_so(experiment, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "checkpoints").touch()  # no folder can be made
+    done = run(experiment(rounds=2, RUN={"checkpoint_every": "1"}))
+    assert done.returncode == 0
+    assert "warning: no checkpoint could be written" in done.stderr
+    assert "rank 0, 1, 2, 3" in done.stderr
 
 
 def test_a_port_in_use_ends_before_anything_starts(experiment, tmp_path):

@@ -7,7 +7,6 @@ import logging
 import multiprocessing
 import os
 import signal
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -20,14 +19,19 @@ from typing import Any, NoReturn
 from decentralizepy.engines.failure import describe, round_of
 from decentralizepy.errors import ConfigError, NodeFailed, PeerError
 from decentralizepy.run.machine import Machine
+from decentralizepy.run.scratch import Scratch
+from decentralizepy.run.signals import ENDING
 from decentralizepy.run.spec import NodeSpec
 
 STOP_S = 3.5  # a node that was asked to stop has this long to close its files
+STACK_S = 1.0  # for a node to write where it is
 LOG_LINES = 12
+WAITING = f"node{os.sep}mailbox.py"  # in the stack of a node that waits for others
 OOM_SCORE = "500"  # of 1,000
+_STACK = "Stack (most recent call first):\n"  # as faulthandler begins
 _CRASH = "Fatal Python error"  # how faulthandler begins
 _PR_SET_PDEATHSIG = 1
-_SIGNALS = {signal.SIGINT, signal.SIGTERM}
+_SIGNALS = set(ENDING)
 
 
 class LocalNodes:
@@ -45,7 +49,7 @@ class LocalNodes:
     def __init__(self, specs: list[NodeSpec], go_on: bool = False) -> None:
         self.specs, self.go_on = specs, go_on
         self.processes: list[BaseProcess] = []
-        self._reports = tempfile.TemporaryDirectory(prefix="decentralizepy-")
+        self._reports = Scratch()
         self._oom_kills = Machine().oom_kills()
 
     def start(self) -> None:
@@ -75,8 +79,20 @@ class LocalNodes:
         running = [process for process in self.processes if process.exitcode is None]
         connection.wait([process.sentinel for process in running], timeout)
         if not self.go_on and (failure := self.failure()):
+            if failure.exit_status == PeerError.exit_status:
+                failure.args = (f"{failure}{self.hanging()}",)
             raise failure
         return self.alive == 0
+
+    def hanging(self) -> str:
+        """Return where nodes are that run and do not wait for others, as text."""
+        told = []
+        for spec, process in zip(self.specs, self.processes, strict=True):
+            if process.exitcode is None and process.pid is not None:
+                stack = stack_of(process.pid, spec.log)
+                if stack and WAITING not in stack:
+                    told.append(f"\n{spec} hangs here:\n{stack}")
+        return "".join(told)
 
     @property
     def alive(self) -> int:
@@ -85,25 +101,28 @@ class LocalNodes:
 
     def stop(self) -> None:
         """Ask all to stop; kill what is left after a few seconds."""
-        self._signal(signal.SIGTERM)
         deadline = time.monotonic() + STOP_S
-        with suppress(KeyboardInterrupt):  # a second Ctrl-C: at once
+        try:
+            self._signal(signal.SIGTERM)
             for process in self.processes:
                 process.join(max(0.0, deadline - time.monotonic()))
-        self._signal(signal.SIGKILL)
-        for process in self.processes:
-            process.join()
+        finally:  # also if a signal stops the launcher meanwhile
+            self._signal(signal.SIGKILL)
+            for process in self.processes:
+                process.join()
 
     def __enter__(self) -> "LocalNodes":
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self.stop()
-        self._reports.cleanup()
+        try:
+            self.stop()
+        finally:
+            self._reports.cleanup()
 
     def _report(self, spec: NodeSpec) -> Path:
         """Return the file in which a node says what its user's code raised."""
-        return Path(self._reports.name, str(spec.rank))
+        return self._reports.path / str(spec.rank)
 
     def _signal(self, number: int) -> None:
         for process in self.processes:
@@ -151,6 +170,21 @@ def tail(log: Path, lines: int = LOG_LINES) -> str:
     return "\n".join(f"    {line}" for line in told)
 
 
+def stack_of(pid: int, log: Path) -> str:
+    """Have a node write its stack to its log; return it, or nothing if it is stopped."""
+    with suppress(OSError):
+        before = log.stat().st_size
+        os.kill(pid, signal.SIGUSR1)
+        deadline, written = time.monotonic() + STACK_S, b""
+        while time.monotonic() < deadline:
+            time.sleep(STACK_S / 20)
+            last, written = written, log.read_bytes()[before:]
+            _, _, stack = written.decode(errors="replace").partition(_STACK)
+            if stack and written == last:
+                return stack.rstrip()
+    return ""
+
+
 @contextmanager
 def _signals_held() -> Iterator[None]:
     """Hold Ctrl-C back until a forked process has decided what to do with it."""
@@ -167,13 +201,16 @@ def _run(spec: NodeSpec, launcher: int, report: Path) -> NoReturn:
     _end_children()
     with suppress(OSError):  # where memory is short, a node dies, and is reported
         Path("/proc/self/oom_score_adj").write_text(OOM_SCORE)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launcher decides
+    for number in (signal.SIGINT, signal.SIGHUP):  # of the terminal's
+        signal.signal(number, signal.SIG_IGN)  # the launcher decides
     signal.signal(signal.SIGTERM, _stop)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
     if spec.fresh:
         spec.log.write_text("")
     with open(spec.log, "a", encoding="utf-8") as log:
         faulthandler.enable(log)
+        # where it hangs, if the launcher asks
+        faulthandler.register(signal.SIGUSR1, log, all_threads=False)
         logging.raiseExceptions = False  # a log that cannot be written ends nothing
         logging.getLogger().addHandler(logging.StreamHandler(log))
         # the error is held to the end: freeing it would free the node's sockets, which

@@ -1,7 +1,6 @@
 """What is to be run: flags, INI file, graph, mapping and classes, resolved once."""
 
 import logging
-import shutil
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -125,16 +124,25 @@ class Experiment:
         ConfigError
             If there is none of ``least`` or more.
         """
-        clients = getattr(self.node_class, "server_driven", False)
-        served = self.served
-        ranks = [rank for rank in self.ranks if (served if rank < 0 else not clients)]
+        ranks = self.checkpointing
         found = [*common_rounds(self.args.log_dir, ranks)] if ranks else [1]
         if not least:
             found.append(0)
         rounds = resume.choose(found, chosen, self.args.resume)
-        self.rounds = rounds if self.args.machines > 1 and not clients else []
+        agree = self.args.machines > 1 and not self._server_decides
+        self.rounds = rounds if agree else []
         self.first_round, self.continues = rounds[0], True
         return rounds[0]
+
+    @property
+    def checkpointing(self) -> list[int]:
+        """The ranks on this machine that write a checkpoint whenever it is due."""
+        nodes, served = not self._server_decides, self.served
+        return [rank for rank in self.ranks if (nodes if rank >= 0 else served)]
+
+    @property
+    def _server_decides(self) -> bool:
+        return bool(getattr(self.node_class, "server_driven", False))
 
     @property
     def served(self) -> bool:
@@ -170,12 +178,12 @@ class Experiment:
         if not getattr(args, "resume", ""):
             overwrite = getattr(args, "overwrite", False)
             folders.clear(Path(args.log_dir), self.ranks, overwrite)
-        _keep(args.config_file, args.log_dir)
+        folders.keep(args.config_file, args.log_dir)
         if args.set:
             name = f"{Path(args.config_file).stem}.effective.ini"
             write_atomic(Path(args.log_dir, name), ini.render(self.config))
         if args.graph_file:
-            _keep(args.graph_file, args.log_dir)
+            folders.keep(args.graph_file, args.log_dir)
         utils.write_args(args, args.log_dir)
 
     def _spec(self, rank: int) -> NodeSpec:
@@ -290,9 +298,3 @@ def make_graph(
             file=args.graph_file,
         )
     return written
-
-
-def _keep(file: str, log_dir: str) -> None:
-    copy = Path(log_dir) / Path(file).name
-    if not copy.exists() or not copy.samefile(file):
-        shutil.copy(file, copy)

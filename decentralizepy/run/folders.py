@@ -115,3 +115,10 @@ def _measured(path: Path) -> bool:
     """Tell whether a file of results has any; the lines, where there are, know best."""
     lines = path.with_suffix(".jsonl")
     return not lines.exists() or lines.stat().st_size > 0
+
+
+def keep(file: str, log_dir: str) -> None:
+    """Copy a file to the log folder, unless it is there already."""
+    copy = Path(log_dir) / Path(file).name
+    if not copy.exists() or not copy.samefile(file):
+        shutil.copy(file, copy)

@@ -3,12 +3,16 @@
 import multiprocessing
 import os
 import signal
+import time
 
 import pytest
 
 from decentralizepy.engines import process
+from decentralizepy.engines.process import LocalNodes
 from decentralizepy.errors import PeerTimeout
+from decentralizepy.run.signals import Stopped
 from decentralizepy.run.spec import NodeSpec
+from tests.support import LIMIT_S
 
 ERRORS = {
     "raise": lambda: RuntimeError("broken"),
@@ -43,3 +47,37 @@ def test_a_node_that_fails_frees_nothing(tmp_path, how):
     node.join()
     assert node.exitcode == STATUS[how]
     assert not marker.exists()
+
+
+class Deaf:
+    """A node that SIGTERM does not end."""
+
+    def __init__(self, marker):
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        marker.touch()
+        time.sleep(LIMIT_S)
+
+
+def test_a_node_is_killed_although_a_signal_interrupts_the_launcher(
+    tmp_path, monkeypatch
+):
+    """A second SIGTERM, while the launcher waited for the node, left it there."""
+    marker = tmp_path / "marker"
+    nodes = LocalNodes([NodeSpec(Deaf, (marker,), 0, 0, 0, tmp_path / "0.log")])
+    nodes.start()
+    (node,) = nodes.processes
+    while not marker.exists():
+        assert node.exitcode is None
+        time.sleep(0.01)
+    join, asked = node.join, []
+
+    def interrupted(timeout=None):
+        if not asked:
+            asked.append(timeout)
+            raise Stopped(signal.SIGTERM)
+        join(timeout)
+
+    monkeypatch.setattr(node, "join", interrupted)
+    with pytest.raises(Stopped), nodes:
+        pass
+    assert node.exitcode == -signal.SIGKILL

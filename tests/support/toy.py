@@ -108,6 +108,8 @@ def die(how):
         ctypes.string_at(0)
     if how == "stop":
         os.kill(os.getpid(), signal.SIGSTOP)
+    if how == "hang":
+        time.sleep(3_600)
     raise RuntimeError("the toy broke")
 
 
