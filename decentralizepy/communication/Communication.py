@@ -1,4 +1,4 @@
-"""What a node asks of its network, and the counting that every transport shares."""
+"""Base class of all transports, which counts bytes."""
 
 import logging
 import time

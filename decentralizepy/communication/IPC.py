@@ -1,4 +1,4 @@
-"""Messages over unix sockets, between the nodes of one machine."""
+"""Transport over Unix sockets, for the nodes of one machine."""
 
 import os
 import stat

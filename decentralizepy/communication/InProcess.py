@@ -1,4 +1,4 @@
-"""Messages between nodes that are threads of one process: tests, debugging, many nodes."""
+"""In-process transport for nodes that are threads: for tests, debugging and many nodes."""
 
 import queue
 from collections.abc import Mapping as Dict, Sequence

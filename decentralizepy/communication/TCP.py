@@ -1,4 +1,4 @@
-"""Messages over TCP, on one machine or many."""
+"""Transport over TCP, on one or several machines."""
 
 import socket
 import sys

@@ -1,4 +1,4 @@
-"""Messages over TCP that are acknowledged, under the name that old INI files use."""
+"""Alias of the TCP transport, for old INI files."""
 
 from decentralizepy.communication.TCP import BYE, HELLO, TCP as _TCP
 

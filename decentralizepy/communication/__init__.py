@@ -1,4 +1,4 @@
-"""How messages travel between nodes."""
+"""Transports for messages between nodes."""
 
 from decentralizepy.communication.Communication import Communication
 

@@ -1,4 +1,4 @@
-"""How many connections, and bytes, a node takes from those whom it does not know."""
+"""Limits on the connections and bytes that a node accepts from strangers."""
 
 import os
 import resource

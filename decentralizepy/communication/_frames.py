@@ -1,4 +1,4 @@
-"""Frames of a message, and how they stand in the parts that ZeroMQ carries."""
+"""Layout of the frames of a message in the parts of a ZeroMQ message."""
 
 import struct
 from collections.abc import Callable, Sequence

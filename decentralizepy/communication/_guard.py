@@ -1,4 +1,4 @@
-"""Who may talk to a node: everybody, unless a subclass says otherwise."""
+"""Access control for a node: everyone is admitted, unless a subclass decides otherwise."""
 
 from typing import Any
 

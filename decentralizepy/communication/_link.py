@@ -1,4 +1,4 @@
-"""Messages to and from one peer: each arrives once, in order, whatever a connection loses."""
+"""Reliable link to one peer: messages arrive exactly once and in order."""
 
 import secrets
 import struct

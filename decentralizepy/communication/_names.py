@@ -1,4 +1,4 @@
-"""Which connection is whose: each begins with a uid and a token that only its peer knows."""
+"""Socket identities: a uid followed by a token that only the peer knows."""
 
 import secrets
 

@@ -1,4 +1,4 @@
-"""What tells that a message has changed on its way: a checksum, or a keyed digest."""
+"""Detection of modified messages, by checksum or keyed digest."""
 
 from collections.abc import Iterable
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""The modes of ``security``: which guard a node has, and the keys that it needs."""
+"""The modes of ``security``, with their guards and keys."""
 
 import logging
 from collections.abc import Collection

@@ -1,4 +1,4 @@
-"""How every socket of a node is set."""
+"""Socket options shared by all sockets of a node."""
 
 from typing import Any
 

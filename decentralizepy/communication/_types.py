@@ -1,4 +1,4 @@
-"""Values that msgpack lacks: by which name, and as what, they travel."""
+"""Encoding of types that msgpack does not support."""
 
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""What becomes of the connection to one peer."""
+"""Monitoring of the connection to one peer."""
 
 import zmq
 from zmq.utils.monitor import parse_monitor_message

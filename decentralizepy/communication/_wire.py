@@ -1,4 +1,4 @@
-"""A message as frames: a msgpack header, then every array as it lies in memory."""
+"""Encoding of messages as frames: a msgpack header, then the raw memory of each array."""
 
 from collections.abc import Callable, Mapping, Sequence
 from math import prod

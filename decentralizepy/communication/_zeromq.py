@@ -1,4 +1,4 @@
-"""What every ZeroMQ transport shares: a ROUTER to receive, a DEALER a peer to send."""
+"""Base of the ZeroMQ transports: one ROUTER to receive, one DEALER per peer to send."""
 
 import logging
 import secrets

@@ -1,4 +1,4 @@
-"""Key files: one secret that a run shares, or a pair of keys for each node."""
+"""Key files: a secret shared by a run, or a key pair for each node."""
 
 import json
 import os
