@@ -63,8 +63,8 @@ class IPC(ZeroMQ):
             machine_id,
             mapping,
             total_procs,
-            recv_timeout,
-            max_message,
+            recv_timeout=recv_timeout,
+            max_message=max_message,
             guard=_security.make_guard(security, key_file, ""),
         )
 

@@ -23,7 +23,6 @@ from decentralizepy.errors import (
     PeerLost,
     PeerTimeout,
 )
-from decentralizepy.mappings.Mapping import Mapping
 
 logger = logging.getLogger(__name__)
 
@@ -56,17 +55,14 @@ class ZeroMQ(Communication):
 
     def __init__(
         self,
-        rank: int,
-        machine_id: int,
-        mapping: Mapping,
-        total_procs: int,
+        *place: Any,
         recv_timeout: int = 50,
         max_message: int = 0,
         guard: Guard | None = None,
     ) -> None:
-        super().__init__(rank, machine_id, mapping, total_procs, recv_timeout)
+        super().__init__(*place, recv_timeout=recv_timeout)
         self.context = zmq.Context()
-        self.context.max_sockets = 1_000 + 4 * mapping.get_n_procs()
+        self.context.max_sockets = 1_000 + 4 * self.mapping.get_n_procs()
         self.max_message, self.guard = max_message, guard or Guard()
         self.guard.start(self.context, self.uid)
         self.seal = self.guard.seal()

@@ -4,13 +4,7 @@ from decentralizepy.graphs.Graph import Graph
 
 
 class FullyConnected(Graph):
-    """A complete graph: every node has degree n - 1.
-
-    Parameters
-    ----------
-    n_procs : int
-        Number of nodes, at least 1.
-    """
+    """A complete graph: every node has degree n - 1."""
 
     def __init__(self, n_procs: int) -> None:
         super().__init__(n_procs)

@@ -4,13 +4,7 @@ from decentralizepy.graphs.Graph import Graph
 
 
 class Star(Graph):
-    """A star: node 0 is the center and the only neighbor of all other nodes.
-
-    Parameters
-    ----------
-    n_procs : int
-        Number of nodes, at least 1.
-    """
+    """A star: node 0 is the center and the only neighbor of all other nodes."""
 
     def __init__(self, n_procs: int) -> None:
         super().__init__(n_procs)
