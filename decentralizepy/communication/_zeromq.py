@@ -60,7 +60,8 @@ class ZeroMQ(Communication):
         max_message: int = 0,
         guard: Guard | None = None,
     ) -> None:
-        super().__init__(*place, recv_timeout=recv_timeout)
+        super().__init__(*place)
+        self.recv_timeout = recv_timeout
         self.context = zmq.Context()
         self.context.max_sockets = 1_000 + 4 * self.mapping.get_n_procs()
         self.max_message, self.guard = max_message, guard or Guard()
@@ -73,7 +74,7 @@ class ZeroMQ(Communication):
         self._replaced: set[int] = set()
         self._resumed: set[int] = set()  # who is asked what it has, on a new connection
         self._ready: deque[tuple[int, list[Any]]] = deque()
-        self._names = Names(self.uid, mapping.get_n_procs())
+        self._names = Names(self.uid, self.mapping.get_n_procs())
         self._owed: dict[int, bytes] = {}  # where answers go that can wait
         self._ticked = time.monotonic()
         self._reading, self._sending = threading.RLock(), threading.RLock()
@@ -81,8 +82,8 @@ class ZeroMQ(Communication):
         self.guard.listen(self.router)
         self._poller = zmq.Poller()
         self._poller.register(self.router, zmq.POLLIN)
-        address = self.address(rank, machine_id)
-        self.door = open_door(self.router, address, mapping.get_n_procs())
+        address = self.address(self.rank, self.machine_id)
+        self.door = open_door(self.router, address, self.mapping.get_n_procs())
         try:
             listen(self.router, address, self.uid)
         except AddressError:

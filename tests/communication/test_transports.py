@@ -81,6 +81,7 @@ def test_what_travels_besides_messages_is_counted(tmp_path):
     for iteration in range(3):
         ends[0].send(1, {"CHANNEL": "DPSGD", "iteration": iteration, "params": params})
         assert ends[1].receive()[1]["iteration"] == iteration
+    assert ends[1].receive(block=False) is None  # time to acknowledge the last one
     ends[0].terminate()
     ends[1].terminate()
     # 37 bytes of number and seal, 2 + 1 of the header's length, 2 and 9 of ZeroMQ's
