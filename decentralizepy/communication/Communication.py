@@ -99,7 +99,7 @@ class Communication:
         raise NotImplementedError
 
     def already_connected(self, neighbor: int) -> bool:
-        """Tell whether there is an outgoing link to ``neighbor``."""
+        """Return whether there is an outgoing link to ``neighbor``."""
         raise NotImplementedError
 
     def destroy_connection(self, neighbor: int, linger: int | None = None) -> None:

@@ -126,7 +126,7 @@ class TCP(ZeroMQ):
 
 
 def is_local(mapping: Mapping) -> bool:
-    """Tell whether all nodes are on this machine."""
+    """Return whether all nodes are on this machine."""
     return mapping.get_local_procs_count() == mapping.get_n_procs()
 
 

@@ -24,7 +24,7 @@ class Guard:
         return Checksum()
 
     def knows(self, uid: int, frame: zmq.Frame) -> bool:
-        """Tell whether who sent ``frame`` may say to be ``uid``."""
+        """Return whether who sent ``frame`` may say to be ``uid``."""
         return True
 
     def stop(self) -> None:

@@ -113,7 +113,7 @@ class Link:
         return [self._sealed(sent) for sent in self.unacknowledged]
 
     def overdue(self, now: float) -> bool:
-        """Tell whether to ask at time ``now`` (seconds): more and more rarely."""
+        """Return whether to ask at time ``now`` (seconds): more and more rarely."""
         if not self.unacknowledged:
             self._silent_since = None
         elif self._silent_since is None:
@@ -156,7 +156,7 @@ class Link:
         return ready
 
     def due(self, head: Head) -> bool:
-        """Tell whether a message of ``head``, which was taken, is to be answered now."""
+        """Return whether a message of ``head``, which was taken, is to be answered now."""
         if head.kind == DATA:
             return self.owed >= ACK_MESSAGES or self._owed_bytes >= ACK_BYTES
         return True

@@ -28,7 +28,7 @@ class Names:
         return f"{self.me}.{token}.{secrets.token_hex(8)}".encode()
 
     def known(self, name: bytes) -> bool:
-        """Tell whether a message was taken from this connection before."""
+        """Return whether a message was taken from this connection before."""
         return name in self._uids
 
     def uid(self, name: bytes) -> int | None:

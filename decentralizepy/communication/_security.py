@@ -58,7 +58,7 @@ class CurveGuard(Guard):
         self._authenticator.configure_curve_callback(credentials_provider=self)
 
     def callback(self, domain: str, key: bytes) -> bool:
-        """Tell whether ``key`` is a node's; the authenticator's thread asks."""
+        """Return whether ``key`` is a node's; the authenticator's thread asks."""
         return key in self._public.values()
 
     def listen(self, socket: "zmq.Socket[bytes]") -> None:

@@ -51,7 +51,7 @@ def batches_of(
 
 
 def _is_torch(dataset: Any) -> bool:
-    """Tell whether a data set, or what it is a part of, is torch's or torchvision's."""
+    """Return whether a data set, or what it is a part of, is torch's or torchvision's."""
     while not isinstance(dataset, torch.utils.data.Dataset | Data):
         if not hasattr(dataset, "data") or not hasattr(dataset, "index"):
             return False
