@@ -79,13 +79,13 @@ def test_the_log_tells_start_rounds_and_end(experiment, tmp_path):
     assert done.returncode == 0, done.stderr
     lines = (tmp_path / "run" / "1.log").read_text().splitlines()
     told = [line.split("] ", 1)[1] for line in lines if "[INFO]" in line]
-    assert told[0] == ("built DPSGDNode, uid 1 (rank 1, machine 0); meeting [0, 2]")
-    assert told[1] == "all are there"
+    assert told[0] == ("built DPSGDNode, uid 1 (rank 1, machine 0); greeting [0, 2]")
+    assert told[1] == "passed the start barrier"
     assert told[2].startswith("round 1: time ")
     assert "train_loss " in told[2]
     assert "total_bytes " in told[2]
     assert "test_acc " in told[6]
-    assert told[7:] == ["at its end, after 5 rounds"]
+    assert told[7:] == ["finished after 5 rounds"]
 
 
 def test_a_run_says_what_it_made(experiment, tmp_path):

@@ -1,21 +1,21 @@
-"""Decentralized parallel stochastic gradient descent, in lock-step with the neighbors."""
+"""Decentralized parallel stochastic gradient descent, in lockstep with the neighbors."""
 
 from decentralizepy.node.LiveNode import LiveNode
 from decentralizepy.node.Node import Section
 
 
 class DPSGDNode(LiveNode):
-    """Each round, average with the neighbors of the graph, and wait for all of them.
+    """Average with the neighbors in the graph each round, waiting for all of them.
 
     Lian et al., Can Decentralized Algorithms Outperform Centralized Algorithms?, NeurIPS
-    2017, algorithm 1. On a graph that changes with the rounds
-    (:meth:`~decentralizepy.graphs.Graph.Graph.at`) the neighbors are this round's.
+    2017, algorithm 1. If the graph changes over time
+    (:meth:`~decentralizepy.graphs.Graph.Graph.at`), this round's neighbors are used.
     Arguments as for :class:`~decentralizepy.node.LiveNode.LiveNode`.
     """
 
     @property
     def rounds_ahead(self) -> int:
-        """One on a fixed graph, where a neighbor waits for this node too."""
+        """One on a fixed undirected graph, since neighbors wait for this node, too."""
         fixed = (
             not self.overrides_neighbors
             and self.graph.fixed
@@ -25,7 +25,7 @@ class DPSGDNode(LiveNode):
 
     @property
     def overrides_neighbors(self) -> bool:
-        """Whether a subclass has another idea of neighbors than the graph."""
+        """Whether a subclass chooses its neighbors by something other than the graph."""
         return type(self).get_neighbors is not DPSGDNode.get_neighbors
 
     def init_sharing(self, sharing_configs: Section) -> None:

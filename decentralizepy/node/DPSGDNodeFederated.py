@@ -1,4 +1,4 @@
-"""The client of federated averaging: it trains when the server asks."""
+"""The client of federated averaging, which trains when the server asks it to."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,18 +12,18 @@ from decentralizepy.node.scripts import alias
 
 
 class ClientCheckpointer(Checkpointer):
-    """The checkpoints of a client: one after each round that it takes part in."""
+    """A client's checkpoints: one after each round that it takes part in."""
 
     @property
     def kept(self) -> int:
-        """All since the server's last checkpoint, and the one before."""
+        """Enough to reach back to the server's last checkpoint, and the one before."""
         return 2 * self.every + 1
 
     def resume(self) -> None:
-        """Do nothing yet: the first request tells which round it is."""
+        """Do nothing yet: the round is only known from the first request."""
 
     def catch_up(self, iteration: int) -> None:
-        """Resume from the last round before ``iteration`` that the client took part in."""
+        """Resume from the client's last round before ``iteration``."""
         self.files.forget_after(iteration if self.node.first_round else 0)
         newest = max(self.files.rounds(), default=0)
         took_part: int = self.node.results.done
@@ -36,21 +36,21 @@ class ClientCheckpointer(Checkpointer):
             self.go_back_to(newest)
 
     def write_if_due(self, number: int) -> None:
-        """Write a checkpoint: who knows when the server asks again."""
+        """Write a checkpoint after every round: the next request may come much later."""
         if self.every:
             self.write(number)
 
 
 class DPSGDNodeFederated(LiveNode):
-    """Take the server's model, train it, send back what the sharing sends.
+    """Train the server's model, and return the message of the sharing class.
 
     McMahan et al., Communication-Efficient Learning of Deep Networks from Decentralized
     Data, AISTATS 2017, algorithm 1. Arguments as for
     :class:`~decentralizepy.node.LiveNode.LiveNode`; the last one is the server's uid, -1
-    by default. The server alone evaluates.
+    by default. Only the server evaluates.
 
-    With ``[NODE] client_weights = samples`` (default ``equal``) a client tells how many
-    samples it has, and counts by them in the server's mean.
+    With ``[NODE] client_weights = samples`` (default ``equal``), a client also sends its
+    number of samples, by which the server weights it in the mean.
     """
 
     keywords = ("parameter_server_uid",)
@@ -68,12 +68,12 @@ class DPSGDNodeFederated(LiveNode):
         self.client_weights = node_configs.get("client_weights", "equal")
 
     def connect_neighbors(self) -> None:
-        """Greet the server; clients do not know each other."""
+        """Greet the server; clients do not talk to each other."""
         self.my_neighbors = {self.service_uid}
         super().connect_neighbors()
 
     def rounds(self) -> Iterator[int]:
-        """Yield the rounds that the server asks this client for, until its goodbye."""
+        """Yield the rounds that the server requests, until it says goodbye."""
         caught_up = False
         while "BYE" not in (request := self.next_request()):
             if not caught_up:
@@ -84,7 +84,7 @@ class DPSGDNodeFederated(LiveNode):
             self.answer()
 
     def next_request(self) -> Message:
-        """Wait for the server, which may leave a client out for many rounds."""
+        """Wait for the server, which may not pick this client for many rounds."""
         _, request = self.wait_for(
             "WORKER_REQUEST",
             missing=lambda: {self.service_uid},
@@ -93,17 +93,17 @@ class DPSGDNodeFederated(LiveNode):
         return request
 
     def load(self, request: Message) -> None:
-        """Take over the model of a request."""
+        """Load the model of a request."""
         self.check_params(request.get("params"))
         self.model.load_state_dict(request["params"])
         self.sharing._post_step()
-        # the server's count, so that clients that sat out rounds draw as the others do
+        # the server's count, so that clients that skipped rounds draw like the others
         self.sharing.communication_round = request["iteration"] + 1
         if self.reset_optimizer:
             self.renew_optimizer()
 
     def check_params(self, params: object) -> None:
-        """Raise PeerError if the server's ``params`` are no model like this node's."""
+        """Raise PeerError unless the server's ``params`` fit this node's model."""
         own = self.model.state_dict()
         if not isinstance(params, dict) or not alike(params, own):
             raise PeerError(
@@ -119,16 +119,16 @@ class DPSGDNodeFederated(LiveNode):
         self._answer = self.communication.encrypt(message)
 
     def answer(self) -> None:
-        """Send the update of a round that this client's checkpoint has already.
+        """Send the update of a round, after this client's checkpoint of it is written.
 
-        Else the server's checkpoint could have a round that no client can go back to.
+        Otherwise the server could checkpoint a round that no client can return to.
         """
         encoded, self._answer = self._answer, None
         if encoded is not None:
             self.communication.send(self.service_uid, encoded, encrypt=False)
 
     def bytes_sent(self) -> tuple[int, int, int]:
-        """Return the bytes sent so far, the answer of this round among them."""
+        """Return the bytes sent so far, including this round's answer."""
         total, meta, data = super().bytes_sent()
         size = getattr(self._answer, "size", 0)
         params = getattr(self._answer, "data", 0)
@@ -144,7 +144,7 @@ class DPSGDNodeFederated(LiveNode):
 
 
 def alike(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Tell whether two models have the same tensors, by name and shape."""
+    """Return whether two models have tensors of the same names and shapes."""
     shapes = (
         {name: shape(part) for name, part in each.items()} for each in (one, other)
     )
@@ -152,5 +152,5 @@ def alike(one: dict[str, Any], other: dict[str, Any]) -> bool:
 
 
 def shape(part: Any) -> Any:
-    """Return the shape of a tensor; None for what a module keeps beside its tensors."""
+    """Return the shape of a tensor; None for a module's extra state."""
     return getattr(part, "shape", None)

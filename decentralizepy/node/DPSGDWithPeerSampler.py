@@ -1,4 +1,4 @@
-"""D-PSGD whose neighbors a peer sampler tells, anew in each round."""
+"""D-PSGD with neighbors that a peer sampler assigns each round."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -13,29 +13,31 @@ from decentralizepy.randomness import Purpose, derive_seed, seed_of
 
 
 class FederatedParameterServer(Rounds):
-    """Send the model to some clients each round, and take the mean of what they return.
+    """Send the model to some clients each round, and average what they return.
 
-    McMahan et al., AISTATS 2017, algorithm 1. By default all clients count the same, as
-    in DecentralizePy; with ``[NODE] client_weights = samples`` they count by the number
-    of their samples, as in the paper. Calling the class builds it and runs it to the end.
+    McMahan et al., AISTATS 2017, algorithm 1. By default all clients have the same
+    weight, as in DecentralizePy; with ``[NODE] client_weights = samples`` they are
+    weighted by their number of samples, as in the paper. Instantiating the class builds
+    the server and runs it to the end.
 
     Parameters
     ----------
     rank, machine_id, mapping, graph, config
         As for :class:`~decentralizepy.node.Node.Node`.
     iterations : int, default 1
-        Rounds.
+        Number of rounds.
     log_dir, weights_store_dir : str, default "."
     log_level : int, default logging.INFO
     test_after, train_evaluate_after : int, default 5 and 1
-        Rounds between tests; a server has no training data to evaluate.
+        Rounds between tests; ``train_evaluate_after`` has no effect, since a server has
+        no training data.
     working_fraction : float, default 1.0
         ``ceil(working_fraction * n)`` of the n clients take part in a round.
     """
 
     log_name = "ParameterServer"
     evaluates = True
-    """Whether the service has a model to test, as a peer sampler has not."""
+    """Whether the service has a model to test; a peer sampler does not."""
     checkpointed: tuple[str, ...] = ("rng",)
 
     def instantiate(
@@ -96,7 +98,7 @@ class FederatedParameterServer(Rounds):
         test_after: int,
         train_evaluate_after: int,
     ) -> None:
-        """Keep the arguments, and what follows from them."""
+        """Store the arguments, and what is derived from them."""
         super().cache_fields(rank, machine_id, mapping, graph, iterations, log_dir)
         self.weights_store_dir = weights_store_dir
         self.test_after, self.train_evaluate_after = test_after, train_evaluate_after
@@ -122,7 +124,7 @@ class FederatedParameterServer(Rounds):
         self.check_average(messages)
 
     def replace_lost(self, uids: set[int]) -> set[int]:
-        """Take the mean of those who are left: no model stands in for a client's."""
+        """Average over the remaining clients; nothing replaces a lost client's model."""
         return set()
 
     def ask(self, workers: Collection[int]) -> None:

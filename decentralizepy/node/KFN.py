@@ -4,7 +4,7 @@ from decentralizepy.node.KNN import KNN
 
 
 class KFN(KNN):
-    """As KNN, but choose the farthest: each node hears of labels that it lacks."""
+    """Like KNN, but choose the farthest peers, which have labels that the node lacks."""
 
     def similarity(self, labels: list[int]) -> float:
         return -super().similarity(labels)

@@ -1,4 +1,4 @@
-"""An overlay of the K peers whose labels are most alike, found by gossip."""
+"""An overlay of the K peers whose labels are most similar, found by gossip."""
 
 import math
 import random
@@ -14,9 +14,9 @@ from decentralizepy.randomness import Purpose, derive_seed, seed_of
 
 CHANNEL = "KNNConstr"
 GOSSIP_ROUNDS = 60
-DIGITS = 3  # scores that agree so far are ties
+DIGITS = 3  # scores that agree to this many decimals are ties
 Labels = dict[int, list[int]]
-_GOSSIP = (  # methods of DecentralizePy's gossip, which is another one
+_GOSSIP = (  # methods of DecentralizePy's gossip, which differs from this one
     "create_message_to_send",
     "receive_KNN_message",
     "process_init_receive",
@@ -28,17 +28,18 @@ _GOSSIP = (  # methods of DecentralizePy's gossip, which is another one
 
 
 class KNN(OverlayNode):
-    """Choose the K peers with the nearest label distributions, then run D-PSGD.
+    """Choose the K peers with the most similar label distributions, then run D-PSGD.
 
-    Each node knows the label counts of some peers, itself first. In a gossip round it
-    exchanges what it and its choice know with one chosen peer, asks a few random peers
-    for theirs, and chooses anew (Voulgaris and van Steen, VICINITY, Middleware 2013).
-    At the end each tells all others whom it chose. Who may be chosen are the graph's
-    neighbors, as a rule all nodes.
+    Each node knows the label counts of some peers, at first only its own. In a gossip
+    round it exchanges its own label counts and those of its chosen peers with one of
+    them, asks a few random peers for theirs, and chooses again (Voulgaris and van Steen,
+    VICINITY, Middleware 2013). At the end each node tells all others whom it chose.
+    Candidates are the neighbors in the graph, which is usually fully connected.
 
-    Arguments as for :class:`~decentralizepy.node.LiveNode.LiveNode`. Section NODE may
-    hold ``initial_neighbors`` (random first choice, default 4), ``K`` (default 4) and
-    ``gossip_rounds`` (default 60); all are cut to the number of candidates.
+    Arguments as for :class:`~decentralizepy.node.LiveNode.LiveNode`. Optional keys of
+    section NODE are ``initial_neighbors`` (number of random peers to start from, default
+    4), ``K`` (default 4) and ``gossip_rounds`` (default 60). The first two are capped at
+    the number of candidates.
     """
 
     replaced: ClassVar = {
@@ -70,10 +71,10 @@ class KNN(OverlayNode):
     def build_topology(
         self, rounds: int | None = None, random_nodes: int | None = None
     ) -> None:
-        """Gossip, choose, and hear whom the others chose.
+        """Gossip, choose peers, and find out whom the others chose.
 
-        ``rounds`` is ``gossip_rounds`` if not given, ``random_nodes`` the number that
-        are asked in each ``initial_neighbors``.
+        ``rounds`` defaults to ``gossip_rounds``, and ``random_nodes``, the number of
+        random peers asked in each round, to ``initial_neighbors``.
         """
         drawn_each = self.initial_neighbors if random_nodes is None else random_nodes
         self.candidates = sorted(self.my_neighbors)
@@ -89,14 +90,14 @@ class KNN(OverlayNode):
         self._conclude()
 
     def similarity(self, labels: list[int]) -> float:
-        """Return the cosine of the angle between one's own label counts and others'."""
+        """Return the cosine similarity of ``labels`` and this node's label counts."""
         own = self.known[self.uid]
         norms = math.hypot(*own) * math.hypot(*labels)
         product = sum(a * b for a, b in zip(own, labels, strict=True))
         return round(abs(product / norms), DIGITS) if norms else 0.0
 
     def choose(self, known: Labels) -> None:
-        """Make the K best of ``known`` this node's choice; ties at random."""
+        """Choose the K best peers of ``known``, breaking ties at random."""
         uids = [uid for uid in sorted(known) if uid in set(self.candidates)]
         self.rng.shuffle(uids)
         uids.sort(key=lambda uid: self.similarity(known[uid]), reverse=True)
@@ -120,7 +121,7 @@ class KNN(OverlayNode):
                 waiting.discard(sender)
 
     def _conclude(self) -> None:
-        """Tell all whom this node chose; answer until all have told it."""
+        """Tell all peers whom this node chose; answer requests until all have done so."""
         others = set(self.candidates)
         close = {
             "KNNBYE": self.uid,
@@ -136,7 +137,7 @@ class KNN(OverlayNode):
         self.communication.send(uid, message)
 
     def _next(self, waiting: set[int]) -> tuple[int, Message]:
-        """Take the next message: learn from it, and answer it if it asks."""
+        """Process the next message, and answer it if it is a request."""
         sender, message = self.wait_for(CHANNEL, missing=lambda: waiting)
         if "KNNBYE" in message:
             self.finished.add(sender)
@@ -159,7 +160,7 @@ class KNN(OverlayNode):
             self.known.setdefault(uid, counts)
 
     def _checked(self, sender: int, value: Any, kind: type) -> Any:
-        """Return ``value``; PeerError if it is no ``kind``."""
+        """Return ``value``, or raise PeerError if it is not a ``kind``."""
         if not isinstance(value, kind):
             raise PeerError(f"uid {sender} sent {value!r}, not a {kind.__name__}")
         return value

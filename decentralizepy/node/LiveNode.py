@@ -1,4 +1,4 @@
-"""The base of every learning node: what it is built from."""
+"""The base class of all learning nodes."""
 
 import logging
 import sys
@@ -14,32 +14,32 @@ logger = logging.getLogger(__name__)
 
 
 class LiveNode(Rounds):
-    """A node that learns in rounds: calling the class builds it and runs it to the end.
+    """A node that learns in rounds; instantiating it builds it and runs it to the end.
 
-    The rounds are those of :class:`~decentralizepy.node.rounds.Rounds`.
+    The rounds are implemented in :class:`~decentralizepy.node.rounds.Rounds`.
 
     Parameters
     ----------
     rank, machine_id, mapping, graph, config
         As for :class:`~decentralizepy.node.Node.Node`.
     iterations : int, default 1
-        Rounds.
+        Number of rounds.
     log_dir : str, default "."
-        Where the log and the results go.
+        Folder for the log and the results.
     weights_store_dir : str, default "."
-        Where the final weights go, as ``<last round index>_weight_<uid>.pt``.
+        Folder for the final weights, ``<last round index>_weight_<uid>.pt``.
     log_level : int, default logging.INFO
     test_after, train_evaluate_after : int, default 5 and 1
         Rounds between evaluations on test data, and of the training loss.
     reset_optimizer : int, default 1
-        1: a fresh optimizer after every averaging.
+        If 1, start with a new optimizer after every averaging.
     service_uid : int, default -1
-        The parameter server or peer sampler, for the classes that have one.
+        The parameter server or peer sampler, for classes that use one.
     """
 
     service_uid = -1
     keywords: tuple[str, ...] = ()
-    """Arguments beside these, by keyword only: attributes of the same name."""
+    """Additional keyword-only arguments, which set the attributes of the same name."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         for name in self.keywords:
@@ -93,7 +93,7 @@ class LiveNode(Rounds):
         self.identity = identify(self, config)
 
     def warn_of_scheduler(self) -> None:
-        """Say that a learning-rate scheduler of the trainer will have no effect."""
+        """Warn that a learning-rate scheduler of the trainer will have no effect."""
         kept = [
             name
             for name, value in vars(self.trainer).items()
@@ -102,15 +102,15 @@ class LiveNode(Rounds):
         renewed = type(self.trainer).reset_optimizer.__module__
         if kept and self.reset_optimizer and renewed.startswith("decentralizepy."):
             text = (
-                f"{type(self.trainer).__name__}.{kept[0]} schedules an optimizer that is "
-                "replaced after every averaging, to no effect; --reset_optimizer 0 keeps it"
+                f"{type(self.trainer).__name__}.{kept[0]} has no effect, because the "
+                "optimizer is replaced after every averaging; --reset_optimizer 0 keeps it"
             )
             logger.warning(text)
-            if self.rank == 0:  # the others have the same
+            if self.rank == 0:  # it is the same for the others
                 print(f"warning: {text}", file=sys.stderr)
 
     def initial_peers(self) -> set[int]:
-        """Return this node's neighbors, those that it sends to and that send to it."""
+        """Return this node's neighbors, both receivers and senders."""
         receivers: set[int] = self.graph.neighbors(self.uid)
         senders: set[int] = self.graph.in_neighbors(self.uid)
         return receivers | senders
@@ -128,7 +128,7 @@ class LiveNode(Rounds):
         train_evaluate_after: int,
         reset_optimizer: int,
     ) -> None:
-        """Keep the arguments, and the uid that follows from them."""
+        """Store the arguments, and the uid derived from them."""
         super().cache_fields(rank, machine_id, mapping, graph, iterations, log_dir)
         self.weights_store_dir = weights_store_dir
         self.test_after = test_after

@@ -1,4 +1,4 @@
-"""What every node and service is made of: parts from the INI file, and handshakes."""
+"""The base class of all nodes and services, which builds their parts."""
 
 import logging
 import os
@@ -25,10 +25,10 @@ SMALL_MESSAGE = 1 << 20  # bytes
 
 
 class Node(Handshakes):
-    """The parts of a node; it does not run by itself.
+    """The parts of a node; the class does not run by itself.
 
-    Subclasses call the ``init_`` methods they need, in the order of this class, then
-    ``connect_neighbors`` (the start barrier) and in the end ``disconnect_neighbors``.
+    Subclasses call the ``init_`` methods they need, in the order defined here, then
+    ``connect_neighbors`` (the start barrier) and finally ``disconnect_neighbors``.
 
     Parameters
     ----------
@@ -36,29 +36,29 @@ class Node(Handshakes):
         Number of the process on its machine; negative for a service.
     machine_id : int
     mapping : Mapping
-        From (rank, machine) to uid, and back.
+        Maps (rank, machine) to uid, and back.
     graph : Graph
-        Who neighbours whom, in uids.
+        Which uids are neighbors.
     config : dict of dict
-        The INI file's sections.
+        The sections of the INI file.
 
     Attributes
     ----------
     my_neighbors : set of int
     barrier : set of int
-        The uids that have greeted this node and not said goodbye.
+        The uids that have greeted this node and not yet said goodbye.
     peer_deques : dict of int to deque
-        Models received and not yet averaged, by sender.
+        Models received but not yet averaged, by sender.
     start_timeout : float
-        Seconds that the start barrier may take.
+        Time limit of the start barrier, in seconds.
     on_peer_loss : str
-        What section FAULTS says: ``abort``, ``drop`` or ``restart``.
+        ``abort``, ``drop`` or ``restart``, from section FAULTS.
     lost_peers : set of int
-        The uids that this node goes on without.
+        Lost uids, which this node continues without.
     first_round : int
-        Where the node begins: after as many rounds as its checkpoint has seen.
+        The round in which the node starts: 0, or where its checkpoint ends.
     identity : dict
-        Digests of what must be equal on all nodes of a run.
+        Digests of what must be the same on all nodes of a run.
     """
 
     nonfinite = "abort"
@@ -102,13 +102,13 @@ class Node(Handshakes):
 
     @classmethod
     def prepare(cls, config: dict[str, Section], graph: Any) -> None:
-        """Check what the class reads of ``config``, before any process starts.
+        """Check what the class reads from ``config``, before any process starts.
 
         Raises
         ------
         ConfigError
-            For an option of section NODE that is missing or cannot be, or a graph that
-            does not suit the class.
+            If an option of section NODE is missing or invalid, or if the graph does not
+            suit the class.
         """
 
     def cache_fields(
@@ -120,7 +120,7 @@ class Node(Handshakes):
         iterations: int,
         log_dir: str,
     ) -> None:
-        """Keep where this node is in the network, and the uid that follows from it."""
+        """Store the node's place in the network, and the uid derived from it."""
         self.rank, self.machine_id = rank, machine_id
         self.mapping, self.graph = mapping, graph
         self.uid = mapping.get_uid(rank, machine_id)
@@ -137,7 +137,7 @@ class Node(Handshakes):
     ) -> None:
         """Log to ``<log_dir>/<rank>.log``; a node's own process logs nowhere else.
 
-        Without ``force`` the process's own logging is left as it is, if it has any.
+        Without ``force``, logging that the process has already set up is left alone.
         """
         handler = logging.FileHandler(os.path.join(log_dir, f"{rank}.log"))
         handler.setFormatter(logging.Formatter(LOG_FORMAT))
@@ -146,25 +146,23 @@ class Node(Handshakes):
         root = logging.getLogger()
         if process.is_own() and (force or not root.handlers):
             root.handlers = [handler]
-            root.setLevel(
-                log_level
-            )  # what was logged before has told others the old one
+            root.setLevel(log_level)  # unlike .level, clears the cached levels
 
     def close_log(self) -> None:
-        """Close the log's file; it is opened again if something is still to be said."""
+        """Close the log file; a later message opens it again."""
         for handler in self.logger.handlers:
             with suppress(OSError):  # on a full disk
                 handler.close()
 
     def init_limits(self, config: Section) -> None:
-        """Take section FAULTS: time limits, in seconds, and what to do without a peer."""
+        """Read section FAULTS: time limits in seconds, and how to react to failures."""
         for name in ("start_timeout", "peer_timeout", "warn_after"):
             setattr(self, name, float(config.get(name, getattr(self, name))))
         self.on_peer_loss = config.get("on_peer_loss", self.on_peer_loss)
         self.nonfinite = config.get("nonfinite", self.nonfinite)
 
     def init_dataset_model(self, dataset_configs: Section) -> None:
-        """Build the data set, and the model from a seed that is every node's."""
+        """Build the data set, and the model from a seed that all nodes share."""
         seed = dataset_configs.get("random_seed", DEFAULT_SEED)
         process.seed(seed)
         part = factory.unpack(dataset_configs, "dataset")
@@ -175,11 +173,11 @@ class Node(Handshakes):
         )
         with process.initial_weights(seed):
             self.model = self.dataset.make_model(self.model_class)
-        # from here on a node draws for itself: dropout is not to be the same on all
+        # from here on each node draws its own numbers, so that dropout differs
         process.seed(derive_seed(Purpose.NODE, seed_of(self.dataset), self.uid))
 
     def init_optimizer(self, optimizer_configs: Section) -> None:
-        """Build the optimizer; :meth:`renew_optimizer` builds the same again."""
+        """Build the optimizer; :meth:`renew_optimizer` rebuilds it."""
         self.optimizer_configs = optimizer_configs
         self.optimizer_class, self.optimizer_params = factory.unpack(
             optimizer_configs, "optimizer"
@@ -189,16 +187,16 @@ class Node(Handshakes):
         )
 
     def renew_optimizer(self) -> None:
-        """Train on with a fresh optimizer: momentum of another model is no use."""
+        """Replace the optimizer with a new one, since its momentum is outdated."""
         self.init_optimizer(self.optimizer_configs)
         self.trainer.reset_optimizer(self.optimizer)
 
     def init_loss(self, train_configs: Section) -> None:
-        """Build the loss, the mean over a batch."""
+        """Build the loss function, a mean over the batch."""
         self.loss = factory.load_loss(train_configs)
 
     def init_trainer(self, train_configs: Section) -> None:
-        """Build the loss and the trainer."""
+        """Build the loss function and the trainer."""
         self.init_loss(train_configs)
         self.trainer = factory.build(
             train_configs,
@@ -224,9 +222,9 @@ class Node(Handshakes):
         )
 
     def largest_message(self) -> int:
-        """Return the bytes that a part of a message may have; 0 for no limit.
+        """Return the maximum size of a part of a message in bytes; 0 for no limit.
 
-        Three times the model: its numbers, their places, and what a codec may add.
+        Three times the model's size: values, indices, and what a codec may add.
         """
         if not hasattr(self, "model"):
             return 0
@@ -234,7 +232,7 @@ class Node(Handshakes):
         return 3 * 4 * numbers + SMALL_MESSAGE
 
     def init_sharing(self, sharing_configs: Section) -> None:
-        """Build the sharing."""
+        """Build the sharing class."""
         self.sharing = factory.build(
             sharing_configs,
             "sharing",
@@ -250,4 +248,4 @@ class Node(Handshakes):
         self.sharing.nonfinite = self.nonfinite
 
     def init_node(self, node_configs: Section) -> None:
-        """Take what the class reads of section NODE; nothing here."""
+        """Read the class's own options from section NODE; none by default."""

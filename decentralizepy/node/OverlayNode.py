@@ -1,4 +1,4 @@
-"""D-PSGD on a topology that the nodes build themselves before they train."""
+"""D-PSGD on a topology that the nodes build themselves before training."""
 
 from typing import Any
 
@@ -7,10 +7,11 @@ from decentralizepy.node.LiveNode import LiveNode
 
 
 class OverlayNode(LiveNode):
-    """Build an overlay, then learn on it; subclasses write ``build_topology``.
+    """Build an overlay, then train on it; subclasses implement ``build_topology``.
 
-    Directed edges are used both ways: a node's neighbors are those it chose and those
-    that chose it. Arguments as for :class:`~decentralizepy.node.LiveNode.LiveNode`.
+    Edges are used in both directions: a node's neighbors are those that it chose and
+    those that chose it. Arguments as for
+    :class:`~decentralizepy.node.LiveNode.LiveNode`.
 
     Attributes
     ----------
@@ -30,12 +31,12 @@ class OverlayNode(LiveNode):
         return node
 
     def build_topology(self) -> None:
-        """Fill ``out_edges`` and ``in_edges``; every node's must agree at the end."""
+        """Fill ``out_edges`` and ``in_edges``, consistently across all nodes."""
 
     def instantiate(self, *args: Any, **kwargs: Any) -> None:
         super().instantiate(*args, **kwargs)
         if self.checkpointer and self.first_round:
-            self.checkpointer.resume()  # to the edges that were built before
+            self.checkpointer.resume()  # restores the edges
         else:
             self.build_topology()
         self.my_neighbors = self.out_edges | self.in_edges

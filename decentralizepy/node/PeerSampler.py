@@ -12,16 +12,16 @@ from decentralizepy.randomness import DEFAULT_SEED
 
 
 class PeerSampler(Lifecycle):
-    """Answer with the neighbors of a fixed graph, until every node has said goodbye.
+    """Answer with the neighbors in a fixed graph, until every node has said goodbye.
 
-    Calling the class builds it and runs it to the end.
+    Instantiating the class builds the service and runs it to the end.
 
     Parameters
     ----------
     rank, machine_id, mapping, graph, config
         As for :class:`~decentralizepy.node.Node.Node`.
     iterations : int, default 1
-        Rounds of the nodes.
+        Number of rounds of the nodes.
     log_dir : str, default "."
     log_level : int, default logging.INFO
     """
@@ -52,7 +52,7 @@ class PeerSampler(Lifecycle):
         super().init_log(log_dir, self.log_name, log_level, force)
 
     def init_dataset_model(self, dataset_configs: Section) -> None:
-        """Take the class and the seed; a sampler has no data and no model."""
+        """Read the class and the seed; a sampler has no data and no model."""
         self.dataset_class = factory.load_class(dataset_configs, "dataset")
         self.random_seed = dataset_configs.get("random_seed", DEFAULT_SEED)
 
@@ -75,7 +75,7 @@ class PeerSampler(Lifecycle):
         return self.wait_for("SERVER_REQUEST", missing=lambda: self.barrier)
 
     def answer(self, sender: int, request: Message) -> None:
-        """Reply to a request, or take note of a goodbye."""
+        """Reply to a request, or register a goodbye."""
         if "BYE" in request:
             self.barrier.discard(sender)
             return
@@ -83,6 +83,6 @@ class PeerSampler(Lifecycle):
         self.communication.send(sender, {"NEIGHBORS": neighbors, "CHANNEL": "PEERS"})
 
     def get_neighbors(self, node: int, iteration: int | None = None) -> set[int]:
-        """Return the neighbors of ``node`` in a round; the fixed graph's here."""
+        """Return the neighbors of ``node`` in a round; in a fixed graph by default."""
         neighbors: set[int] = self.graph.neighbors(node)
         return neighbors

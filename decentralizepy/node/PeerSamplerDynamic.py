@@ -1,4 +1,4 @@
-"""A service that draws a regular graph for each round."""
+"""A peer sampler that draws a new regular graph for each round."""
 
 from decentralizepy.errors import ConfigError
 from decentralizepy.graphs.DynamicRegular import DynamicRegular
@@ -8,9 +8,9 @@ from decentralizepy.node.PeerSampler import PeerSampler
 
 
 class PeerSamplerDynamic(PeerSampler):
-    """Answer with the neighbors of a fresh regular graph, the same for all who ask.
+    """Answer with the neighbors in a new regular graph each round, shared by all nodes.
 
-    Section NODE must hold ``graph_degree``. Round t, from 0, has the graph of seed
+    Section NODE requires ``graph_degree``. The graph of round t, from 0, has the seed
     ``random_seed * 100000 + t``
     (:class:`~decentralizepy.graphs.DynamicRegular.DynamicRegular`).
     """

@@ -1,1 +1,1 @@
-"""The nodes of a network: who trains, who sends to whom, who waits for whom."""
+"""Nodes: the learning algorithms, parameter servers and peer samplers."""

@@ -1,4 +1,4 @@
-"""What must be equal on all nodes of a run, told in the first message of each."""
+"""Digests of what must be the same on all nodes of a run, sent when they greet."""
 
 import json
 import zlib
@@ -9,14 +9,14 @@ from decentralizepy.config.run_section import RunSection
 Identity = dict[str, int | None]
 
 TO_AGREE = -1
-PROTOCOL = 3  # of messages; another number cannot talk to this one
+PROTOCOL = 3  # version of the message format; nodes with different ones cannot talk
 SECTIONS = ("DATASET", "OPTIMIZER_PARAMS", "TRAIN_PARAMS", "SHARING", "NODE")
-POLICIES = ("on_peer_loss", "nonfinite")  # of section FAULTS; its times may differ
-LOCAL = {"train_dir", "test_dir", "images_dir", "device", "compile"}  # a machine's own
+POLICIES = ("on_peer_loss", "nonfinite")  # of section FAULTS; its timeouts may differ
+LOCAL = {"train_dir", "test_dir", "images_dir", "device", "compile"}  # may differ
 
 
 def identify(node: Any, config: dict[str, dict[str, Any]]) -> Identity:
-    """Return digests of what a node is made from, by the name that its user knows."""
+    """Return digests of a node's configuration, by names that users know."""
     identity: Identity = {"protocol": PROTOCOL, "iterations": node.iterations}
     for name in SECTIONS:
         section = config.get(name, {})
@@ -32,15 +32,15 @@ def identify(node: Any, config: dict[str, dict[str, Any]]) -> Identity:
     run = RunSection.of(config.get("RUN", {}))
     identity |= run.fingerprint
     start = None if node.server_driven else node.first_round
-    if run.rounds:  # the round is agreed on when all have greeted
+    if run.rounds:  # the nodes agree on the round after the greetings
         start = TO_AGREE
     return {**identity, "the round to start from": start}
 
 
 def differences(mine: Identity, theirs: object) -> list[str]:
-    """Return the names in which ``theirs``, the values of an identity, differs.
+    """Return the names for which ``theirs``, the values of an identity, differ.
 
-    None says nothing, nor does a foreign node that tells no identity.
+    A value of None matches anything, and so does the missing identity of a foreign node.
     """
     if not mine or not isinstance(theirs, list) or not theirs:
         return []

@@ -1,4 +1,4 @@
-"""Values as JSON and tensors, and back: what a checkpoint is made of."""
+"""Conversion of a checkpoint's values to JSON and tensors, and back."""
 
 import base64
 import dataclasses
@@ -31,7 +31,7 @@ _SERIES = (list, tuple, set, frozenset, deque)
 _MAPS: tuple[type[Any], ...] = (dict, OrderedDict, Counter, defaultdict)
 _FACTORIES = {each.__name__: each for each in (int, float, str, list, dict, set)}
 _MISSING: Any = object()
-# what is code, or follows from the INI file, and so is no state
+# code, or derived from the INI file: not state
 _CONSTANT = (
     types.FunctionType,
     types.MethodType,
@@ -48,18 +48,19 @@ _CONSTANT = (
 
 
 class Encoder:
-    """Turns values into JSON; their tensors and arrays are kept beside it, by place.
+    """Turns values into JSON, and collects their tensors and arrays by place.
 
     Parameters
     ----------
     parts : collection of objects
-        What is kept elsewhere, or not at all, wherever it turns up in a value.
+        Objects to skip wherever they occur in a value, since they are saved separately
+        or not at all.
 
     Attributes
     ----------
     tensors : dict of str to torch.Tensor
     left : list of str
-        The places of values that cannot be kept, and their types.
+        The places and types of values that cannot be saved.
     """
 
     def __init__(self, parts: Collection[Any] = ()) -> None:
@@ -68,7 +69,7 @@ class Encoder:
         self._parts = {id(part) for part in parts}
 
     def encode(self, value: Any, place: str) -> Any:
-        """Return ``value`` as JSON; what cannot be kept stays the live object's."""
+        """Return ``value`` as JSON, with a placeholder for whatever cannot be saved."""
         if isinstance(value, _PLAIN) and not isinstance(value, Enum):
             return value
         if id(value) in self._parts or isinstance(value, _CONSTANT):
@@ -93,7 +94,7 @@ class Encoder:
         return None
 
     def _keep(self, tensor: torch.Tensor, place: str) -> list[Any]:
-        # a copy: the file format takes no two tensors over one memory, nor complex ones
+        # a copy: safetensors supports neither shared memory nor complex numbers
         real = torch.view_as_real(tensor) if tensor.is_complex() else tensor
         self.tensors[place] = real.cpu().contiguous().clone()
         return [place, tensor.is_complex()]
@@ -128,7 +129,7 @@ class Encoder:
 
 
 class Decoder:
-    """Turns what an Encoder made back into values; nothing in it is evaluated."""
+    """Turns the output of an Encoder back into values, without executing any of it."""
 
     def __init__(self, tensors: Tensors) -> None:
         self.tensors = tensors
@@ -147,9 +148,9 @@ class Decoder:
         }
 
     def decode(self, form: Any, live: Any = _MISSING) -> Any:
-        """Return the value of ``form``, in place of ``live`` and in its memory if it fits.
+        """Return the value of ``form``, in the memory of ``live`` if it fits.
 
-        Two names of one tensor stay names of one tensor so.
+        Thus references to the same tensor still refer to the same tensor.
         """
         if not isinstance(form, dict):
             return form
@@ -230,17 +231,17 @@ class Decoder:
 
 
 def alike(one: torch.Tensor, other: torch.Tensor) -> bool:
-    """Tell whether both tensors are of one shape and type."""
+    """Return whether both tensors have the same shape and type."""
     return (one.shape, one.dtype) == (other.shape, other.dtype)
 
 
 def _label(key: Any, number: int) -> str:
-    """Return what a place calls an item: its key, if that cannot be taken for a number."""
+    """Return the name of an item in a place: its key if an identifier, or its number."""
     return key if isinstance(key, str) and key.isidentifier() else str(number)
 
 
 def _rank(value: Any) -> tuple[str, Any]:
-    """Return what a set is sorted by, whatever is in it."""
+    """Return a sort key for the items of a set, of whatever types."""
     plain = isinstance(value, (int, float, str))
     return type(value).__name__, value if plain else repr(value)
 

@@ -1,35 +1,35 @@
-"""Which checkpoint a run of several machines resumes from: all nodes find the same."""
+"""Agreement of all nodes on the round from which a run on several machines resumes."""
 
 from typing import Any
 
 from decentralizepy.errors import ConfigError
 from decentralizepy.node.checkpoint import COUNTERS, max_round_lag
 
-Rounds = dict[int, list[int]]  # by machine, the rounds of which all its nodes have one
+Rounds = dict[int, list[int]]  # by machine: rounds with checkpoints of all its nodes
 
 
 def agree(node: Any, rounds: list[int]) -> int:
     """Return the newest round of which all machines have checkpoints.
 
-    Nodes tell the peers that they have greeted what they know of each machine's rounds,
-    as often as it takes to come through the whole network.
+    Nodes exchange what they know about each machine's rounds with their peers, until it
+    has spread through the whole network.
 
     Parameters
     ----------
     node
-        It has passed the start barrier.
+        Must have passed the start barrier.
     rounds
-        The rounds that its own machine has.
+        The rounds available on the node's own machine.
 
     Raises
     ------
     ConfigError
-        If no round is everywhere; it names the rounds of each machine.
+        If no round is available on all machines; lists the rounds of each.
     """
     transport = node.communication
     sent = {name: getattr(transport, name, 0) for name in COUNTERS}
     known = _spread(node, {node.machine_id: sorted(rounds)})
-    for name, value in sent.items():  # what a run sends does not include this
+    for name, value in sent.items():  # the results do not count this exchange
         setattr(transport, name, value)
     common = set.intersection(*(set(each) for each in known.values()))
     if not common:
@@ -38,13 +38,13 @@ def agree(node: Any, rounds: list[int]) -> int:
             for machine in sorted(known)
         )
         raise ConfigError(
-            f"there is no round of which all machines have checkpoints: {told}"
+            f"there is no round for which all machines have checkpoints: {told}"
         )
     return max(common)
 
 
 def _spread(node: Any, known: Rounds) -> Rounds:
-    """Return what all nodes know, after as many exchanges as two may be apart."""
+    """Return the rounds of all machines, after one exchange per hop between nodes."""
     heard: dict[tuple[int, int], Rounds] = {}  # by uid and exchange
     for number in range(max(2, max_round_lag(node.graph))):  # 2: by way of a service
         message = {"CHANNEL": "ROUNDS", "ROUNDS": known, "EXCHANGE": number}

@@ -1,4 +1,4 @@
-"""A node's state: what it needs to continue as if it had never stopped."""
+"""A node's state, with which it continues as if it had never stopped."""
 
 import logging
 import random
@@ -27,10 +27,10 @@ logger = logging.getLogger(__name__)
 State = dict[str, Any]
 
 PARTS = ("sharing", "trainer", "schedule", "dataset", "model")
-# what is kept by itself, or not at all, where another part refers to it
+# objects that parts refer to, but that are saved separately or not at all
 REFERRED = ("optimizer", "communication", "mapping", "graph", "loss")
 COUNTERS = ("total_bytes", "total_meta", "total_data", "total_control")
-# what may differ after a resume: flags, and code that a user has mended
+# what may change on resume: flags, and code that the user has fixed
 FREE = {
     "iterations",
     "the round to start from",
@@ -38,18 +38,18 @@ FREE = {
     "source of plug-ins",
     "version of decentralizepy",
 }
-LARGE = 128  # nodes, above which the diameter of a graph takes too long
+LARGE = 128  # number of nodes above which computing the diameter takes too long
 _TORCH = frozenset(vars(torch.nn.Module()))
 
 
 class Checkpointer:
-    """A node's checkpoints: written when they are due, and resumed from at the start.
+    """Writes a node's checkpoints, and resumes from them.
 
     Parameters
     ----------
     node : Rounds
     every : int, default 0
-        Rounds between two checkpoints; 0: none are written.
+        Rounds between checkpoints; 0 to write none.
     """
 
     def __init__(self, node: Any, every: int = 0) -> None:
@@ -60,11 +60,11 @@ class Checkpointer:
 
     @property
     def kept(self) -> int:
-        """How many are kept, for a node may be as many rounds ahead as others lag."""
+        """The number of checkpoints to keep, since some nodes may be rounds ahead."""
         return max_round_lag(self.node.graph) // self.every + 2
 
     def survey(self) -> None:
-        """Say, before the first round, what checkpoints cannot keep."""
+        """Warn, before the first round, about what checkpoints do not keep."""
         states = part_states(self.node)
         self._names = {name: set(state) for name, state in states.items()}
         if self.every:
@@ -74,24 +74,24 @@ class Checkpointer:
             self._tell(encoder.left)
 
     def resume(self) -> None:
-        """Resume from the checkpoint that the launcher chose, if it did."""
+        """Resume from the checkpoint that the launcher chose, if any."""
         if number := self.node.first_round:
             self.go_back_to(number)
             self.node.iteration = number - 1
         self.files.forget_after(number)
 
     def go_back_to(self, number: int) -> None:
-        """Give the node the state of the checkpoint after ``number`` rounds."""
+        """Restore the checkpoint written after ``number`` rounds."""
         state, tensors = self.files.read(number)
         restore_node(self.node, state, tensors)
 
     def write_if_due(self, number: int) -> None:
-        """Write a checkpoint after ``number`` rounds, if that is a multiple of ``every``."""
+        """Write a checkpoint if ``number`` rounds are a multiple of ``every``."""
         if self.every and number % self.every == 0:
             self.write(number)
 
     def write(self, number: int) -> None:
-        """Write the state after ``number`` rounds; the run goes on if the disk is full."""
+        """Write the state after ``number`` rounds; if the disk is full, only log it."""
         states = {
             name: self._known(name, state)
             for name, state in part_states(self.node).items()
@@ -103,7 +103,7 @@ class Checkpointer:
             logger.warning("no checkpoint of round %d: %s", number, error)
 
     def _known(self, name: str, state: State) -> State:
-        """Leave out attributes that a node that resumes would not know as state."""
+        """Leave out attributes that a resuming node would not recognize as state."""
         names = self._names.get(name, set(state))
         names = names | stated(getattr(self.node, name), "checkpointed")
         late = {f"{name}.{each} (made after the start)" for each in set(state) - names}
@@ -115,12 +115,12 @@ class Checkpointer:
         if left:
             text = f"checkpoints do not keep {', '.join(left)}"
             logger.warning(text)
-            if self.node.rank == 0:  # the others have the same
+            if self.node.rank == 0:  # it is the same for the others
                 print(f"warning: {text}", file=sys.stderr)
 
 
 def part_states(node: Any) -> dict[str, State]:
-    """Return what a checkpoint keeps of each part that a node has, by attribute."""
+    """Return the state of each of a node's parts."""
     parts = {name: getattr(node, name, None) for name in PARTS}
     return {
         name: state_of_part(name, part)
@@ -130,8 +130,10 @@ def part_states(node: Any) -> dict[str, State]:
 
 
 def state_of_part(name: str, part: Any) -> State:
-    """Return the state of a part: what it says, or else its attributes."""
-    if name == "model":  # beside its parameters and buffers
+    """Return the state of a part: its ``state_dict``, or else its attributes."""
+    if (
+        name == "model"
+    ):  # without its parameters and buffers, which are saved separately
         own = attributes(part)
         return {each: own[each] for each in own if each not in _TORCH}
     if says_its_state(part):
@@ -141,7 +143,7 @@ def state_of_part(name: str, part: Any) -> State:
 
 
 def load_part(name: str, part: Any, state: Mapping[str, Any]) -> None:
-    """Give a part the state that :func:`state_of_part` returned."""
+    """Restore a part from the state that :func:`state_of_part` returned."""
     if name != "model" and says_its_state(part):
         part.load_state_dict(state)
     else:
@@ -150,19 +152,19 @@ def load_part(name: str, part: Any, state: Mapping[str, Any]) -> None:
 
 
 def says_its_state(part: Any) -> bool:
-    """Tell whether a part has methods that a checkpoint asks."""
+    """Return whether a part has ``state_dict`` and ``load_state_dict``."""
     return hasattr(part, "state_dict") and hasattr(part, "load_state_dict")
 
 
 def referred(node: Any) -> list[Any]:
-    """Return the objects that are no part of another part's state."""
+    """Return the objects that do not belong to the state of parts referring to them."""
     found = [getattr(node, name, None) for name in (*PARTS, *REFERRED)]
     found.append(getattr(getattr(node, "sharing", None), "compressor", None))
     return [each for each in found if each is not None]
 
 
 def state_of(node: Any, states: Mapping[str, State]) -> tuple[State, Tensors]:
-    """Return a node's state as JSON, and its tensors by the names that stand there."""
+    """Return a node's state as JSON, and the tensors that it refers to, by name."""
     encoder = Encoder(referred(node))
     parts: State = {
         "parameters": node.model.state_dict(),
@@ -180,12 +182,12 @@ def state_of(node: Any, states: Mapping[str, State]) -> tuple[State, Tensors]:
 
 
 def restore_node(node: Any, state: State, tensors: Tensors) -> None:
-    """Give a node the state that :func:`state_of` returned.
+    """Restore a node from the state that :func:`state_of` returned.
 
     Raises
     ------
     ConfigError
-        If it is the state of a node that was made from something else.
+        If the state is from a node with a different configuration.
     """
     _check_identity(node, state["identity"])
     decoder = Decoder(tensors)
@@ -209,20 +211,20 @@ def _check_identity(node: Any, identity: dict[str, Any]) -> None:
     ]
     if differing:
         raise ConfigError(
-            f"uid {node.uid} cannot go on from its checkpoint, which is of a run with "
-            f"another {', '.join(differing)}"
+            f"uid {node.uid} cannot resume from its checkpoint: that run had a different "
+            f"{', '.join(differing)}"
         )
 
 
 def max_round_lag(graph: Any) -> int:
-    """Return how many rounds apart two nodes that wait for each other may be, at most."""
+    """Return the most rounds that two nodes can be apart."""
     if not graph.fixed or graph.n_procs > LARGE or not graph.is_connected():
         return int(graph.n_procs)
     return int(nx.diameter(graph.to_networkx()))
 
 
 def _own_generators() -> Any:
-    """Return the state of the process's own generators: foreign code and dropout."""
+    """Return the states of the global generators, which dropout and foreign code use."""
     if not process.is_own():
         return None
     return random.getstate(), np.random.get_state(), torch.get_rng_state()

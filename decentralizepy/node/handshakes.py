@@ -1,4 +1,4 @@
-"""The barriers: a node greets its peers at the start, and says goodbye at the end."""
+"""The start and end barriers, where a node greets its peers and says goodbye."""
 
 import logging
 import time
@@ -11,11 +11,11 @@ from decentralizepy.node.mailbox import Mailbox, Received
 
 logger = logging.getLogger(__name__)
 
-GREETING_MS = 2_000  # for a peer of another run to hear so
+GREETING_MS = 2_000  # for the greeting to reach a peer of another run
 
 
 class Handshakes(Mailbox):
-    """The first and the last messages of a node; its attributes are Node's."""
+    """The first and the last messages of a node; Node documents the attributes."""
 
     start_timeout = 300.0
     machine_id: int
@@ -25,10 +25,10 @@ class Handshakes(Mailbox):
     sent_disconnections: bool
     identity: Identity
     _greeted = -1
-    """Who greeted this node last."""
+    """The uid that greeted this node last."""
 
     def connect_neighbor(self, neighbor: int) -> None:
-        """Open the link to ``neighbor`` and greet it."""
+        """Connect to ``neighbor`` and greet it."""
         self.communication.init_connection(neighbor)
         hello = {
             "HELLO": self.uid,
@@ -52,12 +52,12 @@ class Handshakes(Mailbox):
         self.meet(self.my_neighbors)
 
     def meet(self, uids: set[int]) -> None:
-        """Greet those of ``uids`` that are not connected yet; wait until they greet back."""
+        """Greet the ``uids`` that are not connected yet; wait until they greet back."""
         connected = self.communication.already_connected
         new = {uid for uid in uids if not connected(uid)}
         for uid in sorted(new):
             self.connect_neighbor(uid)
-        since = time.monotonic()  # the limit is that of the barrier, not of a greeting
+        since = time.monotonic()  # the limit is for the whole barrier, not per greeting
         waited_for = new - self.barrier
         with self.expecting(lambda: new - self.barrier, self.start_timeout, since):
             for uid in sorted(new):
@@ -66,10 +66,10 @@ class Handshakes(Mailbox):
             self.note_wait(since, self._greeted)
 
     def _welcome(self, uid: int, hello: Message) -> None:
-        """Take a peer up, if it is of the same run."""
+        """Accept a peer if it belongs to the same run."""
         differing = differences(self.identity, hello.get("RUN"))
         if differing:
-            self.communication.terminate(GREETING_MS)  # the peer is to hear of it too
+            self.communication.terminate(GREETING_MS)  # so that the peer notices, too
             raise ConfigError(
                 f"uid {uid} (machine {self.mapping.get_machine_and_rank(uid)[1]}) and uid "
                 f"{self.uid} (machine {self.machine_id}) are not of the same run: they "
@@ -83,7 +83,10 @@ class Handshakes(Mailbox):
         return self.wait_for("DISCONNECT", missing=lambda: self.barrier)
 
     def disconnect_neighbors(self) -> None:
-        """Say goodbye to all who greeted this node, and wait for theirs; once."""
+        """Say goodbye to all peers that greeted this node, and wait for theirs.
+
+        A second call does nothing.
+        """
         if self.sent_disconnections:
             return
         self.sent_disconnections = True
@@ -92,7 +95,7 @@ class Handshakes(Mailbox):
         while self.barrier:
             try:
                 sender, _ = self.receive_disconnect()
-            except PeerLost as error:  # all rounds are done: nobody needs it any more
+            except PeerLost as error:  # harmless: all rounds are done
                 logger.warning("at the end: %s", error)
                 self.barrier -= error.uids
             else:

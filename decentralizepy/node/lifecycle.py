@@ -1,4 +1,4 @@
-"""The life of a node or a service: built, greeted, run to its end."""
+"""The lifecycle of nodes and services: build, greet, run, say goodbye."""
 
 import logging
 from typing import Any
@@ -11,10 +11,10 @@ logger = logging.getLogger(__name__)
 
 
 class Lifecycle(Node):
-    """A node whose class, when it is called, builds it and runs it to its end.
+    """A node that is built and run to its end by its constructor.
 
-    Subclasses say in ``init_parts`` what they are made of, in ``initial_peers`` whom
-    they greet, and in ``run`` what they do until they have said goodbye. Their
+    Subclasses build their parts in ``init_parts``, return the peers to greet from
+    ``initial_peers``, and do their work in ``run``, until they have said goodbye. Their
     ``instantiate`` takes the arguments of the constructor.
     """
 
@@ -32,41 +32,41 @@ class Lifecycle(Node):
         try:
             self.instantiate(rank, machine_id, mapping, graph, config, *args, **kwargs)
             self.run()
-            logger.info("at its end, after %d rounds", self.iterations)
+            logger.info("finished after %d rounds", self.iterations)
         finally:
             self.close_log()
 
     def instantiate(self, *args: Any, **kwargs: Any) -> None:
-        """Keep the arguments of the constructor, build all parts and pass the barrier."""
+        """Store the constructor's arguments, build all parts, pass the start barrier."""
         raise NotImplementedError
 
     def build_and_greet(self, config: dict[str, Section]) -> None:
-        """Build all parts, and pass the start barrier with those who are greeted.
+        """Build all parts, and pass the start barrier with the initial peers.
 
-        Where several machines resume, agree on the round.
+        If a run on several machines is resumed, the nodes agree on the round.
         """
         self.init_limits(config.get("FAULTS", {}))
         self.init_parts(config)
         self.my_neighbors = self.initial_peers()
-        logger.info("built %s; meeting %s", self._place(), sorted(self.my_neighbors))
+        logger.info("built %s; greeting %s", self._place(), sorted(self.my_neighbors))
         self.connect_neighbors()
-        logger.info("all are there")
+        logger.info("passed the start barrier")
         if rounds := RunSection.of(config.get("RUN", {})).rounds:
             self.first_round = agree(self, rounds)
-            logger.info("all resume after round %d", self.first_round)
+            logger.info("resuming after round %d", self.first_round)
 
     def _place(self) -> str:
         where = f"rank {self.rank}, machine {self.machine_id}"
         return f"{type(self).__name__}, uid {self.uid} ({where})"
 
     def init_parts(self, config: dict[str, Section]) -> None:
-        """Build the parts of this kind of node, by the ``init_`` methods, in order."""
+        """Build the parts of this kind of node by calling ``init_`` methods in order."""
         raise NotImplementedError
 
     def initial_peers(self) -> set[int]:
-        """Return whom to greet at the start: for a service, all nodes."""
+        """Return the peers to greet at the start; all nodes by default."""
         return set(range(self.mapping.get_n_procs()))
 
     def run(self) -> None:
-        """Do what there is to do, and say goodbye."""
+        """Do the node's work, and say goodbye."""
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""Messages waiting for their reader: one queue a channel, and waits that end."""
+"""Queues of received messages, one per channel, and bounded waits for the next one."""
 
 import logging
 import threading
@@ -15,13 +15,13 @@ from decentralizepy.node.notice import Notice, give_notice, name_peers
 Received = tuple[int, Message]
 Missing = Callable[[], Iterable[int]]
 
-UNREAD_LIMIT = 64  # messages of one peer that may wait for their reader
-CHANNEL_LIMIT = 32  # channels, of which foreign nodes may have some of their own
-SWITCH_S = 0.05  # how soon a second thread sees what the first one filed
+UNREAD_LIMIT = 64  # unread messages per peer
+CHANNEL_LIMIT = 32  # channels, including those that foreign nodes add
+SWITCH_S = 0.05  # how soon a second thread sees what the first one queued
 
 
 class Expected(NamedTuple):
-    """What a wait is for: arguments of :meth:`Mailbox.expecting`."""
+    """What a wait is for: the arguments of :meth:`Mailbox.expecting`."""
 
     missing: Missing | None = None
     timeout: float | None = None
@@ -32,21 +32,21 @@ NOTHING = Expected()
 
 
 class Mailbox:
-    """The receiving end of a node; two threads may read two channels at once.
+    """The receiving end of a node; two threads may read different channels at once.
 
     Attributes
     ----------
     message_queue : dict
-        Deques of (sender, message) by channel: what was read for another channel.
+        Deques of unread (sender, message) by channel.
     peer_timeout : float
-        Seconds that a wait for a message may take.
+        Time limit of a wait for a message, in seconds.
     warn_after : float
-        Seconds after which a wait is logged and told to the launcher, with the names of
-        those waited for.
+        Seconds after which a wait is logged and reported to the launcher, with the
+        missing peers.
     waited : float
         Seconds waited since :meth:`take_waits`.
     longest : tuple of (float, int)
-        The longest wait of those, and whose message ended it.
+        The longest of these waits, and the sender whose message ended it.
     """
 
     peer_timeout = 600.0
@@ -58,11 +58,11 @@ class Mailbox:
     message_queue: dict[str, "deque[Received]"]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        # here and not in __init__, which many subclasses never call
+        # not in __init__, which many subclasses never call
         mailbox = super().__new__(cls)
         mailbox.message_queue = {}
         mailbox._reading = threading.Lock()
-        mailbox._expected = threading.local()  # a second thread waits for others
+        mailbox._expected = threading.local()  # each thread waits for its own peers
         return mailbox
 
     _reading: threading.Lock
@@ -72,16 +72,17 @@ class Mailbox:
     def expecting(
         self, missing: Missing, timeout: float | None = None, since: float | None = None
     ) -> Iterator[None]:
-        """Say what the waits inside are for; inside another ``expecting`` that one holds.
+        """State what the waits inside are for; if nested, the outermost applies.
 
         Parameters
         ----------
         missing : callable
-            Returns the uids that are waited for, for messages to the user.
+            Returns the uids that the node is waiting for, to detect lost ones and name
+            them in messages.
         timeout : float, optional
             Seconds; ``peer_timeout`` if not given.
         since : float, optional
-            The ``time.monotonic`` at which the wait began, if that is one for several
+            The ``time.monotonic`` at which the wait began, if it is one wait for several
             messages.
         """
         outer = getattr(self._expected, "now", None)
@@ -98,7 +99,7 @@ class Mailbox:
         ----------
         channel : str
         block : bool, default True
-            If False, return None when nothing is there within the transport's
+            If False, return None when nothing arrives within the transport's
             ``recv_timeout``.
 
         Raises
@@ -106,7 +107,7 @@ class Mailbox:
         PeerTimeout
             If a blocking wait reaches its limit.
         PeerLost
-            If the process of one that is waited for has ended, or its machine is gone.
+            If a missing peer's process has ended, or its machine is gone.
         """
         queue = self.message_queue.setdefault(channel, deque())
         missing, timeout, since = getattr(self._expected, "now", None) or NOTHING
@@ -129,22 +130,22 @@ class Mailbox:
         timeout: float | None = None,
         since: float | None = None,
     ) -> Received:
-        """Return the next (sender uid, message) of ``channel``, however long it takes.
+        """Return the next (sender uid, message) of ``channel``, never None.
 
         Arguments as for :meth:`expecting`, errors as for :meth:`receive_channel`, which
-        is what is called.
+        this calls.
         """
         if missing is None:
             received = self.receive_channel(channel)
         else:
             with self.expecting(missing, timeout, since):
                 received = self.receive_channel(channel)
-        if received is None:  # a subclass' own, which does not block
-            raise PeerTimeout(f"nothing came on {channel}")
+        if received is None:  # overridden in a subclass by one that does not block
+            raise PeerTimeout(f"nothing received on {channel}")
         return received
 
     def note_wait(self, since: float, sender: int) -> None:
-        """Count a wait that ``sender``'s message has ended."""
+        """Record a wait that was ended by a message of ``sender``."""
         seconds = time.monotonic() - since
         self.waited += seconds
         self.longest = max(self.longest or (0.0, sender), (seconds, sender))
@@ -152,7 +153,7 @@ class Mailbox:
     def take_waits(self) -> dict[str, float]:
         """Return ``wait``, the seconds waited since the last call, and ``slowest``.
 
-        That is the uid that was waited for longest; it is left out if nobody was.
+        ``slowest`` is the uid whose message ended the longest wait, if there was any.
         """
         waits: dict[str, float] = {"wait": round(self.waited, 6)}
         if self.longest:
@@ -161,13 +162,13 @@ class Mailbox:
         return waits
 
     def _check_alive(self, channel: str, missing: Missing | None) -> None:
-        """Raise PeerLost if the transport has lost one of those who are waited for."""
+        """Raise PeerLost if the transport has lost one of the missing peers."""
         lost = set(getattr(self.communication, "lost", ()))
         if lost and (gone := lost.intersection(missing() if missing else self.barrier)):
             raise PeerLost(gone, f"waiting on {channel}")
 
     def _read_one(self) -> bool:
-        """File the next message; False if none came, or another thread is reading."""
+        """Queue the next message; False if none arrived, or another thread is reading."""
         if not self._reading.acquire(timeout=SWITCH_S):
             return False
         try:
@@ -185,11 +186,11 @@ class Mailbox:
         return True
 
     def accepts(self, uid: int) -> bool:
-        """Tell whether messages of ``uid`` are of use; others are dropped."""
+        """Return whether to accept messages of ``uid``; others are dropped."""
         return True
 
     def _has_room(self, channel: str, sender: int) -> bool:
-        """Tell whether one more message of a peer, on a channel, may be kept for later."""
+        """Return whether another message of a peer on a channel may be queued."""
         queues = self.message_queue
         if channel not in queues and channel not in CHANNELS:
             return len(queues) < CHANNEL_LIMIT
@@ -200,7 +201,7 @@ class Mailbox:
 
 
 class _Wait:
-    """A wait that says once whom it waits for, and ends; a context."""
+    """A context manager for a wait with a time limit, which warns once if it is long."""
 
     def __init__(
         self,
@@ -229,7 +230,7 @@ class _Wait:
             raise PeerTimeout(f"{self} for {self.limit:g} s")
         if waited >= self.mailbox.warn_after and not self.warned:
             self.warned = True
-            logging.getLogger(__name__).warning("%s since %.0f s", self, waited)
+            logging.getLogger(__name__).warning("%s for %.0f s now", self, waited)
             self.notice = give_notice(
                 self.mailbox, self.channel, self._uids(), self.since
             )

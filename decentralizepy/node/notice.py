@@ -1,4 +1,4 @@
-"""Notices of long waits: a node leaves one in a file, its launcher reads it."""
+"""Notices of long waits, which nodes leave in files for the launcher to read."""
 
 import fcntl
 import json
@@ -12,17 +12,17 @@ SUFFIX = ".waiting"
 
 
 class Notice:
-    """A wait that goes on, told in ``<log_dir>/<rank>.waiting``.
+    """An ongoing wait, announced in ``<log_dir>/<rank>.waiting``.
 
-    The file is locked while the wait lasts, so that nobody believes a notice of a
-    process that was killed: the kernel takes its lock back.
+    The file is locked during the wait. The kernel releases the lock if the process is
+    killed, so a stale notice is recognized as such.
 
     Parameters
     ----------
     log_dir : str
     rank : int
     content : dict
-        What can be written as JSON.
+        Must be serializable as JSON.
     """
 
     def __init__(self, log_dir: str, rank: int, content: dict[str, Any]) -> None:
@@ -32,14 +32,14 @@ class Notice:
         self._file.write(json.dumps(content) + "\n")
 
     def end(self) -> None:
-        """Take the notice away."""
+        """Remove the notice."""
         self._path.unlink(missing_ok=True)
-        with suppress(OSError):  # a full disk: what was held back is of no use any more
+        with suppress(OSError):  # disk full: the unwritten rest no longer matters
             self._file.close()
 
 
 def notices(log_dir: Path) -> Iterator[dict[str, Any]]:
-    """Yield the notices of waits that go on."""
+    """Yield the notices of ongoing waits."""
     for path in sorted(log_dir.glob(f"*{SUFFIX}")):
         with suppress(OSError, ValueError), path.open(encoding="utf-8") as file:
             try:
@@ -53,10 +53,10 @@ def notices(log_dir: Path) -> Iterator[dict[str, Any]]:
 def give_notice(
     node: Any, channel: str, missing: Collection[int], since: float
 ) -> Notice | None:
-    """Leave a notice of a node's wait that began at ``since`` of ``time.monotonic``.
+    """Leave a notice of a wait that began at ``since``, in terms of ``time.monotonic``.
 
-    None if the node has no folder, if the disk is full, or for a wait to be asked, which
-    is no wait for anybody: so services and the clients of a server pass their time.
+    Return None if the node has no log folder or the disk is full. Waits for requests are
+    not announced either: services and the clients of a server are idle between requests.
     """
     log_dir, mapping = getattr(node, "log_dir", None), getattr(node, "mapping", None)
     if log_dir is None or mapping is None or channel.endswith("_REQUEST"):
@@ -78,7 +78,7 @@ def give_notice(
 
 
 def machine_of(node: Any, uid: int) -> str:
-    """Return another machine's number and host, as text; empty for the node's own."""
+    """Return a machine's number and host as text, or "" for the node's own machine."""
     mapping = getattr(node, "mapping", None)
     if mapping is None:
         return ""
@@ -91,7 +91,7 @@ def machine_of(node: Any, uid: int) -> str:
 
 
 def name_peers(node: Any, uids: Collection[int]) -> str:
-    """Return uids as text, those of other machines with the machine."""
+    """Return uids as text, with the machine of those on other machines."""
     places: dict[str, list[str]] = {}
     for uid in sorted(uids):
         places.setdefault(machine_of(node, uid), []).append(str(uid))

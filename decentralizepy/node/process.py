@@ -1,4 +1,4 @@
-"""What a node may set when the process is its own: threads, allocator, seeds."""
+"""Settings of a node's own process: threads, scheduling, memory allocator, seeds."""
 
 import contextlib
 import ctypes
@@ -18,43 +18,43 @@ from decentralizepy.randomness import torch_seed
 
 _BUILDING = threading.Lock()  # torch draws initial weights from one global generator
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-_TURN_S = 0.005  # how often a node looks whether its turn has come
+_TURN_S = 0.005  # how often a node checks whether it is its turn
 _KEPT_BYTES = 256 << 20
 
 
 def is_own() -> bool:
-    """Tell whether this process was started for a node, and holds no other."""
+    """Return whether this process was started for a single node."""
     return multiprocessing.parent_process() is not None
 
 
 def configure(local_nodes: int) -> None:
-    """Share the machine's cores among its nodes; keep freed memory for the next step."""
+    """Divide the cores among the machine's nodes, and keep freed memory for reuse."""
     if is_own():
         torch.set_num_threads(threads(local_nodes))
         keep_freed_memory()
         with contextlib.suppress(OSError, AttributeError):  # not Linux
-            # fewer switches between nodes: each finds more of its data in the cache
+            # fewer context switches between nodes, so fewer cache misses
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def threads(local_nodes: int) -> int:
-    """Return how many threads each of a machine's nodes may use."""
+    """Return the number of threads that each of a machine's nodes may use."""
     return max(1, cores() // max(1, local_nodes))
 
 
 def cores() -> int:
-    """Return how many cores this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0))
 
 
 @contextlib.contextmanager
 def turn(log_dir: str, rank: int, local_nodes: int, patience: float) -> Iterator[None]:
-    """Compute for long, such as an evaluation, while few other nodes do.
+    """Limit how many nodes do a long computation, such as an evaluation, at once.
 
-    Where nodes are more than cores, as many take turns as there are cores: all at once
-    would push each other's data out of the cache, for a fifth of the time. A turn is a
-    lock on a file, which the kernel takes back from a node that dies; after ``patience``
-    seconds a node goes on without one, since the other may hang.
+    If there are more nodes than cores, only one node per core computes at a time.
+    Otherwise they would evict each other's data from the cache, which costs a fifth of
+    the time. A turn is a file lock, which the kernel releases if a node dies. After
+    ``patience`` seconds a node continues without one, since the holder may hang.
     """
     if not takes_turns(local_nodes):
         yield
@@ -70,16 +70,16 @@ def turn(log_dir: str, rank: int, local_nodes: int, patience: float) -> Iterator
 
 
 def takes_turns(local_nodes: int) -> bool:
-    """Tell whether nodes of this machine compute in turn."""
+    """Return whether the nodes of this machine take turns."""
     return is_own() and local_nodes > cores()
 
 
 @functools.cache
 def turn_file(log_dir: str, rank: int) -> int:
-    """Return the file that a node's turn is a lock on, opened once and for its user alone.
+    """Return the descriptor of a node's lock file, opened once.
 
-    Whoever can read a file can lock it; and if strangers take all files that the node
-    may open, it needs no more of them.
+    Only the user can read it, because anyone who can read a file can lock it. It is
+    opened early, before hostile connections can use up all file descriptors.
     """
     path = os.path.join(log_dir, f".turn{max(rank, 0) % cores()}")
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -94,18 +94,18 @@ def _locked(file: int) -> bool:
 
 
 def keep_freed_memory() -> None:
-    """Stop glibc giving large blocks back to the kernel after every step.
+    """Stop glibc from returning large blocks to the kernel after every step.
 
-    Each would come back as page faults: a tenth to a quarter of training time.
+    The page faults when they are used again take 10 to 25 % of the training time.
     """
-    with contextlib.suppress(OSError, AttributeError):  # another libc: nothing to set
+    with contextlib.suppress(OSError, AttributeError):  # not glibc
         libc = ctypes.CDLL("libc.so.6")
         libc.mallopt(_M_MMAP_THRESHOLD, _KEPT_BYTES)
         libc.mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
 
 
 def seed(value: int) -> None:
-    """Seed the generators that foreign code and dropout draw from."""
+    """Seed the global generators, which dropout and foreign code use."""
     if is_own():
         random.seed(value)
         np.random.seed(value % 2**32)
@@ -114,7 +114,7 @@ def seed(value: int) -> None:
 
 @contextlib.contextmanager
 def initial_weights(value: int) -> Iterator[None]:
-    """Build a model from seed ``value``, whatever other nodes draw in this process."""
+    """Seed the initial weights with ``value``, without affecting other generators."""
     with _BUILDING, torch.random.fork_rng(devices=[]):
         torch.manual_seed(torch_seed(value))
         yield

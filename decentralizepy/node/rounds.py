@@ -1,4 +1,4 @@
-"""The rounds of learners and parameter servers: train, share, gather, average, record."""
+"""The training rounds of learners and parameter servers."""
 
 import json
 import logging
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 
 class Rounds(ScriptNames, Lifecycle):
-    """A node that goes through rounds: train, share, gather, average, record.
+    """A node that runs in rounds: train, share, gather, average, record.
 
     A round calls the steps ``get_neighbors`` (whom to send to), ``share``,
     ``get_senders`` (whom to wait for) and ``gather``; subclasses override a step, or
@@ -36,19 +36,19 @@ class Rounds(ScriptNames, Lifecycle):
     Attributes
     ----------
     iteration : int
-        The round, from 0.
+        The current round, from 0.
     update_channel : str
-        The channel on which models come in.
+        The channel on which models arrive.
     """
 
     update_channel = "DPSGD"
     iteration = 0
     awaited: set[int] | None = None
-    """Whose messages ``gather`` waits for; the neighbors' in a loop of a user's own."""
+    """The uids whose messages ``gather`` waits for; None, in a custom loop: neighbors."""
     server_driven = False
-    """Whether the node takes part only in rounds that another asks it to."""
+    """Whether the node only takes part in rounds in which a server asks it to."""
     checkpointed: tuple[str, ...] = ()
-    """Names of the node's own attributes that a checkpoint keeps, beside its parts'."""
+    """Names of the node's own attributes that a checkpoint keeps, besides its parts."""
     checkpointer_class: type[Checkpointer] = Checkpointer
     checkpointer: Checkpointer | None = None
     weights_store_dir: str
@@ -57,27 +57,27 @@ class Rounds(ScriptNames, Lifecycle):
     train_evaluate_after: int
 
     def state_dict(self) -> dict[str, Any]:
-        """Return those attributes of the node itself that ``checkpointed`` names."""
+        """Return the node's own attributes that ``checkpointed`` names."""
         return {name: getattr(self, name) for name in stated(self, "checkpointed")}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over the state that ``state_dict`` returned."""
+        """Load the state that ``state_dict`` returned."""
         for name in stated(self, "checkpointed") & state.keys():
             setattr(self, name, state[name])
 
     def init_checkpoints(self, config: Section) -> None:
-        """Take from section RUN how often to write checkpoints, and which to start from."""
+        """Read from section RUN how often to write checkpoints, and where to resume."""
         run = RunSection.of(config)
         self.first_round = run.first_round
         self.checkpointer = self.checkpointer_class(self, run.checkpoint_every)
 
     def run(self) -> None:
-        """Go through the rounds, then pass the end barrier."""
+        """Run all rounds, then pass the end barrier."""
         if self.checkpointer is None:  # a foreign node that builds itself
             self.checkpointer = self.checkpointer_class(self)
         self.schedule = Schedule(self.test_after, self.train_evaluate_after)
         with Results(self.log_dir, self.rank, self.first_round) as self.results:
-            self.take_waits()  # those of the start are no round's
+            self.take_waits()  # discards the waits of the start barrier
             self.checkpointer.survey()
             self.checkpointer.resume()
             for iteration in self.rounds():
@@ -88,7 +88,7 @@ class Rounds(ScriptNames, Lifecycle):
             self.finish()
 
     def rounds(self) -> Iterator[int]:
-        """Yield the numbers of the rounds, from 0 or where a checkpoint ended."""
+        """Yield the round numbers, starting at 0 or after the checkpoint."""
         yield from range(self.first_round, self.iterations)
 
     def round(self) -> None:
@@ -109,14 +109,14 @@ class Rounds(ScriptNames, Lifecycle):
             self.renew_optimizer()
 
     def get_neighbors(self, node: int | None = None) -> set[int]:
-        """Return the uids to send this round's model to; the graph's by default.
+        """Return the uids to send this round's model to; ``my_neighbors`` by default.
 
-        ``node`` is taken for the sake of old scripts, and never passed.
+        ``node`` is only there for compatibility with old scripts, and never passed.
         """
         return self.my_neighbors
 
     def get_senders(self, receivers: set[int]) -> set[int]:
-        """Return the uids to wait for; those that were sent to by default."""
+        """Return the uids to wait for; by default ``receivers``."""
         return receivers
 
     def share(self, receivers: Collection[int]) -> None:
@@ -127,11 +127,11 @@ class Rounds(ScriptNames, Lifecycle):
         self._shared = message
 
     def replace_lost(self, uids: set[int]) -> set[int]:
-        """Put something in place of lost peers' models; return those for whom it did.
+        """Replace the models of lost peers; return the uids of those that were replaced.
 
-        Here that is this node's own model: the weight of a lost peer stays at home.
-        The degree that was told to the other neighbors holds for this round too, so the
-        mixing matrix of those who are left is symmetric and its rows sum to 1.
+        By default with this node's own model, which thus takes over a lost peer's weight.
+        The degree sent to the other neighbors still applies in this round, so the mixing
+        matrix of the remaining nodes is symmetric and its rows sum to 1.
         """
         for uid in uids:
             self.peer_deques[uid] = deque([self._shared])
@@ -141,13 +141,13 @@ class Rounds(ScriptNames, Lifecycle):
     def rounds_ahead(self) -> int:
         """How many rounds a peer may be ahead; models of later rounds are dropped.
 
-        Nodes that do not meet in every round may drift as far apart as there are rounds.
+        Nodes that do not meet in every round may be any number of rounds apart.
         """
         return self.iterations
 
     def gather(self, senders: set[int]) -> dict[int, "deque[Message]"]:
         """Wait for this round's message of each of ``senders``; return their deques."""
-        since = time.monotonic()  # of the whole wait: who hangs first is named first
+        since = time.monotonic()  # for all waits together: the limit is per round
         last = None
         self.awaited = senders
         with self.expecting(lambda: self._missing(senders), since=since):
@@ -166,16 +166,16 @@ class Rounds(ScriptNames, Lifecycle):
         return {uid: self.peer_deques[uid] for uid in senders - self._missing(senders)}
 
     def give_up(self, error: PeerLost) -> set[int]:
-        """Go on without the peers that are lost, or raise; return those not to wait for.
+        """Continue without lost peers; return those whose models were not replaced.
 
         Raises
         ------
         PeerLost
-            Unless section FAULTS says ``on_peer_loss = drop``.
+            Unless section FAULTS sets ``on_peer_loss = drop``.
         """
         if self.on_peer_loss != "drop":
             raise error
-        logger.warning("round %d: %s; going on without", self.iteration + 1, error)
+        logger.warning("round %d: %s; continuing without", self.iteration + 1, error)
         self.lost_peers |= error.uids
         self.barrier -= error.uids
         return error.uids - self.replace_lost(error.uids)
@@ -185,7 +185,7 @@ class Rounds(ScriptNames, Lifecycle):
         return self.wait_for(self.update_channel)
 
     def received_from_all(self) -> bool:
-        """Tell whether this round's message of everyone who is awaited is there."""
+        """Return whether the messages of all awaited senders have arrived."""
         senders = self.my_neighbors if self.awaited is None else self.awaited
         return not self._missing(senders)
 
@@ -194,11 +194,11 @@ class Rounds(ScriptNames, Lifecycle):
 
     def _is_due(self, queue: "deque[Message] | None") -> bool:
         while queue and queue[0]["iteration"] < self.iteration:
-            queue.popleft()  # from a peer that was not a sender in that round
+            queue.popleft()  # its peer was not among the senders of that round
         return bool(queue) and queue[0]["iteration"] == self.iteration  # type: ignore[index]
 
     def file_update(self, sender: int, message: Message) -> None:
-        """Keep a model until its round; drop a second one, and one far from now."""
+        """Keep a model until its round; drop duplicates, old ones and those far ahead."""
         queue = self.peer_deques.setdefault(sender, deque())
         rounds = [kept["iteration"] for kept in queue]
         number = message["iteration"]
@@ -210,14 +210,14 @@ class Rounds(ScriptNames, Lifecycle):
         queue.insert(sum(kept < number for kept in rounds), message)
 
     def check_average(self, messages: Mapping[int, Message]) -> None:
-        """See that averaging has left numbers; a sharing of a user's own may not look.
+        """Check that the average is finite, since custom sharing classes may not.
 
         Raises
         ------
         PeerError
-            If there is NaN or infinity in one of the ``messages`` that were averaged.
+            If one of the averaged ``messages`` contains NaN or infinity.
         NodeFailed
-            If they are sound, and the average is not.
+            If all of them are finite, but their average is not.
         """
         if self.nonfinite != "abort" or finite(self.model.state_dict()):
             return
@@ -228,7 +228,7 @@ class Rounds(ScriptNames, Lifecycle):
         raise spoilt_by_averaging(self.uid, type(self.sharing), number)
 
     def record(self) -> None:
-        """Evaluate what is due, and write this round's line of results."""
+        """Run the evaluations that are due, and write this round's line of results."""
         train_due, test_due = self.schedule.step()
         measured: dict[str, Any] = {}
         if train_due or test_due:
@@ -243,7 +243,7 @@ class Rounds(ScriptNames, Lifecycle):
             self.results.write()
 
     def evaluate_due(self, train: bool, test: bool) -> dict[str, float]:
-        """Evaluate what is due, in turn with the other nodes of this machine."""
+        """Run the evaluations that are due, in turn with other nodes of this machine."""
         local_nodes = self.mapping.get_local_procs_count()
         patience = self.peer_timeout / 4  # peers wait for this node meanwhile
         with process.turn(self.log_dir, self.rank, local_nodes, patience):
@@ -251,7 +251,7 @@ class Rounds(ScriptNames, Lifecycle):
             return measured | (self.evaluate() if test else {})
 
     def evaluate_train(self) -> dict[str, float]:
-        """Return the loss on the node's own partition."""
+        """Return the loss on the node's own partition of the training data."""
         return {"train_loss": self.trainer.eval_loss(self.dataset)}
 
     def evaluate(self) -> dict[str, float]:
@@ -276,7 +276,7 @@ class Rounds(ScriptNames, Lifecycle):
         }
 
     def bytes_sent(self) -> tuple[int, int, int]:
-        """Return the bytes sent so far: all, without ``params``, and of ``params``."""
+        """Return the bytes sent so far: the total, all but ``params``, and ``params``."""
         transport = self.communication
         return transport.total_bytes, transport.total_meta, transport.total_data
 
@@ -287,7 +287,7 @@ class Rounds(ScriptNames, Lifecycle):
         self.communication.terminate()
 
     def store(self) -> None:
-        """Write the final weights, and how often each of them was sent."""
+        """Write the final weights, and how often each of them was sent, if counted."""
         counter = getattr(self.model, "shared_parameters_counter", None)
         if counter is not None:
             path = Path(self.log_dir) / f"{self.rank}_shared_parameters.json"
@@ -295,5 +295,5 @@ class Rounds(ScriptNames, Lifecycle):
         place = (self.weights_store_dir, self.uid, self.iteration)
         if hasattr(self.model, "dump_weights"):
             self.model.dump_weights(*place)
-        else:  # a torch.nn.Module of a user's
+        else:  # a plain torch.nn.Module
             Model.dump_weights(self.model, *place)

@@ -1,4 +1,4 @@
-"""What scripts written for DecentralizePy read and call of a node."""
+"""Attributes and methods of a node that scripts written for DecentralizePy use."""
 
 from collections.abc import Mapping
 from functools import cached_property
@@ -8,16 +8,16 @@ from decentralizepy.node import process
 
 
 def alias(name: str) -> Any:
-    """Return a second name of the attribute ``name``, for a class's body."""
+    """Return a property that is another name for the attribute ``name``."""
     return property(
         lambda node: getattr(node, name),
         lambda node, value: setattr(node, name, value),
-        doc=f"A second name of ``{name}``.",
+        doc=f"Another name for ``{name}``.",
     )
 
 
 class ScriptNames:
-    """Attributes and methods that nothing of this package needs."""
+    """Attributes and methods that this package itself does not use."""
 
     replaced: ClassVar[Mapping[str, str]] = {"save_plot": "record"}
     callers: ClassVar[tuple[str, ...]] = ("run", "record")
@@ -31,7 +31,7 @@ class ScriptNames:
 
     @cached_property
     def threads_per_proc(self) -> int:
-        """Threads of each node of the machine."""
+        """The number of threads per node."""
         return process.threads(self.mapping.get_local_procs_count())
 
     def save_plot(
@@ -42,7 +42,7 @@ class ScriptNames:
         xlabel: str,
         filename: str,
     ) -> None:
-        """Draw values by round, ``l``, as a line in the image file ``filename``."""
+        """Plot ``l``, values by round, as a line to the image file ``filename``."""
         from matplotlib.figure import Figure
 
         figure = Figure()

@@ -128,7 +128,9 @@ def test_machines_with_different_checkpoints_agree_on_the_round(machines, tmp_pa
     launchers = machines(rounds=4, RUN={"checkpoint_every": "1"})
     assert [status for status, _ in ends(launchers)] == [0, 0]
     (tmp_path / "first" / "checkpoints" / "0" / "4.safetensors").unlink()
-    told = "no round of which all machines have checkpoints: machine 0 has 3; machine 1"
+    told = (
+        "no round for which all machines have checkpoints: machine 0 has 3; machine 1"
+    )
     for status, errors in resumed(tmp_path, "@3", "@4"):
         assert status == 2
         assert f"{told} has 4" in errors

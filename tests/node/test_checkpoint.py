@@ -147,7 +147,7 @@ def test_an_overlay_stays_as_it_was_built(run_nodes):
 def test_a_checkpoint_of_another_run_is_refused(run_nodes):
     run_nodes(Ring(3), rounds=2, RUN={"checkpoint_every": 1})
     again = RunSection({}, first_round=1)
-    with pytest.raises(ConfigError, match=r"another \[TRAIN_PARAMS\]$"):
+    with pytest.raises(ConfigError, match=r"a different \[TRAIN_PARAMS\]$"):
         run_nodes(Ring(3), rounds=2, RUN=again, TRAIN_PARAMS={"rounds": 5})
 
 

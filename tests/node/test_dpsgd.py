@@ -166,5 +166,5 @@ def test_a_scheduler_without_effect_is_told_at_the_start(
 
     section = {"training_package": __name__, "training_class": trainer}
     run_nodes(Ring(3), Node, 1, TRAIN_PARAMS=section)
-    text = f"{trainer}.scheduler schedules an optimizer that is replaced"
+    text = f"{trainer}.scheduler has no effect, because the optimizer is"
     assert capsys.readouterr().err.count(text) == warnings

@@ -164,5 +164,5 @@ def test_wait_for_never_returns_none(node):
     with pytest.raises(PeerTimeout, match=r"on mine for uid 2"):
         node.wait_for("mine", missing=lambda: {2})
     node.receive_channel = lambda channel, **options: None  # a foreign one
-    with pytest.raises(PeerTimeout, match="nothing came on mine"):
+    with pytest.raises(PeerTimeout, match="nothing received on mine"):
         node.wait_for("mine")

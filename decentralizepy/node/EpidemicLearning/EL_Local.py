@@ -1,4 +1,4 @@
-"""Epidemic Learning without an oracle: each node picks whom it sends to."""
+"""Epidemic Learning without an oracle: each node picks its own receivers."""
 
 import random
 from collections import deque
@@ -16,11 +16,11 @@ DEFAULT_DEGREE = 2
 
 
 class EL_Local(LiveNode):
-    """Send to ``[NODE] graph_degree`` (default 2) random neighbors; average what comes.
+    """Send to ``[NODE] graph_degree`` (default 2) random neighbors, average what arrives.
 
-    The graph says who may be picked; as a rule all. The others are told that nothing
-    comes, so that a round ends when all have spoken. de Vos et al., Epidemic Learning,
-    NeurIPS 2023, arXiv:2310.01972, EL-Local.
+    Nodes pick among their neighbors in the graph, which is usually fully connected. The
+    others get a message without a model, so a round ends once all neighbors have sent
+    something. de Vos et al., Epidemic Learning, NeurIPS 2023, arXiv:2310.01972, EL-Local.
     """
 
     checkpointed = ("rng",)
@@ -57,11 +57,11 @@ class EL_Local(LiveNode):
         self.excuse(set(self.candidates) - set(receivers) - self.lost_peers)
 
     def replace_lost(self, uids: set[int]) -> set[int]:
-        """Wait no more for lost peers; whoever sends nothing has no part in a round."""
+        """Stop waiting for lost peers; a round's average does without their models."""
         return set()
 
     def excuse(self, others: Collection[int]) -> None:
-        """Tell those who get no model not to wait for one."""
+        """Tell the neighbors that were not picked not to wait for a model."""
         nothing = {"NotWorking": True, "iteration": self.iteration, "CHANNEL": "DPSGD"}
         self.communication.broadcast(sorted(others), nothing)
 

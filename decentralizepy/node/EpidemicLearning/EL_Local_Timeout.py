@@ -1,4 +1,4 @@
-"""Epidemic Learning without waiting for all: a round ends when its time is over."""
+"""Epidemic Learning with a time limit per round, without waiting for all peers."""
 
 import logging
 import time
@@ -14,10 +14,10 @@ logger = logging.getLogger(__name__)
 
 
 class EL_Local(lock_step.EL_Local):
-    """As EL_Local, but average what came within ``[NODE] timeout`` seconds (default 1).
+    """Like EL_Local, but average what arrives within ``[NODE] timeout`` seconds.
 
-    Nodes may be in different rounds. Of each sender the newest model counts, once; so
-    at most one is kept for a peer, however many rounds the run has.
+    The default is 1 s. Nodes may be in different rounds. Only the newest model of each
+    sender is kept, and it is averaged once.
     """
 
     def init_node(self, node_configs: Section) -> None:
@@ -29,7 +29,7 @@ class EL_Local(lock_step.EL_Local):
         return self.receive_channel(self.update_channel, block=False)
 
     def excuse(self, others: Collection[int]) -> None:
-        """Say nothing: nobody waits."""
+        """Send nothing, since nobody waits."""
 
     def gather(self, senders: set[int]) -> dict[int, "deque[Message]"]:
         deadline = time.monotonic() + self.timeout

@@ -1,7 +1,7 @@
-"""Epidemic Learning with an oracle: the service that draws the graphs."""
+"""The service that draws the graphs of Epidemic Learning with an oracle."""
 
 from decentralizepy.node.PeerSamplerDynamic import PeerSamplerDynamic
 
 
 class EL_Oracle_TopologyBuilder(PeerSamplerDynamic):
-    """The oracle: a fresh regular graph of degree ``[NODE] graph_degree`` each round."""
+    """The oracle: draws a graph of degree ``[NODE] graph_degree`` each round."""

@@ -1,1 +1,1 @@
-"""Epidemic Learning: each node sends to random others (de Vos et al., NeurIPS 2023)."""
+"""Epidemic Learning: each node sends to random peers (de Vos et al., NeurIPS 2023)."""

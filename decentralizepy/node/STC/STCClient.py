@@ -10,7 +10,7 @@ from decentralizepy.node.scripts import alias
 
 
 class STCClient(DPSGDNodeFederated):
-    """Move the model as the server did, train from there, send the compressed change.
+    """Apply the server's updates to the model, train it, send the compressed change.
 
     Needs :class:`~decentralizepy.sharing.STC.STC`. Arguments as for
     :class:`~decentralizepy.node.DPSGDNodeFederated.DPSGDNodeFederated`.
@@ -21,7 +21,7 @@ class STCClient(DPSGDNodeFederated):
     update_channel = "WORKER_GRADIENTS"
 
     def load(self, request: Message) -> None:
-        """Apply the server's updates that this client missed, or its whole model."""
+        """Apply the updates that this client missed, or load the server's full model."""
         self.check_request(request)
         if request.get("model") is not None:
             self.sharing.synchronise(to_tensor(request["model"]))
@@ -33,7 +33,7 @@ class STCClient(DPSGDNodeFederated):
             self.renew_optimizer()
 
     def check_request(self, request: Message) -> None:
-        """Raise PeerError unless the request has a list of updates, or a whole model."""
+        """Raise PeerError unless the request has a list of updates, or a full model."""
         updates, model = request.get("updates"), request.get("model")
         fits = isinstance(updates, list) and all(isinstance(u, dict) for u in updates)
         if model is not None:

@@ -10,12 +10,12 @@ from decentralizepy.sharing.Sharing import frozen
 
 
 class STCServer(FederatedParameterServer):
-    """Send each worker the updates it missed; average what comes; make the next update.
+    """Send each worker the updates it missed, and average what the workers return.
 
     Sattler et al., Robust and Communication-Efficient Federated Learning from Non-IID
-    Data, 2019, algorithm 2, with its cache for clients that take part now and then: a
-    worker gets the updates since its last round, or the whole model once they would be
-    as large. Needs :class:`~decentralizepy.sharing.STC.STC`. Arguments as for
+    Data, 2019, algorithm 2, with its cache for partial participation: a worker gets the
+    updates since its last round, or the full model once the updates would be as large.
+    Needs :class:`~decentralizepy.sharing.STC.STC`. Arguments as for
     :class:`~decentralizepy.node.FederatedParameterServer.FederatedParameterServer`.
     """
 
@@ -27,7 +27,9 @@ class STCServer(FederatedParameterServer):
         kept = max(1, self.sharing.flat.size // max(1, self.sharing.k))
         self.updates: deque[Message] = deque(maxlen=kept)
         self.made = 0
-        self.applied = dict.fromkeys(self.my_neighbors, 0)  # updates, by client
+        self.applied = dict.fromkeys(
+            self.my_neighbors, 0
+        )  # number of updates by client
 
     def round(self) -> None:
         super().round()
@@ -40,7 +42,7 @@ class STCServer(FederatedParameterServer):
             self.applied[uid] = self.made
 
     def request_for(self, uid: int) -> Message:
-        """Return what brings a client to the server's model."""
+        """Return the request that brings a client up to date with the server's model."""
         request = {"CHANNEL": "WORKER_REQUEST", "iteration": self.iteration}
         missed = self.made - self.applied[uid]
         if missed > len(self.updates):

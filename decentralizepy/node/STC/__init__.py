@@ -1,1 +1,1 @@
-"""Federated learning with sparse ternary compression both ways."""
+"""Federated learning with sparse ternary compression in both directions."""
