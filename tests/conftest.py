@@ -1,6 +1,7 @@
 """One thread for every test, and the fixtures of several folders."""
 
 import os
+import signal
 
 import hypothesis
 import pytest
@@ -12,6 +13,9 @@ from tests.support.web import serve
 
 torch.set_num_threads(1)  # a machine shared by workers has no more for each
 os.environ["OMP_NUM_THREADS"] = "1"  # the same for the processes of runs
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # a shell that starts this in the background has all its children ignore Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 hypothesis.settings.register_profile("shared machine", deadline=None)
 hypothesis.settings.load_profile("shared machine")
 
