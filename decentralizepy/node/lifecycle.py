@@ -32,7 +32,7 @@ class Lifecycle(Node):
         try:
             self.instantiate(rank, machine_id, mapping, graph, config, *args, **kwargs)
             self.run()
-            logger.info("finished after %d rounds", self.iterations)
+            logger.info("finished")
         finally:
             self.close_log()
 
