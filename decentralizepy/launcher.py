@@ -20,9 +20,11 @@ from decentralizepy.monitor.output import unfailing
 from decentralizepy.results.read import DATASET_FILE
 from decentralizepy.run import lock, preflight
 from decentralizepy.run.experiment import Experiment
+from decentralizepy.run.losses import had_begun, lost_peers
 from decentralizepy.run.resume import split
 from decentralizepy.run.scratch import Scratch
 from decentralizepy.run.signals import Stopped, end_once
+from decentralizepy.run.spec import NodeSpec
 
 if TYPE_CHECKING:
     from decentralizepy.monitor.screen import Progress
@@ -126,7 +128,7 @@ def run_nodes(
     left = experiment.args.max_restarts if policy == "restart" else 0
     while True:
         try:
-            return attempt(experiment, folder, go_on=policy == "drop")
+            return attempt(experiment, folder, had_begun if policy == "drop" else None)
         except NodeFailed as error:
             if not left or error.exit_status == ConfigError.exit_status:
                 raise
@@ -139,7 +141,9 @@ def run_nodes(
 
 
 def attempt(
-    experiment: Experiment, folder: lock.HeldFolder, go_on: bool
+    experiment: Experiment,
+    folder: lock.HeldFolder,
+    go_on: Callable[[NodeSpec], bool] | None,
 ) -> "tuple[Progress, NodeFailed | None]":
     """Start all nodes, and watch them to their end."""
     from decentralizepy.monitor.screen import Progress, Screen
@@ -152,7 +156,15 @@ def attempt(
         nodes.start()
         with Screen(progress) as screen:
             watch(nodes, screen, folder)
-        return progress, nodes.failure()
+        return progress, nodes.failure() or lost_elsewhere(experiment)
+
+
+def lost_elsewhere(experiment: Experiment) -> NodeFailed | None:
+    """Return an error that names the nodes of other machines that were lost."""
+    lost = lost_peers(Path(experiment.args.log_dir), experiment.ranks)
+    named = ", ".join(map(str, lost))
+    text = f"lost uid {named}; the nodes of this machine finished without"
+    return NodeFailed(text) if lost else None
 
 
 def prepare(experiment: Experiment, scratch: Path) -> None:

@@ -9,7 +9,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing import connection
 from multiprocessing.process import BaseProcess
@@ -42,11 +42,14 @@ class LocalNodes:
     Parameters
     ----------
     specs : list of NodeSpec
-    go_on : bool, default False
-        Let the others finish when a node has failed.
+    go_on : callable, optional
+        Tells of a node that has failed whether the others may finish without it; by
+        default they may not.
     """
 
-    def __init__(self, specs: list[NodeSpec], go_on: bool = False) -> None:
+    def __init__(
+        self, specs: list[NodeSpec], go_on: Callable[[NodeSpec], bool] | None = None
+    ) -> None:
         self.specs, self.go_on = specs, go_on
         self.processes: list[BaseProcess] = []
         self._reports = Scratch()
@@ -78,11 +81,16 @@ class LocalNodes:
         """
         running = [process for process in self.processes if process.exitcode is None]
         connection.wait([process.sentinel for process in running], timeout)
-        if not self.go_on and (failure := self.failure()):
+        if not self._may_go_on() and (failure := self.failure()):
             if failure.exit_status == PeerError.exit_status:
                 failure.args = (f"{failure}{self.hanging()}",)
             raise failure
         return self.alive == 0
+
+    def _may_go_on(self) -> bool:
+        codes = zip(self.specs, self._exit_codes(), strict=True)
+        failed = [spec for spec, code in codes if code]
+        return self.go_on is not None and all(map(self.go_on, failed))
 
     def hanging(self) -> str:
         """Return where nodes are that run and do not wait for others, as text."""

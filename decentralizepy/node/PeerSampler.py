@@ -4,6 +4,7 @@ import logging
 from typing import Any
 
 from decentralizepy import factory
+from decentralizepy.errors import PeerLost
 from decentralizepy.message import Message
 from decentralizepy.node.lifecycle import Lifecycle
 from decentralizepy.node.mailbox import Received
@@ -67,7 +68,10 @@ class PeerSampler(Lifecycle):
     def run(self) -> None:
         """Answer until every node has said goodbye."""
         while self.barrier:
-            self.answer(*self.receive_server_request())
+            try:
+                self.answer(*self.receive_server_request())
+            except PeerLost as error:
+                self.go_without(error)
         self.communication.terminate()
 
     def receive_server_request(self) -> Received:

@@ -23,6 +23,8 @@ class Handshakes(Mailbox):
     mapping: Any
     my_neighbors: set[int]
     sent_disconnections: bool
+    on_peer_loss: str
+    lost_peers: set[int]
     identity: Identity
     _greeted = -1
     """The uid that greeted this node last."""
@@ -59,11 +61,31 @@ class Handshakes(Mailbox):
             self.connect_neighbor(uid)
         since = time.monotonic()  # the limit is for the whole barrier, not per greeting
         waited_for = new - self.barrier
-        with self.expecting(lambda: new - self.barrier, self.start_timeout, since):
+
+        def missing() -> set[int]:
+            return new - self.barrier - self.lost_peers
+
+        with self.expecting(missing, self.start_timeout, since):
             for uid in sorted(new):
-                self.wait_for_hello(uid)
+                self._wait_or_go_without(uid)
         if waited_for:
             self.note_wait(since, self._greeted)
+
+    def _wait_or_go_without(self, uid: int) -> None:
+        while uid not in self.lost_peers:
+            try:
+                self.wait_for_hello(uid)
+                break
+            except PeerLost as error:  # this peer or another
+                self.go_without(error)
+
+    def go_without(self, error: PeerLost) -> None:
+        """Do without lost peers, if [FAULTS] says ``on_peer_loss = drop``, or raise."""
+        if self.on_peer_loss != "drop":
+            raise error
+        logger.warning("%s; going on without", error)
+        self.lost_peers |= error.uids
+        self.barrier -= error.uids
 
     def _welcome(self, uid: int, hello: Message) -> None:
         """Accept a peer if it belongs to the same run."""

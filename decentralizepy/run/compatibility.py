@@ -89,6 +89,25 @@ def survives_loss(chosen: Chosen) -> Iterator[Problem]:
             value=policy,
             expected="abort or restart",
         )
+    if policy == "drop" and (cause := _meets_anew(chosen)):
+        yield Problem(
+            cause,
+            section="FAULTS",
+            key="on_peer_loss",
+            value=policy,
+            expected="abort or restart",
+        )
+
+
+def _meets_anew(chosen: Chosen) -> str:
+    """Return why nodes would wait to meet one that has died; nothing if they do not."""
+    node, service = chosen.node_class, chosen.service_class
+    if isinstance(node, type) and issubclass(node, OverlayNode):
+        return f"{node.__name__} builds its graph with all nodes"
+    sampled = isinstance(service, type) and issubclass(service, PeerSampler)
+    if sampled and not _on_graph(chosen):
+        return f"{service.__name__} sends nodes to others that may have died"
+    return ""
 
 
 def service_fits(chosen: Chosen) -> Iterator[Problem]:

@@ -51,7 +51,7 @@ def spec(folder, ending, node=load):
     ("ending", "code"), [("return", 0), ("raise", 1), ("kill", -signal.SIGKILL)]
 )
 def test_a_node_may_have_workers_and_leaves_none(tmp_path, ending, code):
-    with LocalNodes([spec(tmp_path, ending)], go_on=True) as nodes:
+    with LocalNodes([spec(tmp_path, ending)], go_on=lambda spec: True) as nodes:
         nodes.start()
         while not nodes.wait(0.2):
             pass
@@ -70,7 +70,9 @@ def test_workers_of_a_node_that_is_stopped_end(tmp_path):
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel of Linux does it")
 def test_a_process_that_does_not_look_after_itself_ends_with_its_node(tmp_path):
     """Breaks when it outlives the node, and keeps the ports that it has inherited."""
-    with LocalNodes([spec(tmp_path, "kill", die_before_a_child)], go_on=True) as nodes:
+    with LocalNodes(
+        [spec(tmp_path, "kill", die_before_a_child)], go_on=lambda spec: True
+    ) as nodes:
         nodes.start()
         while not nodes.wait(0.2):
             pass

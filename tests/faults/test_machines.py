@@ -139,3 +139,13 @@ def test_machines_with_different_checkpoints_agree_on_the_round(machines, tmp_pa
     for name in ("first", "second"):
         lines = (tmp_path / name / "0_results.jsonl").read_text().splitlines()
         assert [json.loads(line)["round"] for line in lines] == [*range(1, 9)]
+
+
+def test_a_machine_that_finishes_without_a_node_of_another_says_so(machines):
+    """All its own nodes end well; that is no run without a loss."""
+    dying = {"dataset_class": "Dying", "how": "kill"}  # uid 2, on machine 1
+    launchers = machines(rounds=8, DATASET=dying, FAULTS={"on_peer_loss": "drop"})
+    (first, told), (second, cause) = ends(launchers)
+    assert (first, second) == (1, 1), told + cause
+    assert "lost uid 2; the nodes of this machine finished without" in told
+    assert "uid 2 (rank 0, machine 1) was killed by SIGKILL" in cause

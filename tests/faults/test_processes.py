@@ -159,6 +159,36 @@ def test_epidemic_learning_survives_a_node_that_died(experiment, tmp_path, morta
         assert list(table["lost_peers"].values())[-1:] == [[3]]
 
 
+def test_the_others_go_on_with_a_sampler_without_a_node_that_died(
+    experiment, tmp_path, mortal
+):
+    """It waits for requests of the node that died, too."""
+    sections = mortal(3, 4)
+    sections["RUN"] = {"checkpoint_every": "0"}
+    sections["NODE"] = {
+        "node_package": "decentralizepy.node.DPSGDWithPeerSampler",
+        "node_class": "DPSGDWithPeerSampler",
+        "server_package": "decentralizepy.node.PeerSampler",
+        "server_class": "PeerSampler",
+    }
+    faults = {"FAULTS": {"on_peer_loss": "drop"}}
+    done = run(experiment(rounds=ROUNDS, **sections, **faults))
+    assert done.returncode == 1
+    assert "uid 3 (rank 3, machine 0) was killed by SIGKILL" in done.stderr
+    tables = results(tmp_path / "run")
+    for rank in range(3):
+        assert str(ROUNDS) in tables[f"{rank}_results.json"]["total_bytes"]
+
+
+def test_a_node_that_dies_while_it_loads_ends_all_at_once(experiment):
+    """Its neighbors would wait for its greeting until start_timeout."""
+    faults = {"on_peer_loss": "drop", "start_timeout": "100000"}
+    done = run(experiment(DATASET={"dataset_class": "Stillborn"}, FAULTS=faults))
+    assert done.returncode == 1
+    assert "RuntimeError: the toy broke" in done.stderr
+    assert "uid 2 (rank 2, machine 0) failed before its first round" in done.stderr
+
+
 def symmetric_among(path, alive):
     """Tell whether the weights of each pair of ``alive`` agree in all rounds."""
     lines = [json.loads(line) for line in path.read_text().splitlines()]

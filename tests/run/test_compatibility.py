@@ -68,3 +68,27 @@ def test_all_that_does_not_is_told_at_once():
         "c.ini: [GRAPH] graph_class = Graph: not connected: 3 parts, of 1, 1, 1 nodes, "
         "would learn apart; --allow_disconnected lets them",
     ]
+
+
+@pytest.mark.parametrize(
+    ("classes", "cause"),
+    [
+        ((KNN,), "KNN builds its graph with all nodes"),
+        (
+            (DPSGDWithPeerSampler, PeerSamplerDynamic),
+            "PeerSamplerDynamic sends nodes to",
+        ),
+        ((DPSGDNode,), ""),
+        ((EL_Local,), ""),
+        ((DPSGDWithPeerSampler, PeerSampler), ""),
+        (SERVED, ""),
+    ],
+)
+def test_nodes_that_would_meet_a_dead_one_are_not_to_go_on_without(classes, cause):
+    chosen = parts("Sharing", Ring(4), *classes)
+    chosen = chosen._replace(config={"FAULTS": {"on_peer_loss": "drop"}})
+    if not cause:
+        check(chosen)
+        return
+    with pytest.raises(ConfigError, match=f"on_peer_loss = drop: {cause}"):
+        check(chosen)

@@ -113,6 +113,15 @@ def die(how):
     raise RuntimeError("the toy broke")
 
 
+class Stillborn(Points):
+    """Points that node 2 fails to load."""
+
+    def __init__(self, rank, machine_id, mapping, **options):
+        super().__init__(rank, machine_id, mapping, **options)
+        if self.uid == 2 and multiprocessing.parent_process():
+            die("raise")
+
+
 class Shy(Points):
     """Points that the launcher cannot be tested on."""
 
