@@ -26,6 +26,7 @@ class ClientCheckpointer(Checkpointer):
         """Resume from the client's last round before ``iteration``."""
         self.files.forget_after(iteration if self.node.first_round else 0)
         newest = max(self.files.rounds(), default=0)
+        self.node.results.forget_after(iteration)
         took_part: int = self.node.results.done
         if newest < took_part:
             raise ConfigError(
@@ -63,6 +64,12 @@ class DPSGDNodeFederated(LiveNode):
 
     def init_dataset_model(self, dataset_configs: Section) -> None:
         super().init_dataset_model({**dataset_configs, "test_dir": ""})
+
+    def init_checkpoints(self, config: Section) -> None:
+        """Keep the results of all rounds until the server says which to resume after."""
+        super().init_checkpoints(config)
+        if self.first_round:
+            self.first_round = self.iterations
 
     def init_node(self, node_configs: Section) -> None:
         self.client_weights = node_configs.get("client_weights", "equal")

@@ -91,14 +91,22 @@ class Results:
 
     def __init__(self, log_dir: str, rank: int, done: int = 0) -> None:
         self.path = Path(log_dir) / f"{rank}_results.jsonl"
-        kept = [line for line in _lines(self.path) if line["round"] <= done]
-        write_atomic(self.path, "".join(json.dumps(line) + "\n" for line in kept))
-        self._file = _Lines(self.path)
         self._unsaved: deque[str] = deque()
         self._warned = -math.inf
         self._write_next = -math.inf
+        self._keep(done)
+
+    def _keep(self, done: int) -> None:
+        kept = [line for line in _lines(self.path) if line["round"] <= done]
+        write_atomic(self.path, "".join(json.dumps(line) + "\n" for line in kept))
+        self._file = _Lines(self.path)
         self.done = kept[-1]["round"] if kept else 0
         self._start = time.monotonic() - (kept[-1]["time"] if kept else 0)
+
+    def forget_after(self, done: int) -> None:
+        """Drop the lines of all rounds after ``done``, before any is added."""
+        self._file.close()
+        self._keep(done)
 
     def add(self, round_number: int, measured: dict[str, Any]) -> None:
         """Append a round, counted from 1; non-finite numbers are written as null."""

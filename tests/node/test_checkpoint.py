@@ -81,12 +81,21 @@ def test_every_sharing_goes_on_bit_by_bit(run_nodes, name):
     same(*stopped_and_gone_on_with(run_nodes, Ring(4), {}, SHARING=sharing(name)))
 
 
+class Elsewhere(DPSGDNodeFederated):
+    """Is on a machine without the server, whose launcher cannot know the round."""
+
+    def init_checkpoints(self, config):
+        first = min(1, RunSection.of(config).first_round)
+        super().init_checkpoints(RunSection({}, first, checkpoint_every=1))
+
+
 @pytest.mark.parametrize(
     ("node", "server", "algorithm"),
     [
         (DPSGDNode, None, "Sharing"),
         (EL_Local, None, "Sharing"),
         (DPSGDNodeFederated, FederatedParameterServer, "Sharing"),
+        (Elsewhere, FederatedParameterServer, "Sharing"),
         (STCClient, STCServer, "STC"),
     ],
 )
