@@ -13,9 +13,10 @@ from tests.support.web import serve
 
 torch.set_num_threads(1)  # a machine shared by workers has no more for each
 os.environ["OMP_NUM_THREADS"] = "1"  # the same for the processes of runs
-if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-    # a shell that starts this in the background has all its children ignore Ctrl-C
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+for number in (signal.SIGINT, signal.SIGHUP):
+    # ignored in the background of a shell, or under nohup, and so by all children
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, signal.SIG_DFL)
 hypothesis.settings.register_profile("shared machine", deadline=None)
 hypothesis.settings.load_profile("shared machine")
 
