@@ -1,17 +1,17 @@
-"""Every error that decentralizepy raises on purpose.
+"""All exceptions that decentralizepy raises on purpose.
 
 ::
 
     DecentralizepyError
     ├── ConfigError            an INI file, a flag, or a class that they name
-    │   ├── GraphError         a graph file, or a graph that cannot be made
+    │   ├── GraphError         a graph file, or a graph that cannot be built
     │   ├── AddressError       the address file, or a port
     │   └── DataError          a data set: missing, damaged, too small
-    ├── MessageError           bytes from the network that are no message
-    ├── PeerError              a peer that did not do what it must
-    │   ├── PeerTimeout        a wait for peers that reached its limit
-    │   └── PeerLost           a peer that nobody can reach any more
-    └── NodeFailed             a node process that ended badly
+    ├── MessageError           bytes from the network that are not a valid message
+    ├── PeerError              a peer that violated the protocol
+    │   ├── PeerTimeout        a wait for peers that timed out
+    │   └── PeerLost           a peer that can no longer be reached
+    └── NodeFailed             a node process that failed
 """
 
 import difflib
@@ -25,36 +25,36 @@ _SHOWN = 80  # characters of a value
 
 
 class Absent:
-    """Stands for no value, since a user may write any other, ``none`` included."""
+    """Stands for no value, since a user may write any other, including ``none``."""
 
 
 class DecentralizepyError(Exception):
-    """The root of the tree; ``exit_status`` is what a launcher ends with."""
+    """The base class of all of them; ``exit_status`` is the launcher's exit status."""
 
     exit_status = 1
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong with what a user wrote; as text, one line.
+    """One mistake in what a user wrote; as text, one line.
 
     Attributes
     ----------
     cause : str
-        What is wrong, without the place and what follows.
+        What is wrong, without the location, expectation and suggestion.
     file : str
     line : int
-        From 1; 0 if no line is known.
+        From 1; 0 if unknown.
     section : str
         Without brackets.
     key : str
-        A key of the section, or a flag as on the command line.
+        A key of the section, or a flag as written on the command line.
     value : object
-        What was found there, ``Absent`` if nothing.
+        What was found there, or ``Absent``.
     expected : str
         What should be there.
     suggestion : str
-        The nearest valid name.
+        The closest valid name.
     """
 
     cause: str = ""
@@ -86,9 +86,9 @@ class Problem:
         return f"[{self.section}] {entry}" if self.section else entry
 
     def within(self, **place: Any) -> "Problem":
-        """Return the problem with what it does not name itself of its place.
+        """Return the problem, with ``place`` filled in where it has no location yet.
 
-        A problem of another file keeps its place, and a key its value, even if absent.
+        A problem that names a file is unchanged, and one with a key keeps its value.
         """
         if self.file:
             return self
@@ -101,7 +101,7 @@ class Problem:
 
 
 def shown(value: Any) -> str:
-    """Return a value on one line, as an INI file spells it."""
+    """Return a value on one line, as written in an INI file."""
     if value is None or isinstance(value, bool):
         return str(value).lower()
     text = str(value).replace("\n", "\\n")
@@ -109,12 +109,12 @@ def shown(value: Any) -> str:
 
 
 def one_line(error: Exception) -> str:
-    """Return the text of an error, of any library, without its line breaks."""
+    """Return the message of any exception without line breaks."""
     return " ".join(str(error).split())
 
 
 class ConfigError(DecentralizepyError, ValueError):
-    """What a user wrote cannot be run; the message says where and what to write.
+    """A mistake by the user; the message says where it is and what to write instead.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ class ConfigError(DecentralizepyError, ValueError):
         self._take(tuple(problems) or (Problem(cause, **place),))
 
     def locate(self, **place: Any) -> None:
-        """Fill in the place of each problem, as far as it does not name its own."""
+        """Fill in the location of each problem that does not have its own."""
         self._take(tuple(each.within(**place) for each in self.problems))
 
     def _take(self, problems: tuple[Problem, ...]) -> None:
@@ -150,7 +150,7 @@ class ConfigError(DecentralizepyError, ValueError):
 
 @contextmanager
 def located(**place: Any) -> Iterator[None]:
-    """Name the place, such as ``section``, of each ConfigError that is raised inside."""
+    """Add a location, such as ``section``, to each ConfigError that is raised inside."""
     try:
         yield
     except ConfigError as error:
@@ -159,15 +159,15 @@ def located(**place: Any) -> Iterator[None]:
 
 
 class GraphError(ConfigError):
-    """A graph that cannot be read or made."""
+    """A graph that cannot be read or built."""
 
 
 class AddressError(ConfigError):
-    """An address file without a machine, a name that does not resolve, a port in use."""
+    """A missing machine in the address file, an unresolvable name, or a port in use."""
 
 
 class DataError(ConfigError):
-    """A data set that is not there, is damaged, or is too small for its nodes."""
+    """A data set that is missing, damaged, or too small for its nodes."""
 
 
 class MessageError(DecentralizepyError, ValueError):
@@ -175,13 +175,13 @@ class MessageError(DecentralizepyError, ValueError):
 
 
 class PeerError(DecentralizepyError):
-    """A peer that did something that the protocol does not allow."""
+    """A peer that violated the protocol."""
 
     exit_status = 3
 
 
 class PeerTimeout(PeerError, TimeoutError):
-    """A wait that reached its limit; the message names who, what and since when."""
+    """A wait that timed out; the message names the peers, the channel and the time."""
 
 
 class PeerLost(PeerError, ConnectionError):
@@ -196,9 +196,9 @@ class PeerLost(PeerError, ConnectionError):
 
 
 class NodeFailed(DecentralizepyError):
-    """A node process that died or raised: ``cause`` in one line, and its ``log``'s end.
+    """A node process that died or raised: ``cause`` in one line, and the end of its log.
 
-    ``report`` is shown in place of both: the traceback of a bug in a plug-in.
+    ``report``, the traceback of a bug in a plug-in, is shown instead if there is one.
     """
 
     def __init__(
@@ -210,9 +210,9 @@ class NodeFailed(DecentralizepyError):
 
 
 def nearest(word: str, names: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """Return the name that is most like ``word``, ``None`` if none is like it.
+    """Return the name closest to ``word``, or ``None`` if none is close.
 
-    Upper and lower case count as equal; ``cutoff`` is the least likeness, 0 to 1, as in
+    Case is ignored; ``cutoff`` is the minimum similarity, 0 to 1, as in
     ``difflib.get_close_matches``.
     """
     written = {name.casefold(): name for name in names}
@@ -221,9 +221,9 @@ def nearest(word: str, names: Iterable[str], cutoff: float = 0.6) -> str | None:
 
 
 def did_you_mean(word: str, names: Iterable[str], form: str = "{}") -> str:
-    """Return ``"; did you mean <name>?"``, or ``""`` if no name is near.
+    """Return ``"; did you mean <name>?"``, or ``""`` if no name is close.
 
-    ``form`` says how the name is shown, such as ``"[{}]"`` for a section.
+    ``form`` is how to show the name, such as ``"[{}]"`` for a section.
     """
     name = nearest(word, names)
     return f"; did you mean {form.format(name)}?" if name else ""

@@ -1,4 +1,4 @@
-"""Sections of the INI file turned into objects: the only place that imports by name."""
+"""Builds objects from sections of the INI file; the only module that imports by name."""
 
 import importlib
 import pkgutil
@@ -11,7 +11,7 @@ from decentralizepy.config.signatures import Options
 from decentralizepy.config.values import fitted
 from decentralizepy.errors import ConfigError, Problem, located, nearest, one_line
 
-#: Keys that name more than the class itself, by the prefix of a section's keys.
+#: Keys that name something other than the class itself, by the prefix of the section.
 RESERVED: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "dataset": ("model_class",),
@@ -19,13 +19,13 @@ RESERVED: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 
-#: Folders of this package that hold plug-ins; no INI file means a class elsewhere.
+#: Folders of this package that hold plug-ins, to suggest for a misspelt module.
 FAMILIES = (
     *("communication", "compression", "datasets", "graphs", "mappings", "models"),
     *("node", "sharing", "training"),
 )
 
-# where the name that is imported is not the name that is installed
+# libraries whose import name differs from the name to install
 _DISTRIBUTIONS = MappingProxyType(
     {
         "pywt": "PyWavelets",
@@ -45,17 +45,17 @@ class Part(NamedTuple):
     options: dict[str, Any]
 
     def build(self, *args: Any) -> Any:
-        """Return an object of the class, made from ``args`` and the options."""
+        """Instantiate the class with ``args`` and the options."""
         return self.cls(*args, **self.options)
 
 
 def load(module: str, name: str) -> Any:
-    """Return what ``name`` is in ``module``, a class as a rule.
+    """Return ``name`` from ``module``, usually a class.
 
     Raises
     ------
     ConfigError
-        If the module is not there or fails to import, or has nothing of that name.
+        If the module does not exist, cannot be imported, or has no such name.
     """
     return find_class(find_module(module), name)
 
@@ -66,9 +66,9 @@ def find_module(path: str) -> ModuleType:
     Raises
     ------
     ConfigError
-        If it, or what it imports, does not exist.
+        If the module, or one that it imports, does not exist.
     Exception
-        Whatever else its own code raises: a bug, to be shown with its traceback.
+        Anything else that its code raises: a bug, shown with its traceback.
     """
     if not all(path.split(".")):
         raise ConfigError("not the path of a module", value=path)
@@ -79,12 +79,13 @@ def find_module(path: str) -> ModuleType:
 
 
 def find_class(module: ModuleType, name: str) -> Any:
-    """Return what ``name`` is in ``module``.
+    """Return the class or function ``name`` of ``module``.
 
     Raises
     ------
     ConfigError
-        If there is none, with the nearest, or if it overrides a method in vain.
+        If it does not exist, with the closest name, or if it overrides a method that is
+        never called.
     """
     found = getattr(module, name, None)
     if not callable(found):
@@ -96,30 +97,30 @@ def find_class(module: ModuleType, name: str) -> Any:
 
 
 def build(section: Mapping[str, Any], prefix: str, *args: Any) -> Any:
-    """Return an object of the class that a section names.
+    """Instantiate the class that a section names.
 
     Parameters
     ----------
     section
-        Holds ``<prefix>_package``, ``<prefix>_class`` and the options of the class.
-        An empty option whose default is ``None`` counts as absent. Text that spells
-        numbers, as ``(0.9, 0.99)``, is a tuple or list where the class takes one.
+        Contains ``<prefix>_package``, ``<prefix>_class`` and the options of the class.
+        An empty option whose default is ``None`` is treated as absent. Text such as
+        ``(0.9, 0.99)`` becomes a tuple or list if the class takes one.
     prefix
         ``dataset``, ``optimizer``, ``training``, ``comm``, ``sharing``, ``node``,
         ``graph`` or ``mapping``.
     args
-        The positional arguments of the class; the options follow as keywords.
+        The positional arguments of the class; options are passed as keyword arguments.
 
     Raises
     ------
     ConfigError
-        If a key is missing or the class cannot be had.
+        If a key is missing or the class cannot be loaded.
     """
     return unpack(section, prefix).build(*args)
 
 
 def unpack(section: Mapping[str, Any], prefix: str) -> Part:
-    """Return the class that a section names, and the options for it.
+    """Return the class that a section names, and its options.
 
     Arguments and errors as for :func:`build`.
     """
@@ -146,7 +147,7 @@ def load_loss(section: Mapping[str, Any]) -> Any:
     Raises
     ------
     ConfigError
-        If a key is missing or the class or function cannot be had.
+        If a key is missing, or the class or function cannot be loaded.
     """
     if section.get("loss_class"):
         return load_named(section, "loss_package", "loss_class")()
@@ -182,7 +183,7 @@ def _why(path: str, error: ImportError) -> Problem:
 
 
 def _nearest_module(missing: str) -> str:
-    """Return the path of the module that is most like one that is not there, or ""."""
+    """Return the path of the existing module closest to a missing one, or ""."""
     package, _, name = missing.rpartition(".")
     if not package:
         return nearest(name, _names(None)) or ""
@@ -190,7 +191,7 @@ def _nearest_module(missing: str) -> str:
         near = nearest(name, FAMILIES)
     else:
         folders = getattr(importlib.import_module(package), "__path__", None)
-        if folders is None:  # a module, so what follows was meant as a class
+        if folders is None:  # a module, so the rest was meant as a class
             return package
         near = nearest(name, _names(folders))
     return f"{package}.{near}" if near else ""

@@ -1,4 +1,4 @@
-"""The flags of the launch scripts, and small functions that scripts of users call."""
+"""Parsing of the launch flags, and small functions that users' scripts call."""
 
 import json
 import os
@@ -22,12 +22,12 @@ T = TypeVar("T")
 
 
 def conditional_value(var: Any, nul: Any, default: Any) -> Any:
-    """Return ``var``, or ``default`` where ``var`` equals ``nul``."""
+    """Return ``var``, or ``default`` if ``var`` equals ``nul``."""
     return default if var == nul else var
 
 
 def remove_keys(d: Mapping[str, T], keys_to_remove: Iterable[str]) -> dict[str, T]:
-    """Return a copy of ``d`` without the keys."""
+    """Return a copy of ``d`` without ``keys_to_remove``."""
     removed = set(keys_to_remove)
     return {key: value for key, value in d.items() if key not in removed}
 
@@ -38,13 +38,13 @@ def identity(obj: T) -> T:
 
 
 def write_args(args: Namespace, path: str | os.PathLike[str]) -> None:
-    """Write every argument to ``args.json`` in the folder ``path``, whole or not at all."""
+    """Write all arguments to ``args.json`` in the folder ``path``, atomically."""
     text = json.dumps(vars(args), default=str, indent=1)
     write_atomic(os.path.join(path, "args.json"), text)
 
 
 class _Parser(ArgumentParser):
-    """A parser that says what is wrong in one line."""
+    """A parser that reports errors in one line."""
 
     def error(self, message: str) -> NoReturn:
         print(message, file=sys.stderr)
@@ -52,9 +52,9 @@ class _Parser(ArgumentParser):
 
 
 def make_parser() -> ArgumentParser:
-    """Return the parser of the flags of a launch and ``--set``.
+    """Return the parser of the launch flags and ``--set``.
 
-    A command may add flags of its own. What is not given is absent from what it returns.
+    Commands may add their own flags. Its results only contain flags that are given.
     """
     parser = _Parser(exit_on_error=False)
     for flag in flags():
@@ -65,13 +65,13 @@ def make_parser() -> ArgumentParser:
         action="append",
         default=SUPPRESS,
         metavar="SECTION.KEY=VALUE",
-        help="set a key of the INI file; may be given often",
+        help="set a key of the INI file; may be repeated",
     )
     return parser
 
 
 def _form(flag: Flag) -> dict[str, Any]:
-    """Return how a flag is written on the command line, in argparse's words."""
+    """Return the arguments with which a flag is added to an argparse parser."""
     if flag.default is False:
         return {"action": "store_true", "help": flag.help}
     return {
@@ -87,27 +87,27 @@ def get_args(
     defaults: Mapping[str, Any] | None = None,
     parser: ArgumentParser | None = None,
 ) -> Namespace:
-    """Return the flags of a launch.
+    """Return the launch flags.
 
-    A flag that is like none of them may be one that a driver of the user's own reads: it
-    becomes an attribute, with a warning.
+    An unknown flag that resembles none of them may belong to a user's driver: it becomes
+    an attribute, with a warning.
 
     Parameters
     ----------
     argv
-        The words of the command line; those of this process if not given.
+        The command-line arguments; those of this process by default.
     defaults
-        The section RUN of the INI file: long names of flags and their values, which
-        count where a flag is not given.
+        The section RUN of the INI file: long names of flags and their values, for flags
+        that are not given.
     parser
-        :func:`make_parser`'s, with the flags of a command added.
+        The result of :func:`make_parser`, with a command's own flags added.
 
     Raises
     ------
     ConfigError
-        If ``defaults`` has an unknown name or a value that does not fit, each in a line.
+        If ``defaults`` has unknown names or invalid values, with one line for each.
     SystemExit
-        With status 2, after a line on stderr, if a flag does not fit.
+        With status 2 and a line on stderr, if a flag is invalid.
     """
     parser = parser or make_parser()
     chosen, left = _parsed(argv, parser)
@@ -115,16 +115,17 @@ def get_args(
     _refuse(wrong, parser)
     if extra:
         names = ", ".join(f"--{name}" for name in extra)
-        print(f"warning: {names}: no flag of a launch; passed on", file=sys.stderr)
+        print(f"warning: {names}: not a launch flag; passed on", file=sys.stderr)
     return merged(defaults or {}, {**extra, **chosen})
 
 
 def given(
     argv: Sequence[str] | None = None, parser: ArgumentParser | None = None
 ) -> dict[str, Any]:
-    """Return the flags that the command line holds, by long name.
+    """Return the flags given on the command line, by long name.
 
-    Arguments as for :func:`get_args`; what a command added to ``parser`` is there too.
+    Arguments as for :func:`get_args`; flags that a command added to ``parser`` are
+    included.
     """
     parser = parser or make_parser()
     chosen, left = _parsed(argv, parser)
@@ -135,7 +136,7 @@ def given(
 def _parsed(
     argv: Sequence[str] | None, parser: ArgumentParser
 ) -> tuple[dict[str, Any], list[str]]:
-    """Return the flags that a parser knows, and the words that are left."""
+    """Return the flags that a parser knows, and the remaining arguments."""
     try:
         args, left = parser.parse_known_args(_words() if argv is None else argv)
     except ArgumentError as error:
@@ -144,13 +145,13 @@ def _parsed(
 
 
 def _words() -> list[str]:
-    """Return the words of the command line; in a notebook none, as they are the kernel's."""
+    """Return the command-line arguments; none in a notebook, where they are Jupyter's."""
     in_notebook = os.path.basename(sys.argv[0]).endswith("kernel_launcher.py")
     return [] if in_notebook else sys.argv[1:]
 
 
 def _extra(left: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
-    """Return flags of a user's own, by name, and the words that are none.
+    """Return unknown flags by name, and the arguments that are not flags.
 
     A flag without a value is True.
     """
@@ -169,7 +170,7 @@ def _extra(left: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
 
 
 def _refuse(left: Sequence[str], parser: ArgumentParser) -> None:
-    """End with a line on the first of the words that nothing takes, if there are any."""
+    """Exit with an error about the first leftover argument, if there is one."""
     unknown = next((word for word in left if word.startswith("-")), None)
     if unknown is not None:
         parser.error(f"{unknown}: no such flag{did_you_mean(unknown, _known())}")
@@ -182,7 +183,7 @@ def _known() -> list[str]:
 
 
 def merged(section: Mapping[str, Any], chosen: Mapping[str, Any]) -> Namespace:
-    """Return the flags where those of section RUN count unless others are ``chosen``.
+    """Return all flags: ``chosen`` ones, else those of section RUN, else the defaults.
 
     Errors as for :func:`get_args`.
     """

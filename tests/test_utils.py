@@ -95,7 +95,7 @@ def test_a_flag_of_a_drivers_own_passes_through_with_a_warning(capsys):
     args = utils.get_args(["--tau", "0.5", "-is", "3", "--my-name=x", "--fast"])
     assert (args.tau, args.my_name, args.fast, args.iterations) == (0.5, "x", True, 3)
     assert capsys.readouterr().err == (
-        "warning: --tau, --my_name, --fast: no flag of a launch; passed on\n"
+        "warning: --tau, --my_name, --fast: not a launch flag; passed on\n"
     )
 
 

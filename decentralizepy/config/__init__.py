@@ -1,1 +1,1 @@
-"""From an INI file and flags to sections of typed, checked values."""
+"""Reads INI files and flags into sections of typed, checked values."""

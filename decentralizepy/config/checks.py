@@ -1,4 +1,4 @@
-"""The classes that an INI file names, with options that they take: resolved once."""
+"""Resolves the classes that an INI file names, and checks their options."""
 
 import inspect
 import os
@@ -21,15 +21,15 @@ from decentralizepy.factory import Part
 
 @dataclass(frozen=True)
 class Parts:
-    """What the sections of an INI file name.
+    """The classes that the sections of an INI file name.
 
     Attributes
     ----------
     sections : dict of str to Part
-        By section, each class and its options; only of sections that are there.
+        Each class and its options, by section; absent sections are left out.
     model_class : class
     node_class, service_class : class or None
-        Of section NODE; None if it names none.
+        From section NODE; None if it names none.
     """
 
     sections: Mapping[str, Part]
@@ -46,19 +46,19 @@ def check(
     path: str | os.PathLike[str],
     nodes: Iterable[Any] = (),
 ) -> Parts:
-    """Return what an INI file names, or raise one ConfigError for all that is wrong.
+    """Return the classes that an INI file names, or raise a ConfigError.
 
-    What its text alone shows is said before any class is imported. The classes are
-    tried with their options, once: their ``prepare`` is called.
+    The error lists all problems. The text is checked before any class is imported. Then
+    ``prepare`` of each class is called once with its options.
 
     Parameters
     ----------
     config
-        What :func:`decentralizepy.config.ini.read` returned.
+        The result of :func:`decentralizepy.config.ini.read`.
     path
-        The file, as its user wrote it.
+        The file, as the user wrote it.
     nodes
-        The classes of nodes and services that a driver runs, whatever the file says.
+        The node and service classes that a driver runs, regardless of the file.
     """
     check_text(config, path, nodes)
     return resolve(config, path)
@@ -69,9 +69,10 @@ def check_text(
     path: str | os.PathLike[str],
     nodes: Iterable[Any] = (),
 ) -> None:
-    """Raise a ConfigError for what is wrong with the text; arguments of :func:`check`.
+    """Raise a ConfigError for all problems in the text; arguments as for :func:`check`.
 
-    What nobody here reads may be for classes of a user's own: it is warned of, once.
+    Sections and keys that this package does not read only cause a warning, since a user's
+    classes may read them.
     """
     _raise(text.problems(config, nodes), path)
     if unread := text.unread(config):
@@ -80,12 +81,14 @@ def check_text(
 
 
 def resolve(config: Mapping[str, Section], path: str | os.PathLike[str]) -> Parts:
-    """Return what a file whose text is right names; arguments of :func:`check`.
+    """Return the classes that a file names, once its text is valid.
+
+    Arguments as for :func:`check`.
 
     Raises
     ------
     ConfigError
-        With a line for each thing that is wrong with the classes and their options.
+        With one line for each problem of the classes and their options.
     """
     found: list[Problem] = []
     sections: dict[str, Part] = {}
@@ -104,7 +107,7 @@ def resolve(config: Mapping[str, Section], path: str | os.PathLike[str]) -> Part
 
 @contextmanager
 def _collected(found: list[Problem], **place: Any) -> Iterator[None]:
-    """Add what goes wrong inside to ``found``, unless it is there already."""
+    """Add the problems of a ConfigError raised inside to ``found``, if they are new."""
     try:
         yield
     except ConfigError as error:
@@ -118,7 +121,7 @@ def _raise(found: Iterable[Problem], path: str | os.PathLike[str]) -> None:
 
 
 def _part(name: str, section: Section) -> Part:
-    """Return what a section names, tried with its options."""
+    """Return the class that a section names and its options, after checking both."""
     prefix, arguments = KINDS[name]
     key = f"{prefix}_class"
     part = factory.unpack(section, prefix)
@@ -138,7 +141,7 @@ def _part(name: str, section: Section) -> Part:
 
 
 def _named(name: str, section: Section) -> dict[str, Any]:
-    """Return what a section names beside its class, by the name of its field."""
+    """Return what else a section names, by field of :class:`Parts`."""
     if name == "DATASET":
         key = "model_class"
         return {key: factory.load_named(section, "dataset_package", key)}
@@ -154,7 +157,7 @@ def _named(name: str, section: Section) -> dict[str, Any]:
 
 
 def _compression(options: Options, section: Section) -> Iterator[Problem]:
-    """Yield what is wrong with the compressor of a sharing, which may not need one."""
+    """Yield the problems of a sharing class's compressor, which is optional."""
     keys = ("compression_package", "compression_class")
     lacking = [
         key
@@ -174,17 +177,17 @@ def _compression(options: Options, section: Section) -> Iterator[Problem]:
 
 
 def _try(prefix: str, part: Part) -> None:
-    """Have a class refuse options of the right types, where that needs no node."""
+    """Let a class reject invalid options of the right types, if it can without a node."""
     if prefix == "optimizer" and part.cls.__module__.startswith("torch."):
         _try_optimizer(part)
     elif prefix in ("sharing", "training") and isinstance(
         inspect.getattr_static(part.cls, "prepare", None), classmethod
-    ):  # a method of that name in a user's class is another thing
+    ):  # a user's class may have an unrelated method of that name
         part.cls.prepare(**part.options)
 
 
 def _try_optimizer(part: Part) -> None:
-    """Make an optimizer; one of a user's own may ask more of its parameters."""
+    """Build one of torch's optimizers with a dummy parameter."""
     import torch
 
     try:
@@ -194,7 +197,7 @@ def _try_optimizer(part: Part) -> None:
 
 
 def _make_loss(section: Section) -> None:
-    """Make the loss, which takes no options."""
+    """Build the loss, which takes no options."""
     if section.get("loss_class"):
         loss = factory.load_named(section, "loss_package", "loss_class")
         known = Options.of(loss).known
@@ -206,7 +209,7 @@ def _make_loss(section: Section) -> None:
 
 
 def _warn_of_unknown(part: Part, section: str, path: str | os.PathLike[str]) -> None:
-    """Say which options a class with ``**kwargs`` of a user's own does not name."""
+    """Warn about options that a user's class with ``**kwargs`` does not name."""
     options = Options.of(part.cls, len(KINDS[section].arguments.split()))
     for key in () if options.closed else part.options.keys() - options.known.keys():
         problem = Problem(

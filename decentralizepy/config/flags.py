@@ -1,4 +1,4 @@
-"""The flags of a launch, on the command line or in section RUN."""
+"""The launch flags, which can be given on the command line or in section RUN."""
 
 from argparse import ArgumentTypeError
 from collections.abc import Callable, Iterator, Mapping
@@ -14,14 +14,14 @@ _TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 
 
 class Reading(NamedTuple):
-    """How the text of a flag is read, and what is said of text that does not fit."""
+    """How the text of a flag is parsed, and what an error says was expected."""
 
     kind: Callable[[str], Any]
     expected: str
     fits: Callable[[Any], bool] = lambda value: True
 
     def read(self, text: str) -> Any:
-        """Return what ``text`` means; None if it does not fit."""
+        """Return the value of ``text``, or None if it is invalid."""
         try:
             value = self.kind(text)
         except ValueError:
@@ -29,7 +29,7 @@ class Reading(NamedTuple):
         return value if value is not None and self.fits(value) else None
 
     def __call__(self, text: str) -> Any:
-        """Return what ``text`` means, for argparse."""
+        """Return the value of ``text``, for argparse."""
         value = self.read(text)
         if value is None:
             raise ArgumentTypeError(f"{text}: expected {self.expected}")
@@ -37,10 +37,10 @@ class Reading(NamedTuple):
 
 
 class Flag(NamedTuple):
-    """A flag: its names, what its text means, and what counts without it.
+    """A flag: its names, how its text is parsed, its default, and its help text.
 
     A flag whose default is False is a switch, which takes no value on the command line;
-    one whose default is a list takes one value or more.
+    one whose default is a list takes one or more values.
     """
 
     short: str
@@ -51,7 +51,7 @@ class Flag(NamedTuple):
 
 
 def flags() -> list[Flag]:
-    """Return all flags: upstream's sixteen, then those without a short name."""
+    """Return all flags: DecentralizePy's sixteen, then those without a short name."""
     now = datetime.now().isoformat(timespec="seconds")
     whole, natural, count = _whole(), _whole(0), _whole(1)
     rate = Reading(float, "a number above 0 and up to 1", lambda part: 0 < part <= 1)
@@ -61,40 +61,32 @@ def flags() -> list[Flag]:
     text = Reading(expanded, "text")
     return [
         Flag("-mid", "machine_id", natural, 0, "number of this machine"),
-        Flag("-ps", "procs_per_machine", natural, [1], "processes, of all or of each"),
+        Flag("-ps", "procs_per_machine", natural, [1], "processes per machine"),
         Flag("-ms", "machines", count, 1, "number of machines"),
-        Flag("-ld", "log_dir", text, f"./{now}", "folder of logs and results"),
-        Flag("-wsd", "weights_store_dir", text, f"./{now}_ws", "folder of the weights"),
+        Flag("-ld", "log_dir", text, f"./{now}", "folder for logs and results"),
+        Flag("-wsd", "weights_store_dir", text, f"./{now}_ws", "folder for weights"),
         Flag("-is", "iterations", count, 1, "rounds"),
         Flag("-cf", "config_file", text, "config.ini", "the INI file"),
-        Flag("-ll", "log_level", level, "INFO", "least level that is logged"),
-        Flag("-gf", "graph_file", text, "36_nodes.edges", "the graph"),
+        Flag("-ll", "log_level", level, "INFO", "minimum log level"),
+        Flag("-gf", "graph_file", text, "36_nodes.edges", "the graph file"),
         Flag("-gt", "graph_type", form, "edges", "edges or adjacency"),
-        Flag("-ta", "test_after", count, 5, "rounds from test to test"),
+        Flag("-ta", "test_after", count, 5, "rounds between tests"),
         Flag("-tea", "train_evaluate_after", count, 1, "same, for the training loss"),
-        Flag("-ro", "reset_optimizer", whole, 1, "1: a fresh optimizer in each round"),
+        Flag("-ro", "reset_optimizer", whole, 1, "1: a new optimizer in each round"),
         Flag("-sm", "server_machine", natural, 0, "machine of the service"),
         Flag("-sr", "server_rank", whole, -1, "rank of the service"),
         Flag("-wr", "working_rate", rate, 1.0, "fraction of clients in a round"),
-        Flag("", "force", truth, False, "start in spite of what preflight estimates"),
+        Flag("", "force", truth, False, "start even if preflight checks fail"),
         Flag("", "overwrite", truth, False, "replace the run in the log folder"),
         Flag("", "resume", text, "", "log folder to resume, or LOGDIR@ROUND"),
-        Flag(
-            "",
-            "checkpoint_every",
-            natural,
-            0,
-            "rounds from checkpoint to checkpoint; 0: none",
-        ),
-        Flag("", "max_restarts", natural, 3, "how often a node is started again"),
-        Flag(
-            "", "allow_disconnected", truth, False, "let parts of a graph learn apart"
-        ),
+        Flag("", "checkpoint_every", natural, 0, "rounds between checkpoints; 0: none"),
+        Flag("", "max_restarts", natural, 3, "maximum number of restarts"),
+        Flag("", "allow_disconnected", truth, False, "allow disconnected graphs"),
     ]
 
 
 def run_problems(section: Mapping[str, Any]) -> Iterator[Problem]:
-    """Yield what is wrong with a section RUN."""
+    """Yield the problems of a section RUN."""
     known = _run_flags()
     for key, value in _filled(section).items():
         if key not in known:
@@ -111,13 +103,13 @@ def run_problems(section: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def run_values(section: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a section RUN without problems says, as the flags would."""
+    """Return the flags set in a valid section RUN, parsed as on the command line."""
     known = _run_flags()
     return {key: _value(known[key], value) for key, value in _filled(section).items()}
 
 
 def defaults() -> dict[str, Any]:
-    """Return what counts for each flag where nothing is said."""
+    """Return the default of each flag."""
     return {flag.name: flag.default for flag in flags()}
 
 
@@ -126,7 +118,7 @@ def _filled(section: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _run_flags() -> dict[str, Flag]:
-    # a file cannot say which file it is
+    # an INI file cannot name itself
     return {flag.name: flag for flag in flags() if flag.name != "config_file"}
 
 
@@ -148,7 +140,7 @@ def _whole(least: int | None = None) -> Reading:
 
 
 def _truth(text: str) -> bool | None:
-    return _TRUTHS.get(text.lower())  # "yes" and "on" are True in a file already
+    return _TRUTHS.get(text.lower())  # a file's "yes" and "on" are already bools
 
 
 def _level(text: str) -> str:

@@ -1,4 +1,4 @@
-"""An INI file as a dictionary of sections with typed values."""
+"""Reads and writes INI files as dictionaries of sections with typed values."""
 
 import configparser
 import io
@@ -13,7 +13,7 @@ from decentralizepy.errors import ConfigError, Problem, shown
 Value: TypeAlias = int | float | bool | str | None
 Section: TypeAlias = dict[str, Value]
 
-PATHS = ("dir", "path", "file")  # how the keys end whose values are paths
+PATHS = ("dir", "path", "file")  # suffixes of keys whose values are paths
 _WORDS: dict[str, Value] = {
     **dict.fromkeys(("true", "yes", "on"), True),
     **dict.fromkeys(("false", "no", "off"), False),
@@ -22,11 +22,11 @@ _WORDS: dict[str, Value] = {
 
 
 def typed(text: str) -> Value:
-    """Return what a value of an INI file means.
+    """Convert the text of a value in an INI file.
 
-    The first that fits: a decimal number (``080`` and ``1_000`` are fine), a whole
-    number with a prefix (``0x10``), a float, ``true/yes/on`` or ``false/no/off``,
-    ``none`` (words in any case), else the text itself, with its quotes.
+    The first that matches: a decimal integer (``080`` and ``1_000`` are valid), an
+    integer with a prefix (``0x10``), a float, ``true/yes/on`` or ``false/no/off``, or
+    ``none`` (all in any case); otherwise the text itself, including any quotes.
     """
     readings: tuple[Callable[[str], int | float], ...]
     readings = (int, lambda digits: int(digits, 0), float)
@@ -42,15 +42,15 @@ def read(path: str | os.PathLike[str]) -> dict[str, Section]:
     """Return ``{section: {key: value}}`` of an INI file in UTF-8.
 
     Keys are lower-cased, sections keep their case. Lines that begin with ``;`` or ``#``
-    are comments, and so is the rest of a line after a blank and ``;``. A ``%`` is just
-    that, and ``[DEFAULT]`` is a section like others. ``~`` and ``$HOME`` in paths stand
-    for what they do in a shell.
+    are comments, and so is the rest of a line after a space and ``;``. ``%`` has no
+    special meaning, and ``[DEFAULT]`` is an ordinary section. ``~`` and ``$HOME`` are
+    expanded in paths.
 
     Raises
     ------
     ConfigError
-        If the file is not there or is no INI file; each line has the file, and the
-        line or the section and key.
+        If the file does not exist or is not a valid INI file; each line of the message
+        names the file, and the line or the section and key.
     """
     parser = configparser.ConfigParser(
         default_section="", inline_comment_prefixes=(";",), interpolation=None
@@ -70,10 +70,9 @@ def read(path: str | os.PathLike[str]) -> dict[str, Section]:
 
 
 def value_of(key: str, text: str) -> Value:
-    """Return what the text of a key means: as :func:`typed`, with ``~`` and ``$HOME``.
+    """Convert the text of a key like :func:`typed`, and expand ``~`` and ``$HOME``.
 
-    These two stand for what they do in a shell, in keys that end in ``dir``, ``path`` or
-    ``file``.
+    These are expanded in keys that end in ``dir``, ``path`` or ``file``.
     """
     value = typed(text)
     paths = isinstance(value, str) and key.lower().endswith(PATHS)
@@ -81,7 +80,7 @@ def value_of(key: str, text: str) -> Value:
 
 
 def expanded(path: str) -> str:
-    """Return a path with ``~`` and ``$NAME`` replaced as a shell does."""
+    """Return a path with ``~`` and ``$NAME`` expanded as in a shell."""
     return os.path.expanduser(os.path.expandvars(path))
 
 
@@ -91,7 +90,7 @@ def override(config: dict[str, Section], assignments: Iterable[str]) -> None:
     Raises
     ------
     ConfigError
-        If an assignment has another form.
+        If an assignment does not have this form.
     """
     for assignment in assignments:
         place, equals, text = assignment.partition("=")
@@ -103,7 +102,7 @@ def override(config: dict[str, Section], assignments: Iterable[str]) -> None:
 
 
 def render(config: Mapping[str, Section]) -> str:
-    """Return sections as the text of an INI file that reads back as they are."""
+    """Return sections as the text of an INI file, which reads back unchanged."""
     lines: list[str] = []
     for section, items in config.items():
         lines.append(f"[{section}]")
@@ -134,9 +133,9 @@ def _text(path: str | os.PathLike[str]) -> str:
 def _refuse_swallowed(
     path: str | os.PathLike[str], text: str, config: Mapping[str, Mapping[str, str]]
 ) -> None:
-    """Raise a ConfigError for indented lines that belong to the value before them.
+    """Raise a ConfigError for indented lines, which continue the value before them.
 
-    Lines of a list, between brackets, may be indented.
+    Only the lines of a list in brackets may be indented.
     """
     problems = [
         Problem(
@@ -154,7 +153,7 @@ def _refuse_swallowed(
 
 
 def _swallowed(value: str) -> Iterator[str]:
-    """Yield the further lines of a value that stand in no brackets."""
+    """Yield the continuation lines of a value that are not inside brackets."""
     before = ""
     for line in value.split("\n"):
         closed = sum(map(before.count, "[(")) <= sum(map(before.count, "])"))

@@ -1,4 +1,4 @@
-"""Numbers and lists of numbers, as an INI file writes them: ``[1/16]*16``."""
+"""Evaluates numbers and lists of numbers in INI files, such as ``[1/16]*16``."""
 
 import ast
 import operator
@@ -21,10 +21,10 @@ _OPERATORS: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = MappingProx
 
 
 def evaluate(text: str) -> Any:
-    """Return the number, or the list or tuple of numbers, that ``text`` stands for.
+    """Return the number, list or tuple that ``text`` denotes.
 
-    Lists may be nested, added and multiplied by whole numbers; numbers may be joined by
-    ``+ - * /``. There are no names and no calls.
+    Lists may be nested, concatenated, and multiplied by integers; numbers may be combined
+    with ``+ - * /``. Names and calls are not allowed.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def _joined(operation: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
 
 
 def _entries(value: Any) -> int:
-    """Return how many numbers and lists a list has, at all depths."""
+    """Return the number of entries of a list at all depths, nested lists included."""
     if isinstance(value, list | tuple):
         return sum(1 + _entries(each) for each in value)
     return 0

@@ -1,4 +1,4 @@
-"""Options by position, in the order in which DecentralizePy's constructors take them."""
+"""Positional options, in the order of DecentralizePy's constructors."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -8,23 +8,23 @@ Init = TypeVar("Init", bound=Callable[..., None])
 
 
 def in_order(passed: int, names: str) -> Callable[[Init], Init]:
-    """Let a constructor that takes its options by keyword take them by position, too.
+    """Let a constructor with keyword options also take them by position.
 
-    A class states only its own options and hands the others to its parent, so its
-    signature has no order of all of them; callers written for the public system rely
-    on one.
+    A class declares only its own options and passes the others to its parent, so its
+    signature does not define an order of all options, which code written for
+    DecentralizePy relies on.
 
     Parameters
     ----------
     passed : int
-        Number of arguments that come before the options: what the framework passes.
+        Number of arguments before the options, which the framework passes.
     names : str
-        The options in their order, separated by spaces.
+        The options in order, separated by spaces.
 
     Raises
     ------
     TypeError
-        When the constructor is called with more arguments than there are names.
+        If the constructor is called with more positional arguments than that.
     """
     order = names.split()
 

@@ -1,4 +1,4 @@
-"""Methods that a user's class overrides, and that nothing here calls."""
+"""Detects overridden methods that this package never calls."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,12 +8,12 @@ from decentralizepy.errors import ConfigError, Problem
 
 
 def check_overrides(kind: Any) -> None:
-    """Raise a ConfigError if a user's class overrides a method in vain.
+    """Raise a ConfigError if a user's class overrides a method that is never called.
 
     A class of this package lists in ``replaced`` the methods that DecentralizePy calls
-    and this package does not, each with what to override instead. In ``callers`` it
-    lists the methods that call them there: a class with one of these of its own may
-    call what it likes.
+    but this package does not, each with the method to override instead. Its ``callers``
+    are the methods that call them in DecentralizePy: a class that overrides one of these
+    may call them itself.
     """
     found = dict(_in_vain(kind)) if isinstance(kind, type) else {}
     if found:

@@ -1,25 +1,25 @@
-"""Section RUN as nodes get it: what a user wrote, and what the run itself knows."""
+"""Section RUN as passed to nodes: the user's keys, and the state of the run."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 
 class RunSection(dict[str, Any]):
-    """The keys of section RUN, and beside them what no user writes.
+    """The keys of section RUN, with attributes that users cannot set.
 
     Parameters
     ----------
     section : mapping
-        What the INI file says.
+        The section in the INI file.
     first_round : int, default 0
-        How many rounds are done already: nodes start from that checkpoint.
+        Number of rounds already done; nodes start from the checkpoint after them.
     checkpoint_every : int, default 0
-        Rounds between two checkpoints; 0: none are written.
+        Rounds between checkpoints; 0 to write none.
     fingerprint : mapping, optional
-        Digests of what all machines must have in common, by name.
+        Digests of what must be the same on all machines, by name.
     rounds : iterable of int, default ()
-        Instead of ``first_round``, where machines are to agree on it: all rounds of
-        which this machine has checkpoints.
+        If machines have to agree on ``first_round``: all rounds for which this machine
+        has checkpoints.
     """
 
     def __init__(
@@ -37,9 +37,9 @@ class RunSection(dict[str, Any]):
 
     @classmethod
     def of(cls, section: Mapping[str, Any]) -> "RunSection":
-        """Return the run's section itself, or a plain one, of a driver, as such.
+        """Return ``section`` if it is a RunSection, or convert the dict of a driver.
 
-        A plain section starts from the beginning.
+        A converted section starts from the beginning.
         """
         if isinstance(section, cls):
             return section

@@ -1,4 +1,4 @@
-"""What a constructor takes as options."""
+"""Inspects which options a constructor takes."""
 
 import functools
 import inspect
@@ -14,19 +14,18 @@ _NAMED = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
 
 
 class Options(NamedTuple):
-    """What a constructor takes after the arguments that the framework passes.
+    """The options that a constructor takes after the arguments that the framework passes.
 
     Attributes
     ----------
     known
-        The options by name, with those of the parents that ``**kwargs`` go on to, but
-        for those that a class lists in ``fixed_options``.
+        The options by name, including those of parents that ``**kwargs`` are passed to,
+        except those listed in ``fixed_options``.
     closed
-        Whether every other option is refused. A class of this package passes all
-        options that it does not name to its parent; what a user's class does with its
-        ``**kwargs`` only the user knows.
+        Whether all other options are rejected. Classes of this package pass ``**kwargs``
+        to their parent; what a user's class does with them is unknown.
     room
-        How many arguments fit by position.
+        Maximum number of positional arguments.
     """
 
     known: dict[str, Parameter]
@@ -54,7 +53,7 @@ class Options(NamedTuple):
 
 
 class _Constructor(NamedTuple):
-    """A function that makes or fills an object, bound, and what its class says of it."""
+    """A bound ``__init__`` or ``__new__``, and what its class declares about it."""
 
     call: Any
     is_ours: bool
@@ -68,7 +67,7 @@ class _Constructor(NamedTuple):
 
 
 def is_ours(target: Any) -> bool:
-    """Tell a class of this package, whose demands are known, from one of a user's own."""
+    """Return whether a class belongs to this package, not to a user."""
     module = str(getattr(target, "__module__", ""))
     return isinstance(target, type) and module.startswith("decentralizepy.")
 
@@ -93,7 +92,7 @@ def parameters(target: Any) -> dict[str, Parameter]:
 
 
 def _constructors(target: Any) -> list[_Constructor]:
-    """Return a class's constructors, its own first and its parents' after it."""
+    """Return a class's constructors, its own first, followed by its parents'."""
     if not isinstance(target, type):
         return [_Constructor(target, False)]
     for name in ("__init__", "__new__"):

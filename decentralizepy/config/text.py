@@ -1,4 +1,4 @@
-"""What is wrong with the text of an INI file: found before any class is imported."""
+"""Checks of an INI file that need no class to be imported."""
 
 import os
 from collections.abc import Generator, Iterable, Iterator, Mapping
@@ -18,7 +18,7 @@ from decentralizepy.utils import remove_keys
 
 
 class Kind(NamedTuple):
-    """A section that names a class: the prefix of its keys, and what the class is passed."""
+    """A section that names a class: its key prefix, and the positional arguments."""
 
     prefix: str
     arguments: str
@@ -53,7 +53,7 @@ _COUNT = Annotated[int, Field(ge=1)]
 
 
 def _keys(**kinds: Any) -> Options:
-    """Return options, none of them required, of a section that names no class."""
+    """Return the options, all optional, of a section that does not name a class."""
     known = {
         name: Parameter(name, Parameter.KEYWORD_ONLY, default=0, annotation=kind)
         for name, kind in kinds.items()
@@ -81,17 +81,17 @@ _NODE = _keys(
 def problems(
     config: Mapping[str, Section], nodes: Iterable[Any] = ()
 ) -> Iterator[Problem]:
-    """Yield what is wrong with the sections, and with the keys that no class explains.
+    """Yield the problems of sections, and of keys that are not options of a class.
 
-    A misspelt section or key is read as the one it stands for. Sections that are like
-    none are nobody's business: see :func:`unread`.
+    A misspelt section or key is checked as the one that was meant. Sections that resemble
+    none are not a problem: see :func:`unread`.
 
     Parameters
     ----------
     config
-        What :func:`decentralizepy.config.ini.read` returned.
+        The result of :func:`decentralizepy.config.ini.read`.
     nodes
-        The classes of nodes and services that a driver runs, whatever the file says.
+        The node and service classes that a driver runs, regardless of the file.
     """
     meant = {name: near for name, near in _unknown(config).items() if near}
     for name, near in meant.items():
@@ -105,7 +105,7 @@ def problems(
 
 
 def unread(config: Mapping[str, Section]) -> list[str]:
-    """Return what nobody here reads: sections, and keys of section NODE, as written."""
+    """Return the sections and keys of section NODE that this package does not read."""
     sections = [f"[{name}]" for name, near in _unknown(config).items() if not near]
     known = {*_NODE.known, *(name for pair in _NODE_CLASSES for name in pair)}
     keys = [f"[NODE] {key}" for key in config.get("NODE", {}) if key not in known]
@@ -113,7 +113,7 @@ def unread(config: Mapping[str, Section]) -> list[str]:
 
 
 def _unknown(config: Mapping[str, Section]) -> dict[str, str | None]:
-    """Return the sections that are not known, and the one that each was meant as."""
+    """Return the unknown sections, each with the section that was probably meant."""
     free = [name for name in SECTIONS if name not in config]
     return {name: nearest(name, free) for name in config if name not in SECTIONS}
 
@@ -148,7 +148,7 @@ def _node(written: Section, nodes: Iterable[Any]) -> Iterator[Problem]:
         if not section.keys().isdisjoint(pair):
             lacking = (key for key in pair if not section.get(key))
             yield from (Problem("missing", key=key) for key in lacking)
-    # a class of the user's own reads what it likes
+    # a user's class may read any key
     packages = [str(section[key]) for key, _ in _NODE_CLASSES if section.get(key)]
     ours = all(package.startswith("decentralizepy.") for package in packages)
     known = _NODE._replace(closed=ours and all(map(is_ours, nodes)))
@@ -158,7 +158,7 @@ def _node(written: Section, nodes: Iterable[Any]) -> Iterator[Problem]:
 def _respelt(
     section: Section, names: Iterable[str]
 ) -> Generator[Problem, None, Section]:
-    """Yield the keys that stand for one of ``names``; return the section with those."""
+    """Yield misspelt ``names``; return the section with their spelling corrected."""
     free = [name for name in names if name not in section]
     meant = {key: nearest(key, free, cutoff=0.85) or key for key in section}
     for key, name in meant.items():

@@ -1,4 +1,4 @@
-"""Whether the values of an INI file fit the options that they are for."""
+"""Checks whether the values of an INI file fit their options."""
 
 import functools
 import operator
@@ -16,7 +16,7 @@ from decentralizepy.errors import Problem, nearest
 
 _SCALARS = {str, int, float, bool}
 _CLASS = "is_instance_of"
-# what to say for pydantic's kinds of error; nothing for those that say too little
+# texts for pydantic's error types; empty for those that are not informative
 _TEXTS = {
     "int_type": "a whole number",
     "float_type": "a number",
@@ -29,18 +29,18 @@ _TEXTS = {
 
 
 def misfit(option: Parameter, value: Any) -> str | None:
-    """Return what was expected instead of ``value``, ``None`` if it fits.
+    """Return what was expected instead of ``value``, or ``None`` if it fits.
 
-    A bool is no number, nor a number a bool except for 0 and 1; a whole number is a
-    float; an empty value is fine where the default is ``""`` or ``None``, and ``none``
-    where it is ``None``. Text fits a path.
+    A bool is not a number, and of numbers only 0 and 1 are accepted as bools. An integer
+    is accepted as a float, an empty value if the default is ``""`` or ``None``, ``none``
+    if the default is ``None``, and text as a path.
 
     Parameters
     ----------
     option
-        The parameter of a constructor; its annotation is a type, not a string.
+        A parameter of the constructor; its annotation is a type, not a string.
     value
-        As :func:`decentralizepy.config.ini.typed` made it.
+        As converted by :func:`decentralizepy.config.ini.typed`.
     """
     if value == "" and (option.default is None or _is_empty(option.default)):
         return None
@@ -56,9 +56,9 @@ def misfit(option: Parameter, value: Any) -> str | None:
 
 
 def fitted(option: Parameter, value: Any) -> Any:
-    """Return ``value``, or the numbers that it spells, if the option takes only these.
+    """Return ``value``, as numbers if it denotes some and the option needs them.
 
-    So ``(0.9, 0.99)`` is a tuple for an optimizer, and text for who asks for text.
+    Thus ``(0.9, 0.99)`` is a tuple for an optimizer, but text for an option of type str.
     """
     if not isinstance(value, str):
         return value
@@ -79,7 +79,7 @@ def fitted(option: Parameter, value: Any) -> Any:
 def option_problems(
     owner: Any, options: Options, section: Mapping[str, Any]
 ) -> Iterator[Problem]:
-    """Yield what is wrong with the options that ``owner``, a class or section, is given."""
+    """Yield the problems of the options given to ``owner``, a class or section."""
     meant = set()
     for key, value in section.items():
         if key in options.known:
@@ -106,7 +106,7 @@ def _adapter(option: Parameter) -> TypeAdapter[Any]:
 
 
 def _without_empty(option: Parameter) -> Any:
-    """Return the type without the ``str`` that stands for ``""`` in ``int | str = ""``."""
+    """Return the type without ``str`` if that is only for ``""``: ``int | str = ""``."""
     types = typing.get_args(option.annotation)
     plain = [getattr(each, "__origin__", each) for each in types]
     if not _is_empty(option.default) or not {str} < set(plain) <= _SCALARS:

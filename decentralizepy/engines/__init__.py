@@ -1,1 +1,1 @@
-"""How the nodes of one machine are run."""
+"""Engines, which run the nodes of one machine."""

@@ -1,4 +1,4 @@
-"""What the screen says of a bug in a plug-in: its place, its traceback, its node."""
+"""Description of a bug in a plug-in for the screen: file, line and traceback."""
 
 import sysconfig
 import traceback
@@ -10,10 +10,10 @@ INSTALLED = {"site-packages", "dist-packages"}
 
 
 def describe(error: BaseException) -> str:
-    """Return the file and line of ``error``, what it says, and its traceback.
+    """Return the file and line of ``error``, its message and its traceback.
 
-    The place is the innermost one in code that is neither this package's nor an
-    installed library's; if there is none, the innermost of all.
+    The line is the innermost one outside of this package and installed libraries, or the
+    innermost of all if there is none.
     """
     frames = traceback.extract_tb(error.__traceback__)
     files = [frame for frame in frames if not frame.filename.startswith("<")]
@@ -28,14 +28,14 @@ def describe(error: BaseException) -> str:
 
 
 def is_users(filename: str) -> bool:
-    """Tell whether a file is of a user's own code."""
+    """Return whether a file is the user's own code."""
     path = Path(filename).resolve()
     ours = any(folder in path.parents for folder in (PACKAGE, STANDARD_LIBRARY))
     return not ours and not INSTALLED.intersection(path.parts)
 
 
 def round_of(error: BaseException) -> int | None:
-    """Return the round, from 1, that the node was in; None if it had not begun one."""
+    """Return the round, from 1, that the node was in; None if it had not started any."""
     for frame, _ in traceback.walk_tb(error.__traceback__):  # the outermost first
         node = frame.f_locals.get("self")
         number = getattr(node, "__dict__", {}).get("iteration")

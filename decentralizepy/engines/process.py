@@ -1,4 +1,4 @@
-"""The node processes of one machine: forked, watched, and stopped together."""
+"""Forks the node processes of one machine, watches them, and stops them together."""
 
 import ctypes
 import faulthandler
@@ -23,13 +23,13 @@ from decentralizepy.run.scratch import Scratch
 from decentralizepy.run.signals import ENDING
 from decentralizepy.run.spec import NodeSpec
 
-STOP_S = 3.5  # a node that was asked to stop has this long to close its files
+STOP_S = 3.5  # how long a node may take to close its files when asked to stop
 STACK_S = 1.0  # for a node to write where it is
 LOG_LINES = 12
 WAITING = f"node{os.sep}mailbox.py"  # in the stack of a node that waits for others
 OOM_SCORE = "500"  # of 1,000
 _STACK = "Stack (most recent call first):\n"  # as faulthandler begins
-_CRASH = "Fatal Python error"  # how faulthandler begins
+_CRASH = "Fatal Python error"  # how the output of faulthandler begins
 _PR_SET_PDEATHSIG = 1
 _SIGNALS = set(ENDING)
 
@@ -37,7 +37,7 @@ _SIGNALS = set(ENDING)
 class LocalNodes:
     """One operating-system process for each of ``specs``.
 
-    Use as a context: whatever happens inside, no process is left at its end.
+    A context manager, which leaves no process behind when it exits.
 
     Parameters
     ----------
@@ -56,28 +56,28 @@ class LocalNodes:
         self._oom_kills = Machine().oom_kills()
 
     def start(self) -> None:
-        """Fork all nodes; what the launcher has loaded is shared with them."""
+        """Fork all nodes, which share the memory of what the launcher has loaded."""
         gc.collect()
-        gc.freeze()  # the collector would write to shared pages, and so copy them
+        gc.freeze()  # the collector would write to shared pages, which copies them
         methods = multiprocessing.get_all_start_methods()
         context: Any = multiprocessing.get_context(
             "fork" if "fork" in methods else None
         )
         with _signals_held():
             for spec in self.specs:
-                # not daemonic: a DataLoader of a user's may have workers
+                # not daemonic: a user's DataLoader may have workers
                 arguments = (spec, os.getpid(), self._report(spec))
                 process = context.Process(target=_run, args=arguments)
                 process.start()
                 self.processes.append(process)
 
     def wait(self, timeout: float) -> bool:
-        """Wait for any end, ``timeout`` seconds at most; return whether all have ended.
+        """Wait up to ``timeout`` seconds for a process to end; return whether all have.
 
         Raises
         ------
         NodeFailed
-            If a node ended with anything but 0, unless the others are to go on.
+            If a node ended with a nonzero status, unless the others are to continue.
         """
         running = [process for process in self.processes if process.exitcode is None]
         connection.wait([process.sentinel for process in running], timeout)
@@ -104,11 +104,11 @@ class LocalNodes:
 
     @property
     def alive(self) -> int:
-        """Number of processes that have not ended."""
+        """The number of processes that have not ended."""
         return sum(code is None for code in self._exit_codes())
 
     def stop(self) -> None:
-        """Ask all to stop; kill what is left after a few seconds."""
+        """Ask all processes to stop, and kill those that have not after a few seconds."""
         deadline = time.monotonic() + STOP_S
         try:
             self._signal(signal.SIGTERM)
@@ -129,7 +129,7 @@ class LocalNodes:
             self._reports.cleanup()
 
     def _report(self, spec: NodeSpec) -> Path:
-        """Return the file in which a node says what its user's code raised."""
+        """Return the file in which a node reports an error of the user's code."""
         return self._reports.path / str(spec.rank)
 
     def _signal(self, number: int) -> None:
@@ -142,7 +142,7 @@ class LocalNodes:
         return [process.exitcode for process in self.processes]
 
     def failure(self) -> NodeFailed | None:
-        """Return the error that names the node that failed by itself, not for a peer."""
+        """Return an error for the node that failed first, not because of a peer."""
         codes = zip(self.specs, self._exit_codes(), strict=True)
         failed = [(spec, code) for spec, code in codes if code]
         if not failed:
@@ -151,7 +151,7 @@ class LocalNodes:
         short = code == -signal.SIGKILL and Machine().oom_kills() > self._oom_kills
         cause = _cause(code) + (" for want of memory" if short else "")
         report = ""
-        with suppress(OSError):  # most ends are no bug of a plug-in
+        with suppress(OSError):  # only bugs in plug-ins leave a report
             report = self._report(spec).read_text(encoding="utf-8")
         error = NodeFailed(f"{spec} {cause}", spec.log, tail(spec.log), report)
         error.exit_status = code if code in (2, 3) else 1
@@ -167,7 +167,7 @@ def _cause(code: int) -> str:
 
 
 def tail(log: Path, lines: int = LOG_LINES) -> str:
-    """Return the last lines of a log file, or the first of a crash, indented."""
+    """Return the last lines of a log file, or the first ones of a crash, indented."""
     try:
         text = log.read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -195,7 +195,7 @@ def stack_of(pid: int, log: Path) -> str:
 
 @contextmanager
 def _signals_held() -> Iterator[None]:
-    """Hold Ctrl-C back until a forked process has decided what to do with it."""
+    """Block Ctrl-C and SIGTERM until a forked process has installed its handlers."""
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
         yield
@@ -204,10 +204,10 @@ def _signals_held() -> Iterator[None]:
 
 
 def _run(spec: NodeSpec, launcher: int, report: Path) -> NoReturn:
-    """Be the node's process: run it, log how it failed, end with a true status."""
+    """Run a node in its process, log its failure, and exit with its status."""
     _end_with(launcher)
     _end_children()
-    with suppress(OSError):  # where memory is short, a node dies, and is reported
+    with suppress(OSError):  # if memory runs out, kill a node, not the launcher
         Path("/proc/self/oom_score_adj").write_text(OOM_SCORE)
     for number in (signal.SIGINT, signal.SIGHUP):  # of the terminal's
         signal.signal(number, signal.SIG_IGN)  # the launcher decides
@@ -219,16 +219,16 @@ def _run(spec: NodeSpec, launcher: int, report: Path) -> NoReturn:
         faulthandler.enable(log)
         # where it hangs, if the launcher asks
         faulthandler.register(signal.SIGUSR1, log, all_threads=False)
-        logging.raiseExceptions = False  # a log that cannot be written ends nothing
+        logging.raiseExceptions = False  # a failure to log must not end the run
         logging.getLogger().addHandler(logging.StreamHandler(log))
-        # the error is held to the end: freeing it would free the node's sockets, which
-        # wait for what they have not sent, and a signal would be raised in a destructor
+        # keep the error alive: freeing it frees the node's sockets, which wait until they
+        # have sent everything, and a signal would be raised in their destructor
         status, _error = _status_of(spec, report)
         with suppress(OSError):
             logging.shutdown()
     for child in multiprocessing.active_children():
         child.kill()
-    os._exit(status)  # nothing of the launcher's is for this process to clean up
+    os._exit(status)  # skips the launcher's cleanup handlers
 
 
 def _status_of(spec: NodeSpec, report: Path) -> tuple[int, BaseException | None]:
@@ -244,23 +244,23 @@ def _status_of(spec: NodeSpec, report: Path) -> tuple[int, BaseException | None]
 def _reported(error: BaseException, spec: NodeSpec, report: Path) -> int:
     """Log the error that ended a node; return the exit status.
 
-    What a user's code raised is left in ``report``, for the launcher to show.
+    An error of the user's code is written to ``report``, for the launcher to show.
     """
     if isinstance(error, SystemExit):
         code = error.code
         return code if isinstance(code, int) else int(code is not None)
     if isinstance(error, (ConfigError, PeerError, NodeFailed)):
         logging.error("%s: %s", type(error).__name__, error)
-        logging.debug("where it was raised", exc_info=True)
+        logging.debug("traceback", exc_info=True)
         return error.exit_status
     logging.exception("this node failed")
-    with suppress(OSError):  # a full disk; the log says it too, if it can
+    with suppress(OSError):  # a full disk; the error is also in the log, if possible
         report.write_text(_tell(spec, error), encoding="utf-8")
     return 1
 
 
 def _tell(spec: NodeSpec, error: BaseException) -> str:
-    """Return what the user sees of an error of the node's code."""
+    """Return what the user sees of an error in the node's code."""
     number = round_of(error)
     when = "before its first round" if number is None else f"in round {number}"
     return f"{describe(error)}{spec} failed {when}; its log: {spec.log}"
@@ -271,18 +271,18 @@ def _stop(number: int, frame: object) -> NoReturn:
 
 
 def _end_with(parent: int) -> None:
-    """Have the kernel end this process when the launcher dies, however it dies."""
+    """Have the kernel kill this process when its parent dies, for whatever reason."""
     with suppress(OSError, AttributeError):  # not Linux
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it died before
+    if os.getppid() != parent:  # it has already died
         os._exit(1)
 
 
 def _end_children() -> None:
-    """Have the kernel end what this process forks, such as workers, when it dies.
+    """Have the kernel kill this process's children, such as workers, when it dies.
 
-    They would keep its ports. Those that another thread forks are left alone: the
-    kernel would end them with that thread.
+    Otherwise they would keep its ports. Children forked by another thread are exempt:
+    the kernel would kill them when that thread ends.
     """
     main = threading.main_thread()
     forking = [(main, os.getpid())]
