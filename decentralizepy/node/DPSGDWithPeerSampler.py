@@ -1,7 +1,6 @@
 """D-PSGD with neighbors that a peer sampler assigns each round."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from decentralizepy.node.DPSGDNode import DPSGDNode
 from decentralizepy.node.scripts import alias
@@ -17,10 +16,9 @@ class DPSGDWithPeerSampler(DPSGDNode):
     keywords = ("peer_sampler_uid",)
     peer_sampler_uid = alias("service_uid")
 
-    def instantiate(self, *args: Any, **kwargs: Any) -> None:
-        super().instantiate(*args, **kwargs)
-        self.connect_neighbor(self.service_uid)
-        self.wait_for_hello(self.service_uid)
+    def connect_neighbors(self) -> None:
+        """Greet the sampler, too, before anything else is sent."""
+        self.meet(self.my_neighbors | {self.service_uid})
 
     def get_neighbors(self, node: int | None = None) -> set[int]:
         request = {"REQUEST_NEIGHBORS": self.uid, "iteration": self.iteration}

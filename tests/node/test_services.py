@@ -34,6 +34,20 @@ def same(left, right):
     return all(torch.equal(left[uid], right[uid]) for uid in left)
 
 
+class Punctual(DPSGDWithPeerSampler):
+    """Can send to its sampler as soon as it has passed the start barrier."""
+
+    def build_and_greet(self, config):
+        super().build_and_greet(config)
+        assert self.communication.already_connected(self.service_uid)
+        assert self.service_uid in self.barrier
+
+
+def test_the_start_barrier_includes_the_sampler(run_nodes):
+    """Nodes on several machines that resume send it their rounds right after that."""
+    run_nodes(Ring(3), Punctual, service_class=PeerSampler)
+
+
 def test_a_static_sampler_gives_the_same_bits_as_the_graph(run_nodes):
     sampled = run_nodes(Ring(5), DPSGDWithPeerSampler, service_class=PeerSampler)
     assert same(sampled, run_nodes(Ring(5)))
