@@ -1,4 +1,4 @@
-"""One machine's part of a run: prepare once, fork the nodes, watch them, report."""
+"""Runs one machine's part of an experiment: prepare, fork the nodes, watch, report."""
 
 import json
 import os
@@ -44,16 +44,16 @@ def launch(
     Parameters
     ----------
     node_class : class, optional
-        What each process runs; section NODE's, or DPSGDNode, if not given.
+        What each process runs; by default as in section NODE, or DPSGDNode.
     service_class : class, optional
         A parameter server or peer sampler, started on ``--server_machine``.
     mapping_class : class, optional
-        Section MAPPING's, or Linear, if not given.
+        By default as in section MAPPING, or Linear.
     argv : list of str, optional
-        Flags; the command line's if not given, and none in a notebook.
+        Flags; those of the command line by default, none in a notebook.
     parser : argparse.ArgumentParser, optional
-        :func:`decentralizepy.utils.make_parser`'s with flags of a driver's own, which
-        are written to ``args.json``.
+        The result of :func:`decentralizepy.utils.make_parser`, with a driver's own flags
+        added, which are written to ``args.json``.
 
     Notes
     -----
@@ -61,14 +61,14 @@ def launch(
     must mend before anything starts, 3 if a peer was lost, 130 after Ctrl-C, 143 after
     SIGTERM and 129 after SIGHUP.
     """
-    sys.path.append(os.getcwd())  # classes of the user's own, named by import path
+    sys.path.append(os.getcwd())  # for import paths of the user's classes
     classes = node_class, service_class, mapping_class
     with unfailing():
         sys.exit(status_of(lambda: run(Experiment.load(argv, *classes, parser))))
 
 
 def status_of(run: Callable[[], None]) -> int:
-    """Return the exit status of a run, and say why it is not 0."""
+    """Return the exit status of a run, and print why it is not 0."""
     try:
         with end_once():
             run()
@@ -78,14 +78,14 @@ def status_of(run: Callable[[], None]) -> int:
     except KeyboardInterrupt:  # in a thread
         print("stopped by Ctrl-C; results so far are whole", file=sys.stderr)
         return 128 + signal.SIGINT
-    except Exception as error:  # a bug in a plug-in that is tried before the start
+    except Exception as error:  # a bug in a plug-in, found before the start
         print(f"{describe(error)}in the launcher", file=sys.stderr)
         return 1
     return 0
 
 
 def run(experiment: Experiment) -> None:
-    """Prepare, start, watch and report; raises what went wrong."""
+    """Prepare, start, watch and report; raise an error if a node failed."""
     log_dir = Path(experiment.args.log_dir)
     with (
         lock.hold(log_dir, experiment.args.machine_id) as folder,
@@ -107,7 +107,7 @@ def run(experiment: Experiment) -> None:
 
 
 def resume(experiment: Experiment) -> None:
-    """Go on from the newest round that all nodes have a checkpoint of."""
+    """Resume from the newest round for which all nodes have a checkpoint."""
     _, chosen = split(experiment.args.resume)
     number = experiment.start_from_checkpoints(chosen)
     print(f"going on after round {number}")
@@ -116,7 +116,7 @@ def resume(experiment: Experiment) -> None:
 def run_nodes(
     experiment: Experiment, folder: lock.HeldFolder
 ) -> "tuple[Progress, NodeFailed | None]":
-    """Run the nodes to their end, as often as [FAULTS] on_peer_loss allows.
+    """Run the nodes to their end, restarting them if [FAULTS] on_peer_loss says so.
 
     Returns
     -------
@@ -168,7 +168,7 @@ def lost_elsewhere(experiment: Experiment) -> NodeFailed | None:
 
 
 def prepare(experiment: Experiment, scratch: Path) -> None:
-    """Find what is wrong before anything starts; load once what all nodes need."""
+    """Find mistakes before anything starts, and load what all nodes share."""
     import torch
 
     from decentralizepy.run import fingerprint
@@ -192,9 +192,9 @@ def prepare(experiment: Experiment, scratch: Path) -> None:
 
 
 def model_size(experiment: Experiment, dataset: Any) -> int:
-    """Return how many numbers the model has that a node's data set makes.
+    """Return how many numbers the model has.
 
-    What a node would find wrong with the model or with the optimizer is found here.
+    Also checks the model and the optimizer, so that no node has to fail.
     """
     from decentralizepy.run.rehearsal import check_model, check_optimizer
 
@@ -206,7 +206,7 @@ def model_size(experiment: Experiment, dataset: Any) -> int:
 
 
 def note_dataset(experiment: Experiment) -> None:
-    """Write which data set the run is on, and whether that is generated."""
+    """Record which data set the run uses, and whether it is generated."""
     from decentralizepy.datasets.generated import is_generated
 
     cls, options = experiment.parts["DATASET"]
@@ -225,7 +225,7 @@ def watch(nodes: LocalNodes, screen: Any, folder: lock.HeldFolder) -> None:
 
 
 def complete_results(log_dir: Path, ranks: Sequence[int]) -> None:
-    """Write the results files of nodes that could not do it themselves."""
+    """Write the results files of nodes that could not do so themselves."""
     from decentralizepy.results.write import derive, is_derived
 
     for rank in ranks:
@@ -238,7 +238,7 @@ def complete_results(log_dir: Path, ranks: Sequence[int]) -> None:
 
 
 def measure_final(experiment: Experiment, progress: "Progress") -> None:
-    """Write the figures of all final models; the results are whole without them, too."""
+    """Write the metrics of the final models; the results are valid without them."""
     from decentralizepy.results.write import derive, write_final
     from decentralizepy.run import final
 
@@ -248,7 +248,7 @@ def measure_final(experiment: Experiment, progress: "Progress") -> None:
     except DecentralizepyError as error:
         print(f"note: the mean model was not tested: {error}", file=sys.stderr)
         return
-    except Exception:  # what a user's data set or model raises in this process
+    except Exception:  # a bug in the user's data set or model
         traceback.print_exc()
         print("warning: the mean model was not tested", file=sys.stderr)
         return
@@ -266,7 +266,7 @@ def measure_final(experiment: Experiment, progress: "Progress") -> None:
 
 
 def note_checkpoints(experiment: Experiment) -> None:
-    """Say which nodes of this machine could not write a checkpoint in the whole run."""
+    """Warn about nodes of this machine that could not write any checkpoint."""
     args = experiment.args
     every = args.checkpoint_every
     if not every or args.iterations // every <= experiment.first_round // every:
@@ -285,7 +285,7 @@ def note_checkpoints(experiment: Experiment) -> None:
 
 
 def report(experiment: Experiment, progress: Any) -> None:
-    """Draw the run, and end with a table of what came out and where it is."""
+    """Draw figures of the run, and print a table of the results and their files."""
     from rich.console import Console
 
     from decentralizepy.figures.overview import draw_run

@@ -1,1 +1,1 @@
-"""One machine's part of an experiment: what is to be run, and whether it can be."""
+"""One machine's part of an experiment, and the checks before it starts."""

@@ -1,4 +1,4 @@
-"""Which parts of an experiment do not go together."""
+"""Checks that the parts of an experiment are compatible."""
 
 import sys
 from argparse import Namespace
@@ -22,9 +22,9 @@ from decentralizepy.sharing.PowerGossip import PowerGossip
 from decentralizepy.sharing.PushSum import PushSum
 from decentralizepy.sharing.STC import STC
 
-SHOWN = 10  # islands that are counted one by one
+SHOWN = 10  # components whose sizes are listed
 
-# nodes, and the services that they talk to; a class before its parent
+# nodes, and the services that they talk to; subclasses before their parents
 _PAIRS: tuple[tuple[type, type], ...] = (
     (STCClient, STCServer),
     (DPSGDNodeFederated, FederatedParameterServer),
@@ -37,7 +37,7 @@ _AMONG_PEERS = (*_STEADY, PushSum)
 
 
 class Chosen(NamedTuple):
-    """What has been chosen for an experiment."""
+    """The parts chosen for an experiment."""
 
     args: Namespace
     config: Mapping[str, Mapping[str, Any]]
@@ -48,10 +48,10 @@ class Chosen(NamedTuple):
 
 
 def check(chosen: Chosen) -> None:
-    """Raise one ConfigError with a line for each pair of parts that do not fit.
+    """Raise one ConfigError with a line for each pair of incompatible parts.
 
-    Classes of a user's own may go with anything: what they need is not known. Parts of
-    a graph that learn apart are warned of where they are not refused.
+    Users' classes are compatible with anything, since their requirements are unknown. A
+    disconnected graph causes a warning where it is not an error.
     """
     classes = (chosen.node_class, chosen.service_class)
     for each in classes:
@@ -79,7 +79,7 @@ def check(chosen: Chosen) -> None:
 
 
 def survives_loss(chosen: Chosen) -> Iterator[Problem]:
-    """Yield if nodes are to go on without a lost peer, and the sharing cannot."""
+    """Yield a problem if nodes should drop lost peers, but the sharing class cannot."""
     policy = chosen.config.get("FAULTS", {}).get("on_peer_loss")
     if policy == "drop" and getattr(chosen.sharing, "keeps_peer_state", True):
         yield Problem(
@@ -111,7 +111,7 @@ def _meets_anew(chosen: Chosen) -> str:
 
 
 def service_fits(chosen: Chosen) -> Iterator[Problem]:
-    """Yield if the nodes would wait for a service that is not there, or the reverse."""
+    """Yield a problem if the nodes' service is missing, superfluous or another one."""
     node, service = chosen.node_class, chosen.service_class
     expected = _service_of(node)
     place: dict[str, Any] = {"section": "NODE", "key": "server_class"}
@@ -133,7 +133,7 @@ def service_fits(chosen: Chosen) -> Iterator[Problem]:
 
 
 def sharing_fits(chosen: Chosen) -> Iterator[Problem]:
-    """Yield if the sharing needs a server, or other neighbors than there will be."""
+    """Yield a problem if the sharing class does not suit the nodes or the graph."""
     if is_ours(chosen.sharing) and (cause := _misfit(chosen)):
         name = chosen.sharing.__name__
         yield Problem(cause, section="SHARING", key="sharing_class", value=name)
@@ -143,7 +143,7 @@ RULES: tuple[Callable[[Chosen], Iterator[Problem]], ...] = (service_fits, sharin
 
 
 def _misfit(chosen: Chosen) -> str:
-    """Return why the sharing does not go with the nodes or the graph, if it does not."""
+    """Return why the sharing class does not suit the nodes or the graph, or ""."""
     sharing, node = chosen.sharing, chosen.node_class
     if issubclass(sharing, STC) != issubclass(node, STCClient):
         if issubclass(sharing, STC):
@@ -159,13 +159,13 @@ def _misfit(chosen: Chosen) -> str:
 
 
 def _islands(graph: Graph) -> list[int]:
-    """Return the sizes of a graph's parts; none if it is whole, or changes."""
+    """Return the sizes of the components; none if the graph is connected or changes."""
     sizes = [len(part) for part in graph.components()] if graph.fixed else []
     return sizes if len(sizes) > 1 else []
 
 
 def _may_have_islands(chosen: Chosen) -> bool:
-    """Tell whether the user asked for them, or models go elsewhere anyway."""
+    """Return whether the user allows them, or models do not follow the graph anyway."""
     return getattr(chosen.args, "allow_disconnected", False) or not _on_graph(chosen)
 
 
@@ -188,7 +188,7 @@ def _kind(service: Any) -> Any:
 
 
 def _unsteady(chosen: Chosen) -> str:
-    """Return why nodes have other neighbors now and then; nothing if they do not."""
+    """Return why neighbors change between rounds, or "" if they do not."""
     node, service = chosen.node_class, chosen.service_class
     if issubclass(node, _EPIDEMIC):
         return f"{node.__name__} chooses them anew"
@@ -204,7 +204,7 @@ def _not_the_graph(chosen: Chosen) -> str:
 
 
 def _on_graph(chosen: Chosen) -> bool:
-    """Tell whether models travel along the edges of the graph alone."""
+    """Return whether models are only sent along the edges of the graph."""
     service = chosen.service_class
     if service and issubclass(service, PeerSampler):
         told: bool = service.get_neighbors is PeerSampler.get_neighbors

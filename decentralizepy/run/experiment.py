@@ -1,4 +1,4 @@
-"""What is to be run: flags, INI file, graph, mapping and classes, resolved once."""
+"""An experiment: flags, INI file, graph, mapping and classes, resolved once."""
 
 import logging
 from argparse import ArgumentParser, Namespace
@@ -29,24 +29,24 @@ DEFAULT_NODE = ("decentralizepy.node.DPSGDNode", "DPSGDNode")
 
 @dataclass
 class Experiment:
-    """An experiment as one machine sees it; nothing of it has started.
+    """An experiment as seen by one machine, before anything has started.
 
     Attributes
     ----------
     config : dict of dict
-        The sections of the INI file, as they are written.
+        The sections of the INI file, as written.
     parts : Parts
         The classes that the sections name, and their options.
     comm_options : dict
-        The options of the communication, once they are prepared.
+        The options of the communication, as prepared by its class.
     fingerprint : dict
-        Digests of what all machines must have in common, by name.
+        Digests of what must be the same on all machines, by name.
     first_round : int
-        How many rounds are done already: nodes start from that checkpoint.
+        Number of rounds already done; nodes start from the checkpoint after them.
     rounds : list of int
-        Those to agree on one of with the other machines, instead of ``first_round``.
+        Candidates for ``first_round``, if machines have to agree on it.
     continues : bool
-        Whether nodes ran before, so that their logs are added to.
+        Whether nodes have run before, so that their logs are appended to.
     """
 
     args: Namespace
@@ -71,14 +71,15 @@ class Experiment:
         mapping_class: type[Mapping] | None = None,
         parser: ArgumentParser | None = None,
     ) -> "Experiment":
-        """Read flags, INI and graph; classes that are not given come from the INI.
+        """Read flags, INI file and graph; classes that are not given come from the INI.
 
-        A driver's ``parser`` is :func:`decentralizepy.utils.make_parser`'s, with more flags.
+        A driver may add flags to :func:`decentralizepy.utils.make_parser` and pass the
+        result as ``parser``.
 
         Raises
         ------
         ConfigError
-            For all that a user can get wrong in them.
+            For any mistake of the user in these.
         """
         drivers = [each for each in (node_class, service_class) if each is not None]
         chosen = utils.given(argv, parser)
@@ -91,7 +92,7 @@ class Experiment:
         args = utils.merged(config.get("RUN", {}), chosen)
         if config.get("GRAPH") and "graph_file" not in chosen:
             args.graph_file = None
-        written = inputs.read(args, config)  # the last step that needs no class
+        written = inputs.read(args, config)  # last, as the next step imports classes
         parts = checks.resolve(config, path)
         mapping = make_mapping(parts.sections.get("MAPPING"), args, mapping_class)
         graph = make_graph(parts, args, written, mapping.get_n_procs())
@@ -101,18 +102,17 @@ class Experiment:
         return cls(args, config, parts, graph, mapping, node_class, service_class)
 
     def start_from_checkpoints(self, chosen: int | None = None, least: int = 1) -> int:
-        """Have the nodes start from the newest round that all have a checkpoint of.
+        """Have the nodes start from the newest round for which all have a checkpoint.
 
-        Clients of a parameter server go back to theirs when the server asks them: it
-        alone knows the round. Nodes on several machines agree on one of the rounds that
-        this machine has.
+        Clients of a parameter server load theirs at its first request, since only the
+        server knows the round. Nodes on several machines agree on a common round.
 
         Parameters
         ----------
         chosen
-            The only round to start from.
+            The round to start from; any if None.
         least
-            The first round that there is anyway: 0 for the start of the run.
+            0 if the run may also start from the beginning, 1 if not.
 
         Returns
         -------
@@ -122,7 +122,7 @@ class Experiment:
         Raises
         ------
         ConfigError
-            If there is none of ``least`` or more.
+            If there is no such round.
         """
         ranks = self.checkpointing
         found = [*common_rounds(self.args.log_dir, ranks)] if ranks else [1]
@@ -136,7 +136,7 @@ class Experiment:
 
     @property
     def checkpointing(self) -> list[int]:
-        """The ranks on this machine that write a checkpoint whenever it is due."""
+        """The ranks on this machine that write every checkpoint that is due."""
         nodes, served = not self._server_decides, self.served
         return [rank for rank in self.ranks if (nodes if rank >= 0 else served)]
 
@@ -161,12 +161,12 @@ class Experiment:
         return [self._spec(rank) for rank in self.ranks]
 
     def make_folders(self) -> None:
-        """Make the folders of logs and weights, with what the run is made from.
+        """Create the folders for logs and weights, and copy the run's inputs there.
 
         Raises
         ------
         ConfigError
-            If they cannot be written to, or hold what is not to be replaced.
+            If they cannot be written to, or contain files that must not be replaced.
         """
         args = self.args
         for name in ("log_dir", "weights_store_dir"):
@@ -204,7 +204,7 @@ class Experiment:
         )
 
     def _node_config(self) -> Config:
-        """Return the sections for a node, with what only the run knows."""
+        """Return the sections for a node, including the state of the run."""
         run = RunSection(
             self.config.get("RUN", {}),
             self.first_round,
@@ -216,7 +216,7 @@ class Experiment:
         return {**self.config, "RUN": run, "COMMUNICATION": comm}
 
     def _options(self, service: bool) -> tuple[Any, ...]:
-        """Return what follows the first five arguments, in upstream's order."""
+        """Return the arguments after the first five, in DecentralizePy's order."""
         args = self.args
         log_level = getattr(logging, args.log_level)
         if service and not self._evaluates():
@@ -229,9 +229,9 @@ class Experiment:
         )
 
     def _evaluates(self) -> bool:
-        """Tell a parameter server from a peer sampler.
+        """Return whether the service is a parameter server, not a peer sampler.
 
-        One of a user's own may not say which it is; then its arguments do.
+        A user's class without the attribute is recognized by its arguments.
         """
         assert self.service_class is not None
         if getattr(self.service_class, "evaluates", False):
@@ -240,8 +240,8 @@ class Experiment:
 
 
 def check_together(args: Namespace, config: Config, *chosen: Any) -> None:
-    """Raise a ConfigError if the parts of an experiment do not go together."""
-    # it knows all nodes, and so torch: not for a misspelt key
+    """Raise a ConfigError if the parts of an experiment are incompatible."""
+    # imported late: it imports torch, which a misspelt key need not wait for
     from decentralizepy.run import compatibility
 
     parts, *rest = chosen
@@ -251,7 +251,7 @@ def check_together(args: Namespace, config: Config, *chosen: Any) -> None:
 def make_mapping(
     part: Part | None, args: Namespace, mapping_class: type[Mapping] | None = None
 ) -> Mapping:
-    """Return the mapping that a driver, section MAPPING or nobody (Linear) names."""
+    """Return the mapping named by a driver or section MAPPING, or else Linear."""
     if part is None or mapping_class is not None:
         part = Part(mapping_class or Linear, {})
     counts = args.procs_per_machine
@@ -276,12 +276,12 @@ def _one(counts: Sequence[int]) -> int:
 def make_graph(
     parts: checks.Parts, args: Namespace, written: Graph | None, n_procs: int
 ) -> Graph:
-    """Return the graph of the file, if one was read, else that of section GRAPH.
+    """Return the graph of the file, if one was read, or that of section GRAPH.
 
     Raises
     ------
     GraphError
-        If it cannot be made, or has another number of nodes than there are processes.
+        If it cannot be built, or does not have one node per process.
     """
     if written is None:
         part = parts["GRAPH"]

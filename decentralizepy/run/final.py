@@ -1,4 +1,4 @@
-"""What the final models are together: the accuracy of their mean, and how far they lie apart."""
+"""Metrics over all final models: accuracy of their mean, and distance from it."""
 
 import math
 from collections.abc import Sequence
@@ -12,28 +12,28 @@ from decentralizepy.errors import DataError
 from decentralizepy.run.experiment import Experiment
 
 State = dict[str, Any]
-SHOWN = 5  # uids whose weights are missing
-SKEW_S = 60.0  # by how much the clocks of machines that share a folder may differ
+SHOWN = 5  # uids listed if weights are missing
+SKEW_S = 60.0  # maximum clock difference between machines that share a folder
 
 
 def measure(experiment: Experiment) -> dict[str, float]:
-    """Return the figures of the final models, from the files of their weights.
+    """Return the metrics of the final models, computed from the files of their weights.
 
-    The mean model is the server's where there is one, and else the mean of all nodes'
-    models; nothing is sent for it. BatchNorm's statistics are averaged like all numbers,
-    and not estimated anew; whole numbers are the first node's.
+    The mean model is the server's, or else the mean of all nodes' models. BatchNorm
+    statistics are averaged like all floating-point numbers, not re-estimated; integers are
+    taken from the first node.
 
     Returns
     -------
     dict
         ``mean_model_acc`` (percent) and ``mean_model_loss`` on the test set, if the run
-        tests at all; without a server ``consensus_distance``, too: see :func:`distance`.
+        tests at all; without a server also ``consensus_distance``: see :func:`distance`.
 
     Raises
     ------
     DataError
-        If the weights of a node are not here, as with several machines that share no
-        folder.
+        If the weights of a node are missing, as with several machines that do not share
+        a folder.
     """
     files = weights(experiment)
     mean = mean_of(files)
@@ -45,7 +45,7 @@ def measure(experiment: Experiment) -> dict[str, float]:
 
 
 def weights(experiment: Experiment) -> list[Path]:
-    """Return the files of the server's or of all nodes' final weights."""
+    """Return the files of the final weights of the server, or of all nodes."""
     args = experiment.args
     count = experiment.mapping.get_n_procs()
     uids = [args.server_rank] if experiment.served else range(count)
@@ -61,7 +61,7 @@ def weights(experiment: Experiment) -> list[Path]:
 
 
 def mean_of(files: Sequence[Path]) -> State:
-    """Return the mean of the state dicts in ``files``, taken in double precision."""
+    """Return the mean of the state dicts in ``files``, computed in double precision."""
     first = _read(files[0])
     total = {
         name: value.to(torch.promote_types(value.dtype, torch.float64))
@@ -80,8 +80,8 @@ def mean_of(files: Sequence[Path]) -> State:
 def distance(files: Sequence[Path], mean: State, names: Sequence[str]) -> float:
     """Return the consensus distance: how far models are from their mean.
 
-    The root of the mean over models of the squared norm of what they differ in from
-    ``mean``, in the tensors ``names``. Kong, Lin, Koloskova, Jaggi and Stich, Consensus
+    The root mean square, over models, of the norm of their difference from ``mean`` in the
+    tensors ``names``. Kong, Lin, Koloskova, Jaggi and Stich, Consensus
     Control for Decentralized Deep Learning, ICML 2021, section 3.
     """
     squares = 0.0
@@ -122,7 +122,7 @@ def tested(
 
 
 def _since(started: float, path: Path) -> bool:
-    """Tell whether a file is there, and not one that an earlier run has left."""
+    """Return whether a file exists and is not from an earlier run."""
     return path.exists() and path.stat().st_mtime >= started - SKEW_S
 
 

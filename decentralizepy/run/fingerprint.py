@@ -1,4 +1,4 @@
-"""Digests of what machines must have in common: the code of plug-ins, data and flags."""
+"""Digests of what must be the same on all machines: code of plug-ins, data and flags."""
 
 import sys
 import sysconfig
@@ -25,7 +25,7 @@ SAMPLED = (
 
 
 def take(experiment: "Experiment", dataset: Any) -> dict[str, int | None]:
-    """Return the digests of a machine by the names that its user knows.
+    """Return the digests of a machine, by names that users know.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def take(experiment: "Experiment", dataset: Any) -> dict[str, int | None]:
     Returns
     -------
     dict
-        None stands for what cannot be compared.
+        Values are None if they cannot be compared.
     """
     return {
         f"version of {PACKAGE}": _of_package(),
@@ -50,8 +50,8 @@ def take(experiment: "Experiment", dataset: Any) -> dict[str, int | None]:
 def of_source(classes: Iterable[Any]) -> int:
     """Return a digest of the modules of classes outside this package and torch.
 
-    This includes the modules of their bases, and what these modules import that is not
-    installed.
+    This includes the modules of their base classes, and modules imported there, except
+    for installed ones.
     """
     modules = {module.__name__: module for cls in classes for module in _modules(cls)}
     left = [*modules.values()]
@@ -64,15 +64,15 @@ def of_source(classes: Iterable[Any]) -> int:
 
 
 def of_data(dataset: Any, name: str) -> int | None:
-    """Return a digest of the whole set that a node's part is a view of.
+    """Return a digest of the whole set, of which a node's partition is a view.
 
-    None for a class of a user's own, and with ``only_local``: there each machine may
-    have its own data.
+    None for users' classes, and with ``only_local``, where each machine may have its own
+    data.
     """
     part = getattr(dataset, name, None)
     if part is None or not is_ours(type(dataset)) or dataset.only_local:
         return None
-    while hasattr(part, "data"):  # of a Partition, to the whole
+    while hasattr(part, "data"):  # from a Partition to the whole set
         part = part.data
     arrays = {
         key: np.asarray(value)
@@ -102,7 +102,7 @@ def _of_files(files: Mapping[str, Path]) -> int:
     """Return a digest of names and contents."""
     digest = xxhash.xxh3_64()
     for name in sorted(files):
-        # the same text with the line ends of another system is the same code
+        # line endings may differ between systems
         source = files[name].read_bytes().replace(b"\r\n", b"\n")
         digest.update(name.encode() + b"\0" + source)
     return digest.intdigest()

@@ -1,4 +1,4 @@
-"""The folders of a run: made, tried, and not mixed with those of another run."""
+"""Creates and checks the folders of a run, and protects the results of other runs."""
 
 import re
 import shutil
@@ -16,16 +16,16 @@ WRITTEN = re.compile(
 """Names of files that a run writes or removes in its folders."""
 
 DEEPER = ("shared_params", "model_change", "model_val", CHECKPOINTS)
-"""Folders below that of logs, in which it writes or removes any file."""
+"""Subfolders of the log folder in which a run may write or remove any file."""
 
 
 def spare(folder: Path, inputs: Collection[Path], copied: Iterable[Path] = ()) -> None:
-    """Refuse a run that would write over a file that it reads.
+    """Refuse a run that would overwrite a file that it reads.
 
     Parameters
     ----------
     folder
-        That of logs and results, or of weights.
+        The folder for logs and results, or for weights.
     inputs
         The files that the run reads.
     copied
@@ -34,7 +34,7 @@ def spare(folder: Path, inputs: Collection[Path], copied: Iterable[Path] = ()) -
     Raises
     ------
     ConfigError
-        If one of ``inputs`` is a file that is written there, or what a link points to.
+        If one of ``inputs`` would be overwritten there, also by way of a link.
     """
     written = [each for each in folder.glob("*") if WRITTEN.fullmatch(each.name)]
     for name in DEEPER:
@@ -61,16 +61,16 @@ def _same(path: Path, other: Path) -> bool:
 
 
 def make(name: str, folder: Path) -> None:
-    """Make a folder, which ``name`` stands for, and write to it.
+    """Create a folder, given by the flag ``name``, and check that it can be written to.
 
     Raises
     ------
     ConfigError
-        If that cannot be.
+        If not.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        # a name of its own: machines that share a folder try it at the same time
+        # a unique name, since machines may share the folder
         with tempfile.NamedTemporaryFile("w", dir=folder) as probe:
             probe.write("probe")
     except OSError as error:
@@ -78,28 +78,28 @@ def make(name: str, folder: Path) -> None:
 
 
 def clear(log_dir: Path, ranks: Iterable[int], overwrite: bool) -> None:
-    """Remove what an earlier run has left, unless it measured something.
+    """Remove the files of an earlier run, unless it has results.
 
     Parameters
     ----------
     log_dir
-        The folder of logs and results.
+        The folder for logs and results.
     ranks
-        Whose files without results are removed.
+        Ranks whose empty results files are removed.
     overwrite
-        Remove all results, with their checkpoints, whoever wrote them.
+        Remove all results and checkpoints, whichever run they are from.
 
     Raises
     ------
     ConfigError
-        If the folder holds results, and they are not to be replaced.
+        If the folder contains results, and ``overwrite`` is False.
     """
     checkpoints = log_dir / CHECKPOINTS
     results = [*filter(_measured, log_dir.glob("*_results.json*"))]
     if results and not overwrite:
-        more = f", --resume {log_dir} goes on with it" if checkpoints.exists() else ""
+        more = f", --resume {log_dir} continues it" if checkpoints.exists() else ""
         raise ConfigError(
-            f"--log_dir {log_dir}: holds the results of another run, such as"
+            f"--log_dir {log_dir}: contains the results of another run, such as"
             f" {min(results).name}: --overwrite replaces it{more}"
         )
     patterns = [f"{rank}_results.json*" for rank in ranks]
@@ -112,13 +112,13 @@ def clear(log_dir: Path, ranks: Iterable[int], overwrite: bool) -> None:
 
 
 def _measured(path: Path) -> bool:
-    """Tell whether a file of results has any; the lines, where there are, know best."""
+    """Return whether a results file has any results, by its ``.jsonl`` if there is one."""
     lines = path.with_suffix(".jsonl")
     return not lines.exists() or lines.stat().st_size > 0
 
 
 def keep(file: str, log_dir: str) -> None:
-    """Copy a file to the log folder, unless it is there already."""
+    """Copy a file to the log folder, unless that is where it is."""
     copy = Path(log_dir) / Path(file).name
     if not copy.exists() or not copy.samefile(file):
         shutil.copy(file, copy)

@@ -1,4 +1,4 @@
-"""What an experiment reads beside its INI file, before any class is imported."""
+"""Reads the other files of an experiment, before any class is imported."""
 
 from argparse import Namespace
 from collections.abc import Mapping
@@ -13,12 +13,12 @@ TCP = ("decentralizepy.communication.TCP", "decentralizepy.communication.TCP_ACK
 
 
 def read(args: Namespace, config: Mapping[str, Mapping[str, Any]]) -> Graph | None:
-    """Return the graph of the graph file, if the run has one; try the address file.
+    """Return the graph of the graph file, if there is one, and check the address file.
 
     Raises
     ------
     ConfigError
-        If a file is missing or damaged, or a machine has a number that it cannot have.
+        If a file is missing or damaged, or the number of a machine is invalid.
     """
     check_machines(args)
     graph = read_graph(args, config) if args.graph_file else None
@@ -30,7 +30,7 @@ def read(args: Namespace, config: Mapping[str, Mapping[str, Any]]) -> Graph | No
 
 
 def check_machines(args: Namespace) -> None:
-    """Raise a ConfigError if a machine has a number that is too high."""
+    """Raise a ConfigError if the number of a machine is too high."""
     for name in ("machine_id", "server_machine"):
         machine = getattr(args, name)
         if machine >= args.machines:
@@ -43,7 +43,7 @@ def check_machines(args: Namespace) -> None:
 
 
 def read_graph(args: Namespace, config: Mapping[str, Any]) -> Graph:
-    """Return the graph of the graph file; raise a GraphError if there is none."""
+    """Return the graph of the graph file, or raise a GraphError if there is none."""
     if not config.get("GRAPH") and not Path(args.graph_file).exists():
         raise GraphError(
             f"no such file, and {args.config_file} has no section [GRAPH]: expected one "
@@ -57,7 +57,7 @@ def read_graph(args: Namespace, config: Mapping[str, Any]) -> Graph:
 
 
 def files(args: Namespace, config: Mapping[str, Mapping[str, Any]]) -> list[Path]:
-    """Return the files that a run reads: INI, graph, and those that the INI names."""
+    """Return the files that a run reads: INI, graph, and those named in the INI."""
     named = [args.config_file, args.graph_file]
     named += [value for section in config.values() for value in section.values()]
     paths = [Path(name) for name in named if isinstance(name, str) and name]
@@ -67,5 +67,5 @@ def files(args: Namespace, config: Mapping[str, Mapping[str, Any]]) -> list[Path
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except (OSError, ValueError):  # a text too long for a name, or with a zero in it
+    except (OSError, ValueError):  # too long for a file name, or with a null character
         return False

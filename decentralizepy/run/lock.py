@@ -1,4 +1,4 @@
-"""The log folder of a run, which one launcher at a time may write to."""
+"""A lock on the log folder, which only one launcher at a time may use."""
 
 import fcntl
 import os
@@ -22,7 +22,7 @@ class HeldFolder:
     Parameters
     ----------
     path
-        The folder, which exists.
+        The folder, which must exist.
     """
 
     def __init__(self, path: Path) -> None:
@@ -35,28 +35,27 @@ class HeldFolder:
             if os.path.samestat(self._stat, self.path.stat()):
                 return
         raise DecentralizepyError(
-            f"--log_dir {self.path}: was removed during the run; what the nodes have "
-            "measured is lost"
+            f"--log_dir {self.path}: was removed during the run; the results are lost"
         )
 
 
 @contextmanager
 def hold(folder: Path, machine: int) -> Iterator[HeldFolder]:
-    """Make a log folder, and lock it as long as the context lasts.
+    """Create a log folder, and lock it inside the context.
 
-    The kernel takes the lock back when this process and its nodes have died. A folder
-    that is made here and still empty at the end is removed.
+    The kernel releases the lock when this process and its nodes have died. A folder that
+    was created here and is still empty at the end is removed.
 
     Parameters
     ----------
     folder
     machine
-        Number of the machine, which other launchers are told.
+        Number of the machine, for the message of another launcher.
 
     Raises
     ------
     ConfigError
-        If the folder cannot be written to, or another launcher runs in it.
+        If the folder cannot be written to, or is in use by another launcher.
     """
     is_new = not folder.exists()
     folders.make("--log_dir", folder)
@@ -71,7 +70,7 @@ def hold(folder: Path, machine: int) -> Iterator[HeldFolder]:
 
 
 def _lock(folder: Path, machine: int) -> TextIO:
-    """Return the lock file, locked, with what another launcher is to say."""
+    """Return the locked lock file, which tells other launchers who holds it."""
     path = folder / NAME
     while True:
         file = _open(path)
@@ -83,7 +82,7 @@ def _lock(folder: Path, machine: int) -> TextIO:
         except OSError as error:
             text = f"warning: --log_dir {folder}: cannot be locked: {error.strerror}"
             print(text, file=sys.stderr)
-        if _is_at(path, file):  # else its last holder has just removed it
+        if _is_at(path, file):  # otherwise its last holder has just removed it
             since = time.strftime("%Y-%m-%d %H:%M:%S")
             file.truncate()
             file.write(
@@ -97,7 +96,7 @@ def _lock(folder: Path, machine: int) -> TextIO:
 
 def _open(path: Path) -> TextIO:
     try:
-        # no other user can hold the lock of a file that they cannot open
+        # other users cannot open the file, and thus cannot lock it
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise ConfigError(f"--log_dir {path}: {error.strerror}") from None

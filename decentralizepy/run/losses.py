@@ -1,4 +1,4 @@
-"""What [FAULTS] on_peer_loss = drop allows: without whom a run may finish, and what it lost."""
+"""With which lost peers a run may finish under ``on_peer_loss = drop``, and what it lost."""
 
 import json
 from collections.abc import Iterable

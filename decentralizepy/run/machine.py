@@ -1,4 +1,4 @@
-"""What the kernel and its control groups leave this process of a machine."""
+"""The memory and processes that the kernel and its control groups still allow."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,20 +20,20 @@ _KILLS = ("memory.oom_control", "memory.events")
 
 
 class Free(NamedTuple):
-    """How much is left, and who says so."""
+    """How much is available, and the source of this information."""
 
     amount: int
     where: str
 
 
 class Machine(NamedTuple):
-    """Where the kernel tells of itself; control groups of version 1, 2 or both."""
+    """The kernel's file systems; control groups may be version 1, 2 or both."""
 
     proc: Path = Path("/proc")
     cgroups: Path = Path("/sys/fs/cgroup")
 
     def memory(self) -> Free | None:
-        """Return the bytes that can be had without swapping; None if nothing tells."""
+        """Return the bytes available without swapping, or None if unknown."""
         free = [*self._groups_leave("memory")]
         available = _words(self.proc / "meminfo").get("MemAvailable:")
         if available is not None:
@@ -41,13 +41,13 @@ class Machine(NamedTuple):
         return min(free, default=None)
 
     def threads(self) -> Free | None:
-        """Return the processes and threads that control groups leave."""
+        """Return how many processes and threads control groups still allow."""
         return min(self._groups_leave("pids"), default=None)
 
     def oom_kills(self) -> int:
-        """Return how many processes of this group were killed for want of memory.
+        """Return how many processes of this group were killed for lack of memory.
 
-        Where the group does not count, it is those of the whole machine.
+        If the group does not count them, those of the whole machine are returned.
         """
         counters = [
             folder / name for folder in self._groups("memory") for name in _KILLS
@@ -58,7 +58,7 @@ class Machine(NamedTuple):
         return 0
 
     def _groups_leave(self, controller: str) -> Iterator[Free]:
-        """Yield what each group around this process leaves of its limit."""
+        """Yield what each control group of this process leaves of its limit."""
         for folder in self._groups(controller):
             for limit, used in _FILES[controller]:
                 most, now = _number(folder / limit), _number(folder / used)
@@ -68,7 +68,7 @@ class Machine(NamedTuple):
                     yield Free(max(0, most - now + cached), f"{folder / limit}")
 
     def _groups(self, controller: str) -> Iterator[Path]:
-        """Yield the folders of this process's group and of those around it."""
+        """Yield the folders of this process's control group and its ancestors."""
         for line in _text(self.proc / "self" / "cgroup").splitlines():
             _, names, path = line.split(":", 2)
             bases = [self.cgroups / controller]
@@ -76,7 +76,7 @@ class Machine(NamedTuple):
                 bases = [self.cgroups, self.cgroups / "unified"]
             elif controller not in names.split(","):
                 continue
-            # in a container, the path may be one of the host's that is not seen here
+            # in a container, this may be a path of the host that does not exist here
             parts = [part for part in path.split("/") if part not in ("", "..")]
             for base in bases:
                 for depth in range(len(parts), -1, -1):
@@ -96,6 +96,6 @@ def _number(path: Path) -> int | None:
 
 
 def _words(path: Path) -> dict[str, int]:
-    """Return the numbers of a file with a name and a number in each line."""
+    """Return the numbers of a file with one name and number per line."""
     rows = (line.split() for line in _text(path).splitlines())
     return {row[0]: int(row[1]) for row in rows if row[1:] and row[1].isdecimal()}

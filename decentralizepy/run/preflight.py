@@ -1,4 +1,4 @@
-"""Whether this machine has room for a run: estimated before any process starts."""
+"""Estimates, before any process starts, whether this machine can accommodate a run."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ if TYPE_CHECKING:
     from decentralizepy.run.experiment import Experiment
 
 MIB = 1 << 20
-# Measured with 2 to 4 nodes, of models from 10 numbers to 17 million. Memory is what a
-# node has to itself: 17 MiB with the smallest model; with others, 10 to 20 models.
+# Measured with 2 to 4 nodes, and models of 10 to 17 million numbers. Memory is what a
+# node does not share: 17 MiB with the smallest model; 10 to 20 models with larger ones.
 NODE_MEMORY = 32 * MIB
 MODELS = 8  # weights, gradients, buffers of the encoding and averaging, ...
 THREADS = 6
 FILES, FILES_PER_PEER, FILES_PER_NODE = 32, 5, 2
-ROW = 300  # bytes of a round in both files of results
-CHECKPOINTS, STATES = 3, 2  # that are kept; how much larger than the model one is
+ROW = 300  # bytes per round in both results files
+CHECKPOINTS, STATES = 3, 2  # number kept; size of each, in models
 
 
 def check(experiment: Experiment, numbers: int) -> None:
-    """Raise one ConfigError with a line for each thing that this machine lacks.
+    """Raise one ConfigError with a line for each resource that this machine lacks.
 
-    With ``--force`` they are warnings. The soft limit of open files is raised, if the
-    hard one allows what is needed.
+    With ``--force`` these are warnings. The soft limit of open files is raised to the hard
+    one.
 
     Parameters
     ----------
     experiment
-        What is to be run; its folders are there.
+        The experiment; its folders must exist.
     numbers
         How many numbers the model has, of 4 bytes each.
     """
@@ -54,7 +54,7 @@ def check(experiment: Experiment, numbers: int) -> None:
 def examine(
     experiment: Experiment, numbers: int, machine: Machine | None = None
 ) -> list[str]:
-    """Return what this machine lacks for its part of a run, a line for each."""
+    """Return what this machine lacks for its part of a run, one line per resource."""
     machine = machine or Machine()
     nodes, model = len(experiment.ranks), 4 * numbers
     return [
@@ -67,7 +67,7 @@ def examine(
 
 
 def memory(nodes: int, model: int, models: int, free: Free | None) -> Iterator[str]:
-    """Yield what is wrong if the nodes need more bytes than are ``free``."""
+    """Yield a message if the nodes need more bytes than are ``free``."""
     each = NODE_MEMORY + models * model
     if free and nodes * each > free.amount:
         yield (
@@ -78,7 +78,7 @@ def memory(nodes: int, model: int, models: int, free: Free | None) -> Iterator[s
 
 
 def threads(nodes: int, free: Free | None) -> Iterator[str]:
-    """Yield what is wrong if the nodes have more threads than may be started."""
+    """Yield a message if the nodes need more threads than are allowed."""
     if free and nodes * THREADS > free.amount:
         yield (
             f"processes: {nodes} nodes need about {nodes * THREADS} processes and"
@@ -87,7 +87,7 @@ def threads(nodes: int, free: Free | None) -> Iterator[str]:
 
 
 def files(nodes: int, peers: int, limit: int) -> Iterator[str]:
-    """Yield what is wrong if a node opens more files and sockets than it may."""
+    """Yield a message if a node needs more files and sockets than are allowed."""
     need = FILES + FILES_PER_PEER * peers + FILES_PER_NODE * nodes
     if limit != resource.RLIM_INFINITY and need > limit:
         yield (
@@ -97,7 +97,7 @@ def files(nodes: int, peers: int, limit: int) -> Iterator[str]:
 
 
 def disk(experiment: Experiment, model: int) -> Iterator[str]:
-    """Yield what is wrong if a disk has less room than the run's files need."""
+    """Yield a message if the run's files need more disk space than is free."""
     args, nodes = experiment.args, len(experiment.ranks)
     every = getattr(args, "checkpoint_every", 0)
     kept = min(CHECKPOINTS, args.iterations // every) if every else 0
@@ -130,7 +130,7 @@ def peers(experiment: Experiment) -> int:
 
 
 def models(experiment: Experiment) -> int:
-    """Return how many models a node holds in one form or another, on average."""
+    """Return how many models a node holds in memory, in whatever form, on average."""
     if _is_client(experiment):
         return MODELS + 2  # the server's; and the server has one of each client
     drawn = experiment.config.get("NODE", {}).get("graph_degree")
@@ -146,12 +146,12 @@ def largest_degree(graph: Graph) -> int:
 
 
 def _is_client(experiment: Experiment) -> bool:
-    """Tell whether nodes talk to a parameter server alone."""
+    """Return whether nodes only talk to a parameter server."""
     return getattr(experiment.node_class, "server_driven", False)
 
 
 def user_threads() -> Free | None:
-    """Return how many processes and threads this user may still start; None: any."""
+    """Return how many processes and threads this user may still start; None if any."""
     limit = raise_limit(resource.RLIMIT_NPROC)
     if limit == resource.RLIM_INFINITY or os.geteuid() == 0:
         return None
@@ -166,9 +166,9 @@ def user_threads() -> Free | None:
 
 
 def raise_limit(kind: int) -> int:
-    """Raise this process's soft limit to the hard one, if that can be; return it."""
+    """Raise this process's soft limit to the hard one, if possible; return it."""
     hard = resource.getrlimit(kind)[1]
-    with suppress(ValueError, OSError):  # macOS has a lower one of its own
+    with suppress(ValueError, OSError):  # macOS has an additional, lower limit
         resource.setrlimit(kind, (hard, hard))
     return resource.getrlimit(kind)[0]
 

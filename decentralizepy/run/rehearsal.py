@@ -1,4 +1,4 @@
-"""A model and an optimizer made once before the start, to find what nodes cannot use."""
+"""Builds a model and an optimizer before the start, to reject what nodes cannot use."""
 
 import inspect
 from typing import Any
@@ -18,7 +18,7 @@ def check_model(model: torch.nn.Module, name: str) -> None:
     Parameters
     ----------
     model
-        A new one, as the data set makes it.
+        A new model, as built by the data set.
     name
         The ``model_class`` of the INI file.
     """
@@ -47,7 +47,7 @@ def check_model(model: torch.nn.Module, name: str) -> None:
 def check_optimizer(
     model: torch.nn.Module, optimizer: Part, training_class: Any
 ) -> None:
-    """Raise a ConfigError if an optimizer of torch's cannot train a model.
+    """Raise a ConfigError if one of torch's optimizers cannot train a model.
 
     Parameters
     ----------
@@ -55,11 +55,11 @@ def check_optimizer(
     optimizer
         The class and its options.
     training_class
-        That of the experiment. The package's own calls ``step`` without arguments.
+        The training class; this package's own calls ``step`` without arguments.
     """
     optimizer_class = optimizer.cls
     if not optimizer_class.__module__.startswith("torch."):
-        return  # a bug in a user's own class is to have its traceback
+        return  # a bug in a user's class should be shown with its traceback
     with located(
         section="OPTIMIZER_PARAMS",
         key="optimizer_class",
@@ -94,7 +94,7 @@ def _check_steps(
 
 
 def _is_ours(training_class: Any) -> bool:
-    """Tell whether all steps of training are the package's own."""
+    """Return whether all steps of training are this package's own."""
     steps = (getattr(training_class, name, None) for name in STEPS)
     return all(
         str(getattr(step, "__module__", "")).startswith("decentralizepy.")
@@ -103,7 +103,7 @@ def _is_ours(training_class: Any) -> bool:
 
 
 def _never_called(model_class: Any) -> list[tuple[str, str]]:
-    """Return what a user's model overrides for nothing, and what it should instead."""
+    """Return methods overridden in vain, each with the one to override instead."""
     return [
         (name, instead)
         for name, instead in getattr(model_class, "replaced", {}).items()
@@ -117,7 +117,7 @@ def _not_tensors(model: torch.nn.Module) -> list[str]:
 
 
 def _dense(model: torch.nn.Module) -> list[str]:
-    """Return the parameters that no module with the option ``sparse`` holds."""
+    """Return the parameters that do not belong to a module with ``sparse`` set."""
     return [
         f"{prefix}.{key}".lstrip(".")
         for prefix, module in model.named_modules()

@@ -1,4 +1,4 @@
-"""A run that is gone on with: its arguments, and the round to start from."""
+"""Resuming a run: its arguments, and the round to start from."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -14,12 +14,13 @@ ONCE = {"resume", "force", "overwrite", "log_dir", "config_file"}
 def flags(folder: str) -> dict[str, Any]:
     """Return the flags of the run whose log folder is ``folder``, by long name.
 
-    The INI file is the copy that was kept there, and so is a graph file that is gone.
+    The INI file is the copy in that folder, and so is the graph file if the original is
+    gone.
 
     Raises
     ------
     ConfigError
-        If the folder is not that of a run.
+        If it is not the log folder of a run.
     """
     try:
         earlier = json.loads(Path(folder, "args.json").read_text(encoding="utf-8"))
@@ -44,7 +45,7 @@ def flags(folder: str) -> dict[str, Any]:
 
 
 def split(text: str) -> tuple[str, int | None]:
-    """Return the folder and the round of ``LOGDIR@ROUND``, or of a folder alone."""
+    """Return the folder and the round of ``LOGDIR@ROUND``, or of just a folder."""
     folder, _, number = text.rpartition("@")
     if folder and number.isdecimal() and not Path(text).exists():
         return folder, int(number)
@@ -52,7 +53,7 @@ def split(text: str) -> tuple[str, int | None]:
 
 
 def choose(rounds: Sequence[int], chosen: int | None, text: str) -> list[int]:
-    """Return those of ``rounds`` that may be resumed from, or only the chosen one.
+    """Return the ``rounds`` to resume from, only the chosen one if there is one.
 
     Raises
     ------
@@ -79,7 +80,7 @@ def choose(rounds: Sequence[int], chosen: int | None, text: str) -> list[int]:
 
 
 def complete(chosen: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the flags of a command line with ``--resume``, after those of its run."""
+    """Return the flags of the run to resume, updated by those of the command line."""
     folder, _ = split(chosen["resume"])
     earlier = flags(folder)
     machine = earlier["machine_id"]
@@ -95,7 +96,7 @@ def complete(chosen: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _again(earlier: Mapping[str, Any]) -> list[str]:
-    """Return the names of the flags that count for the rest of a run, too."""
+    """Return the names of the flags that also apply after resuming."""
     values = {name: earlier.get(name) for name in defaults() if name not in ONCE}
     return [
         name
@@ -105,5 +106,5 @@ def _again(earlier: Mapping[str, Any]) -> list[str]:
 
 
 def _written(value: Any) -> str:
-    """Return a flag's value as section RUN has it."""
+    """Return a flag's value as written in section RUN."""
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,4 +1,4 @@
-"""Folders for keys, sockets and reports of a run: removed at its end, or by the next run."""
+"""Temporary folders for a run's keys, sockets and reports, removed even after a crash."""
 
 import fcntl
 import shutil
@@ -11,10 +11,10 @@ MARK = ".scratch"
 
 
 class Scratch:
-    """A new folder that only this user can read; a context that removes it.
+    """A new folder that only this user can read; as a context manager, removes it.
 
-    What a launcher that was killed has left is removed when the next one is made: the
-    kernel has released the lock on its mark.
+    Folders left behind by launchers that were killed are removed when the next one is
+    created: the kernel has released the locks on their marks.
     """
 
     def __init__(self) -> None:
@@ -24,12 +24,12 @@ class Scratch:
             mark = self.path / MARK
             self._lock = mark.open("w")
             fcntl.flock(self._lock, fcntl.LOCK_EX)
-            if mark.exists():  # else another launcher has swept it away before the lock
+            if mark.exists():  # otherwise another launcher swept it before the lock
                 break
             self._lock.close()
 
     def cleanup(self) -> None:
-        """Remove the folder and what is in it."""
+        """Remove the folder and its contents."""
         shutil.rmtree(self.path, ignore_errors=True)
         self._lock.close()
 
@@ -41,7 +41,7 @@ class Scratch:
 
 
 def sweep(folder: Path) -> None:
-    """Remove from ``folder`` what launchers that were killed have left."""
+    """Remove the leftovers of killed launchers from ``folder``."""
     for mark in folder.glob(f"{PREFIX}*/{MARK}"):
         with suppress(OSError), mark.open("r+") as file:  # another user's, or in use
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

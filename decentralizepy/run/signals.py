@@ -1,4 +1,4 @@
-"""Signals that end a launcher: the first counts, and its clean-up is not interrupted."""
+"""Signals that end a launcher, of which the first stops it and later ones are ignored."""
 
 import signal
 import threading
@@ -20,10 +20,10 @@ class Stopped(BaseException):
 
 @contextmanager
 def end_once() -> Iterator[None]:
-    """Have the first signal of ``ENDING`` raise :class:`Stopped`; ignore later ones.
+    """Raise :class:`Stopped` at the first signal of ``ENDING``; ignore later ones.
 
-    What is ignored already, such as SIGHUP under ``nohup``, stays ignored. Does nothing
-    outside the main thread, which alone may set handlers.
+    Signals that are already ignored, such as SIGHUP under ``nohup``, stay ignored. Does
+    nothing outside the main thread, since only that may set handlers.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

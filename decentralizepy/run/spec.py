@@ -1,4 +1,4 @@
-"""A node to start: what an engine is given for each."""
+"""The description of a node that an engine starts."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ class NodeSpec:
     uid: int
     log: Path
     kwargs: Mapping[str, Any] = field(default_factory=dict)
-    fresh: bool = True  # whether its log begins anew
+    fresh: bool = True  # whether to start a new log
 
     def __str__(self) -> str:
         return f"uid {self.uid} (rank {self.rank}, machine {self.machine_id})"

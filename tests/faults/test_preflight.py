@@ -184,7 +184,7 @@ def test_results_of_another_run_are_not_mixed_with(experiment, tmp_path):
     done = run(words)
     assert done.returncode == 2
     assert done.stderr == (
-        f"--log_dir {tmp_path}/run: holds the results of another run, such as"
+        f"--log_dir {tmp_path}/run: contains the results of another run, such as"
         " 0_results.json: --overwrite replaces it\n"
     )
     assert lines.read_bytes() == first

@@ -26,8 +26,8 @@ def test_results_of_another_run_are_refused_and_stay(used):
     with pytest.raises(ConfigError) as error:
         folders.clear(used, [0, 1], overwrite=False)
     assert str(error.value) == (
-        f"--log_dir {used}: holds the results of another run, such as 0_results.json:"
-        f" --overwrite replaces it, --resume {used} goes on with it"
+        f"--log_dir {used}: contains the results of another run, such as 0_results.json:"
+        f" --overwrite replaces it, --resume {used} continues it"
     )
     assert all((used / name).exists() for name in LEFT)
 
