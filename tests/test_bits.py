@@ -1,4 +1,4 @@
-"""benchmarks/bits.py: breaks when it leaves out a class, or misses a bit that differs."""
+"""Breaks when benchmarks/bits.py leaves out a class, or misses a bit that differs."""
 
 import importlib
 import json

@@ -1,4 +1,4 @@
-"""What scripts written for upstream lean on; breaks when one no longer runs unchanged."""
+"""Breaks when a script written for DecentralizePy no longer runs unchanged."""
 
 import configparser
 import importlib

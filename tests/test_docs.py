@@ -1,4 +1,4 @@
-"""The pages in docs/: breaks when an example does not run, or a page tells what is not so."""
+"""Breaks when an example in docs/ does not run, or a page is wrong."""
 
 import importlib.util
 import json

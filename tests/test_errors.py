@@ -1,4 +1,4 @@
-"""One sentence for each thing that is wrong, and the hint for a misspelt name."""
+"""The wording of errors, and the hint for a misspelt name."""
 
 import pickle
 

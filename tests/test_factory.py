@@ -1,4 +1,4 @@
-"""Objects from sections, and one line for every way in which a name can be wrong."""
+"""Objects built from sections, and the error for each way in which a name can be wrong."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Files are written whole or not at all."""
+"""Breaks when a file can be left half-written."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Real processes and real sockets; breaks when a run hangs, lies about its end, or differs."""
+"""Real processes and sockets; breaks when a run hangs, or its exit status is wrong."""
 
 import configparser
 import contextlib

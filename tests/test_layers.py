@@ -1,4 +1,4 @@
-"""Breaks when a layer imports one above it, when modules import in a circle, or when one grows too long."""
+"""Breaks when a layer imports one above it, imports form a cycle, or a module is too long."""
 
 import ast
 from pathlib import Path

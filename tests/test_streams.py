@@ -1,4 +1,4 @@
-"""Breaks when a part draws the same for every seed or node, or from a stream of its own making."""
+"""Breaks when draws do not depend on seed and node, or do not use the common streams."""
 
 import ast
 import copy

@@ -1,4 +1,4 @@
-"""Breaks when a name of the public DecentralizePy is gone, or overriding it has no effect."""
+"""Breaks when a name of DecentralizePy is missing, or overriding it has no effect."""
 
 import importlib
 import inspect

@@ -1,4 +1,4 @@
-"""Upstream's helpers, and the flags as a launch script sees them."""
+"""DecentralizePy's helpers, and the flags as a launch script sees them."""
 
 import json
 import os

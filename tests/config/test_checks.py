@@ -1,4 +1,4 @@
-"""A table of INI files with one fault or more, and exactly what is said of each."""
+"""A table of INI files with one mistake or more, and the exact message for each."""
 
 import sys
 from dataclasses import replace

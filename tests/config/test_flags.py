@@ -1,4 +1,4 @@
-"""The flags' own rules, where section RUN and the command line must agree."""
+"""Breaks when section RUN and the command line treat a flag differently."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Breaks when a list of numbers is misread, or when its text can do more than count."""
+"""Breaks when a list of numbers is misread, or its text can do more than arithmetic."""
 
 import pytest
 

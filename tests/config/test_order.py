@@ -1,4 +1,4 @@
-"""Breaks when options that are passed by position reach other parameters than theirs."""
+"""Breaks when positional options reach the wrong parameters."""
 
 import inspect
 

@@ -1,4 +1,4 @@
-"""What a run knows reaches its nodes as fields, never as keys that a user might write."""
+"""Breaks when the state of a run reaches nodes as keys that a user might write."""
 
 import copy
 import pickle

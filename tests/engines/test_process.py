@@ -1,4 +1,4 @@
-"""Breaks when a node's process ends late, or with another status than its error's."""
+"""Breaks when a node's process ends late, or with the wrong exit status."""
 
 import multiprocessing
 import os

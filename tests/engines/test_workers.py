@@ -1,4 +1,4 @@
-"""Processes of a node's own, such as a DataLoader's workers: allowed, and never left behind."""
+"""Breaks when a node cannot start processes, such as DataLoader workers, or leaves them behind."""
 
 import multiprocessing
 import os

@@ -1,4 +1,4 @@
-"""Each bad input is exit 2, its exact line, and nothing started."""
+"""Each invalid input ends with status 2 and its exact message, before anything starts."""
 
 import json
 import os

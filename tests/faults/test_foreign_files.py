@@ -1,4 +1,4 @@
-"""Files of strangers: break when one of them can run code, or raises what is not ours."""
+"""Files of strangers: breaks when one can run code, or raises a foreign exception."""
 
 import ast
 import pickle

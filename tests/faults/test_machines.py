@@ -1,4 +1,4 @@
-"""Two launchers that are two machines: breaks when one does not hear of the other."""
+"""Two launchers act as two machines: breaks when one does not notice the other's failure."""
 
 import json
 import subprocess

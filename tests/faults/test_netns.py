@@ -1,4 +1,4 @@
-"""Two machines of two nodes on a cable of the kernel's."""
+"""Two machines with two nodes each, on a virtual cable."""
 
 import json
 import subprocess

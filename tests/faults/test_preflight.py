@@ -1,4 +1,4 @@
-"""Too large a run, used ports and folders: refused, nothing started."""
+"""Runs that are too large, ports and folders in use: refused before anything starts."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""Who waits for whom: breaks when a person cannot see what holds a run up."""
+"""Breaks when a user cannot see which node holds up a run."""
 
 import json
 import os

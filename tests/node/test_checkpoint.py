@@ -1,4 +1,4 @@
-"""Breaks when a node that goes on from a checkpoint is not the node that was stopped."""
+"""Breaks when a node that resumes from a checkpoint differs from the one that stopped."""
 
 import dataclasses
 import random

@@ -1,4 +1,4 @@
-"""Breaks when nodes leave the lock-step, or write other files than upstream's."""
+"""Breaks when nodes leave lockstep, or write other files than DecentralizePy's."""
 
 import json
 from collections import deque

@@ -1,4 +1,4 @@
-"""Breaks when Epidemic Learning sends to others than it drew, or waits for ever."""
+"""Breaks when Epidemic Learning sends to nodes that it did not draw, or hangs."""
 
 import time
 from collections import deque

@@ -1,4 +1,4 @@
-"""Breaks when a message is lost between channels, or a wait has no end."""
+"""Breaks when a message is lost between channels, or a wait is unbounded."""
 
 import logging
 import threading

@@ -1,4 +1,4 @@
-"""Breaks when nodes compute all at once, or a stranger can keep them from it."""
+"""Breaks when all nodes compute at once, or a stranger can block them."""
 
 import fcntl
 import os

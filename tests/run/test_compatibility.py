@@ -1,4 +1,4 @@
-"""What goes together must not be refused; tests/faults has what does not."""
+"""Breaks when compatible parts are refused; tests/faults has the incompatible ones."""
 
 from argparse import Namespace
 

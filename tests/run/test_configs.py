@@ -1,4 +1,4 @@
-"""Every INI file and series that ships; breaks when one names what is not there."""
+"""Breaks when an INI file or series that ships names something that does not exist."""
 
 import configparser
 import json

@@ -1,4 +1,4 @@
-"""Breaks when a run's folder does not hold what the run was made from."""
+"""Breaks when the folder of a run does not contain its inputs."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Breaks when the figures of the final models are of other models, or of other numbers."""
+"""Breaks when the metrics of the final models are computed from the wrong models or numbers."""
 
 import copy
 import math

@@ -1,4 +1,4 @@
-"""Breaks when machines with other code or data are taken for machines of one run."""
+"""Breaks when machines with different code or data are accepted as one run."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Breaks when what is wrong in a text is said only after torch was imported."""
+"""Breaks when a mistake in a file is only reported after torch has been imported."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Fake kernels; breaks when a limit is overlooked, or free memory is not what it is."""
+"""Fake kernels; breaks when a limit is overlooked, or free memory is miscounted."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Breaks when too large a run is started, a small one refused, or a finding is left out."""
+"""Breaks when a run that is too large starts, a small one is refused, or a finding is lost."""
 
 import resource
 from argparse import Namespace

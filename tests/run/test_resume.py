@@ -1,4 +1,4 @@
-"""Breaks when a run is gone on with by other flags than it was begun with."""
+"""Breaks when a run is resumed with other flags than it was started with."""
 
 import json
 

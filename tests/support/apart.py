@@ -1,4 +1,4 @@
-"""Nodes that start apart, so that agreement is no matter of course."""
+"""Nodes with different initial models, so that agreement cannot be accidental."""
 
 import torch
 

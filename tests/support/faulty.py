@@ -1,4 +1,4 @@
-"""Plug-ins with a bug each, which an INI file can name: ``where`` says in which method."""
+"""Plug-ins with one bug each, for INI files to name: ``where`` is the method."""
 
 import torch
 

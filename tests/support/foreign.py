@@ -1,4 +1,4 @@
-"""Nodes and a sharing as scripts written for upstream have them, and a launch of theirs."""
+"""Nodes and a sharing class as in scripts written for DecentralizePy, and their launch."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""How much memory a process that decodes hostile bytes takes on top (Linux)."""
+"""How much additional memory a process takes to decode hostile bytes (Linux)."""
 
 import contextlib
 from pathlib import Path

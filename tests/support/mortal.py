@@ -1,4 +1,4 @@
-"""Parts that fail once, or write down what they do; an INI file can name them."""
+"""Plug-ins that fail once, or record what they do; an INI file can name them."""
 
 import json
 from pathlib import Path

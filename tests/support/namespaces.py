@@ -1,4 +1,4 @@
-"""Network namespaces that are machines, on one cable that can be cut, slow or lossy; as root."""
+"""Network namespaces as machines, on a cable that can be cut, slow or lossy; needs root."""
 
 import contextlib
 import os

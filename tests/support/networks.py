@@ -1,4 +1,4 @@
-"""Whole networks inside the test's process: nodes are threads, messages go in memory."""
+"""Whole networks in the test's process: nodes are threads, messages stay in memory."""
 
 import copy
 import threading

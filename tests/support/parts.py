@@ -1,4 +1,4 @@
-"""Classes that an INI file may name: each has one trait that the checks must see."""
+"""Classes for INI files to name, each with a trait that the checks must recognize."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal

@@ -1,4 +1,4 @@
-"""Ports that nobody uses."""
+"""Unused ports."""
 
 import contextlib
 import random

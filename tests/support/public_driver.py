@@ -1,4 +1,4 @@
-"""A driver as those of the public system are: it starts one process per rank by itself."""
+"""A driver like those of DecentralizePy, which starts one process per rank itself."""
 
 import logging
 import os

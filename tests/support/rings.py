@@ -1,4 +1,4 @@
-"""Nodes on a small graph that exchange messages as the wire brings them."""
+"""Nodes on a small graph that exchange messages as they arrive over the wire."""
 
 from collections import deque
 

@@ -1,4 +1,4 @@
-"""Points that hold a run up, or fill its disk, for a while; an INI file can name them."""
+"""Plug-ins that hold up a run or fill its disk for a while; an INI file can name them."""
 
 import contextlib
 import os

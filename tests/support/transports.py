@@ -1,4 +1,4 @@
-"""Transports that misbehave as a network may, and write down what they did."""
+"""Transports that misbehave like a network, and record what they did."""
 
 import json
 import random
