@@ -219,14 +219,15 @@ def digest(folder: Path, left_out: Collection[str] = TIMES) -> str:
         screen = (folder / "screen.txt").read_text()
         print(f"{folder}: no weights or results\n{screen}", file=sys.stderr)
         return MISSING
-    return f"{_of_weights(weights)} {_of_results(results, left_out)}"
+    return f"{of_weights(weights)} {of_results(results, left_out)}"
 
 
 def _uid(path: Path) -> int:
     return int(path.stem.rpartition("_")[2])
 
 
-def _of_weights(paths: Sequence[Path]) -> str:
+def of_weights(paths: Sequence[Path]) -> str:
+    """Return the SHA-256 of weights files, truncated to 16 digits."""
     total = hashlib.sha256()
     for path in paths:
         total.update(path.name.encode())
@@ -236,7 +237,8 @@ def _of_weights(paths: Sequence[Path]) -> str:
     return total.hexdigest()[:16]
 
 
-def _of_results(paths: Sequence[Path], left_out: Collection[str]) -> str:
+def of_results(paths: Sequence[Path], left_out: Collection[str]) -> str:
+    """Return the SHA-256 of results files, truncated to 16 digits."""
     total = hashlib.sha256()
     for path in paths:
         table = json.loads(path.read_text())

@@ -1,4 +1,4 @@
-"""Network namespaces as machines, on a cable that can be cut, slow or lossy; needs root."""
+"""Network namespaces as machines, on a switch that can be cut, slow or lossy; needs root."""
 
 import contextlib
 import os
@@ -28,20 +28,25 @@ def sh(*words, stdin=None):
 
 
 class Cable:
-    """Two namespaces, joined; the address of machine m is ``addresses[str(m)]``."""
+    """Namespaces on one switch; the address of machine m is ``addresses[str(m)]``."""
 
-    def __init__(self):
-        self.names = [f"decpy{secrets.token_hex(4)}{side}" for side in "ab"]
-        self.addresses = {str(side): f"{SUBNET}.{side + 1}" for side in (0, 1)}
+    def __init__(self, machines=2):
+        key = secrets.token_hex(4)
+        self.switch = f"decpy{key}switch"
+        self.names = [f"decpy{key}{side}" for side in range(machines)]
+        self.addresses = {str(side): f"{SUBNET}.{side + 1}" for side in range(machines)}
         self.started = []
 
     def __enter__(self):
-        first, second = self.names
-        for name in self.names:
+        for name in (self.switch, *self.names):
             sh("ip", "netns", "add", name)
-        peer = ["type", "veth", "peer", "name", "eth0", "netns", second]
-        sh("ip", "link", "add", "eth0", "netns", first, *peer)
+        sh("ip", "-n", self.switch, "link", "add", "switch", "type", "bridge")
+        sh("ip", "-n", self.switch, "link", "set", "switch", "up")
         for side, name in enumerate(self.names):
+            port = [f"port{side}", "netns", self.switch]
+            sh("ip", "-n", name, "link", "add", "eth0", "type", "veth", "peer", *port)
+            sh("ip", "-n", self.switch, "link", "set", port[0], "master", "switch")
+            sh("ip", "-n", self.switch, "link", "set", port[0], "up")
             address = f"{self.addresses[str(side)]}/24"
             sh("ip", "-n", name, "address", "add", address, "dev", "eth0")
             sh("ip", "-n", name, "link", "set", "eth0", "up")
@@ -52,7 +57,7 @@ class Cable:
         for process in self.started:
             process.kill()
             process.communicate()
-        for name in self.names:
+        for name in (self.switch, *self.names):
             with contextlib.suppress(subprocess.CalledProcessError):
                 sh("ip", "netns", "delete", name)
 
@@ -81,13 +86,13 @@ class Cable:
 
     def heal(self):
         """Lose nothing any more."""
-        for side in (0, 1):
+        for side in range(len(self.names)):
             with contextlib.suppress(subprocess.CalledProcessError):
                 sh(*self.on(side, ["nft", "delete", "table", "inet", "faults"]))
 
     def slow(self, rate):
         """Let each machine send at ``rate``, in tc's words."""
         shape = ["tbf", "rate", rate, "burst", "16kb", "latency", "400ms"]
-        for side in (0, 1):
+        for side in range(len(self.names)):
             words = ["tc", "qdisc", "add", "dev", "eth0", "root", *shape]
             sh(*self.on(side, words))
