@@ -1,4 +1,4 @@
-"""Base class of all transports, which counts bytes."""
+"""Base class of all transports, with encoding and byte counters."""
 
 import logging
 import time
@@ -14,40 +14,40 @@ from decentralizepy.message import Message, payload_bytes
 
 logger = logging.getLogger(__name__)
 
-DRAIN_MS = 10_000  # what was sent last may take this long to arrive at the end
-LOGGED = 20  # messages that are dropped before only some of them are logged
+DRAIN_MS = 10_000  # how long terminate waits for the last messages to arrive
+LOGGED = 20  # dropped messages that are each logged; later ones only sometimes
 
 
 class Communication:
     """A node's end of the network.
 
-    A transport states how a link is opened (``init_connection``), how frames leave
-    (``deliver``) and how they come in (``poll``). Encoding, counting and the check of
-    what arrives are written here, once.
+    A transport implements how links are opened (``init_connection``) and how frames are
+    sent (``deliver``) and received (``poll``). This class does the rest: it encodes and
+    decodes messages, validates them and counts bytes.
 
     Parameters
     ----------
     rank, machine_id : int
-        The node's place; a service has a negative rank.
+        The node's rank and machine; services have negative ranks.
     mapping : Mapping
-        Tells the uid of a place, and back.
+        Converts between a uid and a pair of rank and machine.
     total_procs : int
-        Number of nodes of the whole network.
+        Number of nodes in the whole network.
     recv_timeout : int, default 50
-        Milliseconds that ``receive(block=False)`` waits at most.
+        Milliseconds after which ``receive(block=False)`` returns None.
 
     Attributes
     ----------
     total_bytes, total_meta, total_data : int
-        Bytes sent since the start: all, without ``params``, and of ``params`` alone.
-        What goes to several receivers counts once for each.
+        Bytes sent since the start: in total, without ``params``, and of ``params`` alone.
+        A message to several receivers counts once for each.
     total_control : int
-        Bytes sent besides: numbers and seals of messages, acknowledgements, questions,
-        what is sent again, and ZeroMQ's own; not those of TCP, IP and below.
+        Overhead in bytes: sequence numbers, seals, acknowledgements, polls,
+        retransmissions and ZeroMQ's framing, but not TCP, IP or anything below.
     rejected : int
-        Messages that did not parse, and were dropped.
+        Number of messages that were dropped because they were invalid.
     lost : set of int
-        Peers that were connected and that nobody can reach any more.
+        Peers that were connected and can no longer be reached.
     """
 
     def __init__(
@@ -76,16 +76,16 @@ class Communication:
         ranks: Iterable[int],
         scratch: Path,
     ) -> dict[str, Any]:
-        """Check ``options`` before any process starts; return those for the nodes.
+        """Check ``options`` before any process starts; return the nodes' options.
 
         Parameters
         ----------
         options
-            The keys of ``[COMMUNICATION]`` besides the class's name.
+            The keys of ``[COMMUNICATION]`` other than package and class.
         mapping, machine_id, ranks
-            The network, and the ranks that will run on this machine.
+            The network, this machine, and the ranks that will run on it.
         scratch
-            A folder of this launch alone, removed at its end.
+            A temporary folder of this launch, removed when it ends.
 
         Raises
         ------
@@ -95,7 +95,7 @@ class Communication:
         return options
 
     def init_connection(self, neighbor: int) -> None:
-        """Open the outgoing link to ``neighbor``; it need not have started yet."""
+        """Open the outgoing link to ``neighbor``, which need not have started yet."""
         raise NotImplementedError
 
     def already_connected(self, neighbor: int) -> bool:
@@ -103,30 +103,30 @@ class Communication:
         raise NotImplementedError
 
     def destroy_connection(self, neighbor: int, linger: int | None = None) -> None:
-        """Close the link; ``linger`` is how many milliseconds unsent messages have."""
+        """Close the link; unsent messages have ``linger`` milliseconds to leave."""
         raise NotImplementedError
 
     def deliver(self, neighbor: int, message: Encoded) -> None:
-        """Send ``message`` to ``neighbor``, in order and without loss on a living link."""
+        """Send ``message`` to ``neighbor``: in order, and without loss while it lives."""
         raise NotImplementedError
 
     def poll(self, timeout: int) -> tuple[int, Sequence[Any]] | None:
-        """Return (sender, frames), or None if none come in ``timeout`` milliseconds."""
+        """Return (sender, frames), or None if none arrive in ``timeout`` milliseconds."""
         raise NotImplementedError
 
     def terminate(self, drain_ms: int = DRAIN_MS) -> None:
-        """Wait until peers have all that was sent, ``drain_ms`` at most; then close."""
+        """Wait up to ``drain_ms`` until peers have received everything; then close."""
 
     def encrypt(self, data: Mapping[str, Any]) -> Encoded:
-        """Encode a message; the name is upstream's, nothing is enciphered."""
+        """Encode a message; the name is DecentralizePy's, nothing is encrypted."""
         return Encoded(encode(data), payload_bytes(data.get("params")))
 
     def decrypt(self, sender: int, data: Sequence[Any]) -> tuple[int, Message]:
-        """Decode what ``sender`` sent."""
+        """Decode a message from ``sender``."""
         return sender, decode(data)
 
     def send(self, uid: int, data: Any, encrypt: bool = True) -> None:
-        """Send a message to ``uid``; with ``encrypt`` False it is encoded already."""
+        """Send a message to ``uid``; if ``encrypt`` is False, it is already encoded."""
         encoded: Encoded = self.encrypt(data) if encrypt else data
         self.deliver(uid, encoded)
         self.total_bytes += encoded.size
@@ -134,9 +134,9 @@ class Communication:
         self.total_meta += encoded.size - encoded.data
 
     def broadcast(self, uids: Iterable[int], data: Mapping[str, Any]) -> None:
-        """Send a message to each of ``uids``; it is encoded once.
+        """Send a message to each of ``uids``, encoding it once.
 
-        A subclass with a ``send`` of its own is given the message for each of them.
+        If a subclass overrides ``send``, that is called with the message for each uid.
         """
         if type(self).send is not Communication.send:
             for uid in uids:
@@ -149,8 +149,8 @@ class Communication:
     def receive(self, block: bool = True) -> tuple[int, Message] | None:
         """Return the next (sender uid, message).
 
-        What is no message is logged, counted in ``rejected`` and dropped. With
-        ``block`` False, None is returned if none comes within ``recv_timeout`` ms.
+        Invalid messages are logged, counted in ``rejected`` and dropped. If ``block`` is
+        False, return None when none arrives within ``recv_timeout`` milliseconds.
         """
         deadline = time.monotonic() + self.recv_timeout / 1000
         while True:
@@ -165,9 +165,9 @@ class Communication:
                 return None
 
     def reject(self, reason: str) -> None:
-        """Count something that came in and is no message; log the first, then few."""
+        """Count an invalid message; log the first ones, then fewer and fewer."""
         self.rejected += 1
-        # a flood is not to fill the disk: 20, then at 32, 64, 128 ...
+        # a flood must not fill the disk: log the first 20, then the 32nd, 64th, 128th ...
         if self.rejected <= LOGGED or self.rejected.bit_count() == 1:
             logger.warning(
                 "dropped what came from %s (%d so far)", reason, self.rejected

@@ -12,33 +12,33 @@ from decentralizepy.communication._zeromq import ZeroMQ
 from decentralizepy.errors import AddressError
 from decentralizepy.mappings.Mapping import Mapping
 
-FOLDER_LIMIT = 90  # sun_path holds 107 bytes; offset and rank need a few
+FOLDER_LIMIT = 90  # a socket's path has at most 107 bytes, with offset and rank
 
 
 class IPC(ZeroMQ):
-    """ZeroMQ over unix sockets: no ports and no address file, one machine only.
+    """ZeroMQ over Unix sockets: no ports and no address file, one machine only.
 
     Parameters
     ----------
     rank, machine_id, mapping, total_procs
         As for :class:`~decentralizepy.communication.Communication.Communication`.
     addresses_filepath : str, default ""
-        Not read: an INI file can change from TCP to IPC by the class alone.
+        Ignored, so that an INI file can switch from TCP by changing only the class.
     offset : int, default 9000
-        Tells runs apart that share a ``socket_dir``.
+        Distinguishes runs that share a ``socket_dir``.
     recv_timeout : int, default 50
-        Milliseconds that ``receive(block=False)`` waits at most.
+        Milliseconds after which ``receive(block=False)`` returns None.
     socket_dir : str, default ""
-        The folder of the sockets. The launcher gives each run one of its own;
-        without a launcher it is a folder of this user in the system's temporary one.
+        The folder of the sockets. By default, the launcher creates one for each run;
+        without a launcher, it is a folder of this user in the system's temporary folder.
     security : {"none", "mac"}, default "none"
-        With ``mac`` a node listens only to those who have the run's key; what keeps
-        others out in any case is that the folder is its owner's alone: one that others
-        can enter is refused.
+        With ``mac``, a node accepts messages only from holders of the run's key. In
+        either mode, the folder keeps other users out: one that others can enter is
+        rejected.
     key_file : str, default ""
-        Of ``mac``: the file of the key, which the launcher makes if none is given.
+        For ``mac``: the key file; by default, the launcher creates one.
     max_message : int, default 0
-        Bytes that an array, or a header, of a message may have; 0 for no limit.
+        Largest array or header of a message, in bytes; 0 means no limit.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class IPC(ZeroMQ):
     ) -> dict[str, Any]:
         if mapping.get_local_procs_count() != mapping.get_n_procs():
             raise AddressError(
-                "unix sockets reach one machine; use TCP",
+                "Unix sockets work on one machine only; use TCP",
                 section="COMMUNICATION",
                 key="comm_class",
                 value="IPC",
@@ -99,12 +99,12 @@ class IPC(ZeroMQ):
 
 
 def own_folder(folder: Path) -> None:
-    """Make a folder that nobody but this user can enter, or check that it is one.
+    """Create a folder that only this user can enter, or check that it is one.
 
     Raises
     ------
     AddressError
-        If others may use it, it is another user's, or a link.
+        If others can enter it, it belongs to another user, or it is a link.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -115,9 +115,9 @@ def own_folder(folder: Path) -> None:
         ) from None
     mode, cause = stat.S_IMODE(status.st_mode), None
     if stat.S_ISLNK(status.st_mode):
-        cause = "a link, which its owner can lead elsewhere"
+        cause = "a symbolic link, whose owner can redirect it"
     elif status.st_uid != os.geteuid():
-        cause = f"the folder of another user, {status.st_uid}"
+        cause = f"belongs to another user ({status.st_uid})"
     elif mode & 0o077:
         cause = f"others can enter it (mode {mode:o}); chmod 700 {folder}"
     if cause:
@@ -127,11 +127,11 @@ def own_folder(folder: Path) -> None:
 
 
 def _too_long(folder: str, given: bool) -> str:
-    rule = f"the folder of unix sockets may have {FOLDER_LIMIT} bytes"
+    rule = f"the path of the socket folder is limited to {FOLDER_LIMIT} bytes"
     if given:
         return f"[COMMUNICATION] socket_dir = {folder}: {rule}; choose a shorter one"
     return (
-        f"[COMMUNICATION] comm_class = IPC: {rule}, but the temporary one is {folder}; "
+        f"[COMMUNICATION] comm_class = IPC: {rule}, but the default is {folder}; "
         "set [COMMUNICATION] socket_dir to a short path, such as /tmp/sockets, or TMPDIR"
     )
 

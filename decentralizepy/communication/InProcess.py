@@ -1,4 +1,4 @@
-"""In-process transport for nodes that are threads: for tests, debugging and many nodes."""
+"""In-process transport between threads, for tests, debugging and many nodes."""
 
 import queue
 from collections.abc import Mapping as Dict, Sequence
@@ -12,16 +12,16 @@ Exchange = dict[int, "queue.SimpleQueue[tuple[int, Sequence[Any]]]"]
 
 
 class InProcess(Communication):
-    """Frames through queues, encoded as on a network so that the bytes are the same.
+    """Frames through queues, encoded as for a network, so that byte counts are the same.
 
     Parameters
     ----------
     rank, machine_id, mapping, total_procs
         As for :class:`~decentralizepy.communication.Communication.Communication`.
     exchange : dict
-        One queue a uid, made by :func:`make_exchange` and given to every node.
+        One queue per uid, created by :func:`make_exchange` and shared by all nodes.
     recv_timeout : int, default 50
-        Milliseconds that ``receive(block=False)`` waits at most.
+        Milliseconds after which ``receive(block=False)`` returns None.
     """
 
     def __init__(
@@ -57,5 +57,5 @@ class InProcess(Communication):
 
 
 def make_exchange(n_procs: int, services: int = 1) -> Exchange:
-    """Return the queues of ``n_procs`` nodes and of ``services`` services (-1, -2 ...)."""
+    """Return queues for ``n_procs`` nodes and ``services`` services (uids -1, -2 ...)."""
     return {uid: queue.SimpleQueue() for uid in range(-services, n_procs)}

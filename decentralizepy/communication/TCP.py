@@ -21,48 +21,48 @@ from decentralizepy.mappings.addresses import (
 )
 from decentralizepy.mappings.Mapping import Mapping
 
-# names that scripts import; nothing here reads them
+# unused here, but existing scripts import them
 HELLO, BYE = "HELLO", "BYE"
 
 
 class TCP(ZeroMQ):
-    """ZeroMQ over TCP; the node of rank r listens at port ``offset + 2 r + 1``.
+    """ZeroMQ over TCP; the node of rank r listens on port ``offset + 2 r + 1``.
 
     Parameters
     ----------
     rank, machine_id, mapping, total_procs
         As for :class:`~decentralizepy.communication.Communication.Communication`.
     addresses_filepath : str
-        A JSON object from machine numbers, as text, to host names or IP addresses of
-        version 4 or 6: ``{"0": "localhost"}``.
+        A JSON file that maps machine numbers to host names or to IPv4 or IPv6
+        addresses: ``{"0": "localhost"}``.
     offset : int, default 9000
-        Two runs on one machine need offsets that differ by twice their ranks.
+        Offsets of runs on one machine must differ by at least twice the number of ranks.
     recv_timeout : int, default 50
-        Milliseconds that ``receive(block=False)`` waits at most.
+        Milliseconds after which ``receive(block=False)`` returns None.
     security : {"none", "mac", "curve"}, default "none"
-        Who may talk to a node. ``none``: whoever reaches its port and says to be a
-        node. ``mac``: whoever has the run's key, by which also changed and repeated
-        messages are found. ``curve``: the owners of the keys in ``keys_dir``, each
-        under its own uid; what they send is enciphered.
+        Whose messages a node accepts. ``none``: from anyone who can reach its port and
+        claims to be a node. ``mac``: from holders of the run's key; modified and
+        replayed messages are detected. ``curve``: from owners of the keys in
+        ``keys_dir``, each under its own uid; messages are encrypted.
     key_file : str, default ""
-        Of ``mac``: a file that ``decentralizepy keys --mac`` made, the same on every
-        machine, and new for every run. On one machine the launcher makes it.
+        For ``mac``: a file created by ``decentralizepy keys --mac``, the same on all
+        machines and new for every run. On a single machine, the launcher creates it.
     keys_dir : str, default ""
-        Of ``curve``: a folder that ``decentralizepy keys`` made, with the public keys
-        of all nodes and the secret ones of this machine's.
+        For ``curve``: a folder created by ``decentralizepy keys``, with the public keys
+        of all nodes and the secret keys of the nodes on this machine.
     max_message : int, default 0
-        Bytes that an array, or a header, of a message may have: a larger one is not
-        sent, and a peer that sends one is cut off; 0 for no limit.
+        Largest array or header of a message, in bytes; 0 means no limit. Larger ones
+        are not sent, and a peer that sends one is disconnected.
     heartbeat_timeout : float, default 10
-        Seconds after which another machine that does not answer counts as gone; 0:
-        when TCP gives up, after minutes. Not read if all nodes are on one machine.
+        Seconds after which an unresponsive machine counts as lost; 0 means when TCP
+        gives up, after minutes. Ignored if all nodes are on one machine.
 
     Raises
     ------
     AddressError
-        If the file or a machine in it is missing, or a name does not resolve.
+        If the file is missing, lacks a machine, or has a name that does not resolve.
     ConfigError
-        If the keys that ``security`` needs are not there.
+        If the keys that ``security`` needs are missing.
     """
 
     def __init__(
@@ -121,7 +121,7 @@ class TCP(ZeroMQ):
         return endpoint(host, port_of(rank, self.offset))
 
     def addr(self, rank: int, machine_id: int) -> str:
-        """Return the endpoint of a node; DecentralizePy's name of ``address``."""
+        """Return the endpoint of a node; DecentralizePy's name for ``address``."""
         return self.address(rank, machine_id)
 
 
@@ -131,21 +131,21 @@ def is_local(mapping: Mapping) -> bool:
 
 
 def warn_if_open(security: str, hosts: set[str]) -> None:
-    """Say that messages are neither enciphered nor signed, if they leave the machine."""
+    """Warn if messages leave the machine neither encrypted nor authenticated."""
     if security == "none" and not all(map(is_loopback, hosts)):
         print(
-            "warning: [COMMUNICATION] security = none: whoever reaches the nodes' ports"
-            " can read and send models; mac and curve close them",
+            "warning: [COMMUNICATION] security = none: anyone who can reach the nodes'"
+            " ports can read and send models; mac and curve prevent that",
             file=sys.stderr,
         )
 
 
 def port_of(rank: int, offset: int) -> int:
-    """Return the port of the node of ``rank``: odd, so that rank -1 has one too."""
+    """Return the port of the node of ``rank``, which is below ``offset`` for a service."""
     port = offset + 2 * rank + 1
     if not 0 < port < 65536:
         raise AddressError(
-            f"rank {rank} would listen at port {port}; ports lie in 1-65535",
+            f"rank {rank} would listen on port {port}; ports range from 1 to 65535",
             section="COMMUNICATION",
             key="offset",
             value=offset,
@@ -154,7 +154,7 @@ def port_of(rank: int, offset: int) -> int:
 
 
 def check_free(host: str, *ports: int) -> None:
-    """Raise an AddressError, a line for each, if no node could listen at some ports."""
+    """Raise an AddressError, with one line per port, if ports cannot be bound."""
     causes = {port: cause for port in ports if (cause := _refusal(host, port))}
     owners = _owners() if causes else {}
     lines = (
@@ -177,8 +177,8 @@ def _refusal(host: str, port: int) -> str | None:
 
 
 def _owners() -> dict[int, str]:
-    """Name the processes that listen at ports, where the system tells it."""
-    import psutil  # only where something went wrong
+    """Return which process listens on each port, as far as the system tells."""
+    import psutil  # slow to import, and only needed for an error
 
     try:
         connections = psutil.net_connections("tcp")

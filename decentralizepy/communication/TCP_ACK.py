@@ -6,9 +6,9 @@ __all__ = ["BYE", "HELLO", "TCP"]
 
 
 class TCP(_TCP):
-    """The same as :class:`decentralizepy.communication.TCP.TCP`, options and all.
+    """Same as :class:`decentralizepy.communication.TCP.TCP`, with the same options.
 
-    In DecentralizePy this was a transport of its own that acknowledged messages and sent
-    lost ones again. Here every ZeroMQ transport does so, and each message arrives exactly
+    In DecentralizePy, this was a separate transport that acknowledged messages and resent
+    lost ones. Here, every ZeroMQ transport does so, and each message arrives exactly
     once; see :class:`~decentralizepy.communication._zeromq.ZeroMQ`.
     """

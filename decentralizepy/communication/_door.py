@@ -13,54 +13,54 @@ from zmq.utils.monitor import parse_monitor_message
 
 from decentralizepy.communication._sockets import received
 
-LOOK_MS = 20  # between two looks at what strangers have sent, while there are any
-STRANGER_BYTES = 2 << 20  # of all of them: a greeting has less than one hundredth
-SPARE = 64  # connections of strangers besides two for each node
+LOOK_MS = 20  # how often strangers' traffic is checked, while there are any
+STRANGER_BYTES = 2 << 20  # from all together; a greeting takes under 1 % of it
+SPARE = 64  # strangers' connections allowed beyond two per node
 _RECEIVED = struct.Struct("=128xQ")  # tcpi_bytes_received in Linux's struct tcp_info
 _EVENTS = zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED
 
 
 def most_strangers(n_procs: int) -> int:
-    """Return how many connections of strangers fit beside a node's own files."""
+    """Return how many strangers' connections the limit on open files leaves room for."""
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     return int(min(SPARE + 2 * n_procs, files // 4))
 
 
 class Door:
-    """Lets everybody in: the folder of unix sockets is its owner's alone."""
+    """Admits everyone: only the owner can enter the folder of Unix sockets anyway."""
 
     def invite(self, uid: int) -> None:
         """Expect a peer that this node has connected to."""
 
     def come(self, uid: int, frame: zmq.Frame) -> None:
-        """Take note of the connection by which a message of ``uid`` has come."""
+        """Register the connection on which a valid message from ``uid`` arrived."""
 
 
 class GuardedDoor(Door):
-    """Closes connections of strangers, whatever the node itself is doing.
+    """Closes strangers' connections in the background, whatever the node is doing.
 
-    ZeroMQ takes every connection, and collects a message of any number of frames, before
-    the node sees it. Who is not known is limited (a peer is, if this node has connected to
-    it, and a message of it could be taken): beyond ``most``
-    connections the oldest is closed, and beyond 2 MiB in all the one that sent most. A
-    node that is cut off by mistake connects again, and loses nothing.
+    ZeroMQ accepts every connection, and buffers a message of any number of frames before
+    the node sees it, so strangers are limited: beyond ``most`` connections, the oldest is
+    closed; beyond 2 MiB in total, the one that sent the most. A peer is no stranger once
+    this node has connected to it and received a valid message from it. A node that is
+    disconnected by mistake reconnects and loses nothing.
 
     Parameters
     ----------
     router : zmq.Socket
-        Before it is bound, over TCP.
+        A TCP socket that is not yet bound.
     most : int
-        Connections.
+        Largest number of strangers' connections.
     """
 
     def __init__(self, router: "zmq.Socket[bytes]", most: int) -> None:
         self.most = most
-        self._strangers: dict[int, None] = {}  # file numbers, oldest first
+        self._strangers: dict[int, None] = {}  # file descriptors, oldest first
         self._known: list[int] = []
         self._invited: set[int] = set()
-        self._files: dict[int, int] = {}  # of peers' connections, by uid
+        self._files: dict[int, int] = {}  # file descriptors of peers, by uid
         self._lock = threading.Lock()
-        # a context of its own over the same one: it outlives what closes the others
+        # a shadow context, so that destroying the context does not close this socket
         shadow: zmq.Context[Any] = zmq.Context.shadow(router.context)
         address = f"inproc://door.{id(router)}"
         router.monitor(address, _EVENTS)
@@ -88,13 +88,13 @@ class GuardedDoor(Door):
                 self._monitor.poll(LOOK_MS if self._strangers else None)
                 with self._lock:
                     known, self._known = self._known, []
-                # who is known was accepted: that is among what has come until now
+                # a known peer was accepted earlier, so its event is already in the queue
                 while parts := received(self._monitor):
                     self._heed(parse_monitor_message([part.bytes for part in parts]))
                 for file in known:
                     self._strangers.pop(file, None)
                 self._limit()
-        except zmq.ContextTerminated:  # the node has ended
+        except zmq.ContextTerminated:  # the node has closed its transport
             self._monitor.close(0)
 
     def _heed(self, event: Any) -> None:
@@ -113,20 +113,20 @@ class GuardedDoor(Door):
 
     def _close(self, file: int) -> None:
         del self._strangers[file]
-        # another file may have its number by now: then it is left alone, or connects anew
+        # the number may be reused by now: a plain file is unharmed, a peer reconnects
         with suppress(OSError), socket.socket(fileno=os.dup(file)) as connection:
             connection.shutdown(socket.SHUT_RDWR)
 
 
 def open_door(router: "zmq.Socket[bytes]", address: str, n_procs: int) -> Door:
-    """Return the door of a node that will listen at ``address``."""
+    """Return the door for a node that will listen at ``address``."""
     if address.startswith("tcp:"):
         return GuardedDoor(router, most_strangers(n_procs))
     return Door()
 
 
 def received_bytes(file: int) -> int:
-    """Return how many bytes have come on a TCP connection; 0 where nobody tells."""
+    """Return the bytes received on a TCP connection; 0 if the system does not tell."""
     with suppress(OSError, struct.error), socket.socket(
         fileno=os.dup(file)
     ) as connection:

@@ -1,4 +1,4 @@
-"""Layout of the frames of a message in the parts of a ZeroMQ message."""
+"""How the frames of a message are laid out in the parts of a ZeroMQ message."""
 
 import struct
 from collections.abc import Callable, Sequence
@@ -6,27 +6,27 @@ from typing import Any
 
 from decentralizepy.errors import ConfigError, MessageError
 
-JOINED = 4096  # bytes of frames that travel in one part with the envelope
+JOINED = 4096  # bytes of small frames that share a part with the envelope
 
 
 class Damaged(MessageError):
-    """A message that has changed on its way, and is to be sent again."""
+    """A message that was corrupted in transit and must be resent."""
 
 
 class Encoded:
-    """A message on its way, to one peer or many.
+    """An encoded message to one peer or many.
 
     Parameters
     ----------
     frames : sequence of buffers
-        Contiguous; nobody may write to them any more.
+        Contiguous; they must no longer be written to.
     data : int
-        How many of their bytes are ``params``.
+        How many of their bytes belong to ``params``.
 
     Attributes
     ----------
     size, largest : int
-        Bytes of all frames, and of the largest.
+        Bytes of all frames, and of the largest frame.
     """
 
     __slots__ = ("_digest", "_rest", "_small", "data", "frames", "largest", "size")
@@ -39,37 +39,37 @@ class Encoded:
         self._small, self._rest = _join(frames, sizes)
 
     def check(self, limit: int, uid: int) -> None:
-        """Refuse what the end of ``uid`` would refuse without a word; 0 is no limit."""
+        """Raise a ConfigError for a frame that ``uid`` would drop silently (0: no limit)."""
         if 0 < limit < self.largest:
             raise ConfigError(
-                f"a frame of {self.largest} bytes for uid {uid}; [COMMUNICATION] "
+                f"a frame of {self.largest} bytes to uid {uid}; [COMMUNICATION] "
                 f"max_message allows {limit}"
             )
 
     def parts(self, envelope: bytes) -> list[Any]:
-        """Return the parts of the message: the envelope with small frames, then others."""
+        """Return the parts: the envelope with the small frames, then the other frames."""
         return [envelope + self._small, *self._rest]
 
     def digest(self, of: Callable[[Sequence[Any]], bytes]) -> bytes:
-        """Return the digest of the frames, which is made once for all receivers."""
+        """Return the digest of the frames, computed once for all receivers."""
         if self._digest is None:
             self._digest = of(self.frames)
         return self._digest
 
 
 def bytes_of(frame: Any) -> int:
-    """Return the bytes of a buffer of any type."""
+    """Return the size of a buffer in bytes, whatever its type."""
     return len(frame) if isinstance(frame, bytes) else memoryview(frame).nbytes
 
 
 def on_wire(parts: Sequence[Any]) -> int:
-    """Return the bytes of a message with what ZeroMQ puts before its parts (RFC 23)."""
+    """Return the size of a message in bytes, with ZeroMQ's part headers (RFC 23)."""
     sizes = [bytes_of(part) for part in parts]
     return sum(sizes) + sum([2 if size < 256 else 9 for size in sizes])
 
 
 def _join(frames: Sequence[Any], sizes: list[int]) -> tuple[bytes, Sequence[Any]]:
-    """Return the first frames as one, after a table of their lengths, and the others."""
+    """Return the first frames joined, after a table of their lengths, and the rest."""
     count = room = 0
     for size in sizes[:255]:
         room += size
@@ -86,7 +86,7 @@ def split(parts: Sequence[Any], size: int) -> tuple[bytes, list[Any]]:
     Raises
     ------
     Damaged
-        If the first part has not the lengths that it tells.
+        If the table of lengths does not match the first part.
     """
     first = memoryview(parts[0])
     envelope = bytes(first[:size])

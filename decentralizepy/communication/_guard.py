@@ -1,4 +1,4 @@
-"""Access control for a node: everyone is admitted, unless a subclass decides otherwise."""
+"""Access control for a node: admits everyone unless a subclass decides otherwise."""
 
 from typing import Any
 
@@ -8,23 +8,23 @@ from decentralizepy.communication._seal import Checksum, Seal
 
 
 class Guard:
-    """Lets everybody in who says to be a node; only accidents are noticed."""
+    """Admits everyone who claims to be a node; detects accidental damage only."""
 
     def start(self, context: "zmq.Context[Any]", uid: int) -> None:
-        """Run before any socket of ``context`` is bound, in the process of ``uid``."""
+        """Called in the process of ``uid`` before any socket of ``context`` is bound."""
 
     def listen(self, socket: "zmq.Socket[bytes]") -> None:
-        """Set what a socket needs before it is bound."""
+        """Configure a socket before it is bound."""
 
     def dial(self, socket: "zmq.Socket[bytes]", peer: int) -> None:
-        """Set what a socket needs before it connects to ``peer``."""
+        """Configure a socket before it connects to ``peer``."""
 
     def seal(self) -> Seal:
-        """Return what every message is sealed with."""
+        """Return the seal for all messages."""
         return Checksum()
 
     def knows(self, uid: int, frame: zmq.Frame) -> bool:
-        """Return whether who sent ``frame`` may say to be ``uid``."""
+        """Return whether the sender of ``frame`` may claim to be ``uid``."""
         return True
 
     def stop(self) -> None:

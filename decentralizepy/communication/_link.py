@@ -12,30 +12,30 @@ from decentralizepy.communication._seal import Seal
 from decentralizepy.errors import MessageError
 
 DATA, FIRST, ACK, NACK, ASK = range(5)
-MAGIC = b"dp\x02"  # and the version of this layout
-WINDOW = 64  # messages that may be on their way: a receiver holds no more
-WINDOW_BYTES = 1 << 29  # a sender keeps no more than that, and one message
-ACK_MESSAGES, ACK_BYTES = 16, 1 << 21  # after which an answer is due
-ASK_S = 1.0  # a silent peer is asked what it has after 1, 2, 4, 8 ... seconds
+MAGIC = b"dp\x02"  # the last byte is the version of this layout
+WINDOW = 64  # messages in flight; a receiver holds no more
+WINDOW_BYTES = 1 << 29  # a sender keeps at most that many, plus one message
+ACK_MESSAGES, ACK_BYTES = 16, 1 << 21  # an acknowledgement is due after either
+ASK_S = 1.0  # a silent peer is polled after 1, 2, 4, 8 ... seconds
 _HEAD = struct.Struct("!3scBQQQ")
 
 Frames = list[Any]
 
 
 class Head(NamedTuple):
-    """What stands before each message.
+    """The header of each message on a link.
 
     Attributes
     ----------
     kind : int
-        DATA; FIRST, which is DATA before which all was acknowledged, and is answered at
-        once; ACK, ``number`` being the next message that is expected; NACK, likewise, and
-        that it is to be sent again; ASK for one of these, ``number`` being that of the
-        next DATA.
+        DATA; FIRST, which is DATA sent when nothing is unacknowledged, and is answered at
+        once; ACK, whose ``number`` is the next message expected; NACK, the same with a
+        request to resend it; ASK, which requests one of these, and whose ``number`` is
+        that of the next DATA.
     sender, receiver : int
-        The instances, random numbers of a process; 0 while the receiver's is unknown.
+        The instances: random numbers, one per process; 0 for a receiver that is unknown.
     number : int
-        Of the message, on this link, from 0.
+        The sequence number on this link, from 0.
     """
 
     kind: int
@@ -46,41 +46,41 @@ class Head(NamedTuple):
 
 @dataclass(slots=True)
 class Sent:
-    """A message that the peer has not acknowledged."""
+    """A message that the peer has not acknowledged yet."""
 
     number: int
     message: Encoded
 
 
 class Link:
-    """The numbered messages to, and from, one peer.
+    """The numbered messages to and from one peer.
 
-    A transport hands what comes in to :meth:`open` and then to :meth:`take` or
+    A transport passes incoming messages to :meth:`open` and then to :meth:`take` or
     :meth:`acknowledge`, and sends what the other methods return. Nothing here sends or
-    waits. A gap is not complained of when it is seen, since what is missing may be on
-    its way, but when the sender asks: what it sent before it asked has then arrived, or
-    never will.
+    waits. A gap is not reported when it is noticed, because the missing message may be in
+    flight, but when the sender asks: everything sent before that has then either arrived
+    or been lost.
 
-    Answers are gathered: one is due after 16 messages or 2 MiB, after the first message
-    of a burst, and when the peer asks; the transport sends what is owed besides when it
-    has a moment.
+    Acknowledgements are batched: one is due after 16 messages or 2 MiB, after the first
+    message of a burst, and when the peer asks. The transport sends the others when it is
+    idle.
 
     Parameters
     ----------
     me, peer : int
         Uids.
     instance : int
-        This process's random number, not 0.
+        This process's random number; not 0.
     seal : Seal
 
     Attributes
     ----------
     token : str
-        Begins the names of connections to the peer; nobody else is ever told it.
+        Part of the names of connections to the peer; nobody else learns it.
     repeated : int
-        Messages that came more than once, and were dropped.
+        Duplicate messages that were dropped.
     owed : int
-        Messages that were taken since the last answer.
+        Messages accepted since the last acknowledgement.
     """
 
     def __init__(self, me: int, peer: int, instance: int, seal: Seal) -> None:
@@ -96,7 +96,7 @@ class Link:
 
     @property
     def full(self) -> bool:
-        """Whether the peer must acknowledge something before more may be sent."""
+        """Whether the peer must acknowledge messages before more may be sent."""
         return len(self.unacknowledged) >= WINDOW or self._bytes >= WINDOW_BYTES
 
     def outgoing(self, message: Encoded) -> Frames:
@@ -113,7 +113,7 @@ class Link:
         return [self._sealed(sent) for sent in self.unacknowledged]
 
     def overdue(self, now: float) -> bool:
-        """Return whether to ask at time ``now`` (seconds): more and more rarely."""
+        """Return whether to poll the peer at time ``now`` (s), with exponential backoff."""
         if not self.unacknowledged:
             self._silent_since = None
         elif self._silent_since is None:
@@ -124,16 +124,16 @@ class Link:
         return False
 
     def ask(self) -> Frames:
-        """Return the question what the peer has."""
+        """Return a message that asks the peer what it has received."""
         return [self._head(ASK, self.sent)]
 
     def take(self, head: Head, frames: Frames) -> list[Frames]:
-        """Return the messages, in order, that a DATA message makes complete.
+        """Accept a DATA message; return the messages that can be delivered in order.
 
         Raises
         ------
         MessageError
-            If the peer is another process than before.
+            If the peer is a different process than before.
         """
         self._meet(head)
         ahead = head.number - self.expected
@@ -141,7 +141,7 @@ class Link:
             return []
         if ahead < 0 or head.number in self.held:
             self.repeated += 1
-            self.owed = ACK_MESSAGES  # it does not know what is here
+            self.owed = ACK_MESSAGES  # the peer does not know that it arrived
             return []
         self.owed += 1
         self._owed_bytes += sum([len(frame) for frame in frames])
@@ -156,39 +156,39 @@ class Link:
         return ready
 
     def due(self, head: Head) -> bool:
-        """Return whether a message of ``head``, which was taken, is to be answered now."""
+        """Return whether an accepted message with ``head`` must be answered now."""
         if head.kind == DATA:
             return self.owed >= ACK_MESSAGES or self._owed_bytes >= ACK_BYTES
         return True
 
     def answer(self, head: Head | None = None) -> bytes:
-        """Return the answer that is owed, or the one to a message of ``head``."""
+        """Return the acknowledgement that is due, or the answer to ``head``."""
         self.owed = self._owed_bytes = 0
         lacking = head and head.kind == ASK and self.expected < head.number
         return self._head(NACK if lacking else ACK, self.expected)
 
     def complaint(self) -> bytes | None:
-        """Return the answer to what cannot be taken, once a message: a forger is not to make more."""
+        """Return a NACK for an invalid message, once per number to not amplify forgeries."""
         if self._complained == self.expected:
             return None
         self._complained = self.expected
         return self._head(NACK, self.expected)
 
     def acknowledge(self, head: Head) -> list[Frames]:
-        """Forget what the peer has; return what is to be sent now.
+        """Forget the messages that the peer has received; return those to send now.
 
         Raises
         ------
         Replaced
-            If another process answers at the peer's address.
+            If a different process answers at the peer's address.
         MessageError
-            If this is no answer.
+            If this is not a valid answer.
         """
         if self.peer_instance not in (0, head.sender):
-            raise Replaced("another process answers at its address")
+            raise Replaced("a different process answers at its address")
         self._meet(head)
         if head.kind not in (ACK, NACK) or head.number > self.sent:
-            raise MessageError("an answer to what was never asked")
+            raise MessageError("an acknowledgement of a message that was never sent")
         self._silent_since = None
         while self.unacknowledged and self.unacknowledged[0].number < head.number:
             self._bytes -= self.unacknowledged.popleft().message.size
@@ -197,12 +197,12 @@ class Link:
         return [self._sealed(self.unacknowledged[0]), self.ask()]
 
     def open(self, parts: Frames) -> tuple[Head, Frames]:
-        """Return the head and the frames of a message that came from this peer.
+        """Return the head and the frames of a message from this peer.
 
         Raises
         ------
         MessageError
-            If it was damaged, is not meant for this process, or of another version.
+            If it is damaged, for another process, or of another version.
         """
         start = bytes(parts[0][: _HEAD.size]) if parts else b""
         if len(start) < _HEAD.size or not start.startswith(MAGIC):
@@ -211,19 +211,19 @@ class Link:
         if code != self.seal.code:
             raise MessageError(
                 f"a message with a seal of kind {code!r}, not {self.seal.code!r}: the "
-                "machines differ in security, or in having the library blake3"
+                "machines differ in `security` or in whether blake3 is installed"
             )
         envelope, frames = split(parts, _HEAD.size + self.seal.size)
         seal = self.seal.sign(start, self.seal.of(frames), (self.peer, self.me))
         if not compare_digest(envelope[_HEAD.size :], seal):
-            raise Damaged("a message whose seal does not fit its content")
+            raise Damaged("a message whose seal does not match its content")
         if receiver not in (0, self.instance):
-            raise Stray("a message for another process, such as an earlier one")
+            raise Stray("a message for another process, such as a previous one")
         return Head(kind, sender, receiver, number), frames
 
     def _meet(self, head: Head) -> None:
         if self.peer_instance and head.sender != self.peer_instance:
-            raise MessageError("a second process with the uid of the first")
+            raise MessageError("a second process with the same uid")
         self.peer_instance = head.sender
 
     def _sealed(self, sent: Sent, kind: int = DATA) -> Frames:
@@ -239,15 +239,15 @@ class Link:
 
 
 class Stray(MessageError):
-    """A message whose sender is to learn that this is another process."""
+    """A message for another process; its sender must learn that this is a new one."""
 
 
 class Replaced(MessageError):
-    """An answer that tells that a peer's process has ended, and another began."""
+    """An answer which shows that a peer's process was replaced by another."""
 
 
 class Links(dict[int, Link]):
-    """The links of uid ``me``, by the peers' uids; each is made when it is first needed."""
+    """The links of uid ``me`` by peer uid, each created on first use."""
 
     def __init__(self, me: int, instance: int, seal: Seal) -> None:
         super().__init__()

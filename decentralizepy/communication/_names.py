@@ -1,21 +1,21 @@
-"""Socket identities: a uid followed by a token that only the peer knows."""
+"""Socket identities, each with a uid and a token that only the peer knows."""
 
 import secrets
 
-SERVICES = 16  # their uids are -1, -2 ...
+SERVICES = 16  # at most, with uids -1, -2 ...
 
 
 class Names:
     """The names of connections, ``<uid>.<token>.<number>``.
 
-    Who came first under a uid, with a message that could be taken, has told a token that
-    nobody else can know; all its later connections begin with it. Others under that uid
-    are strangers, and are not answered.
+    The first valid message under a uid reveals a token that nobody else can know, and
+    later connections of the same process carry the same token. Anyone else who claims
+    that uid is a stranger and gets no answer.
 
     Parameters
     ----------
     me, n_procs : int
-        This node's uid, and how many nodes there are.
+        This node's uid, and the number of nodes.
     """
 
     def __init__(self, me: int, n_procs: int) -> None:
@@ -24,15 +24,15 @@ class Names:
         self._tokens: dict[int, bytes] = {}
 
     def new(self, token: str = "") -> bytes:
-        """Return a name for a connection of this node's, whose ends have none in common."""
+        """Return a unique name for one of this node's connections."""
         return f"{self.me}.{token}.{secrets.token_hex(8)}".encode()
 
     def known(self, name: bytes) -> bool:
-        """Return whether a message was taken from this connection before."""
+        """Return whether a valid message arrived on this connection before."""
         return name in self._uids
 
     def uid(self, name: bytes) -> int | None:
-        """Return whose connection it is, or may be; None if it is a stranger's."""
+        """Return the uid that a connection belongs to, or may; None for a stranger's."""
         uid = self._uids.get(name)
         if uid is None and (uid := self._claimed(name)) is not None:
             token = self._tokens.get(uid)
@@ -40,18 +40,18 @@ class Names:
         return uid
 
     def accept(self, uid: int, name: bytes) -> None:
-        """Take a connection for the peer's; an earlier one of it is known no more."""
+        """Assign a connection to a peer, replacing its earlier one."""
         self.forget(uid)
         self._tokens[uid], self._uids[name] = _token(name), uid
 
     def forget(self, uid: int) -> None:
-        """Let another process come under ``uid``."""
+        """Allow another process to connect under ``uid``."""
         self._tokens.pop(uid, None)
         for name in [name for name, other in self._uids.items() if other == uid]:
             del self._uids[name]
 
     def _claimed(self, name: bytes) -> int | None:
-        """Return the uid that ``name`` begins with, if the network may have it."""
+        """Return the uid that ``name`` begins with, if the network can have it."""
         spelt = name.partition(b".")[0]
         try:
             uid = int(spelt)

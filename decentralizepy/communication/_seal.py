@@ -7,28 +7,28 @@ from typing import Any, Protocol
 
 from xxhash import xxh3_64_digest
 
-with suppress(ImportError):  # there is no wheel for some machines
+with suppress(ImportError):  # some platforms have no wheel
     from blake3 import blake3
 
 KEY_BYTES = DIGEST_BYTES = 32
 
 
 class Seal(Protocol):
-    """Seals a message in two steps, so that one to many peers is read once.
+    """Seals a message in two steps, so that a broadcast is hashed only once.
 
     Attributes
     ----------
     code : bytes
-        One letter, which every message tells: peers must use the same.
+        One letter in every message; peers must use the same seal.
     size : int
-        Bytes of what ``sign`` returns.
+        Bytes that ``sign`` returns.
     """
 
     code: bytes
     size: int
 
     def of(self, frames: Iterable[Any]) -> bytes:
-        """Return a digest of ``frames``, and of where each ends."""
+        """Return a digest of ``frames`` and their boundaries."""
         ...
 
     def sign(self, head: bytes, digest: bytes, ends: tuple[int, int]) -> bytes:
@@ -37,7 +37,7 @@ class Seal(Protocol):
 
 
 class Checksum:
-    """XXH3 of 64 bits (xxhash.com): against accidents, not against people."""
+    """64-bit XXH3 (xxhash.com): detects accidents, not attacks."""
 
     code, size = b"x", 8
 
@@ -49,7 +49,7 @@ class Checksum:
 
 
 class Mac:
-    """Keyed BLAKE3: nobody without the key can make or change a message."""
+    """Keyed BLAKE3: nobody without the key can forge or modify a message."""
 
     code, size = b"3", 16
 
@@ -68,7 +68,7 @@ class Mac:
 
 
 class Mac2(Mac):
-    """Keyed BLAKE2b (RFC 7693), a sixth as fast, where BLAKE3 cannot be had."""
+    """Keyed BLAKE2b (RFC 7693) for machines without BLAKE3: a sixth of its speed."""
 
     code = b"2"
 
@@ -79,7 +79,7 @@ class Mac2(Mac):
 
 
 def keyed(key: bytes) -> Mac:
-    """Return the best keyed seal that this machine has."""
+    """Return the fastest keyed seal available on this machine."""
     return Mac(key) if "blake3" in globals() else Mac2(key)
 
 

@@ -1,4 +1,4 @@
-"""The modes of ``security``, with their guards and keys."""
+"""The modes of ``[COMMUNICATION] security``, with their guards and keys."""
 
 import logging
 from collections.abc import Collection
@@ -16,11 +16,11 @@ from decentralizepy.errors import ConfigError
 
 Bytes = Annotated[int, Field(ge=0)]
 _OPTIONS = MappingProxyType({"key_file": "mac", "keys_dir": "curve"})
-_USER_ID = "User-Id"  # the name that ZAP (ZeroMQ RFC 27) gives to what we answer
+_USER_ID = "User-Id"  # metadata that ZAP (ZeroMQ RFC 27) attaches to each message
 
 
 class MacGuard(Guard):
-    """Listens to those who have the run's key.
+    """Accepts messages from holders of the run's key.
 
     Parameters
     ----------
@@ -36,12 +36,12 @@ class MacGuard(Guard):
 
 
 class CurveGuard(Guard):
-    """Listens to the owners of known keys, each under its own uid (CurveZMQ, RFC 26).
+    """Accepts owners of known keys, each under its own uid (CurveZMQ, RFC 26).
 
     Parameters
     ----------
     folder : Path
-        Has ``public.json`` and ``<uid>.secret`` of the node itself.
+        Contains ``public.json`` and the node's own ``<uid>.secret``.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -58,7 +58,7 @@ class CurveGuard(Guard):
         self._authenticator.configure_curve_callback(credentials_provider=self)
 
     def callback(self, domain: str, key: bytes) -> bool:
-        """Return whether ``key`` is a node's; the authenticator's thread asks."""
+        """Return whether ``key`` is a node's; called in the authenticator's thread."""
         return key in self._public.values()
 
     def listen(self, socket: "zmq.Socket[bytes]") -> None:
@@ -70,7 +70,7 @@ class CurveGuard(Guard):
         self._show(socket)
 
     def knows(self, uid: int, frame: zmq.Frame) -> bool:
-        key = frame.get(_USER_ID)  # the authenticator's name for a peer
+        key = frame.get(_USER_ID)  # the peer's public key, set by the authenticator
         return uid in self._public and key == self._public[uid].decode()
 
     def stop(self) -> None:
@@ -81,7 +81,7 @@ class CurveGuard(Guard):
 
 
 def make_guard(security: str, key_file: str, keys_dir: str) -> Guard:
-    """Return the guard of a mode.
+    """Return the guard for a mode.
 
     Raises
     ------
@@ -102,29 +102,29 @@ def prepare(
     alone: bool,
     scratch: Path,
 ) -> dict[str, Any]:
-    """Check the keys before any process starts; return the options for the nodes.
+    """Check the keys before any process starts; return the nodes' options.
 
     Parameters
     ----------
     options
-        Those of ``[COMMUNICATION]``.
+        The options of ``[COMMUNICATION]``.
     local, uids
         The nodes and services of this machine, and all nodes.
     alone
-        Whether all are on this machine, so that a key can be made here.
+        Whether all nodes are on this machine, so that a key can be generated here.
     scratch
-        Where the key goes, if so.
+        The folder for that key.
 
     Raises
     ------
     ConfigError
-        If a key is missing, can be read by others, or is of no use.
+        If a key is missing, can be read by others, or is invalid.
     """
     security = options.get("security", "none")
     for option, mode in _OPTIONS.items():
         if options.get(option) and security != mode:
             raise ConfigError(
-                f"only read if security = {mode}", section="COMMUNICATION", key=option
+                f"only used with security = {mode}", section="COMMUNICATION", key=option
             )
     if security == "mac":
         return {
@@ -161,8 +161,8 @@ def _required(value: str | None, option: str) -> str:
     if not value:
         command = "--mac FILE" if option == "key_file" else "DIR --nodes N"
         raise ConfigError(
-            f"required if security = {_OPTIONS[option]}; `decentralizepy "
-            f"keys {command}` makes one",
+            f"required with security = {_OPTIONS[option]}; `decentralizepy "
+            f"keys {command}` creates one",
             section="COMMUNICATION",
             key=option,
         )

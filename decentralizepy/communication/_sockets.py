@@ -1,4 +1,4 @@
-"""Socket options shared by all sockets of a node."""
+"""Options shared by all sockets of a node."""
 
 from typing import Any
 
@@ -7,17 +7,17 @@ import zmq
 from decentralizepy.communication.Communication import DRAIN_MS
 from decentralizepy.errors import AddressError
 
-RECONNECT_MS = 20  # peers of one launch bind within a few of these
-CONNECT_MS = 1_500  # for each attempt; TCP repeats a lost request after 1000
-BACKLOG = 64  # messages of one peer that may wait in memory; then it has to
-ANSWERS = 1_000  # acknowledgements that may wait for one peer; then they are dropped
-SPARE_BYTES = 64  # that encryption may add to a frame
-_PROBES = 5  # in the time after which a silent machine counts as gone
+RECONNECT_MS = 20  # first retry; peers of one launch bind within a few of these
+CONNECT_MS = 1_500  # per attempt; TCP resends a lost SYN after 1000
+BACKLOG = 64  # messages from one peer held in memory before it has to wait
+ANSWERS = 1_000  # acknowledgements queued for one peer before they are dropped
+SPARE_BYTES = 64  # room for what encryption adds to a frame
+_PROBES = 5  # keep-alive probes within heartbeat_timeout
 
 
 def allow(socket: "zmq.Socket[bytes]", address: str) -> str:
-    """Set a socket to the version of IP that ``address`` needs; return ``address``."""
-    socket.ipv6 = "[" in address  # always on, it needs a machine that has version 6
+    """Set the IP version of a socket to that of ``address``; return ``address``."""
+    socket.ipv6 = "[" in address  # setting it always would fail on hosts without IPv6
     return address
 
 
@@ -37,12 +37,13 @@ def open_socket(
         ``zmq.ROUTER`` to receive, ``zmq.DEALER`` to send.
     identity : bytes
     max_message : int
-        Bytes of the largest frame that is taken; 0: any.
+        Largest frame that is accepted, in bytes; 0 means no limit.
     heartbeat_timeout : float
-        Seconds after which a machine that does not answer counts as gone; 0: when TCP
-        gives up, after minutes. The kernels are asked (keep-alive, RFC 1122 4.2.3.6, and
-        the user timeout of RFC 5482) and not ZeroMQ's heartbeats, which wait behind
-        models: a process that hangs, or a slow link, breaks no connection.
+        Seconds after which an unresponsive machine counts as lost; 0 means when TCP
+        gives up, after minutes. This uses TCP keep-alive (RFC 1122, 4.2.3.6) and the
+        user timeout (RFC 5482), which the kernels answer, rather than ZeroMQ's
+        heartbeats, which queue behind models: neither a hanging process nor a slow link
+        breaks a connection.
     """
     socket: zmq.Socket[bytes] = context.socket(kind)
     socket.identity = identity
@@ -53,8 +54,8 @@ def open_socket(
     socket.rcvhwm, socket.sndhwm = BACKLOG, 0
     socket.maxmsgsize = max_message + SPARE_BYTES if max_message else -1
     if kind == zmq.ROUTER:
-        socket.sndhwm = ANSWERS  # a stranger may ask and never read
-        socket.router_handover = True  # who connects anew is heard at once
+        socket.sndhwm = ANSWERS  # a stranger may send requests and never read
+        socket.router_handover = True  # a peer that reconnects is heard at once
     if heartbeat_timeout:
         socket.tcp_keepalive, socket.tcp_keepalive_cnt = 1, _PROBES
         interval = max(1, int(heartbeat_timeout / _PROBES))
@@ -64,7 +65,7 @@ def open_socket(
 
 
 def received(socket: "zmq.Socket[bytes]") -> "list[zmq.Frame] | None":
-    """Return the parts of a message that is there; None if there is none."""
+    """Return the parts of the next message, or None if none has arrived."""
     try:
         return socket.recv_multipart(zmq.NOBLOCK, copy=False)
     except zmq.Again:
@@ -77,12 +78,12 @@ def listen(socket: "zmq.Socket[bytes]", address: str, uid: int) -> None:
     Raises
     ------
     AddressError
-        If somebody else has the address, though the launcher found it free.
+        If the address has been taken since the launcher found it free.
     """
     try:
         socket.bind(allow(socket, address))
     except zmq.ZMQError as error:
         raise AddressError(
             f"[COMMUNICATION] uid {uid} cannot listen at {address}: {error.strerror}; "
-            "another run may be starting: set another offset"
+            "another run may be starting: choose another offset"
         ) from None

@@ -9,7 +9,11 @@ import torch
 
 DTYPES = frozenset(
     np.dtype(code).str
-    for code in (*"?bBhHiIefdFD", "i8", "u8")  # numpy's letters: long differs
+    for code in (
+        *"?bBhHiIefdFD",
+        "i8",
+        "u8",
+    )  # by numpy's letters, as the size of long differs
 )
 _FACTORIES: Mapping[str | None, Any] = {
     None: None,
@@ -42,30 +46,30 @@ _IN: Mapping[str, Callable[[Any], Any]] = {
 
 
 def describe(value: object) -> tuple[str, Any]:
-    """Return the name of a value's type, and what it is made again from.
+    """Return the name of a value's type, and the content to restore it from.
 
     Raises
     ------
     TypeError
-        If a message cannot hold it.
+        If a message cannot contain it.
     """
     if isinstance(value, np.generic) and value.dtype.str in DTYPES:
         return "scalar", [value.dtype.str, value.tobytes()]
-    out = _OUT.get(type(value))  # a subclass would arrive as something else
+    out = _OUT.get(type(value))  # not isinstance: a subclass would lose its type
     if out is None:
-        raise TypeError(f"no message can hold a {type(value).__name__}")
+        raise TypeError(f"a message cannot contain a {type(value).__name__}")
     return type(value).__name__, out(value)
 
 
 def restore(name: str, content: Any) -> Any:
-    """Return the value that :func:`describe` gave ``name`` and ``content`` for."""
+    """Return the value for which :func:`describe` returned ``name`` and ``content``."""
     if name not in _IN:
-        raise ValueError(f"a value of type {name!r}")
+        raise ValueError(f"unknown type {name!r}")
     return _IN[name](content)
 
 
 def in_order(values: Any) -> list[Any]:
-    """Return the elements of a set, in an order that every process finds."""
+    """Return the elements of a set in an order that is the same in every process."""
     try:
         return sorted(values)
     except TypeError:
@@ -75,11 +79,13 @@ def in_order(values: Any) -> list[Any]:
 def _factory(value: "defaultdict[Any, Any]") -> str | None:
     name = getattr(value.default_factory, "__name__", None)
     if _FACTORIES.get(name, "") is not value.default_factory:
-        raise TypeError(f"no message can hold a defaultdict of {value.default_factory}")
+        raise TypeError(
+            f"a message cannot contain a defaultdict of {value.default_factory}"
+        )
     return name
 
 
 def _scalar(dtype: str, content: bytes) -> Any:
     if dtype not in DTYPES or len(content) != np.dtype(dtype).itemsize:
-        raise ValueError(f"a number of {dtype!r}")
+        raise ValueError(f"invalid number of type {dtype!r}")
     return np.frombuffer(content, dtype)[0]

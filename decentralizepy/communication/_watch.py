@@ -5,7 +5,7 @@ from zmq.utils.monitor import parse_monitor_message
 
 from decentralizepy.communication._sockets import received
 
-LOST_AFTER = 5  # attempts in a row that find nobody: about a second if they are refused
+LOST_AFTER = 5  # failed attempts in a row: about a second if they are refused
 _EVENTS = (
     zmq.EVENT_CONNECTED
     | zmq.EVENT_HANDSHAKE_SUCCEEDED
@@ -15,15 +15,15 @@ _EVENTS = (
 
 
 class Watch:
-    """Follow a socket that connects to one peer.
+    """Monitors a socket that connects to one peer.
 
-    A process that hangs is still connected to, by its kernel; one that has ended, or a
-    machine that is gone, is not.
+    A process that hangs stays connected, since its kernel still answers; one that has
+    ended, or is on an unreachable machine, does not.
 
     Parameters
     ----------
     socket : zmq.Socket
-        Before it connects.
+        A socket that is not yet connected.
     met : bool, default False
         Whether an earlier socket was connected to the peer.
     """
@@ -37,15 +37,15 @@ class Watch:
 
     @property
     def lost(self) -> bool:
-        """Whether there was a connection and nobody answers at the address any more."""
+        """Whether the peer was connected and no longer answers at its address."""
         return self.met and self._failures >= LOST_AFTER
 
     def look(self) -> bool:
-        """Take note of what happened; tell whether a connection has broken."""
+        """Process all events so far; return whether a connection has broken."""
         broken = False
         while parts := received(self._monitor):
             event = parse_monitor_message([part.bytes for part in parts])["event"]
-            if event == zmq.EVENT_CLOSED:  # an attempt has failed
+            if event == zmq.EVENT_CLOSED:  # a failed attempt
                 self._failures += not self._connected
                 continue
             self._failures = 0
@@ -55,6 +55,6 @@ class Watch:
         return broken
 
     def close(self) -> None:
-        """Stop following."""
+        """Stop monitoring."""
         self._socket.disable_monitor()
         self._monitor.close(0)

@@ -16,9 +16,9 @@ from decentralizepy.message import Message, Outgoing, check
 Array = npt.NDArray[Any]
 Frame = bytes | Array
 
-HEADER_LIMIT = 1 << 19  # what it describes may take 80 times as much memory
-SMALL = 1 << 10  # bytes of a header whose lists are small, whatever length they state
-NESTED = 32  # values of types that msgpack lacks, in one another
+HEADER_LIMIT = 1 << 19  # bytes; decoding may take 80 times as much memory
+SMALL = 1 << 10  # bytes up to which a list cannot be large, whatever it claims
+NESTED = 32  # how deep values of types that msgpack lacks may be nested
 _ARRAY, _TENSOR, _SET, _OTHER = range(1, 5)  # the header's extension types
 _MALFORMED = (
     ValueError,  # msgpack's own errors and bad UTF-8 are ValueErrors
@@ -26,20 +26,20 @@ _MALFORMED = (
     LookupError,
     OverflowError,
     RecursionError,
-    MemoryError,  # nested lists that say to be long
+    MemoryError,  # nested lists that claim to be long
     msgpack.UnpackException,
 )
 _UNSENDABLE = (TypeError, ValueError, OverflowError, RecursionError)
 
 
 def encode(message: Mapping[str, Any]) -> list[Frame]:
-    """Return the frames of ``message``: the header, then an array a frame.
+    """Return the frames of ``message``: the header, then one frame per array.
 
-    Arrays and tensors may stand anywhere in the message, and so may tuples, sets, deques,
-    ordered and other dicts of the standard library, whole numbers of any size and numpy's
-    numbers; all arrive as what they are. An array that can still be written is copied,
-    since its bytes leave after this call returns; one that is read-only is not, nor is
-    :class:`~decentralizepy.message.Outgoing`, which is read-only from now on.
+    A message may contain arrays and tensors anywhere, as well as tuples, sets, deques,
+    the dicts of the standard library, integers of any size and NumPy scalars; all keep
+    their type. Writable arrays are copied, because their bytes leave after this call
+    returns. Read-only arrays are not copied, nor is
+    :class:`~decentralizepy.message.Outgoing`, which becomes read-only.
 
     Raises
     ------
@@ -54,7 +54,9 @@ def encode(message: Mapping[str, Any]) -> list[Frame]:
             f"this message cannot be sent: {_culprit(message)}{error}"
         ) from None
     if len(header) > HEADER_LIMIT:
-        raise MessageError(f"a header of {len(header)} bytes; {HEADER_LIMIT} at most")
+        raise MessageError(
+            f"a header of {len(header)} bytes exceeds the limit of {HEADER_LIMIT}"
+        )
     return [header, *arrays]
 
 
@@ -85,7 +87,7 @@ def _packer(arrays: list[Array]) -> Callable[[object], Any]:
             return msgpack.ExtType(_TENSOR, _describe(array, arrays))
         depth += 1
         if depth > NESTED:
-            raise ValueError(f"more than {NESTED} tuples or sets in one another")
+            raise ValueError(f"tuples or sets nested more than {NESTED} deep")
         if type(value) is set:
             packed = msgpack.ExtType(_SET, _pack(in_order(value), pack))
         else:
@@ -98,7 +100,7 @@ def _packer(arrays: list[Array]) -> Callable[[object], Any]:
 
 def _describe(array: Any, arrays: list[Array]) -> bytes:
     if array.dtype.str not in DTYPES:
-        raise TypeError(f"no message can hold an array of {array.dtype}")
+        raise TypeError(f"a message cannot contain an array of {array.dtype}")
     if getattr(array, "given", False) and array.flags.c_contiguous:
         array.flags.writeable = False
     elif array.flags.writeable or not array.flags.c_contiguous:
@@ -109,31 +111,33 @@ def _describe(array: Any, arrays: list[Array]) -> bytes:
 
 
 def decode(frames: Sequence[Any]) -> Message:
-    """Return the message of ``frames`` (objects with the buffer protocol).
+    """Return the message in ``frames`` (objects with the buffer protocol).
 
-    Arrays are views of their frames: nothing is copied. What a header says of an array
-    must be what its frame holds, and every frame must be named once.
+    Arrays are views of their frames, without copying. The header's description of each
+    array must match its frame, and every frame must be described exactly once.
 
     Raises
     ------
     MessageError
-        Whatever the bytes are, nothing else is raised.
+        If the frames are invalid; nothing else is raised, whatever the bytes are.
     """
     if not frames or memoryview(frames[0]).nbytes > HEADER_LIMIT:
-        raise MessageError("no header, or one over its limit")
+        raise MessageError("no header, or one that exceeds its limit")
     named: set[int] = set()
     try:
         message = _parse(memoryview(frames[0]), _unpacker(frames, named))
     except _MALFORMED as error:
-        raise MessageError(f"a header that does not parse: {error}") from None
+        raise MessageError(f"an invalid header: {error}") from None
     if len(named) != len(frames) - 1:
-        raise MessageError(f"{len(frames) - 1} arrays, of which {len(named)} are named")
+        raise MessageError(
+            f"{len(frames) - 1} arrays, but the header describes {len(named)}"
+        )
     return check(message)
 
 
 def _parse(data: bytes | memoryview, ext_hook: Callable[[int, bytes], Any]) -> Any:
     if len(data) > SMALL:
-        # a list of a stated length is allocated before it is read: is it there?
+        # msgpack allocates a list by its stated length: check that the data is complete
         whole = msgpack.Unpacker(strict_map_key=False)
         whole.feed(data)
         whole.skip()
@@ -150,7 +154,7 @@ def _unpacker(frames: Sequence[Any], named: set[int]) -> Callable[[int, bytes], 
             return array if code == _ARRAY else torch.from_numpy(_writable(array))
         depth += 1
         if depth > NESTED or code not in (_SET, _OTHER):
-            raise ValueError(f"extension {code}, {depth} deep")
+            raise ValueError(f"extension {code} at depth {depth}")
         content = _parse(data, unpack)
         depth -= 1
         return set(content) if code == _SET else restore(*content)

@@ -26,28 +26,28 @@ from decentralizepy.errors import (
 
 logger = logging.getLogger(__name__)
 
-TICK_S = 0.05  # how often acknowledgements are read, and connections looked after
-REST_MS = 2  # without a message, after which what is owed is acknowledged
-SETTLED = 8  # messages that are sent between two looks for acknowledgements
-FAREWELL_MS = 1_000  # for the last acknowledgements to leave
+TICK_S = 0.05  # how often acknowledgements are read and connections checked
+REST_MS = 2  # idle time after which pending acknowledgements are sent
+SETTLED = 8  # messages sent between two checks for acknowledgements
+FAREWELL_MS = 1_000  # time for the last acknowledgements to leave
 
 
 class ZeroMQ(Communication):
     """Frames over ZeroMQ; a transport adds only ``address``.
 
-    ZeroMQ loses what was under way when a connection breaks. Here each message has a
-    number and a checksum, is kept until the peer acknowledges it, and is sent again on a
-    new connection or when the peer misses it; see
-    :class:`~decentralizepy.communication._link.Link`. Acknowledgements travel back on
-    the same connection, and count as ``total_control``.
+    ZeroMQ loses messages in flight when a connection breaks. Here, each message has a
+    number and a checksum, is kept until the peer acknowledges it, and is resent on a
+    new connection or when the peer is missing it; see
+    :class:`~decentralizepy.communication._link.Link`. Acknowledgements are sent back on
+    the same connection and count as ``total_control``.
 
     Attributes
     ----------
     heartbeat_timeout : float
-        Seconds after which a machine that does not answer counts as gone; 0: when TCP
+        Seconds after which an unresponsive machine counts as lost; 0 means when TCP
         gives up, after minutes. See ``_sockets.py``.
     stall_timeout : float
-        Seconds that sending may wait for a peer that acknowledges nothing.
+        Seconds that sending waits for a peer that acknowledges nothing.
     """
 
     heartbeat_timeout = 0.0
@@ -72,10 +72,10 @@ class ZeroMQ(Communication):
         self.watches: dict[int, Watch] = {}
         self.peer_sockets: dict[int, zmq.Socket[bytes]] = {}
         self._replaced: set[int] = set()
-        self._resumed: set[int] = set()  # who is asked what it has, on a new connection
+        self._resumed: set[int] = set()  # reconnected peers that have not answered yet
         self._ready: deque[tuple[int, list[Any]]] = deque()
         self._names = Names(self.uid, self.mapping.get_n_procs())
-        self._owed: dict[int, bytes] = {}  # where answers go that can wait
+        self._owed: dict[int, bytes] = {}  # connections with pending acknowledgements
         self._ticked = time.monotonic()
         self._reading, self._sending = threading.RLock(), threading.RLock()
         self.router = self._socket(zmq.ROUTER)
@@ -93,11 +93,11 @@ class ZeroMQ(Communication):
 
     @property
     def repeated(self) -> int:
-        """Messages that came more than once; all but the first were dropped."""
+        """Number of duplicate messages that were dropped."""
         return sum(link.repeated for link in self.links.values())
 
     def address(self, rank: int, machine_id: int) -> str:
-        """Return the ZeroMQ endpoint at which the node of this place listens."""
+        """Return the ZeroMQ endpoint at which the node of this rank and machine listens."""
         raise NotImplementedError
 
     def _socket(self, kind: int, token: str = "") -> "zmq.Socket[bytes]":
@@ -117,7 +117,7 @@ class ZeroMQ(Communication):
             self.peer_sockets.pop(neighbor).close(linger)
 
     def forget(self, neighbor: int) -> None:
-        """Begin anew with a peer whose process is another one than before."""
+        """Start over with a peer whose process was replaced."""
         with self._sending:
             if self.already_connected(neighbor):
                 self.destroy_connection(neighbor, 0)
@@ -135,7 +135,7 @@ class ZeroMQ(Communication):
             if len(link.unacknowledged) % SETTLED == 1:
                 self._settle(neighbor)
             self._transmit(neighbor, link.outgoing(message))
-            self.total_control -= message.size  # which the other counters have
+            self.total_control -= message.size  # already in the other counters
 
     def poll(self, timeout: int) -> tuple[int, list[Any]] | None:
         if not self._ready:
@@ -148,7 +148,7 @@ class ZeroMQ(Communication):
         self._answer_all()
         while lacking := self._lacking():
             if time.monotonic() > deadline:
-                logger.warning("no confirmation of the last message by uid %s", lacking)
+                logger.warning("last message not acknowledged by uid %s", lacking)
                 break
             self._await_answers(lacking)
         self._answer_all()
@@ -158,12 +158,12 @@ class ZeroMQ(Communication):
         self.context.destroy(linger=min(drain_ms, FAREWELL_MS))
 
     def _lacking(self) -> list[int]:
-        """Return the peers that have not confirmed all messages, and still may."""
+        """Return the peers that have not acknowledged all messages but still may."""
         still = [uid for uid in self.peer_sockets if uid not in self.lost]
         return [uid for uid in still if self.links[uid].unacknowledged]
 
     def _wait_for_room(self, uid: int) -> None:
-        """Wait while a peer has too much to acknowledge; what comes in is kept."""
+        """Wait until a peer has room for a message; keep what arrives meanwhile."""
         deadline = time.monotonic() + self.stall_timeout
         while self.links[uid].full:
             if uid in self.lost:
@@ -175,7 +175,7 @@ class ZeroMQ(Communication):
             self._await_answers([uid])
 
     def _await_answers(self, uids: list[int]) -> None:
-        """Wait a tick for acknowledgements by ``uids``, or for whatever comes in."""
+        """Wait up to a tick for acknowledgements from ``uids`` or for any message."""
         with self._reading, self._sending:
             if sum(self._settle(uid) for uid in uids):
                 return
@@ -184,7 +184,7 @@ class ZeroMQ(Communication):
             self._pump(0)
 
     def _dial(self, uid: int, met: bool = False) -> None:
-        """Connect to a peer, and send what an earlier connection may have lost."""
+        """Connect to a peer, and resend what an earlier connection may have lost."""
         dealer = self._socket(zmq.DEALER, self.links[uid].token)
         self.watches[uid] = Watch(dealer, met)
         self.guard.dial(dealer, uid)
@@ -194,8 +194,8 @@ class ZeroMQ(Communication):
         self.door.invite(uid)
         if met:
             self._resumed.add(uid)
-        # the peer's door knows the connection by a small message first; the answer tells
-        # what the peer has, and whether it is still the same process
+        # a small message first introduces the connection to the peer's door; the answer
+        # tells what the peer has received, and whether it is still the same process
         again = [] if met else self.links[uid].again()
         for parts in [self.links[uid].ask(), *again]:
             self._transmit(uid, parts)
@@ -209,7 +209,7 @@ class ZeroMQ(Communication):
         self.total_control += on_wire([answer])
 
     def _pump(self, timeout: int) -> None:
-        """Take what has come in ``timeout`` milliseconds, and do what is due."""
+        """Handle a message that arrives within ``timeout`` ms, and periodic work."""
         with self._reading:
             parts = self._next(timeout)
             if parts:
@@ -218,7 +218,7 @@ class ZeroMQ(Communication):
                 self._tick()
 
     def _next(self, timeout: int) -> list[zmq.Frame] | None:
-        """Return the parts of what comes in ``timeout`` ms; answer while nothing does."""
+        """Return the next message within ``timeout`` ms, if any; acknowledge when idle."""
         parts = received(self.router)
         if parts is None and timeout:
             if self._owed and not self._poller.poll(REST_MS):
@@ -228,11 +228,11 @@ class ZeroMQ(Communication):
         return parts
 
     def _take(self, first: zmq.Frame, parts: list[zmq.Frame]) -> None:
-        """Take a message, and answer it on the connection that it came by."""
+        """Handle a message, and answer it on the connection on which it arrived."""
         identity = first.bytes
         uid, known = self._names.uid(identity), self._names.known(identity)
         if uid is None or not self.guard.knows(uid, first):
-            self.reject(f"a stranger who says to be {identity[:32]!r}")
+            self.reject(f"a stranger who claims to be {identity[:32]!r}")
             return
         link, answer = self.links[uid], None
         try:
@@ -248,12 +248,12 @@ class ZeroMQ(Communication):
         except MessageError as error:
             self.reject(f"uid {uid}: {error}")
             if isinstance(error, Stray) or (known and isinstance(error, Damaged)):
-                answer = link.complaint()  # an unknown one would learn from it
+                answer = link.complaint()  # do not reveal anything to a stranger
         if answer:
             self._reply(identity, answer)
 
     def _answer_all(self) -> None:
-        """Acknowledge what was taken."""
+        """Send all pending acknowledgements."""
         with self._reading:
             for uid, identity in self._owed.items():
                 self._reply(identity, self.links[uid].answer())
@@ -267,7 +267,7 @@ class ZeroMQ(Communication):
             for uid in [*self.peer_sockets]:
                 self._settle(uid)
                 watch = self.watches[uid]
-                if watch.look():  # what waits in the old socket would come twice
+                if watch.look():  # the old socket would deliver its queue twice
                     self.destroy_connection(uid, 0)
                     self._dial(uid, met=True)
                 elif self.links[uid].overdue(now):
@@ -276,18 +276,18 @@ class ZeroMQ(Communication):
                 (self.lost.add if gone else self.lost.discard)(uid)
 
     def _settle(self, uid: int) -> bool:
-        """Read a peer's acknowledgements, and send again what it asks for."""
+        """Read a peer's acknowledgements, and resend what it asks for."""
         link, dealer, came = self.links[uid], self.peer_sockets[uid], False
         while parts := received(dealer):
             came = True
             try:
                 head, _ = link.open([part.buffer for part in parts])
                 wanted = link.acknowledge(head)
-                if wanted and uid in self._resumed:  # all may be lost, not one alone
+                if wanted and uid in self._resumed:  # more may be lost than one
                     wanted = [*link.again(), link.ask()]
                 self._resumed.discard(uid)
                 for parts in wanted:
-                    logger.info("to uid %d sent again", uid)
+                    logger.info("message to uid %d sent again", uid)
                     self._transmit(uid, parts)
             except Replaced:
                 self._replaced.add(uid)

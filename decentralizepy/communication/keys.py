@@ -1,4 +1,4 @@
-"""Key files: a secret shared by a run, or a key pair for each node."""
+"""Key files: one secret per run, or one key pair per node."""
 
 import json
 import os
@@ -15,11 +15,11 @@ from decentralizepy.errors import ConfigError
 
 MAC_BYTES = 32
 PUBLIC = "public.json"
-MOST = 1 << 24  # bytes: the keys of 200,000 nodes
+MOST = 1 << 24  # bytes read at most: the keys of 200,000 nodes
 
 
 def make_mac(path: Path) -> None:
-    """Write 32 random bytes to ``path``, for its owner alone; it must not be there."""
+    """Write 32 random bytes to ``path``, a new file that only its owner can read."""
     _write_secret(path, secrets.token_bytes(MAC_BYTES))
 
 
@@ -29,13 +29,13 @@ def read_mac(path: Path) -> bytes:
     Raises
     ------
     ConfigError
-        If it cannot be read, others than its owner can, or it is not of 32 bytes.
+        If it cannot be read, others can read it, or it does not have 32 bytes.
     """
     key = _read_secret(path)
     if len(key) != MAC_BYTES:
         raise ConfigError(
-            f"{path}: {len(key)} bytes; expected a key of {MAC_BYTES}, as"
-            " `decentralizepy keys --mac FILE` makes it"
+            f"{path}: {len(key)} bytes; expected a key of {MAC_BYTES}, created by"
+            " `decentralizepy keys --mac FILE`"
         )
     return key
 
@@ -43,12 +43,12 @@ def read_mac(path: Path) -> bytes:
 def make_curve(folder: Path, uids: Iterable[int]) -> None:
     """Write ``<uid>.secret`` for each of ``uids``, and their public keys, to ``folder``.
 
-    Keys are Curve25519's, as text in Z85 (ZeroMQ RFC 32).
+    Keys are for Curve25519, as text in Z85 (ZeroMQ RFC 32).
 
     Raises
     ------
     ConfigError
-        If a file is there already, or cannot be written.
+        If a file already exists or cannot be written.
     """
     pairs = {uid: zmq.curve_keypair() for uid in uids}
     public = {str(uid): key.decode() for uid, (key, _) in pairs.items()}
@@ -62,12 +62,12 @@ def make_curve(folder: Path, uids: Iterable[int]) -> None:
 
 
 def read_public(folder: Path) -> dict[int, bytes]:
-    """Return the public keys in ``folder`` by uid.
+    """Return the public keys in ``folder``, by uid.
 
     Raises
     ------
     ConfigError
-        If there is no file of them, others can write to it, or it holds something else.
+        If their file is missing, is invalid, or can be written by others.
     """
     path = folder / PUBLIC
     try:
@@ -77,33 +77,37 @@ def read_public(folder: Path) -> dict[int, bytes]:
         raise
     except (ValueError, AttributeError):
         raise ConfigError(
-            f"{path}: expected a JSON object of uids and public keys, as"
-            " `decentralizepy keys DIR --nodes N` makes it"
+            f"{path}: expected a JSON object of uids and public keys, created by"
+            " `decentralizepy keys DIR --nodes N`"
         ) from None
     return keys
 
 
 def read_curve(folder: Path, uid: int, public: bytes) -> bytes:
-    """Return the secret key of ``uid``, which belongs to its ``public`` one.
+    """Return the secret key of ``uid``; it must match its ``public`` key.
 
     Raises
     ------
     ConfigError
-        If it cannot be read, others than its owner can, or is another pair's.
+        If it cannot be read, others can read it, or it does not match.
     """
     path = folder / f"{uid}.secret"
     secret = _read_secret(path).strip()
     try:
         own = zmq.curve_public(_checked(secret))
     except ValueError:
-        raise ConfigError(f"{path}: no secret key in Z85, 40 characters") from None
+        raise ConfigError(
+            f"{path}: expected a secret key of 40 characters in Z85"
+        ) from None
     if own != public:
-        raise ConfigError(f"{path}: not the secret of uid {uid}'s key in {PUBLIC}")
+        raise ConfigError(
+            f"{path}: does not match the public key of uid {uid} in {PUBLIC}"
+        )
     return secret
 
 
 def _checked(key: bytes) -> bytes:
-    with suppress(KeyError):  # a character that Z85 has not
+    with suppress(KeyError):  # a character that is not in Z85
         if len(z85.decode(key)) == 32:
             return key
     raise ValueError("no key")
@@ -118,9 +122,7 @@ def _write(path: Path, content: bytes, mode: int) -> None:
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as f:
             f.write(content)
     except FileExistsError:
-        raise ConfigError(
-            f"{path}: is there already; keys are never replaced"
-        ) from None
+        raise ConfigError(f"{path}: already exists; keys are never replaced") from None
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from None
 
@@ -130,7 +132,7 @@ def _read_secret(path: Path) -> bytes:
 
 
 def _read(path: Path, forbidden: int, danger: str) -> bytes:
-    """Return what a file holds, if it is this user's or root's and its mode allows."""
+    """Return a file's content if its owner is this user or root and its mode is safe."""
     try:
         with path.open("rb") as file:
             status = os.fstat(file.fileno())
@@ -143,5 +145,7 @@ def _read(path: Path, forbidden: int, danger: str) -> bytes:
             f"{path}: {danger} (mode {mode:o}); chmod {mode & ~forbidden:o} {path}"
         )
     if status.st_uid not in (0, os.geteuid()):
-        raise ConfigError(f"{path}: {danger}: it is user {status.st_uid}'s, not yours")
+        raise ConfigError(
+            f"{path}: {danger}: it belongs to user {status.st_uid}, not to you"
+        )
     return content

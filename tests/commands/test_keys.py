@@ -68,5 +68,5 @@ def test_no_key_is_ever_replaced(tmp_path, monkeypatch, capsys, flags):
     assert cli.main(["keys", *flags]) == 0
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
     assert cli.main(["keys", *flags]) == 2
-    assert "is there already; keys are never replaced" in capsys.readouterr().err
+    assert "already exists; keys are never replaced" in capsys.readouterr().err
     assert before == {path: path.read_bytes() for path in tmp_path.iterdir()}

@@ -334,9 +334,9 @@ def test_several_machines_are_told_how_to_make_a_key(tmp_path):
 
 def test_a_key_that_is_not_used_is_an_error(tmp_path):
     """Else a user who forgot ``security`` believes to be safe."""
-    with pytest.raises(ConfigError, match="key_file: only read if security = mac"):
+    with pytest.raises(ConfigError, match="key_file: only used with security = mac"):
         prepare(options(tmp_path, key_file="x"), tmp_path)
-    with pytest.raises(ConfigError, match="keys_dir: only read if security = curve"):
+    with pytest.raises(ConfigError, match="keys_dir: only used with security = curve"):
         prepare(options(tmp_path, security="mac", keys_dir="x"), tmp_path)
 
 
@@ -365,8 +365,11 @@ def broken_folder(folder, how):
         ("lost", r"1\.secret: No such file"),
         ("readable", r"1\.secret: others can read .*mode 644.*chmod 600 .*1\.secret"),
         ("replaceable", r"public\.json: others can replace .*mode 666.*chmod 644"),
-        ("another's", r"1\.secret: not the secret of uid 1's key in public\.json"),
-        ("no key", r"1\.secret: no secret key in Z85"),
+        (
+            "another's",
+            r"1\.secret: does not match the public key of uid 1 in public\.json",
+        ),
+        ("no key", r"1\.secret: expected a secret key of 40 characters in Z85"),
         ("unknown uid", r"public\.json: no key of uid 1"),
         ("[]", r"public\.json: expected a JSON object"),
         ('{"0": 5}', r"public\.json: expected a JSON object"),

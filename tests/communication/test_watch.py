@@ -156,7 +156,7 @@ def test_the_end_waits_for_the_last_message_and_not_for_ever(make, caplog):
     meet(receiver, hanging)
     receiver.send(2, {"BYE": 1, "CHANNEL": "DISCONNECT"})
     receiver.terminate(300)
-    assert "no confirmation of the last message by uid [2]" in caplog.text
+    assert "last message not acknowledged by uid [2]" in caplog.text
 
 
 def test_a_second_thread_may_send_while_the_first_reads(make):

@@ -115,12 +115,15 @@ class Place(NamedTuple):
 @pytest.mark.parametrize(
     ("value", "told"),
     [
-        (Place(1), "'it': no message can hold a Place"),
-        ([{"deep": object()}], "'it': no message can hold a object"),
-        (defaultdict(lambda: 1), "'it': no message can hold a defaultdict of"),
-        (np.ma.masked_array([1], [True]), "'it': no message can hold a MaskedArray"),
+        (Place(1), "'it': a message cannot contain a Place"),
+        ([{"deep": object()}], "'it': a message cannot contain a object"),
+        (defaultdict(lambda: 1), "'it': a message cannot contain a defaultdict of"),
+        (
+            np.ma.masked_array([1], [True]),
+            "'it': a message cannot contain a MaskedArray",
+        ),
         (torch.zeros(1, dtype=torch.bfloat16), "'it': .*BFloat16"),
-        (HTTPStatus.OK, "'it': no message can hold a HTTPStatus"),
+        (HTTPStatus.OK, "'it': a message cannot contain a HTTPStatus"),
     ],
 )
 def test_what_would_arrive_as_something_else_is_refused_by_name(value, told):

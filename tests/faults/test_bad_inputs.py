@@ -383,7 +383,7 @@ def test_unix_sockets_reach_one_machine_only(folder, refused):
     )
     (folder / "run.ini").write_text(changed(change))
     assert refused("-ms", "2", "-ps", "2") == [
-        "[COMMUNICATION] comm_class = IPC: unix sockets reach one machine; use TCP"
+        "[COMMUNICATION] comm_class = IPC: Unix sockets work on one machine only; use TCP"
     ]
 
 
