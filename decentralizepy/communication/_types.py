@@ -9,11 +9,7 @@ import torch
 
 DTYPES = frozenset(
     np.dtype(code).str
-    for code in (
-        *"?bBhHiIefdFD",
-        "i8",
-        "u8",
-    )  # by numpy's letters, as the size of long differs
+    for code in (*"?bBhHiIefdFD", "i8", "u8")  # not "l": its size differs
 )
 _FACTORIES: Mapping[str | None, Any] = {
     None: None,

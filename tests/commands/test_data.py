@@ -79,7 +79,7 @@ def test_a_failed_download_is_one_line_and_leaves_nothing(
     status, _, err = run(capsys, "download", "toy", "--dir", tmp_path)
     assert status == 1
     assert err.count("\n") == 1
-    word = {"other": "checksum", "gone": "404", "wicked": "lies outside of it"}
+    word = {"other": "checksum", "gone": "404", "wicked": "lies outside the archive"}
     assert word[break_it] in err
     assert not os.listdir(tmp_path)
 

@@ -1,1 +1,1 @@
-"""Where data sets come from, and how they are fetched and checked."""
+"""Where data sets come from, and how they are downloaded and verified."""

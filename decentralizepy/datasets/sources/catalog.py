@@ -1,4 +1,4 @@
-"""What is known of each data set: where it comes from, and where it lies then."""
+"""Catalog of data sets: source, licence, and location on disk."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from decentralizepy.errors import ConfigError, did_you_mean
 
 @dataclass(frozen=True)
 class Bundled:
-    """Nothing to fetch: a library that is needed anyway brings it."""
+    """Nothing to download: it ships with a library that is required anyway."""
 
     package: str
 
@@ -21,13 +21,13 @@ class Bundled:
 
 @dataclass(frozen=True)
 class Instructions:
-    """Nothing that a program can fetch: a project's page tells a person what to do."""
+    """Cannot be downloaded by a program: a project's page says how to get it."""
 
     project: str
     url: str
 
     def __str__(self) -> str:
-        return f"by hand, with {self.project}"
+        return f"manually, with {self.project}"
 
 
 @dataclass(frozen=True)
@@ -38,32 +38,32 @@ class Entry:
     ----------
     name : str
     dataset : str
-        Its module below ``decentralizepy.datasets``; the class is spelled like it.
+        Its module in ``decentralizepy.datasets``; the class has the same name.
     content : str
-        How many samples, of what.
+        Number and kind of samples.
     classes : int
     licence : str
     source : Web, Release, Bundled or Instructions
     size : int
-        Bytes to download; 0 if there are none.
+        Bytes to download; 0 if there is no download.
     folder : str
-        What is made below the folder of all data sets.
+        What is created in the folder of all data sets.
     options : dict of str to str
-        The directories that an INI file names, below the folder of all data sets.
+        The directory options of an INI file, relative to the folder of all data sets.
     pick : tuple of str
-        Patterns of files within the source: each but the last names archives to unpack,
-        the last what is kept or converted.
+        Patterns of files in the source: the last one matches what is kept or converted,
+        the others match archives to unpack before.
     convert : str
-        The module whose ``write`` converts it; empty if it is kept as it is.
+        The module whose ``write`` converts it; empty if it is kept unchanged.
     convert_options : tuple of str
-        What ``write`` is told besides the source and the folder.
+        Arguments of ``write`` besides the source and the folder.
     stand_in : str
-        The folder that the generated stand-in is written to, ``"."`` for that of all
-        data sets; empty if there is no stand-in.
+        The folder of the generated stand-in, or ``"."`` for the folder of all data sets;
+        empty if there is no stand-in.
     digests : dict of str to str
-        ``md5:<hex>`` of files on the disk.
+        ``md5:<hex>`` of files on disk.
     terms : str
-        What a user must know before using it.
+        Terms that apply to its use.
     """
 
     name: str
@@ -83,7 +83,7 @@ class Entry:
     terms: str = ""
 
     def directories(self, parent: Path) -> dict[str, str]:
-        """Return the options of an INI file for the data set below ``parent``."""
+        """Return the INI options for the data set in ``parent``."""
         return {key: str(parent / below) for key, below in self.options.items()}
 
 
@@ -93,13 +93,13 @@ def find(name: str) -> Entry:
     Raises
     ------
     ConfigError
-        If there is none of that name.
+        If there is no data set of that name.
     """
     if name in CATALOG:
         return CATALOG[name]
     raise ConfigError(
         f"{name}: no such data set{did_you_mean(name, CATALOG)}; "
-        f"these are known: {', '.join(CATALOG)}"
+        f"expected one of {', '.join(CATALOG)}"
     )
 
 
@@ -152,8 +152,8 @@ _ENTRIES = (
         pick=("*-ubyte.gz",),
         digests=_FASHION_FILES,
         terms=(
-            "Debian has it too: apt-get install dataset-fashion-mnist, and then train_dir "
-            "and test_dir stay empty"
+            "also available from Debian: apt-get install dataset-fashion-mnist, and leave "
+            "train_dir and test_dir empty"
         ),
     ),
     Entry(

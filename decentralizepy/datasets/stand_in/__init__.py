@@ -1,1 +1,1 @@
-"""Generated data in the formats of data sets that cannot be had; they can be learned."""
+"""Learnable generated data in the formats of data sets that cannot be downloaded."""

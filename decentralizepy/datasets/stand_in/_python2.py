@@ -1,4 +1,4 @@
-"""Pickles as Python 2 wrote them: what is text in Python 3 was a string of bytes."""
+"""Pickles as Python 2 wrote them, where text was a byte string."""
 
 import pickle
 import struct
@@ -9,13 +9,13 @@ import numpy as np
 
 
 def dumps(value: Any) -> bytes:
-    """Return a pickle of protocol 2, of lists, dictionaries, numbers, texts and arrays.
+    """Return a pickle of protocol 2.
 
     Parameters
     ----------
     value : dict, list, str, int or array of uint8
-        Whole numbers of 32 bits; ASCII texts, which Python 3 reads with any
-        ``encoding``, as ``bytes`` with ``encoding="bytes"``.
+        Integers have 32 bits. Text is ASCII, which Python 3 reads with any ``encoding``,
+        and as ``bytes`` with ``encoding="bytes"``.
     """
     return pickle.PROTO + b"\x02" + _encoded(value) + pickle.STOP
 
@@ -45,14 +45,14 @@ def _marked(values: Sequence[Any]) -> bytes:
 
 
 def _array(array: "np.ndarray[Any, np.dtype[np.uint8]]") -> bytes:
-    """Return what calls numpy for an empty array and its type, then fills it in."""
+    """Return the opcodes that create an empty array and then set its state."""
     nothing = _tuple(_named("numpy", "ndarray"), _tuple(_encoded(0)), _encoded("b"))
     kind = _named("numpy", "dtype") + _tuple(*map(_encoded, ("u1", 0, 1)))
     state = _tuple(
-        _encoded(1),  # version of this form
+        _encoded(1),  # version of the state's format
         _tuple(*map(_encoded, array.shape)),
         kind + pickle.REDUCE,
-        pickle.NEWFALSE,  # rows first
+        pickle.NEWFALSE,  # not in Fortran order
         _string(array.tobytes()),
     )
     rebuild = _named("numpy.core.multiarray", "_reconstruct")

@@ -1,4 +1,4 @@
-"""How stand-ins are written: whole folders, each marked, and the files of LEAF."""
+"""Writing of stand-ins: folders marked as generated, and files in LEAF's format."""
 
 import json
 import shutil
@@ -18,21 +18,21 @@ TRAIN_SHARE = 0.8
 
 @contextmanager
 def folders(directory: Path, names: Iterable[str], seed: int) -> Iterator[list[Path]]:
-    """Give an empty folder for each of ``names``; at the end they appear in ``directory``.
+    """Yield an empty folder for each of ``names``; move them to ``directory`` at the end.
 
-    They are marked as generated. Marked ones that are there already are replaced; what
-    was begun and not finished leaves nothing.
+    They are marked as generated, and replace existing folders that are marked. If the
+    body fails, nothing is left behind.
 
     Raises
     ------
     DataError
-        If one is there and is not marked: it may be real.
+        If one exists and is not marked, because it may be real data.
     """
     places = [directory / name for name in names]
     for place in places:
         if place.exists() and not is_generated(place):
             raise DataError(
-                f"{place}: is there, and is not generated; expected a folder without it"
+                f"{place}: already exists and is not marked as generated; not replaced"
             )
     directory.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".", dir=directory) as temporary:
@@ -61,7 +61,7 @@ def write_parts(
 
 
 def write_users(folder: Path, users: Mapping[str, Samples], per_file: int) -> None:
-    """Write LEAF's JSON files, of ``per_file`` users each."""
+    """Write JSON files in LEAF's format, with ``per_file`` users each."""
     names = list(users)
     for number, start in enumerate(range(0, len(names), per_file)):
         chosen = names[start : start + per_file]

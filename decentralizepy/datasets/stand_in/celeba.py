@@ -1,4 +1,4 @@
-"""A stand-in for CelebA: drawn faces, some of which smile, several of each person."""
+"""A stand-in for CelebA: drawn faces, several per person, some of them smiling."""
 
 import itertools
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ LIP, TEETH, EYE = (150, 30, 50), (250, 250, 245), (25, 25, 30)
 
 
 class Person(NamedTuple):
-    """What all pictures of a person have in common; lengths over the head's width."""
+    """What all pictures of a person share; lengths are relative to the head's width."""
 
     skin: Colour
     hair: Colour
@@ -39,31 +39,31 @@ def write(
     per_file: int = 4,
     side: int = 84,
 ) -> None:
-    """Write ``train`` and ``test``, folders of LEAF's JSON files, and ``img_align_celeba``.
+    """Write ``train`` and ``test`` in LEAF's JSON format, and ``img_align_celeba``.
 
-    The images are ``000001.png`` and so on, and the JSON names them so: LEAF opens the
-    name itself, DecentralizePy the ``.png`` of that name. A person has skin, hair, background and a mouth of its
-    own, and smiles more or less often.
+    The images, and their names in the JSON, are ``000001.png`` and so on: LEAF opens that
+    name itself, DecentralizePy the ``.png`` of that name. Each person has their own skin,
+    hair, background and mouth, and smiles more or less often.
 
     Parameters
     ----------
     directory : Path
-        ``train_dir``, ``test_dir`` and ``images_dir`` name its three folders then.
+        The parent of the folders for ``train_dir``, ``test_dir`` and ``images_dir``.
     seed : int, default 1
         Decides every byte.
     persons : int, default 64
     images : int, default 15
-        Of a person, on average, at least 5; a fifth of them is for the test.
+        Images per person on average, at least 5; a fifth of them is for testing.
     per_file : int, default 4
-        Persons in a file.
+        Persons per file.
     side : int, default 84
-        Pixels of an image, to which a data set scales it anyway; the real ones have
-        178x218.
+        Width and height of an image in pixels: the size to which the data set scales
+        images anyway. The real ones have 178x218.
 
     Raises
     ------
     DataError
-        If a folder is there, and is not generated.
+        If a folder exists and was not generated.
     """
     rng = np.random.default_rng(seed)
     users: dict[str, Samples] = {}
@@ -96,7 +96,7 @@ def _near(rng: np.random.Generator, colour: Sequence[int]) -> Colour:
 
 
 def _face(rng: np.random.Generator, person: Person, smiling: int, side: int) -> "Image":
-    """Draw a face near the middle, at twice its size, and scale it down: smooth edges."""
+    """Draw a face near the middle, at twice its size, and scale it down to smooth edges."""
     from PIL import Image, ImageDraw
 
     full = 2 * side
@@ -118,7 +118,7 @@ def _face(rng: np.random.Generator, person: Person, smiling: int, side: int) -> 
     wide, high = (1.1, 0.3) if smiling else (0.75, rng.uniform(0.06, 0.12))
     low, mouth = 0.33, person.mouth
     ellipse(0, low, mouth * wide, high, LIP)
-    if smiling:  # the upper half is covered, and teeth show below its edge
+    if smiling:  # skin covers the upper half, and teeth show below its edge
         ellipse(0, low - 0.02, mouth * wide * 0.8, high * 0.5, TEETH)
         top = (x, y + width * (low - 0.11))
         draw.rectangle(_box(*top, width * mouth * 0.6, width * 0.08), fill=person.skin)

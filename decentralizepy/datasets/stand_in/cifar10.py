@@ -10,31 +10,31 @@ from decentralizepy.datasets.stand_in._write import folders
 
 Floats = npt.NDArray[np.float32]
 
-SIDE, FIELD = 32, 40  # an image is a window, at a random place, of a larger field
-VARIETIES = 8  # looks of each class
-DISTRACTORS = 512  # fields that tell nothing of the class
+SIDE, FIELD = 32, 40  # an image is a random window of a larger field
+VARIETIES = 8  # patterns per class
+DISTRACTORS = 512  # fields that are independent of the class
 
 
 def write(
     directory: Path, seed: int = 1, train: int = 50_000, test: int = 10_000
 ) -> None:
-    """Write the folder ``cifar-10-batches-py``: five training files and one for the test.
+    """Write the folder ``cifar-10-batches-py``: five training files and one test file.
 
-    They are pickles as Python 2 wrote the real ones.
+    Like the real ones, they are pickles of Python 2.
 
     Parameters
     ----------
     directory : Path
-        What ``train_dir`` and ``test_dir`` name then.
+        The folder for ``train_dir`` and ``test_dir``.
     seed : int, default 1
         Decides every byte.
     train, test : int, default 50000 and 10000
-        Images.
+        Number of images.
 
     Raises
     ------
     DataError
-        If the folder is there, and is not generated.
+        If the folder exists and was not generated.
     """
     rng = np.random.default_rng(seed)
     with folders(directory, ["cifar-10-batches-py"], seed) as (folder,):
@@ -50,7 +50,7 @@ def write(
 
 
 def _smooth_fields(rng: np.random.Generator, count: int) -> Floats:
-    """Return random patterns of low frequency, (count, 3, 40, 40), of variance 1."""
+    """Return random low-frequency patterns of variance 1, of shape (count, 3, 40, 40)."""
     spectrum = np.zeros((count, 3, FIELD, FIELD // 2 + 1), dtype=np.complex64)
     corner = rng.standard_normal((2, count, 3, 5, 5))
     spectrum[..., :5, :5] = corner[0] + 1j * corner[1]
@@ -63,7 +63,7 @@ def _smooth_fields(rng: np.random.Generator, count: int) -> Floats:
 def _windows(
     rng: np.random.Generator, fields: Floats, which: npt.NDArray[np.int64]
 ) -> Floats:
-    """Return a window at a random place of each of the fields ``which``."""
+    """Return a random window of each of the fields ``which``."""
     views = np.lib.stride_tricks.sliding_window_view(fields, (SIDE, SIDE), axis=(2, 3))
     y, x = rng.integers(0, FIELD - SIDE + 1, (2, len(which)))
     return views[which, :, y, x]
@@ -72,7 +72,7 @@ def _windows(
 def _batch(
     rng: np.random.Generator, looks: Floats, distractors: Floats, count: int
 ) -> dict[str, object]:
-    """Return ``count`` images as a CIFAR-10 file holds them."""
+    """Return the content of a CIFAR-10 file with ``count`` images."""
     labels = rng.integers(0, 10, count)
     look = labels * VARIETIES + rng.integers(0, VARIETIES, count)
     images = 22 * _windows(rng, looks, look)

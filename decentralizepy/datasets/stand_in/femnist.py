@@ -1,4 +1,4 @@
-"""A stand-in for FEMNIST: printed characters, each writer with a hand of its own."""
+"""A stand-in for FEMNIST: printed characters, in a different style for each writer."""
 
 import string
 from pathlib import Path
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
 
 CHARACTERS = string.digits + string.ascii_uppercase + string.ascii_lowercase
-DIGIT_WEIGHT = 4  # a digit is as frequent as so many letters, about as in FEMNIST
-EVENNESS = 30.0  # of the characters that a writer uses; a small one gives few kinds
+DIGIT_WEIGHT = 4  # a digit is 4 times as frequent as a letter, roughly as in FEMNIST
+EVENNESS = 30.0  # Dirichlet parameter; if small, a writer uses few characters
 SIDE = 28
 FONTS = ("DejaVuSans", "DejaVuSans-Bold", "DejaVuSerif", "DejaVuSansMono")
 
 
 class Hand(NamedTuple):
-    """How a writer writes: degrees, a slope, shares of the paper's white, pixels."""
+    """A writer's style: slope, degrees, fractions of the paper's white, pixels."""
 
     font: "FreeTypeFont"
     slant: float
@@ -37,28 +37,28 @@ def write(
     samples: int = 60,
     per_file: int = 4,
 ) -> None:
-    """Write the folders ``train`` and ``test`` of LEAF's JSON files.
+    """Write the folders ``train`` and ``test`` in LEAF's JSON format.
 
-    The characters are drawn with the fonts that matplotlib brings, black on white. A
-    writer has a font, thickness, slant, turn and ink of its own, and uses some of the
-    62 characters more than others.
+    The characters are drawn black on white, in fonts that ship with Matplotlib. Each
+    writer has their own font, thickness, slant, rotation and ink, and uses some of the
+    62 characters more often than others.
 
     Parameters
     ----------
     directory : Path
-        ``train_dir`` and ``test_dir`` name its two folders then.
+        The parent of the folders for ``train_dir`` and ``test_dir``.
     seed : int, default 1
         Decides every byte.
     writers : int, default 64
     samples : int, default 60
-        Of a writer, on average; a fifth of them is for the test.
+        Samples per writer on average; a fifth of them is for testing.
     per_file : int, default 4
-        Writers in a file.
+        Writers per file.
 
     Raises
     ------
     DataError
-        If a folder is there, and is not generated.
+        If a folder exists and was not generated.
     """
     rng = np.random.default_rng(seed)
     users = {f"f{number:04}": _user(rng, samples) for number in range(writers)}
@@ -67,7 +67,7 @@ def write(
 
 
 def _user(rng: np.random.Generator, samples: int) -> Samples:
-    """Return what one writer has written."""
+    """Return the samples of one writer."""
     weights = np.where(np.arange(len(CHARACTERS)) < 10, DIGIT_WEIGHT, 1.0)
     used = rng.dirichlet(EVENNESS * weights / weights.sum())
     count = rng.integers(max(samples // 2, 5), max(samples * 3 // 2, 6))
@@ -92,7 +92,7 @@ def _hand(rng: np.random.Generator) -> Hand:
 
 
 def _image(rng: np.random.Generator, character: str, hand: Hand) -> list[float]:
-    """Return 784 values, 0 for ink to 1 for paper, row by row."""
+    """Return 784 values from 0 (ink) to 1 (paper), row by row."""
     turn = hand.turn + rng.normal(0, 4)
     slant = hand.slant + rng.normal(0, 0.05)
     shift = rng.integers(-2, 3, 2)
@@ -107,7 +107,7 @@ def _image(rng: np.random.Generator, character: str, hand: Hand) -> list[float]:
 def _drawn(
     character: str, hand: Hand, turn: float, slant: float, shift: list[int]
 ) -> "Image":
-    """Return the character, white on black, slanted about the middle and turned."""
+    """Return the character, white on black, slanted about the middle and rotated."""
     from PIL import Image, ImageDraw
 
     image = Image.new("L", (SIDE, SIDE))

@@ -1,4 +1,4 @@
-"""A stand-in for MovieLens latest-small: ratings of low rank, many of few films."""
+"""A stand-in for MovieLens latest-small: low-rank ratings, most of a few movies."""
 
 from pathlib import Path
 
@@ -9,10 +9,10 @@ from decentralizepy.datasets.stand_in._write import folders
 
 Array = npt.NDArray[np.float64]
 
-TASTES = 4  # what tells one film, and one user, from another
-SCARCE = 4  # of so many ids one is a film's: they have gaps, as the real ones
-FEWEST = 20  # ratings of a user
-BEGIN = 1_100_000_000  # seconds since 1970 of the first rating
+TASTES = 4  # rank: latent factors of users and movies
+SCARCE = 4  # one in 4 ids is used, since the real ids have gaps, too
+FEWEST = 20  # ratings per user
+BEGIN = 1_100_000_000  # earliest rating, in seconds since 1970
 YEAR = 31_536_000
 
 
@@ -28,17 +28,17 @@ def write(
     Parameters
     ----------
     directory : Path
-        What ``train_dir`` and ``test_dir`` name then.
+        The folder for ``train_dir`` and ``test_dir``; not ``ml-latest-small`` itself.
     seed : int, default 1
         Decides every byte.
     users, movies : int, default 671 and 2000
     ratings : int, default 150
-        Of a user, on average; each has 20 at least.
+        Ratings per user on average; each user has at least 20.
 
     Raises
     ------
     DataError
-        If the folder is there, and is not generated.
+        If the folder exists and was not generated.
     """
     rng = np.random.default_rng(seed)
     ids = np.sort(rng.choice(SCARCE * movies, movies, replace=False)) + 1
@@ -55,7 +55,7 @@ def write(
 def _seen(
     rng: np.random.Generator, users: int, movies: int, ratings: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return who has seen which film, by user and then by film; a few films are famous."""
+    """Return pairs of user and movie, sorted; a few movies are seen by most users."""
     fame = rng.permutation(1 / (10 + np.arange(movies)))
     counts = FEWEST + rng.exponential(max(ratings - FEWEST, 0), users).astype(int)
     seen = [
@@ -68,7 +68,7 @@ def _seen(
 
 
 def _rated(rng: np.random.Generator, users: int, movies: int) -> Array:
-    """Return what each user would give each film, in halves from 0.5 to 5."""
+    """Return each user's rating of each movie, from 0.5 to 5 in steps of 0.5."""
     tastes = rng.standard_normal((users, TASTES)) @ rng.standard_normal(
         (TASTES, movies)
     )

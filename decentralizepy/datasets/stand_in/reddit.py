@@ -1,4 +1,4 @@
-"""A stand-in for LEAF's Reddit: comments of invented words, on the topics of their users."""
+"""A stand-in for LEAF's Reddit: invented words, on topics that vary by user."""
 
 import itertools
 import pickle
@@ -12,18 +12,16 @@ from decentralizepy.datasets.stand_in._write import Samples, folders, write_part
 
 Table = npt.NDArray[np.int64]
 
-LENGTH = 10  # tokens in a sequence
-SIZE = 10_000  # what the vocabulary says; its ids end before SIZE - 1, as models expect
+LENGTH = 10  # tokens per sequence
+SIZE = 10_000  # stated size; ids stay below SIZE - 1, as models expect
 SPECIAL = ("<PAD>", "<UNK>", "<BOS>", "<EOS>")
-USUAL, TOPICAL = (
-    0.65,
-    0.2,
-)  # how often the language, or the topic, decides the next word
-SHORTEST, LONGEST = 20, 60  # words in a comment
+# probability that the next word is determined by the language, or by the topic
+USUAL, TOPICAL = 0.65, 0.2
+SHORTEST, LONGEST = 20, 60  # words per comment
 
 
 class Language(NamedTuple):
-    """Invented words; those used, the usual ones first; and which follows which."""
+    """Invented words, their frequencies, and the successor of each."""
 
     words: list[str]
     frequency: npt.NDArray[np.float64]
@@ -40,31 +38,31 @@ def write(
     topics: int = 4,
     per_file: int = 4,
 ) -> None:
-    """Write ``data/train`` and ``data/test``, of LEAF's JSON files, and the vocabulary.
+    """Write ``data/train`` and ``data/test`` in LEAF's JSON format, and the vocabulary.
 
-    Words have Zipf's frequencies. After most words there usually comes one certain
-    word, or one that depends on the comment's topic; users have topics that they like.
+    Word frequencies follow Zipf's law. Most words are usually followed by one particular
+    word, or by one that depends on the comment's topic. Users prefer some topics.
 
     Parameters
     ----------
     directory : Path
-        ``train_dir`` and ``test_dir`` name ``data/train`` and ``data/test`` in it then;
-        the vocabulary is ``vocab/reddit_vocab.pck`` there.
+        Contains ``data/train`` and ``data/test``, for ``train_dir`` and ``test_dir``, and
+        the vocabulary ``vocab/reddit_vocab.pck``.
     seed : int, default 1
         Decides every byte.
     users : int, default 64
     comments : int, default 15
-        Of a user; a fifth of them is for the test.
+        Comments per user; a fifth of them is for testing.
     words : int, default 200
-        That occur; the vocabulary has 9,999 tokens whatever they are.
+        Words that occur; the vocabulary always has 9,999 tokens.
     topics : int, default 4
     per_file : int, default 4
-        Users in a file.
+        Users per file.
 
     Raises
     ------
     DataError
-        If a folder is there, and is not generated.
+        If a folder exists and was not generated.
     """
     rng = np.random.default_rng(seed)
     language = _language(rng, words, topics)
@@ -102,7 +100,7 @@ def _user(rng: np.random.Generator, language: Language, comments: int) -> Sample
 def _comment(
     rng: np.random.Generator, language: Language, topic: int
 ) -> tuple[list[list[str]], dict[str, Any]]:
-    """Return a comment's sequences, and the same shifted by a token."""
+    """Return a comment's sequences, and the same shifted by one token."""
     count = rng.integers(SHORTEST, LONGEST)
     fresh = rng.choice(len(language.frequency), count, p=language.frequency)
     ways = rng.random(count)
@@ -116,6 +114,6 @@ def _comment(
 
 
 def _sequences(tokens: list[str]) -> list[list[str]]:
-    """Cut into sequences of ten, and fill up the last."""
+    """Cut tokens into sequences of 10, and pad the last."""
     padded = tokens + ["<PAD>"] * (-len(tokens) % LENGTH)
     return [padded[start : start + LENGTH] for start in range(0, len(padded), LENGTH)]

@@ -1,4 +1,4 @@
-"""A stand-in for Shakespeare: sentences of a small grammar, each role with words of its own."""
+"""A stand-in for Shakespeare: sentences from a small grammar, with words per role."""
 
 import re
 from pathlib import Path
@@ -7,14 +7,14 @@ import numpy as np
 
 from decentralizepy.datasets.stand_in._write import Samples, folders, write_users
 
-WINDOW = 80  # characters in a sample; the next one is its label
+WINDOW = 80  # characters per sample; the next character is its label
 PLAYS = ("THE_FEIGNED_KING", "A_MARKET_IN_PADUA", "THE_SALT_TIDE", "LOVE_UNLETTERED")
 ROLES = """KING QUEEN CLOWN NURSE CAPTAIN SERVANT LADY GHOST
     LAWYER SHEPHERD WIDOW PRINCE DOCTOR THIEF POET HERALD"""
 TEST_SHARE = 0.2
-OWN = 3  # of the words of a kind, those that a role uses
+OWN = 3  # nouns, verbs and adjectives each that a role uses
 
-# a name in braces is replaced by one of its lines; the grammar is ours, not Shakespeare's
+# names in braces are replaced by one of their lines; none of the text is Shakespeare's
 GRAMMAR = {
     "sentence": """
         {call}, {order}.
@@ -70,29 +70,29 @@ def write(
     stride: int = 7,
     per_file: int = 2,
 ) -> None:
-    """Write the folders ``train`` and ``test`` of LEAF's JSON files.
+    """Write the folders ``train`` and ``test`` in LEAF's JSON format.
 
-    Every role uses some of the words only, so that texts differ between users.
+    Each role uses only some of the words, so that texts differ between users.
 
     Parameters
     ----------
     directory : Path
-        ``train_dir`` and ``test_dir`` name its two folders then.
+        The parent of the folders for ``train_dir`` and ``test_dir``.
     seed : int, default 1
         Decides every byte.
     roles : int, default 32
-        64 at most.
+        At most 64.
     samples : int, default 500
-        Of a role; a fifth of them is for the test, from a text of its own.
+        Samples per role; a fifth of them is for testing, taken from a separate text.
     stride : int, default 7
-        Characters from the beginning of a sample to that of the next.
+        Characters between the starts of consecutive samples.
     per_file : int, default 2
-        Roles in a file.
+        Roles per file.
 
     Raises
     ------
     DataError
-        If a folder is there, and is not generated.
+        If a folder exists and was not generated.
     """
     rng = np.random.default_rng(seed)
     names = [f"{play}_{role}" for role in ROLES.split() for play in PLAYS][:roles]
@@ -130,7 +130,7 @@ def _windows(
 
 
 def _said(rng: np.random.Generator, words: Words, text: str) -> str:
-    """Replace the names in braces, and those in what replaces them."""
+    """Replace the names in braces, recursively."""
 
     def chosen(name: re.Match[str]) -> str:
         lines = words[name[1]]

@@ -62,6 +62,6 @@ def test_an_unknown_name_is_told_with_the_nearest():
     with pytest.raises(ConfigError) as error:
         find("femnits")
     assert str(error.value) == (
-        "femnits: no such data set; did you mean femnist?; these are known: "
+        "femnits: no such data set; did you mean femnist?; expected one of "
         + ", ".join(CATALOG)
     )

@@ -166,5 +166,5 @@ def test_the_data_set_reads_what_was_written(tmp_path):
 @pytest.mark.parametrize("name", ["empty", "missing"])
 def test_a_folder_without_plays_is_named(tmp_path, name):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match=rf"{name}: no plays, files \*_gut.txt, there"):
+    with pytest.raises(DataError, match=rf"{name}: contains no plays"):
         gutenberg.write(tmp_path / name, tmp_path / "out")

@@ -70,7 +70,9 @@ def test_real_data_are_never_replaced(write, name, tmp_path):
     marks = sorted(folder.rglob(MARK))
     marks[0].unlink()
     before = files(folder)
-    with pytest.raises(DataError, match=rf"{marks[0].parent}: is there, and is not"):
+    with pytest.raises(
+        DataError, match=rf"{marks[0].parent}: already exists and is not"
+    ):
         write(name, seed=2)
     assert files(folder) == before
 
