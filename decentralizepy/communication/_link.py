@@ -185,10 +185,10 @@ class Link:
             If this is not a valid answer.
         """
         if self.peer_instance not in (0, head.sender):
-            raise Replaced("a different process answers at its address")
+            raise Replaced("another process answers at its address")
         self._meet(head)
         if head.kind not in (ACK, NACK) or head.number > self.sent:
-            raise MessageError("an acknowledgement of a message that was never sent")
+            raise MessageError("an answer to a message that was never sent")
         self._silent_since = None
         while self.unacknowledged and self.unacknowledged[0].number < head.number:
             self._bytes -= self.unacknowledged.popleft().message.size

@@ -65,8 +65,8 @@ def _find(directory: str, name: str) -> Path:
             if path.is_file():
                 return path
     raise DataError(
-        f"{directory}: no {name}, nor {name}.gz, there; `{INSTALL}` brings it, and then "
-        "train_dir and test_dir stay empty"
+        f"{directory}: contains neither {name} nor {name}.gz; run `{INSTALL}` and leave "
+        "train_dir and test_dir empty"
     )
 
 

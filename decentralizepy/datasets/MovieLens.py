@@ -232,8 +232,8 @@ def _find(directory: str) -> Path:
         if (path := Path(directory, name)).is_file():
             return path
     raise DataError(
-        f"{directory}: none of {', '.join(names)} there; "
-        "`decentralizepy data download movielens` brings the ratings"
+        f"{directory}: contains none of {', '.join(names)}; "
+        "run `decentralizepy data download movielens`"
     )
 
 

@@ -138,9 +138,7 @@ class PartialModel(EntrySharing):
             raise MessageError(f"indices of {indices.dtype}, shape {indices.shape}")
         rise = (indices[1:] > indices[:-1]).all()
         if indices.size and not (rise and indices[0] >= 0 and indices[-1] < self.size):
-            raise MessageError(
-                f"indices that do not rise from 0 to {self.size - 1} at most"
-            )
+            raise MessageError(f"indices not ascending within 0 to {self.size - 1}")
         return to_tensor(indices)
 
     def _pre_step(self) -> None:

@@ -83,7 +83,7 @@ class PowerGossip(Sharing):
 
     def edge_weight(self, uid: int, n_peers: int, message: Message) -> float:
         if present(message, "uid") != uid:
-            raise MessageError(f"it says to be of uid {message['uid']!r}")
+            raise MessageError(f"it claims to be from uid {message['uid']!r}")
         return super().edge_weight(uid, n_peers, message)
 
     def pull(self, total: State, own: State, message: Message, weight: float) -> None:
@@ -166,7 +166,7 @@ class PowerGossip(Sharing):
         """Return the small tensors and products in ``message`` for ``reader``."""
         told = present(message, "params")
         if not isinstance(told, dict) or reader not in told:
-            raise MessageError(f"it has nothing for uid {reader}")
+            raise MessageError(f"no part for uid {reader}")
         shapes = [tensor.shape for tensor in self._small(self.local())]
         matrices = self._matrices(self.local())
         shapes += [torch.Size((len(m), self._rank(m))) for m in matrices]

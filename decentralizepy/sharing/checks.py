@@ -29,7 +29,7 @@ def at_most(key: str, value: int, most: int) -> int:
 def present(message: Message, key: str) -> Any:
     """Return ``message[key]``; raise a MessageError if it is missing."""
     if key not in message:
-        raise MessageError(f"it has no {key}")
+        raise MessageError(f"{key} is missing")
     return message[key]
 
 

@@ -47,7 +47,7 @@ def spread(places: Array, entries: Array, size: int) -> Array:
     if places.ndim != 1 or places.shape != entries.shape:
         raise MessageError(f"{places.shape} indices for {entries.shape} values")
     if places.size and not _rising(places.astype(np.int64), size):
-        raise MessageError(f"indices that do not rise from 0 to {size - 1} at most")
+        raise MessageError(f"indices not ascending within 0 to {size - 1}")
     vector = np.zeros(size, np.float32)
     vector[places] = entries
     return vector

@@ -120,7 +120,7 @@ def test_a_missing_vocabulary_is_named(root):
 
 
 def test_a_missing_folder_is_named_first(tmp_path):
-    with pytest.raises(DataError, match="nowhere: no folder of LEAF's"):
+    with pytest.raises(DataError, match="nowhere: not a folder with LEAF's"):
         Reddit.prepare(train_dir=str(tmp_path / "nowhere"))
 
 

@@ -1,4 +1,4 @@
-"""Cache of LEAF's JSON files as arrays that all processes of a machine memory-map."""
+"""Cache of LEAF's JSON files as arrays that all processes on a machine memory-map."""
 
 import fcntl
 import hashlib
@@ -27,13 +27,13 @@ from decentralizepy.errors import DataError
 
 __all__ = ["Array", "Codec", "RecordError", "Records", "encode_labels", "open_records"]
 
-FORMAT = 2  # of the cache; a new number makes all caches anew
+FORMAT = 2  # of the cache; incrementing it invalidates all caches
 CACHE = ".decentralizepy"
 _INDEX = "index.json"
 
 
 class User(NamedTuple):
-    """Whose samples lie at ``start`` to ``stop``, and in which file they were."""
+    """A user, the number of their file, and the range of their samples."""
 
     name: str
     file: int
@@ -43,14 +43,14 @@ class User(NamedTuple):
 
 @dataclass(frozen=True)
 class Records:
-    """The samples of all users of a folder, on the disk.
+    """The samples of all users of a folder, on disk.
 
     Attributes
     ----------
     x, y : array of shape (n, ...)
-        Mapped from a file: pages are read when they are used, and shared by processes.
+        Memory-mapped: pages are read when used, and shared between processes.
     users : list of User
-        In the order of the files' names, and of the users in each.
+        Ordered by file name, then as in the file.
     files : list of str
     """
 
@@ -61,21 +61,21 @@ class Records:
 
 
 def open_records(directory: str, codec: Codec) -> Records:
-    """Map what the JSON files of ``directory`` hold, encoded by ``codec``.
+    """Memory-map the samples in the JSON files of ``directory``, encoded by ``codec``.
 
-    The first time, and when a file has changed, the cache is made: in the folder
-    ``.decentralizepy`` there or, if that cannot be written, below ``XDG_CACHE_HOME``.
-    While one process makes it, others wait.
+    The cache is created on first use and whenever a file has changed: in its subfolder
+    ``.decentralizepy`` or, if that is not writable, in ``XDG_CACHE_HOME``. While one
+    process creates it, others wait.
 
     Raises
     ------
     DataError
-        If there is no file, or one is damaged: in a line with file, user and record.
+        If there is no file, or one is damaged; names its file, user and record.
     """
     folder = Path(directory)
     files = json_files(folder) if folder.is_dir() else []
     if not files:
-        raise DataError(f"{directory}: no folder of LEAF's *.json files")
+        raise DataError(f"{directory}: not a folder with LEAF's *.json files")
     key = _key(files, codec)
     places = [place / f"{codec.name}-{key}" for place in _places(folder)]
     made = next(filter(_made, places), None)
@@ -83,7 +83,7 @@ def open_records(directory: str, codec: Codec) -> Records:
 
 
 def _key(files: Sequence[Path], codec: Codec) -> str:
-    """Return a name that changes when a file, or how it is read, does."""
+    """Return a name that changes when a file or its encoding changes."""
     names = [path.name for path in files] + [str(s.resolve()) for s in codec.sources]
     try:
         stats = [path.stat() for path in (*files, *codec.sources)]
@@ -111,7 +111,7 @@ def _made(place: Path) -> bool:
 
 
 def _fill(places: Sequence[Path], files: Sequence[Path], codec: Codec) -> Path:
-    """Make the cache in the first place that can be written; return which that is."""
+    """Create the cache in the first writable place; return that place."""
     for place in places:
         try:
             lock = _lock(place.parent)
@@ -122,27 +122,27 @@ def _fill(places: Sequence[Path], files: Sequence[Path], codec: Codec) -> Path:
                 _make(place, files, codec)
         return place
     raise DataError(
-        f"{files[0].parent}: its cache can be written neither there nor in "
-        f"{places[-1].parent}: set XDG_CACHE_HOME to a folder that can"
+        f"{files[0].parent}: cannot write its cache there or in "
+        f"{places[-1].parent}; set XDG_CACHE_HOME to a writable folder"
     )
 
 
 def _lock(folder: Path) -> IO[bytes]:
-    """Return a file to be closed; until then, no other process has one of ``folder``."""
+    """Lock ``folder`` until the returned file is closed."""
     folder.mkdir(parents=True, exist_ok=True)
     file = (folder / "lock").open("wb")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        print(f"waiting for the process that fills {folder}", file=sys.stderr)
+        print(f"waiting for another process to fill {folder}", file=sys.stderr)
         fcntl.flock(file, fcntl.LOCK_EX)
     return file
 
 
-@lru_cache(maxsize=8)  # a forked node finds its launcher's
+@lru_cache(maxsize=8)  # a forked node reuses its launcher's
 def _open(place: Path) -> Records:
     index = json.loads((place / _INDEX).read_text())
-    # private pages: a torch tensor over an array that cannot be written warns
+    # copy-on-write: torch warns about tensors on read-only arrays
     x, y = (
         np.asarray(np.memmap(place / name, np.dtype(dtype), "c", shape=tuple(shape)))
         for name, dtype, shape in index["arrays"]
@@ -152,9 +152,9 @@ def _open(place: Path) -> Records:
 
 
 def _make(place: Path, files: Sequence[Path], codec: Codec) -> None:
-    """Write a cache beside ``place``, then give it its name."""
+    """Write a cache next to ``place``, then rename it."""
     for old in place.parent.glob(f"{codec.name}-*"):
-        shutil.rmtree(old, ignore_errors=True)  # of other sources; maps stay valid
+        shutil.rmtree(old, ignore_errors=True)  # outdated; existing maps stay valid
     part = place.with_name(f"{place.name}.part")
     try:
         part.mkdir()
@@ -191,7 +191,7 @@ def _write(folder: Path, files: Sequence[Path], codec: Codec) -> None:
 
 @contextmanager
 def _durable(path: Path) -> Iterator[IO[bytes]]:
-    """Open a new file, and end with its content on the disk."""
+    """Open a new file, and sync it to disk at the end."""
     with path.open("xb") as file:
         yield file
         file.flush()

@@ -27,13 +27,13 @@ Convert = Callable[[torch.Tensor], torch.Tensor]
 
 
 class Samples:
-    """Samples on the disk; at a slice or an array of places, a batch ``(x, y)``.
+    """Samples on disk; a slice or an array of indices yields a batch ``(x, y)``.
 
     Parameters
     ----------
     x, y : array of shape (n, ...)
     convert : callable
-        Turns a batch of x, a tensor of the type on the disk, into what a model takes.
+        Converts a batch of x, a tensor of the dtype on disk, to the input of a model.
     """
 
     def __init__(self, x: Array, y: Array, convert: Convert) -> None:
@@ -64,22 +64,22 @@ class LeafDataset(Dataset):
         ``rank``, ``machine_id`` and ``mapping``.
     random_seed, only_local, train_dir, test_dir, sizes, test_batch_size
         As for :class:`~decentralizepy.datasets.Dataset.Dataset`; ``sizes`` are fractions
-        of what is dealt out. Without them, the remainder of ``users`` and of ``iid`` is
-        spread over the nodes; the last has that of ``files``.
+        of the files, users or samples. Without them, the remainder of ``users`` and
+        ``iid`` is spread over the nodes, and that of ``files`` goes to the last node.
     validation_source, validation_size
-        Likewise; the validation set is drawn with ``random_seed``, from the node's own
-        part or from the test set.
+        Likewise; the validation set is drawn with ``random_seed`` from the node's own
+        partition or from the test set.
     partition_niid : {"files", "users", "iid"}, default "files"
-        What is shuffled and dealt out to the nodes: whole files, as DecentralizePy does,
+        What is shuffled and distributed to the nodes: whole files, as in DecentralizePy,
         where a file is meant to be a client; users, the natural partition (by writer,
         role or account); or single samples.
 
     Raises
     ------
     ConfigError
-        If an option has a value that it cannot have.
+        If the value of an option is invalid.
     DataError
-        If the files are not there or damaged, or this node's part is empty.
+        If the files are missing or damaged, or this node's partition is empty.
     """
 
     num_classes: int
@@ -116,7 +116,7 @@ class LeafDataset(Dataset):
 
     @staticmethod
     def file_per_user(directory: str, write_dir: str) -> None:
-        """Divide the files of a folder by user: see `decentralizepy.datasets.leaf.split`."""
+        """Split the files of a folder by user: see `decentralizepy.datasets.leaf.split`."""
         file_per_user(directory, write_dir)
 
     def get_client_ids(self) -> list[str]:
@@ -134,13 +134,13 @@ class LeafDataset(Dataset):
 
     @cached_property
     def num_samples(self) -> list[int]:
-        """How many of its samples are of each of ``clients``."""
+        """How many of this node's samples belong to each of ``clients``."""
         counts: list[int] = np.unique(self._clients(), return_counts=True)[1].tolist()
         return counts
 
     @cached_property
     def train_x(self) -> Any:
-        """The node's training samples, an array that is made when it is asked for."""
+        """The node's training samples, as an array that is created on first access."""
         return self._present(self.trainset, "training")[:][0].numpy()
 
     @cached_property
@@ -150,7 +150,7 @@ class LeafDataset(Dataset):
 
     @cached_property
     def test_x(self) -> Any:
-        """The samples to test on, an array that is made when it is asked for."""
+        """The test samples, as an array that is created on first access."""
         return self._present(self.testset, "test")[:][0].numpy()
 
     @cached_property
@@ -166,7 +166,7 @@ class LeafDataset(Dataset):
         return counts
 
     def remarks(self) -> Iterator[tuple[str, bool]]:
-        """Yield a remark on users who are tested on their training samples."""
+        """Yield a remark about users who are tested on their training samples."""
         if self.train_dir and self.test_dir:
             train, test = (
                 open_records(directory, self.codec())
@@ -181,7 +181,7 @@ class LeafDataset(Dataset):
                 )
 
     def _clients(self) -> Array:
-        """Return the numbers of the users whom the training samples are of."""
+        """Return the number of the user of each training sample."""
         places = self._part().index
         numbers: Array = np.searchsorted(self._stops, places, side="right")
         return numbers
@@ -198,11 +198,11 @@ class LeafDataset(Dataset):
         self.testset = self._hold_out("Test", records, chosen)
 
     def load_trainset(self) -> None:
-        """Set ``trainset``, this node's part of ``train_dir``."""
+        """Set ``trainset``: this node's partition of ``train_dir``."""
         records = open_records(str(self.train_dir), self.codec())
         bounds = _bounds(records, self.partition_niid)
         units = _shuffled(len(bounds) - 1, self.random_seed)
-        if self.dataset_id < 0:  # a service has no part
+        if self.dataset_id < 0:  # a service has no partition
             self.__training__ = False
             return
         self._users = [user.name for user in records.users]
@@ -214,20 +214,20 @@ class LeafDataset(Dataset):
         places = _join(bounds[units[mine]], bounds[units[mine] + 1])
         if not len(places):
             raise DataError(
-                f"node {self.uid} gets no training sample of {self.train_dir}: expected "
+                f"node {self.uid} gets no training samples of {self.train_dir}: expected "
                 f"fewer than {self.num_partitions} nodes or other sizes"
             )
         self.trainset = self._hold_out("Train", records, places)
 
     def _hold_out(self, source: str, records: Records, places: Array) -> Partition:
-        """Take the validation set out of ``places``, if this is its source."""
+        """Split the validation set off ``places`` if this is its source."""
         samples = Samples(records.x, records.y, self.convert)
         if self.__validating__ and source == self.validation_source:
             count = int(len(places) * float(self.validation_size or 0))
             if not count:
                 raise DataError(
-                    f"of the {len(places)} samples that node {self.uid} has, this "
-                    "is none",
+                    f"leaves none of the {len(places)} samples of node "
+                    f"{self.uid} for validation",
                     section="DATASET",
                     key="validation_size",
                     value=self.validation_size,
@@ -242,18 +242,18 @@ class LeafDataset(Dataset):
         files, users = len(records.files), len(records.users)
         found = f"{files} files with {users} users and {len(records.y)} samples"
         hint = (
-            "; partition_niid = users divides by user"
+            "; partition_niid = users splits by user"
             if self.partition_niid == "files" and users >= self.num_partitions
             else ""
         )
         return (
-            f"[DATASET] train_dir = {self.train_dir}: {found} cannot be dealt out to "
+            f"[DATASET] train_dir = {self.train_dir}: {found} cannot be distributed to "
             f"{self.num_partitions} nodes by partition_niid = {self.partition_niid}{hint}"
         )
 
 
 def _bounds(records: Records, unit: str) -> Array:
-    """Return where, in the samples, what is dealt out begins, and the end."""
+    """Return where each file, user or sample starts, and where the last ends."""
     if unit == "iid":
         return np.arange(len(records.y) + 1)
     if unit == "users":
@@ -262,14 +262,14 @@ def _bounds(records: Records, unit: str) -> Array:
     return np.array([0, *stops.values()])
 
 
-@lru_cache  # a forked node finds its launcher's
+@lru_cache  # a forked node reuses its launcher's
 def _shuffled(count: int, seed: int) -> Array:
-    """Return 0 to ``count`` - 1 in the order in which all partitioners deal them out."""
+    """Return 0 to ``count`` - 1, shuffled as by all partitioners."""
     return DataPartitioner(range(count), seed=seed).partitions[0]
 
 
 def _join(starts: Array, stops: Array) -> Array:
-    """Return the places of range after range."""
+    """Return the concatenated indices of the ranges."""
     lengths = stops - starts
     shifts = starts - np.cumsum(lengths) + lengths
     return np.repeat(shifts, lengths) + np.arange(lengths.sum())

@@ -2,7 +2,7 @@
 
 from decentralizepy.datasets.leaf.cache import Array, Records, User
 
-FEWEST = 3  # test samples: so many do not recur by chance
+FEWEST = 3  # test samples; fewer may recur by chance
 
 
 def copied_users(train: Records, test: Records) -> list[str]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 Array = npt.NDArray[Any]
-User = tuple[str, dict[str, list[Any]]]  # a name, and the x and y of its samples
+User = tuple[str, dict[str, list[Any]]]  # a name, and the x and y of the samples
 
 REDRAW_S = 0.1
 
@@ -34,7 +34,7 @@ class Codec(Protocol):
     version : int
         To be incremented when ``encode`` changes.
     record, label : type
-        Of one x and one y in the JSON, as pydantic checks them: ``list[float]``, ``str``.
+        Types of one x and one y in the JSON, for pydantic: ``list[float]``, ``str``.
     sources : sequence of Path
         Files or folders besides the JSON that the arrays depend on.
     """
@@ -46,7 +46,7 @@ class Codec(Protocol):
     sources: Sequence[Path]
 
     def encode(self, x: list[Any], y: list[Any]) -> tuple[Array, Array]:
-        """Return one user's samples and labels; of one dtype and shape for all users.
+        """Return one user's samples and labels, of the same dtype and shape for all users.
 
         Raises
         ------
@@ -74,7 +74,7 @@ class Encoded(NamedTuple):
 
 
 def encode_labels(labels: Sequence[int], classes: int) -> Array:
-    """Return the numbers of classes as int64; RecordError if one is out of range."""
+    """Return the labels as int64; raise a RecordError if one is out of range."""
     for number, label in enumerate(labels):
         if not 0 <= label < classes:
             raise RecordError(number, f"label {label}: expected 0 to {classes - 1}")
@@ -87,7 +87,7 @@ def read_encoded(files: Sequence[Path], codec: Codec) -> Iterator[Encoded]:
     Raises
     ------
     DataError
-        In a line with file, user and record.
+        If a record is invalid; names its file, user and record.
     """
     adapter = leaf_adapter(codec.record, codec.label)
     with _bar(files) as advance:
@@ -98,7 +98,7 @@ def read_encoded(files: Sequence[Path], codec: Codec) -> Iterator[Encoded]:
 
 
 def leaf_adapter(record: Any, label: Any) -> TypeAdapter[Any]:
-    """Return what checks a file whose samples and labels have these types."""
+    """Return a validator for files whose samples and labels have these types."""
     from pydantic import FailFast, TypeAdapter
     from typing_extensions import NotRequired, TypedDict
 
@@ -115,7 +115,7 @@ def leaf_adapter(record: Any, label: Any) -> TypeAdapter[Any]:
 
 
 def json_files(folder: Path) -> list[Path]:
-    """Return the ``*.json`` of a folder by name, without hidden ones such as ``._a.json``."""
+    """Return the ``*.json`` files of a folder by name, without hidden ones (``._a.json``)."""
     return sorted(
         path for path in folder.glob("*.json") if not path.name.startswith(".")
     )
@@ -129,20 +129,20 @@ def read_files(
     Raises
     ------
     DataError
-        If a file is damaged, or two hold the same user.
+        If a file is damaged, or two files contain the same user.
     """
     seen: dict[str, Path] = {}
     for path in files:
         users = read_users(path, adapter)
         for name, _ in users:
             if name in seen:
-                raise DataError(f"{path}: user {name} is in {seen[name]} as well")
+                raise DataError(f"{path}: user {name} is also in {seen[name]}")
             seen[name] = path
         yield path, users
 
 
 def read_users(path: Path, adapter: TypeAdapter[Any]) -> list[User]:
-    """Return the users of one file, in their order there, and what each holds.
+    """Return the users of one file and their samples, in the order of the file.
 
     Raises
     ------
@@ -168,11 +168,11 @@ def _check_users(path: Path, listed: list[str], held: dict[str, Any]) -> None:
     """Raise a DataError unless ``users`` lists each user in ``user_data`` once."""
     for name, times in Counter(listed).items():
         if name not in held:
-            raise DataError(f"{path}: user {name} is in `users`, not in `user_data`")
+            raise DataError(f"{path}: user {name} is in `users` but not in `user_data`")
         if times > 1:
             raise DataError(f"{path}: user {name} is {times} times in `users`")
     for name in held.keys() - set(listed):
-        raise DataError(f"{path}: user {name} is in `user_data`, not in `users`")
+        raise DataError(f"{path}: user {name} is in `user_data` but not in `users`")
 
 
 def _check_counts(path: Path, content: dict[str, Any]) -> None:
@@ -208,7 +208,7 @@ def _encode(
 
 
 def _place(loc: tuple[int | str, ...]) -> str:
-    """Return where in a file something is wrong, as its user would say it."""
+    """Return where in a file an error is, in terms of users and records."""
     if loc[:1] == ("user_data",) and len(loc) > 3:
         _, user, part, record, *rest = loc
         inner = "".join(f"[{each}]" for each in rest)
@@ -220,7 +220,7 @@ def _place(loc: tuple[int | str, ...]) -> str:
 
 @contextmanager
 def _bar(files: Sequence[Path]) -> Iterator[Callable[[float], None]]:
-    """Give a function that draws, now and then, the progress by a number of bytes."""
+    """Yield a function that advances a progress bar by a number of bytes."""
     from rich.console import Console
     from rich.progress import Progress
 

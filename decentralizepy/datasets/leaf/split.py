@@ -29,13 +29,17 @@ def file_per_user(directory: str, write_dir: str) -> None:
     Raises
     ------
     DataError
-        If there is no file, one is damaged, two hold the same user, or one cannot be
+        If there is no file, one is damaged, two contain the same user, or one cannot be
         written.
     """
     source, target = Path(directory), Path(write_dir)
     files = json_files(source) if source.is_dir() else []
     if not files or source.resolve() == target.resolve():
-        what = "the folder to write to" if files else "no folder of LEAF's *.json files"
+        what = (
+            "is also the output folder"
+            if files
+            else "not a folder with LEAF's *.json files"
+        )
         raise DataError(f"{directory}: {what}")
     for _, users in read_files(files, leaf_adapter(Any, Any)):
         for user, samples in users:
@@ -56,9 +60,9 @@ def _write(path: Path, user: str, samples: dict[str, list[Any]]) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit status: 2 for what a user must mend."""
+    """Run the command; return its exit status, which is 2 for a user's mistake."""
     parser = argparse.ArgumentParser(
-        description="Divide a folder of LEAF's JSON files into one file for each user."
+        description="Split a folder of LEAF's JSON files into one file per user."
     )
     parser.add_argument("directory", metavar="FROM", help="a folder of *.json files")
     parser.add_argument("write_dir", metavar="TO", help="the folder to write to")

@@ -1,4 +1,4 @@
-"""Amazon reviews: from the text of one to its stars."""
+"""Amazon reviews, to be classified by their stars."""
 
 import os
 import random
@@ -39,12 +39,12 @@ PARTITIONS = ("files", "iid")
 
 
 class AmazonReview(Dataset):
-    """Reviews in CSV files, one a client: the tokens of a text, and 1 to 5 stars.
+    """Tokenized reviews with 1 to 5 stars, from one CSV file per client.
 
     A batch is a dict of ``input_ids`` and ``attention_mask``, both of shape (batch,
-    length), and ``labels``, one-hot of shape (batch, 5). The files, in UTF-8, have a
-    line of names with ``data_path`` (the text), ``label_name`` (1 to 5) and
-    ``label_id``. They are cut into tokens once, before the nodes start.
+    length), and ``labels``, one-hot of shape (batch, 5). The files are in UTF-8, with a
+    header line that names ``data_path`` (the text), ``label_name`` (1 to 5) and
+    ``label_id``. They are tokenized once, before the nodes start.
 
     Parameters
     ----------
@@ -54,22 +54,21 @@ class AmazonReview(Dataset):
         As for :class:`~decentralizepy.datasets.Dataset.Dataset`; ``train_dir`` and
         ``test_dir`` are folders of such files.
     validation_source, validation_size
-        Likewise. A validation set out of ``Train`` is taken from the node's own part.
+        Likewise. With ``Train``, the validation set is part of the node's own data.
     tokenizer : str, default "BERT"
-        ``BERT`` or ``MobileBERT``, or a folder that holds a tokenizer and a model. A
-        model class whose constructor takes ``source``, such as ``Transformer``, is
-        handed the folder.
+        ``BERT``, ``MobileBERT``, or a folder with a tokenizer and a model. The folder is
+        passed to model classes with a parameter ``source``, such as ``Transformer``.
     partition_niid : {"files", "iid"}, default "files"
-        ``files``: each node has one file of ``train_dir`` to itself, in an order
-        shuffled with ``random_seed``; ``sizes`` is ignored. ``iid``: the reviews of
-        all files are shuffled and divided.
+        ``files``: each node gets one file of ``train_dir``, in an order shuffled with
+        ``random_seed``; ``sizes`` is ignored. ``iid``: the reviews of all files are
+        shuffled and split.
 
     Raises
     ------
     ConfigError
-        If an option has a value that it cannot have, or ``transformers`` is missing.
+        If the value of an option is invalid, or ``transformers`` is not installed.
     DataError
-        If files or tokenizer cannot be used, or there is no part for each node.
+        If the files or the tokenizer are invalid, or there are too few files.
     """
 
     num_classes = STARS
@@ -101,13 +100,13 @@ class AmazonReview(Dataset):
         cls(-1, 0, Linear(1, 1), **options)
 
     def make_model(self, model_class: Callable[..., Model]) -> Model:
-        """Return a new model, of this set's ``source`` if its class takes that."""
+        """Return a new model; pass it this data set's ``source`` if its class accepts that."""
         if "source" in parameters(model_class):
             return model_class(source=self.source)
         return super().make_model(model_class)
 
     def get_trainset(self, batch_size: int = 1, shuffle: bool = True) -> Batches:
-        """Return the batches of this node's part; RuntimeError if there is none."""
+        """Return this node's training batches; RuntimeError if there are none."""
         return super().get_trainset(batch_size, shuffle)
 
     def test(
@@ -118,9 +117,9 @@ class AmazonReview(Dataset):
         Parameters
         ----------
         model : torch.nn.Module
-            Returns ``(loss, logits)``; left in the mode that it was in.
+            Returns ``(loss, logits)``; its training mode is restored.
         loss : object, optional
-            Ignored: the model has its own.
+            Ignored, since the model computes the loss.
         one_batch : bool, default False
             Test on one batch only, drawn at random.
         """
@@ -148,9 +147,9 @@ class AmazonReview(Dataset):
         self.testset = self._hold_out("Test", Partition(data, range(len(data))))
 
     def load_trainset(self) -> None:
-        """Set ``trainset``, this node's part of ``train_dir``."""
+        """Set ``trainset``: this node's partition of ``train_dir``."""
         reviews = _reviews.read(str(self.train_dir), self.source)
-        if self.dataset_id < 0:  # a service has no part of it
+        if self.dataset_id < 0:  # a service has no partition
             self.__training__ = False
             return
         own = self._own_file if self.partition_niid == "files" else self._own_share
@@ -166,7 +165,7 @@ class AmazonReview(Dataset):
         if len(order) < self.num_partitions:
             raise DataError(
                 f"{len(order)} files for {self.num_partitions} nodes; "
-                "partition_niid = iid divides all reviews",
+                "partition_niid = iid splits all reviews",
                 section="DATASET",
                 key="train_dir",
                 value=self.train_dir,
@@ -177,14 +176,14 @@ class AmazonReview(Dataset):
         return Partition(reviews.data, range(start, reviews.ends[file]))
 
     def _hold_out(self, source: str, part: Partition) -> Partition:
-        """Take the validation set out of ``part``, if this is its source."""
+        """Split the validation set off ``part`` if this is its source."""
         if not self.__validating__ or source != self.validation_source:
             return part
         order = np.random.default_rng(abs(self.random_seed)).permutation(part.index)
         count = int(len(order) * float(self.validation_size or 0))
         if not count:
             raise DataError(
-                f"none of the {len(order)} reviews of validation_source = " f"{source}",
+                f"none of the {len(order)} reviews of validation_source = {source}",
                 section="DATASET",
                 key="validation_size",
                 value=self.validation_size,
@@ -194,7 +193,7 @@ class AmazonReview(Dataset):
 
 
 def _source(tokenizer: str) -> str:
-    """Return the folder, or the name on the hub, that ``tokenizer`` means."""
+    """Return the folder, or the name on the Hugging Face hub, of ``tokenizer``."""
     if tokenizer in TOKENIZERS or os.path.isdir(tokenizer):
         return TOKENIZERS.get(tokenizer, tokenizer)
     raise ConfigError(

@@ -1,4 +1,4 @@
-"""Texts as columns of tokens, and their labels."""
+"""Tokenized texts and their labels."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,13 +9,13 @@ import torch
 
 
 class LLMData:
-    """Samples that are dicts: a row of each column, and ``labels``.
+    """Samples as dicts of one row of each column and of ``labels``.
 
     Parameters
     ----------
     x : mapping of str to array or list
-        The columns that a tokenizer made, such as ``input_ids`` and
-        ``attention_mask``, of shape (n, length): all texts padded to one length.
+        The columns returned by a tokenizer, such as ``input_ids`` and
+        ``attention_mask``, of shape (n, length), with all texts padded to one length.
     y : array of shape (n, ...)
     """
 
@@ -27,9 +27,9 @@ class LLMData:
         return len(self.y)
 
     def __getitem__(self, index: Any) -> dict[str, torch.Tensor]:
-        """Return the sample at a place, or the batch at a slice or array of places.
+        """Return the sample at an index, or the batch at a slice or array of indices.
 
-        A batch is as long as its longest text, not as that of all.
+        A batch is only as long as its own longest text.
         """
         rows = {name: column[index] for name, column in self.x.items()}
         mask = rows.get("attention_mask")
@@ -41,6 +41,6 @@ class LLMData:
 
     @property
     def targets(self) -> npt.NDArray[np.int64]:
-        """The class of each sample, where labels are one-hot rows."""
+        """The class of each sample, from its one-hot label."""
         classes: npt.NDArray[np.int64] = self.y.argmax(1).numpy()
         return classes

@@ -1,4 +1,4 @@
-"""Data sets of text, for transformers."""
+"""Text data sets for transformers."""
 
 from decentralizepy.datasets.text.LLMData import LLMData
 

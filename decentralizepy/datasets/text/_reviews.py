@@ -1,4 +1,4 @@
-"""Files of reviews, read and cut into tokens once for all nodes of a machine."""
+"""Reading and tokenizing of reviews, once for all nodes on a machine."""
 
 import contextlib
 import csv
@@ -22,13 +22,13 @@ COLUMNS = ("data_path", "label_name", "label_id")
 RATINGS = {str(star): star - 1 for star in range(1, STARS + 1)}
 LONGEST = 512
 
-_TOKENIZING = threading.Lock()  # the environment is that of all threads of a process
+_TOKENIZING = threading.Lock()  # all threads share the environment variables
 
 Tokens = npt.NDArray[np.int32]
 
 
 class Reviews(NamedTuple):
-    """The reviews of a folder: ``ends`` has the place after the last of each file."""
+    """The reviews of a folder; ``ends`` holds the end index of each file."""
 
     data: LLMData
     ends: list[int]
@@ -36,25 +36,25 @@ class Reviews(NamedTuple):
 
 @lru_cache
 def read(directory: str, source: str) -> Reviews:
-    """Return the reviews of all CSV files of ``directory``, in the order of their names.
+    """Return the reviews of all CSV files in ``directory``, ordered by file name.
 
     Parameters
     ----------
     directory : str
     source : str
-        The tokenizer: a folder, or a name on the Hugging Face hub. A model with its
-        configuration must be there too, and take its tokens.
+        The tokenizer: a folder, or a name on the Hugging Face hub. It must also contain
+        a matching model with its configuration.
 
     Raises
     ------
     DataError
-        If there are none, or one of them or the tokenizer cannot be used.
+        If there are no files, or one of them or the tokenizer is invalid.
     """
     texts, classes = [], []
     for path in _files(directory):
         rows = list(_rows(path))
         if not rows:
-            raise DataError(f"{path}: no reviews in it")
+            raise DataError(f"{path}: contains no reviews")
         texts.append([text for text, _ in rows])
         classes.append([label for _, label in rows])
     tokenize = _tokenizer(source)
@@ -68,7 +68,7 @@ def _files(directory: str) -> list[Path]:
     found = Path(directory).glob("*.csv")
     files = sorted(path for path in found if not path.name.startswith("."))
     if not files:
-        raise DataError(f"{directory}: no file *.csv there")
+        raise DataError(f"{directory}: contains no *.csv files")
     return files
 
 
@@ -84,7 +84,7 @@ def _rows(path: Path) -> Iterator[tuple[str, int]]:
         for row in reader:
             yield _sample(row)
     except (csv.Error, ValueError) as error:
-        line = reader.reader.line_num  # reader's own is that of the last good row
+        line = reader.reader.line_num  # the DictReader's is that of the last valid row
         raise DataError(f"{path}, line {line}: {error}") from error
 
 
@@ -99,25 +99,23 @@ def _text(path: Path) -> str:
 
 def _sample(row: dict[str, str]) -> tuple[str, int]:
     if None in row or None in row.values():
-        raise ValueError("expected as many fields as line 1 has")
-    star = row["label_name"].removesuffix(
-        ".0"
-    )  # of a column that pandas took for float
+        raise ValueError("expected as many fields as in line 1")
+    star = row["label_name"].removesuffix(".0")  # pandas writes some columns as float
     if star not in RATINGS:
         raise ValueError(f"label_name = {star}: expected a whole number from 1 to 5")
     return row["data_path"], RATINGS[star]
 
 
 def _tokenizer(source: str) -> Any:
-    """Return a function from texts to padded columns that the model of ``source`` takes."""
+    """Return a function that turns texts into padded columns for the model of ``source``."""
     tokenizer = pretrained("AutoTokenizer", source)
     config = configuration(source)
     positions = getattr(config, "max_position_embeddings", LONGEST)
     longest = min(LONGEST, tokenizer.model_max_length, positions)
     if len(tokenizer) > config.vocab_size:
         raise DataError(
-            f"{source}: the tokenizer knows {len(tokenizer)} tokens, the model "
-            f"{config.vocab_size}: expected a tokenizer and a model that belong together"
+            f"{source}: the tokenizer has {len(tokenizer)} tokens but the model only "
+            f"{config.vocab_size}: expected a matching tokenizer and model"
         )
 
     def tokenize(texts: list[str]) -> dict[str, Tokens]:
@@ -135,7 +133,7 @@ def _tokenizer(source: str) -> Any:
 
 
 def _stack(parts: list[dict[str, Tokens]]) -> dict[str, Tokens]:
-    """Join columns of unequal length; what is added to a row is masked out."""
+    """Concatenate columns of different lengths; the padding is masked out."""
     return {name: _join([part[name] for part in parts]) for name in parts[0]}
 
 

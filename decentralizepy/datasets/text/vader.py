@@ -1,4 +1,4 @@
-"""Sentences of real Amazon reviews, as rated for VADER, in the format of AmazonReview."""
+"""Sentences of Amazon reviews, rated for VADER, in the format of AmazonReview."""
 
 import csv
 import io
@@ -12,7 +12,7 @@ from decentralizepy.errors import DataError
 from decentralizepy.files import write_atomic
 
 BOUNDS = (-2.4, -0.8, 0.8, 2.4)  # of five bins of equal width from -4 to 4
-HELD_OUT = 5  # one review in so many is for testing
+HELD_OUT = 5  # one in 5 reviews is for testing
 
 Sentence = tuple[str, int]
 
@@ -22,26 +22,26 @@ def write(
 ) -> None:
     """Write ``train/<client>.csv`` and ``test/test.csv`` below ``directory``.
 
-    The sentences (Hutto and Gilbert, ICWSM 2014) come with a score from -4 to 4, the
-    mean of 20 persons' ratings. A score becomes stars by five bins of equal width, so
-    that a star means the same however the data are cut. Sentences of one review stay
-    together: a fifth of the reviews is for testing, and the others, shuffled with
-    ``seed``, are dealt to the clients in turn.
+    Each sentence (Hutto and Gilbert, ICWSM 2014) has a score from -4 to 4, the mean
+    rating of 20 people. Scores are mapped to stars by five bins of equal width, so that
+    stars mean the same however the data is split. Sentences of one review stay together:
+    a fifth of the reviews is for testing, and the others, shuffled with ``seed``, are
+    dealt to the clients in turn.
 
     Parameters
     ----------
     source
-        ``amazonReviewSnippets_GroundTruth.txt`` of the sdist of vaderSentiment.
+        ``amazonReviewSnippets_GroundTruth.txt`` from vaderSentiment's sdist.
     directory
-        Made if it is not there.
+        Created if it does not exist.
     clients : int
-        How many training files there are to be.
+        Number of training files.
     seed : int, default 1234
 
     Raises
     ------
     DataError
-        If ``source`` is damaged, or has fewer reviews than are needed.
+        If ``source`` is damaged or has too few reviews.
     """
     reviews = _read(Path(source))
     names = list(reviews)
@@ -73,8 +73,8 @@ def _read(source: Path) -> dict[str, list[Sentence]]:
             sentence = (text, stars(float(score)))
         except ValueError as error:
             raise DataError(
-                f"{source}, line {number}: expected an id, a score and a text, with "
-                "tabs between them"
+                f"{source}, line {number}: expected an id, a score and a text, "
+                "separated by tabs"
             ) from error
         reviews.setdefault(name.partition("_")[0], []).append(sentence)
     return reviews

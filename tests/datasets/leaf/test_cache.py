@@ -160,7 +160,7 @@ def test_of_two_processes_one_makes_it_and_both_read_it(folder, tmp_path, capsys
     assert out == f"{found}\n"
     assert len(found) == 6
     assert not codec.encoded, "read once, not by each"
-    assert "waiting for the process that fills" in capsys.readouterr().err
+    assert "waiting for another process to fill" in capsys.readouterr().err
 
 
 @pytest.mark.processes
@@ -182,7 +182,7 @@ def test_who_waits_says_so(folder, capsys):
     assert len(open_records(str(folder), Pairs()).y) == 6
     timer.join()
     assert capsys.readouterr().err == (
-        f"waiting for the process that fills {folder / CACHE}\n"
+        f"waiting for another process to fill {folder / CACHE}\n"
     )
 
 
@@ -209,8 +209,8 @@ def test_without_any_place_for_it_a_line_says_what_to_set(
     (tmp_path / "home").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
     line = fails(folder)
-    assert line.startswith("DIR: its cache can be written neither there nor in ")
-    assert line.endswith(": set XDG_CACHE_HOME to a folder that can")
+    assert line.startswith("DIR: cannot write its cache there or in ")
+    assert line.endswith("; set XDG_CACHE_HOME to a writable folder")
 
 
 def test_a_full_disk_leaves_nothing(folder, monkeypatch):
@@ -236,7 +236,7 @@ BAD = [
     ({"users": []}, "DIR/b.json: user_data: Field required"),
     (
         {"users": ["eve"], "user_data": {}},
-        "DIR/b.json: user eve is in `users`, not in `user_data`",
+        "DIR/b.json: user eve is in `users` but not in `user_data`",
     ),
     (
         {**leaf(eve=[1]), "users": ["eve", "eve"]},
@@ -244,9 +244,9 @@ BAD = [
     ),
     (
         {**leaf(eve=[1], abe=[2]), "users": ["eve"]},
-        "DIR/b.json: user abe is in `user_data`, not in `users`",
+        "DIR/b.json: user abe is in `user_data` but not in `users`",
     ),
-    (leaf(bob=[1]), "DIR/b.json: user bob is in DIR/a.json as well"),
+    (leaf(bob=[1]), "DIR/b.json: user bob is also in DIR/a.json"),
     (
         {**leaf(eve=[1, 2]), "num_samples": [3]},
         "DIR/b.json: user eve: 2 samples, but `num_samples` says 3",
@@ -317,7 +317,7 @@ def test_a_file_that_cannot_be_read_is_named(folder):
 
 
 def test_a_folder_without_files_is_told(tmp_path):
-    line = "DIR: no folder of LEAF's *.json files"
+    line = "DIR: not a folder with LEAF's *.json files"
     assert fails(tmp_path / "missing") == line
     (tmp_path / "empty").mkdir()
     assert fails(tmp_path / "empty") == line

@@ -149,7 +149,7 @@ def test_a_validation_set_without_a_sample_is_told(folder):
     with pytest.raises(DataError) as caught:
         node(0, 1, train_dir=folder, validation_source="Train", validation_size=0.08)
     assert str(caught.value) == (
-        "[DATASET] validation_size = 0.08: of the 12 samples that node 0 has, this is none"
+        "[DATASET] validation_size = 0.08: leaves none of the 12 samples of node 0 for validation"
     )
 
 
@@ -200,7 +200,7 @@ def test_too_few_files_are_told_with_what_would_do(folder):
         node(0, 5, train_dir=folder)
     assert str(caught.value) == (
         f"[DATASET] train_dir = {folder}: 3 files with 5 users and 12 samples cannot be "
-        "dealt out to 5 nodes by partition_niid = files; partition_niid = users divides "
+        "distributed to 5 nodes by partition_niid = files; partition_niid = users splits "
         "by user"
     )
     with pytest.raises(DataError, match=r"to 6 nodes by partition_niid = users$"):
@@ -218,7 +218,7 @@ def test_an_empty_part_is_told(tmp_path):
         except DataError as error:
             texts.append(str(error).replace(str(tmp_path), "DIR"))
     assert texts == [
-        "node 1 gets no training sample of DIR: expected fewer than 2 nodes or other "
+        "node 1 gets no training samples of DIR: expected fewer than 2 nodes or other "
         "sizes"
     ]
 

@@ -80,13 +80,15 @@ def line(source, target):
 
 def test_a_user_in_two_files_is_not_overwritten(folders):
     write(Path(folders[0]), two=leaf(b=[1]))
-    assert line(*folders) == "FROM/two.json: user b is in FROM/one.json as well"
+    assert line(*folders) == "FROM/two.json: user b is also in FROM/one.json"
 
 
 def test_what_cannot_be_done_is_told(folders, tmp_path):
     source, target = folders
-    assert line(tmp_path / "none", target) == "FROM: no folder of LEAF's *.json files"
-    assert line(source, source) == "FROM: the folder to write to"
+    assert (
+        line(tmp_path / "none", target) == "FROM: not a folder with LEAF's *.json files"
+    )
+    assert line(source, source) == "FROM: is also the output folder"
     Path(target).write_text("in the way")
     assert line(source, target).endswith("TO/a.json: cannot be written: File exists")
     (Path(source) / "two.json").write_text("{")
@@ -96,7 +98,7 @@ def test_what_cannot_be_done_is_told(folders, tmp_path):
 def test_the_command(folders, capsys):
     assert main(list(folders)) == 0
     assert main([folders[0], folders[0]]) == 2
-    assert capsys.readouterr().err == f"{folders[0]}: the folder to write to\n"
+    assert capsys.readouterr().err == f"{folders[0]}: is also the output folder\n"
 
 
 @pytest.mark.processes

@@ -84,7 +84,7 @@ def test_archives_are_unpacked_and_what_is_wanted_is_found(site, tmp_path):
 
 
 def test_what_a_publisher_took_out_is_told(tmp_path):
-    with pytest.raises(DataError, match=r"^no \*\.csv in what was downloaded: "):
+    with pytest.raises(DataError, match=r"^no \*\.csv in the download: "):
         pick(tmp_path, "*.csv")
 
 

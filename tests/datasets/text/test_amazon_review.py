@@ -215,11 +215,11 @@ def test_stars_that_pandas_wrote_as_floats_are_read(tmp_path, options):
         (b"data_path,label_name\n", "line 1: no column label_id"),
         (HEADER + "good,6,5\n", "line 2: label_name = 6: expected a whole number"),
         (HEADER + "good,5,4\nbad,low,0\n", "line 3: label_name = low: expected"),
-        (HEADER + "good,5\n", "line 2: expected as many fields as line 1 has"),
-        (HEADER + "a, b,5,4\n", "line 2: expected as many fields as line 1 has"),
+        (HEADER + "good,5\n", "line 2: expected as many fields as in line 1"),
+        (HEADER + "a, b,5,4\n", "line 2: expected as many fields as in line 1"),
         (HEADER + 'good,5,4\n"bad,1,0\n', "line 3: unexpected end of data"),
         (HEADER.encode() + b"good,5,4\nca\xffe,1,0\n", "line 3: not UTF-8"),
-        (HEADER, "no reviews in it"),
+        (HEADER, "contains no reviews"),
         (b"", "line 1: no column data_path"),
     ],
 )
@@ -232,7 +232,7 @@ def test_a_damaged_file_is_named_with_its_line(tmp_path, options, content, messa
 
 
 def test_a_folder_without_files_is_named(tmp_path, options):
-    with pytest.raises(DataError, match=r"no file \*\.csv there"):
+    with pytest.raises(DataError, match=r"contains no \*\.csv files"):
         make({**options, "train_dir": str(tmp_path)})
 
 
@@ -244,7 +244,7 @@ def test_a_misspelt_tokenizer_is_named(options):
 def test_a_tokenizer_that_knows_more_than_the_model_is_an_error(options, tmp_path):
     """Its tokens would be places behind the end of the embedding."""
     folder = tiny_bert.write_model(tmp_path / "small", vocab_size=29)
-    with pytest.raises(DataError, match="knows 30 tokens, the model 29"):
+    with pytest.raises(DataError, match="has 30 tokens but the model only 29"):
         make({**options, "tokenizer": folder})
 
 
