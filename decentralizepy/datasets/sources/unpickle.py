@@ -17,7 +17,7 @@ class _Unpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in self._allowed:
-            raise pickle.UnpicklingError(f"{module}.{name} is not allowed in it")
+            raise pickle.UnpicklingError(f"{module}.{name} is not expected in it")
         return self._allowed[module, name]
 
 
