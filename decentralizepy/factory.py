@@ -21,8 +21,15 @@ RESERVED: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 #: Folders of this package that hold plug-ins, to suggest for a misspelt module.
 FAMILIES = (
-    *("communication", "compression", "datasets", "graphs", "mappings", "models"),
-    *("node", "sharing", "training"),
+    "communication",
+    "compression",
+    "datasets",
+    "graphs",
+    "mappings",
+    "models",
+    "node",
+    "sharing",
+    "training",
 )
 
 # libraries whose import name differs from the name to install

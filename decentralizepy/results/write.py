@@ -174,10 +174,8 @@ class Results:
         now = time.monotonic()
         if now - self._warned >= self.WARN_EVERY:
             self._warned = now
-            logger.warning(
-                "%s: %s; %d rounds are kept in memory and tried again",
-                *(self.path, error.strerror, len(self._unsaved)),
-            )
+            text = "%s: %s; %d rounds are kept in memory and tried again"
+            logger.warning(text, self.path, error.strerror, len(self._unsaved))
 
 
 class _Lines:

@@ -219,14 +219,14 @@ class Experiment:
         """Return the arguments after the first five, in DecentralizePy's order."""
         args = self.args
         log_level = getattr(logging, args.log_level)
+        first: tuple[Any, ...] = (args.iterations, args.log_dir)
         if service and not self._evaluates():
-            return (args.iterations, args.log_dir, log_level)
-        last = (args.reset_optimizer, args.server_rank)
-        return (
-            *(args.iterations, args.log_dir, args.weights_store_dir, log_level),
-            *(args.test_after, args.train_evaluate_after),
-            *((args.working_rate,) if service else last),
-        )
+            return (*first, log_level)
+        tests = (args.test_after, args.train_evaluate_after)
+        first = (*first, args.weights_store_dir, log_level, *tests)
+        if service:
+            return (*first, args.working_rate)
+        return (*first, args.reset_optimizer, args.server_rank)
 
     def _evaluates(self) -> bool:
         """Return whether the service is a parameter server, not a peer sampler.
