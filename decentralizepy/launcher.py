@@ -76,7 +76,7 @@ def status_of(run: Callable[[], None]) -> int:
         print(error, file=sys.stderr)
         return error.exit_status
     except KeyboardInterrupt:  # in a thread
-        print("stopped by Ctrl-C; results so far are whole", file=sys.stderr)
+        print("stopped by Ctrl-C; results so far are saved", file=sys.stderr)
         return 128 + signal.SIGINT
     except Exception as error:  # a bug in a plug-in, found before the start
         print(f"{describe(error)}in the launcher", file=sys.stderr)
@@ -110,7 +110,7 @@ def resume(experiment: Experiment) -> None:
     """Resume from the newest round for which all nodes have a checkpoint."""
     _, chosen = split(experiment.args.resume)
     number = experiment.start_from_checkpoints(chosen)
-    print(f"going on after round {number}")
+    print(f"resuming after round {number}")
 
 
 def run_nodes(
@@ -134,7 +134,7 @@ def run_nodes(
                 raise
             number = experiment.start_from_checkpoints(least=0)
             print(
-                f"warning: {error.cause}; starting all again after round {number}",
+                f"warning: {error.cause}; restarting all nodes after round {number}",
                 file=sys.stderr,
             )
             left -= 1

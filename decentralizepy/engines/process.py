@@ -149,7 +149,7 @@ class LocalNodes:
             return None
         spec, code = min(failed, key=lambda item: item[1] == 3)
         short = code == -signal.SIGKILL and Machine().oom_kills() > self._oom_kills
-        cause = _cause(code) + (" for want of memory" if short else "")
+        cause = _cause(code) + (" (out of memory)" if short else "")
         report = ""
         with suppress(OSError):  # only bugs in plug-ins leave a report
             report = self._report(spec).read_text(encoding="utf-8")

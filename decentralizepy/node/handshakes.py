@@ -83,7 +83,7 @@ class Handshakes(Mailbox):
         """Do without lost peers, if [FAULTS] says ``on_peer_loss = drop``, or raise."""
         if self.on_peer_loss != "drop":
             raise error
-        logger.warning("%s; going on without", error)
+        logger.warning("%s; continuing without", error)
         self.lost_peers |= error.uids
         self.barrier -= error.uids
 

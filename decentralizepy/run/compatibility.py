@@ -73,7 +73,7 @@ def check(chosen: Chosen) -> None:
     if sizes:
         print(
             "warning: the graph is not connected: parts of "
-            f"{', '.join(map(str, sizes))} nodes learn apart",
+            f"{', '.join(map(str, sizes))} nodes train separately",
             file=sys.stderr,
         )
 
@@ -172,8 +172,8 @@ def _may_have_islands(chosen: Chosen) -> bool:
 def _not_connected(chosen: Chosen, sizes: Sequence[int]) -> Problem:
     listed = ", ".join(map(str, sizes[:SHOWN])) + ", ..." * (len(sizes) > SHOWN)
     return Problem(
-        f"not connected: {len(sizes)} parts, of {listed} nodes, would learn apart; "
-        "--allow_disconnected lets them",
+        f"not connected: {len(sizes)} parts, of {listed} nodes, would train separately; "
+        "--allow_disconnected allows this",
         **_place(chosen),
     )
 
@@ -191,16 +191,16 @@ def _unsteady(chosen: Chosen) -> str:
     """Return why neighbors change between rounds, or "" if they do not."""
     node, service = chosen.node_class, chosen.service_class
     if issubclass(node, _EPIDEMIC):
-        return f"{node.__name__} chooses them anew"
+        return f"{node.__name__} redraws them every round"
     if service and not _on_graph(chosen):
-        return f"{service.__name__} draws them anew"
+        return f"{service.__name__} redraws them every round"
     return "" if chosen.graph.fixed else f"{_graph_name(chosen)} changes"
 
 
 def _not_the_graph(chosen: Chosen) -> str:
     if issubclass(chosen.node_class, OverlayNode):
         return f"{chosen.node_class.__name__} builds others"
-    return f"{_graph_name(chosen)} goes one way" if chosen.graph.directed else ""
+    return f"{_graph_name(chosen)} is directed" if chosen.graph.directed else ""
 
 
 def _on_graph(chosen: Chosen) -> bool:

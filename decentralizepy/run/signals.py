@@ -14,7 +14,7 @@ class Stopped(BaseException):
 
     def __init__(self, number: int) -> None:
         named = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
-        super().__init__(f"stopped by {named}; results so far are whole")
+        super().__init__(f"stopped by {named}; results so far are saved")
         self.exit_status = 128 + number
 
 

@@ -357,9 +357,9 @@ STEADY = "needs the same neighbors in every round"
 PAIRS = {
     "Choco, a changing graph": ((), [CHOCO, MATCHING], f"[SHARING] sharing_class = Choco: {STEADY}; [GRAPH] graph_class = RandomMatching changes"),
     "PowerGossip, a changing graph": ((), [GOSSIP, MATCHING], f"[SHARING] sharing_class = PowerGossip: {STEADY}; [GRAPH] graph_class = RandomMatching changes"),
-    "Choco, Epidemic Learning": ((EL_Local,), [CHOCO], f"[SHARING] sharing_class = Choco: {STEADY}; EL_Local chooses them anew"),
-    "Choco, a sampler": ((DPSGDWithPeerSampler, PeerSamplerDynamic), [CHOCO], f"[SHARING] sharing_class = Choco: {STEADY}; PeerSamplerDynamic draws them anew"),
-    "PowerGossip, one way": ((), [GOSSIP, graph("Exponential")], "[SHARING] sharing_class = PowerGossip: needs the edges of the graph, both ways; [GRAPH] graph_class = Exponential goes one way"),
+    "Choco, Epidemic Learning": ((EL_Local,), [CHOCO], f"[SHARING] sharing_class = Choco: {STEADY}; EL_Local redraws them every round"),
+    "Choco, a sampler": ((DPSGDWithPeerSampler, PeerSamplerDynamic), [CHOCO], f"[SHARING] sharing_class = Choco: {STEADY}; PeerSamplerDynamic redraws them every round"),
+    "PowerGossip, one way": ((), [GOSSIP, graph("Exponential")], "[SHARING] sharing_class = PowerGossip: needs the edges of the graph, both ways; [GRAPH] graph_class = Exponential is directed"),
     "PowerGossip, an overlay": ((KNN,), [GOSSIP], "[SHARING] sharing_class = PowerGossip: needs the edges of the graph, both ways; KNN builds others"),
     "PushSum, a server": ((DPSGDNodeFederated, FederatedParameterServer), [SUM], "[SHARING] sharing_class = PushSum: has no server; DPSGDNodeFederated takes Sharing"),
     "STC among peers": ((), [STC], "[SHARING] sharing_class = STC: needs the nodes STCClient and STCServer, not DPSGDNode"),
@@ -395,9 +395,9 @@ GRAPHS = {
     "a word": ("edges", "4\n0 one\n", "g, line 2: 'one' is not a number"),
     "too many nodes": ("edges", "5\n0 1\n1 2\n2 3\n3 4\n", "g: a graph of 5 nodes, but there are 4 processes (-ms 1, -ps [4])"),
     "too few nodes": ("edges", "3\n0 1\n1 2\n", "g: a graph of 3 nodes, but there are 4 processes (-ms 1, -ps [4])"),
-    "two islands": ("edges", "4\n0 1\n2 3\n", "--graph_file g: not connected: 2 parts, of 2, 2 nodes, would learn apart; --allow_disconnected lets them"),
-    "a node alone": ("edges", "4\n0 1\n1 2\n", "--graph_file g: not connected: 2 parts, of 3, 1 nodes, would learn apart; --allow_disconnected lets them"),
-    "no edges": ("adjacency", "4\n\n\n\n\n", "--graph_file g: not connected: 4 parts, of 1, 1, 1, 1 nodes, would learn apart; --allow_disconnected lets them"),
+    "two islands": ("edges", "4\n0 1\n2 3\n", "--graph_file g: not connected: 2 parts, of 2, 2 nodes, would train separately; --allow_disconnected allows this"),
+    "a node alone": ("edges", "4\n0 1\n1 2\n", "--graph_file g: not connected: 2 parts, of 3, 1 nodes, would train separately; --allow_disconnected allows this"),
+    "no edges": ("adjacency", "4\n\n\n\n\n", "--graph_file g: not connected: 4 parts, of 1, 1, 1, 1 nodes, would train separately; --allow_disconnected allows this"),
     "edges for rows": ("adjacency", "4\n0 1\n1 2\n2 3\n3 0\n0 2\n", "g, line 6: a row too many: line 1 says 4 nodes"),
 }  # fmt: skip
 
@@ -636,7 +636,7 @@ PROCESSES = {
     "a key": (DRIVER, ("level = 4", "levl = 4"), "run.ini: [SHARING] levl: not an option of JWINS; did you mean level?"),
     "a pair": (FEDERATED, sharing("PushSum"), "run.ini: [SHARING] sharing_class = PushSum: has no server; DPSGDNodeFederated takes Sharing"),
     "a flag": ((*RUN, "--itrations", "5"), (), "--itrations: no such flag; did you mean --iterations?"),
-    "a graph": ((*RUN, "-gf", "islands"), (), "--graph_file islands: not connected: 2 parts, of 2, 2 nodes, would learn apart; --allow_disconnected lets them"),
+    "a graph": ((*RUN, "-gf", "islands"), (), "--graph_file islands: not connected: 2 parts, of 2, 2 nodes, would train separately; --allow_disconnected allows this"),
     "data": (RUN, data("sizes = [0.5, 0.2]"), "[DATASET] sizes = [0.5, 0.2]: expected a list of fractions whose sum is 1, such as [0.5, 0.25, 0.25], or even"),
     "a graph to make": ((f"{ROOT}/generate_graph.py", "-g", "Regular", "-n", "5", "-d", "3", "-f", "g"), (), "5 nodes cannot all have degree 3: it must be an even number from 0 to 4"),
 }  # fmt: skip

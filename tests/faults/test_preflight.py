@@ -125,7 +125,7 @@ def test_a_user_of_too_few_processes():
     """Nobody may have 10 processes; root, whom no limit holds, as many as it likes."""
     code = (
         "import os, psutil, resource\n"
-        "from decentralizepy import preflight\n"
+        "from decentralizepy.run import preflight\n"
         "resource.setrlimit(resource.RLIMIT_NPROC, (5, 10))\n"
         "print(*preflight.threads(4, preflight.user_threads()))\n"
         "os.setuid(65534)\n"

@@ -82,7 +82,7 @@ def test_a_killed_run_that_is_gone_on_with_ends_as_if_it_had_not_been(
         again = run([*words, "--overwrite"])
     else:
         again = run([*words[:4], "--resume", str(folder)])
-        assert "going on after round" in again.stdout
+        assert "resuming after round" in again.stdout
     assert again.returncode == 0, again.stderr
     as_if_nothing_had_happened(clean, folder)
 
@@ -97,7 +97,7 @@ def test_a_node_that_dies_is_started_again(
     assert done.returncode == 0, done.stderr
     told = f"warning: uid {who} (rank {who}, machine 0) was killed by SIGKILL"
     assert told in done.stderr
-    assert "starting all again after round" in done.stderr
+    assert "restarting all nodes after round" in done.stderr
     as_if_nothing_had_happened(clean, tmp_path / "run")
 
 
@@ -114,7 +114,7 @@ def test_a_node_that_fails_again_and_again_ends_the_run(experiment, mortal):
     faults = {"FAULTS": {"on_peer_loss": "restart"}}
     done = run(experiment(rounds=50, **sections, **faults))
     assert done.returncode == 1
-    assert done.stderr.count("starting all again") == 2
+    assert done.stderr.count("restarting all nodes") == 2
     assert "RuntimeError: the toy broke" in done.stderr
 
 

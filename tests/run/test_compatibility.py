@@ -66,7 +66,7 @@ def test_all_that_does_not_is_told_at_once():
         "c.ini: [SHARING] sharing_class = STC: needs the nodes STCClient and STCServer, "
         "not DPSGDNode",
         "c.ini: [GRAPH] graph_class = Graph: not connected: 3 parts, of 1, 1, 1 nodes, "
-        "would learn apart; --allow_disconnected lets them",
+        "would train separately; --allow_disconnected allows this",
     ]
 
 
