@@ -199,7 +199,7 @@ def test_a_port_beyond_the_last_is_refused(tmp_path):
 def test_unix_sockets_reach_one_machine_and_short_paths():
     with pytest.raises(AddressError, match="one machine"):
         prepare(IPC, {}, Linear(2, 2))
-    with pytest.raises(AddressError, match="may have 90 bytes; choose"):
+    with pytest.raises(AddressError, match="limited to 90 bytes; choose"):
         prepare(IPC, {"socket_dir": "/" + "x" * 100})
     assert prepare(IPC, {}) == {"socket_dir": "/scratch"}
 
@@ -214,7 +214,7 @@ def test_a_folder_that_others_can_enter_is_refused(tmp_path, how):
     elif how == "link":
         (tmp_path / "target").mkdir(mode=0o700)
         folder.symlink_to(tmp_path / "target")
-        cause = "a link"
+        cause = "a symbolic link"
     else:
         folder.write_text("")
         cause = "File exists"
@@ -228,5 +228,5 @@ def test_a_folder_that_others_can_enter_is_refused(tmp_path, how):
 
 def test_a_long_temporary_folder_is_told_with_the_way_out():
     long = "/" + "x" * 100
-    with pytest.raises(AddressError, match=r"temporary one is /x.* set .* socket_dir"):
+    with pytest.raises(AddressError, match=r"the default is /x.* set .* socket_dir"):
         IPC.prepare({}, Linear(1, 2), 0, [0, 1], long)

@@ -52,7 +52,9 @@ def test_files_are_found_packed_or_not(tmp_path, packed, below):
 
 
 def test_missing_files_say_how_to_get_them(tmp_path):
-    with pytest.raises(DataError, match=r"no train-images.*apt-get install dataset-f"):
+    with pytest.raises(
+        DataError, match=r"neither train-images.*apt-get install dataset-f"
+    ):
         FashionMNIST.prepare(train_dir=str(tmp_path))
 
 

@@ -182,10 +182,10 @@ def test_a_model_loaded_from_elsewhere_is_what_changes_count_from():
 @pytest.mark.parametrize(
     ("indices", "params", "said"),
     [
-        ([0, 4], [1, 2], "rise from 0 to 3"),
-        ([-1, 2], [1, 2], "rise from 0 to 3"),
-        ([2, 2], [1, 2], "rise from 0 to 3"),
-        ([2, 1], [1, 2], "rise from 0 to 3"),
+        ([0, 4], [1, 2], "not ascending within 0 to 3"),
+        ([-1, 2], [1, 2], "not ascending within 0 to 3"),
+        ([2, 2], [1, 2], "not ascending within 0 to 3"),
+        ([2, 1], [1, 2], "not ascending within 0 to 3"),
         ([1, 2], [1], r"\(1,\) values .* for 2 entries"),
         ([[1], [2]], [1, 2], "shape"),
         ([0.5, 1.0], [1, 2], "indices of float64"),
