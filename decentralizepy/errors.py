@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-_SHOWN = 80  # characters of a value
+_SHOWN = 200  # characters of a value: enough for a path
 
 
 class Absent:

@@ -138,7 +138,7 @@ def test_a_bool_is_never_a_number(value):
         (None, "none"),
         (0.5, "0.5"),
         ("a\nb", "a\\nb"),
-        ("x" * 81, "x" * 77 + "..."),
+        ("x" * 201, "x" * 197 + "..."),
     ],
 )
 def test_a_value_is_shown_on_one_line_as_the_file_spells_it(value, text):

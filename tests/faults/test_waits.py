@@ -104,7 +104,7 @@ def test_a_machine_that_never_starts_is_named(experiment, tmp_path):
     (tmp_path / "ip.json").write_text('{"0": "127.0.0.1", "1": "127.0.0.2"}')
     done = run(words)
     assert done.returncode == 3, done.stderr
-    barrier = "start: 1 of 2 machines, waiting for machine 1 (127.0.0.2) since"
+    barrier = "start: 1 of 2 machines, waiting for machine 1 (127.0.0.2) for"
     assert done.stderr.count(barrier) == 1, done.stderr
     error = r"waiting on CONNECT for uid [23] on machine 1 \(127\.0\.0\.2\) for 4 s"
     assert re.search(error, done.stderr)

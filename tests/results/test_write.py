@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from decentralizepy.results import write
 from decentralizepy.results.write import METRICS, Results, Schedule, derive
 
 
@@ -57,3 +58,21 @@ def test_a_kill_at_any_byte_loses_only_the_last_line(tmp_path, cut):
     lines.write_bytes(lines.read_bytes()[:-cut])
     table = json.loads(derive(lines).read_text())
     assert table["total_bytes"]["1"] == 10
+
+
+def test_the_derived_file_takes_a_twentieth_of_the_time_at_most(tmp_path, monkeypatch):
+    """It is written whole, so it takes longer and longer in a long run."""
+    clock, derived = [0.0], []
+
+    def slow(lines):
+        derived.append(clock[0])
+        clock[0] += 1.0
+
+    monkeypatch.setattr(write.time, "monotonic", lambda: clock[0])
+    writer = Results(str(tmp_path), 0)
+    monkeypatch.setattr(write, "derive", slow)
+    for _ in range(60):
+        writer.write()
+        clock[0] += 1.0
+    assert derived == [0.0, 21.0, 42.0]
+    writer.close()
