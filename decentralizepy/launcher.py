@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from decentralizepy.checkpoints import Checkpoints
 from decentralizepy.engines.failure import describe
 from decentralizepy.engines.process import LocalNodes
 from decentralizepy.errors import ConfigError, DecentralizepyError, NodeFailed
@@ -20,7 +19,7 @@ from decentralizepy.monitor.output import unfailing
 from decentralizepy.results.read import DATASET_FILE
 from decentralizepy.run import lock, preflight
 from decentralizepy.run.experiment import Experiment
-from decentralizepy.run.losses import had_begun, lost_peers
+from decentralizepy.run.losses import had_begun, lost_peers, without_checkpoints
 from decentralizepy.run.resume import split
 from decentralizepy.run.scratch import Scratch
 from decentralizepy.run.signals import Stopped, end_once
@@ -57,9 +56,9 @@ def launch(
 
     Notes
     -----
-    The exit status is 0 if every node ended well, 1 if one failed, 2 for what a user
-    must mend before anything starts, 3 if a peer was lost, 130 after Ctrl-C, 143 after
-    SIGTERM and 129 after SIGHUP.
+    The exit status is 0 if every node ended well, 1 if one failed or could not write any
+    checkpoint, 2 for what a user must mend before anything starts, 3 if a peer was lost,
+    130 after Ctrl-C, 143 after SIGTERM and 129 after SIGHUP.
     """
     sys.path.append(os.getcwd())  # for import paths of the user's classes
     classes = node_class, service_class, mapping_class
@@ -101,8 +100,7 @@ def run(experiment: Experiment) -> None:
         if not failure:
             measure_final(experiment, progress)
         report(experiment, progress)
-        note_checkpoints(experiment)
-        if failure:
+        if failure := failure or without_checkpoints(experiment):
             raise failure
 
 
@@ -263,25 +261,6 @@ def measure_final(experiment: Experiment, progress: "Progress") -> None:
                 derive(lines)
     except OSError as error:
         print(f"warning: {log_dir}: no final figures: {error}", file=sys.stderr)
-
-
-def note_checkpoints(experiment: Experiment) -> None:
-    """Warn about nodes of this machine that could not write any checkpoint."""
-    args = experiment.args
-    every = args.checkpoint_every
-    if not every or args.iterations // every <= experiment.first_round // every:
-        return
-    missing = [
-        str(rank)
-        for rank in experiment.checkpointing
-        if not Checkpoints(args.log_dir, rank).rounds()
-    ]
-    if missing:
-        print(
-            "warning: no checkpoint could be written, so that this run cannot be resumed: "
-            f"rank {', '.join(missing)}; the logs in {args.log_dir} say why",
-            file=sys.stderr,
-        )
 
 
 def report(experiment: Experiment, progress: Any) -> None:

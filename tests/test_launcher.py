@@ -303,13 +303,14 @@ def test_a_screen_that_is_closed_ends_no_run(experiment, tmp_path):
     assert (tmp_path / "run" / "results.png").exists()
 
 
-def test_a_run_without_any_checkpoint_says_so(experiment, tmp_path):
+def test_a_run_without_any_checkpoint_ends_with_1(experiment, tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "checkpoints").touch()  # no folder can be made
     done = run(experiment(rounds=2, RUN={"checkpoint_every": "1"}))
-    assert done.returncode == 0
-    assert "warning: no checkpoint could be written" in done.stderr
+    assert done.returncode == 1
+    assert "no checkpoint could be written" in done.stderr
     assert "rank 0, 1, 2, 3" in done.stderr
+    assert len(results(tmp_path / "run")) == 4  # which are whole
 
 
 def test_a_port_in_use_ends_before_anything_starts(experiment, tmp_path):
