@@ -17,9 +17,10 @@ from decentralizepy.files import write_atomic
 from decentralizepy.mappings.Mapping import Mapping
 from decentralizepy.monitor.output import unfailing
 from decentralizepy.results.read import DATASET_FILE
-from decentralizepy.run import lock, preflight
+from decentralizepy.run import lock
 from decentralizepy.run.experiment import Experiment
 from decentralizepy.run.losses import had_begun, lost_peers, without_checkpoints
+from decentralizepy.run.prepare import prepare
 from decentralizepy.run.resume import split
 from decentralizepy.run.scratch import Scratch
 from decentralizepy.run.signals import Stopped, end_once
@@ -91,6 +92,7 @@ def run(experiment: Experiment) -> None:
         Scratch() as scratch,
     ):
         prepare(experiment, scratch)
+        note_dataset(experiment)
         if experiment.args.resume:
             resume(experiment)
         try:
@@ -163,44 +165,6 @@ def lost_elsewhere(experiment: Experiment) -> NodeFailed | None:
     named = ", ".join(map(str, lost))
     text = f"lost uid {named}; the nodes of this machine finished without"
     return NodeFailed(text) if lost else None
-
-
-def prepare(experiment: Experiment, scratch: Path) -> None:
-    """Find mistakes before anything starts, and load what all nodes share."""
-    import torch
-
-    from decentralizepy.run import fingerprint
-
-    torch.set_num_threads(1)  # a pool of threads does not survive a fork
-    args, parts = experiment.args, experiment.parts
-    for each in (experiment.node_class, experiment.service_class):
-        if prepare_node := getattr(each, "prepare", None):
-            prepare_node(experiment.config, experiment.graph)
-    comm, dataset = parts["COMMUNICATION"], parts["DATASET"]
-    experiment.comm_options = comm.cls.prepare(
-        comm.options, experiment.mapping, args.machine_id, experiment.ranks, scratch
-    )
-    experiment.make_folders()
-    dataset.cls.prepare(**dataset.options)
-    rank = max(experiment.ranks)
-    example = dataset.build(rank, args.machine_id, experiment.mapping)
-    preflight.check(experiment, model_size(experiment, example))
-    experiment.fingerprint = fingerprint.take(experiment, example)
-    note_dataset(experiment)
-
-
-def model_size(experiment: Experiment, dataset: Any) -> int:
-    """Return how many numbers the model has.
-
-    Also checks the model and the optimizer, so that no node has to fail.
-    """
-    from decentralizepy.run.rehearsal import check_model, check_optimizer
-
-    parts = experiment.parts
-    model = dataset.make_model(parts.model_class)
-    check_model(model, parts.model_class.__name__)
-    check_optimizer(model, parts["OPTIMIZER_PARAMS"], parts["TRAIN_PARAMS"].cls)
-    return sum(part.numel() for part in model.state_dict().values())
 
 
 def note_dataset(experiment: Experiment) -> None:
