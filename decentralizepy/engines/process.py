@@ -16,6 +16,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, NoReturn
 
+from decentralizepy.engines import hanging
 from decentralizepy.engines.failure import describe, round_of
 from decentralizepy.errors import ConfigError, NodeFailed, PeerError
 from decentralizepy.run.machine import Machine
@@ -24,11 +25,8 @@ from decentralizepy.run.signals import ENDING
 from decentralizepy.run.spec import NodeSpec
 
 STOP_S = 3.5  # how long a node may take to close its files when asked to stop
-STACK_S = 1.0  # for a node to write where it is
 LOG_LINES = 12
-WAITING = f"node{os.sep}mailbox.py"  # in the stack of a node that waits for others
 OOM_SCORE = "500"  # of 1,000
-_STACK = "Stack (most recent call first):\n"  # as faulthandler begins
 _CRASH = "Fatal Python error"  # how the output of faulthandler begins
 _PR_SET_PDEATHSIG = 1
 _SIGNALS = set(ENDING)
@@ -83,7 +81,8 @@ class LocalNodes:
         connection.wait([process.sentinel for process in running], timeout)
         if not self._may_go_on() and (failure := self.failure()):
             if failure.exit_status == PeerError.exit_status:
-                failure.args = (f"{failure}{self.hanging()}",)
+                nodes = zip(self.specs, self.processes, strict=True)
+                failure.args = (f"{failure}{hanging.describe(nodes)}",)
             raise failure
         return self.alive == 0
 
@@ -91,16 +90,6 @@ class LocalNodes:
         codes = zip(self.specs, self._exit_codes(), strict=True)
         failed = [spec for spec, code in codes if code]
         return self.go_on is not None and all(map(self.go_on, failed))
-
-    def hanging(self) -> str:
-        """Return where nodes are that run and do not wait for others, as text."""
-        told = []
-        for spec, process in zip(self.specs, self.processes, strict=True):
-            if process.exitcode is None and process.pid is not None:
-                stack = stack_of(process.pid, spec.log)
-                if stack and WAITING not in stack:
-                    told.append(f"\n{spec} hangs here:\n{stack}")
-        return "".join(told)
 
     @property
     def alive(self) -> int:
@@ -176,21 +165,6 @@ def tail(log: Path, lines: int = LOG_LINES) -> str:
     if _CRASH in text:
         told = text[text.rindex(_CRASH) :].splitlines()[:lines]
     return "\n".join(f"    {line}" for line in told)
-
-
-def stack_of(pid: int, log: Path) -> str:
-    """Have a node write its stack to its log; return it, or nothing if it is stopped."""
-    with suppress(OSError):
-        before = log.stat().st_size
-        os.kill(pid, signal.SIGUSR1)
-        deadline, written = time.monotonic() + STACK_S, b""
-        while time.monotonic() < deadline:
-            time.sleep(STACK_S / 20)
-            last, written = written, log.read_bytes()[before:]
-            _, _, stack = written.decode(errors="replace").partition(_STACK)
-            if stack and written == last:
-                return stack.rstrip()
-    return ""
 
 
 @contextmanager

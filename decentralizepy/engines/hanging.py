@@ -1,0 +1,65 @@
+"""Finds the nodes that hang or are stopped while others wait for them."""
+
+import os
+import signal
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from decentralizepy.run.spec import NodeSpec
+
+STACK_S = 1.0  # for nodes to write where they are, or to end
+WAITING = f"node{os.sep}mailbox.py"  # in the stack of a node that waits for others
+_STACK = "Stack (most recent call first):\n"  # as faulthandler begins
+
+
+def describe(nodes: Iterable[tuple[NodeSpec, BaseProcess]]) -> str:
+    """Return which running nodes do not wait for others, and where they are, as text.
+
+    A peer times out on its neighbors, which may themselves be waiting for the node that
+    hangs; only this one is described.
+    """
+    stuck = [
+        (process, text) for spec, process in nodes if (text := _place(spec, process))
+    ]
+    deadline = time.monotonic() + STACK_S
+    for process, _ in stuck:  # one that is just ending does not hang
+        process.join(max(0.0, deadline - time.monotonic()))
+    return "".join(text for process, text in stuck if process.exitcode is None)
+
+
+def _place(spec: NodeSpec, process: BaseProcess) -> str:
+    """Return where a node hangs, or nothing if it waits for others or has ended."""
+    if process.exitcode is not None or process.pid is None:
+        return ""
+    if _is_stopped(process.pid):
+        return (
+            f"\n{spec} is stopped, as by SIGSTOP (kill -CONT {process.pid} resumes it)"
+        )
+    stack = stack_of(process.pid, spec.log)
+    return f"\n{spec} hangs here:\n{stack}" if stack and WAITING not in stack else ""
+
+
+def _is_stopped(pid: int) -> bool:
+    import psutil  # slow to import, and only needed for an error
+
+    with suppress(psutil.Error):
+        return bool(psutil.Process(pid).status() == psutil.STATUS_STOPPED)
+    return False
+
+
+def stack_of(pid: int, log: Path) -> str:
+    """Have a node write its stack to its log; return it, or nothing if it does not."""
+    with suppress(OSError):
+        before = log.stat().st_size
+        os.kill(pid, signal.SIGUSR1)
+        deadline, written = time.monotonic() + STACK_S, b""
+        while time.monotonic() < deadline:
+            time.sleep(STACK_S / 20)
+            last, written = written, log.read_bytes()[before:]
+            _, _, stack = written.decode(errors="replace").partition(_STACK)
+            if stack and written == last:
+                return stack.rstrip()
+    return ""
