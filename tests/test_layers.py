@@ -41,9 +41,10 @@ ALLOWED = {
     | {"files", "message", "models.flat", "randomness", "utils"},
     "node": TEXT
     | {"checkpoints", "factory", "graphs", "mappings", "models.Model", "models.flat"}
+    | {"models.lazy"}
     | {"results.write", "sharing.Sharing", "sharing.finite"},
     # a rule about two plug-ins has to know both
-    "run": RUN | {"node", "sharing"},
+    "run": RUN | {"models", "node", "sharing", "training.last_batch"},
     "engines": TEXT | {"run"},
     "results": TEXT,
     "monitor": TEXT | {"results", "node.notice"},

@@ -7,6 +7,7 @@ from typing import ClassVar
 import torch
 
 from decentralizepy.files import write_atomic
+from decentralizepy.models.flat import tensors
 
 
 class Model(torch.nn.Module):
@@ -50,7 +51,7 @@ class Model(torch.nn.Module):
 
     def get_weights(self) -> torch.Tensor:
         """Return a copy of the ``state_dict``, buffers included, as one vector."""
-        return torch.cat([tensor.flatten() for tensor in self.state_dict().values()])
+        return torch.cat([tensor.flatten() for tensor in tensors(self).values()])
 
     def dump_weights(self, directory: str, uid: int, round: int) -> None:
         """Write the ``state_dict`` to ``<round>_weight_<uid>.pt``, atomically."""

@@ -11,8 +11,18 @@ from decentralizepy.errors import NodeFailed
 EXACT = 2**24  # beyond this, float32 cannot represent every integer
 
 
+def tensors(model: torch.nn.Module, keep_vars: bool = False) -> dict[str, torch.Tensor]:
+    """Return a model's ``state_dict`` without the extra state of its modules.
+
+    That is what ``get_extra_state`` returns. It is not averaged, and each node keeps its
+    own. With ``keep_vars``, the tensors are the parameters themselves.
+    """
+    state = model.state_dict(keep_vars=keep_vars)
+    return {name: state[name] for name in state if not _is_extra(name)}
+
+
 class Flat:
-    """The state of a model, in the order of its ``state_dict``, as one float32 vector.
+    """The tensors of a model, in the order of its ``state_dict``, as one float32 vector.
 
     Parameters and floating-point buffers become views of the vector, so that reading or
     averaging a model copies nothing. Integers (BatchNorm's counter), tensors shared
@@ -41,7 +51,7 @@ class Flat:
 
     def __init__(self, model: torch.nn.Module) -> None:
         self.model = model
-        state = model.state_dict()
+        state = tensors(model)
         self.names = list(state)
         self.shapes = [tensor.shape for tensor in state.values()]
         self.lens = [
@@ -129,8 +139,7 @@ class Flat:
         return unfit & ((now == first) | (now.isnan() & first.isnan()))
 
     def _state(self) -> dict[str, torch.Tensor]:
-        state: dict[str, torch.Tensor] = self.model.state_dict(keep_vars=True)
-        return state
+        return tensors(self.model, keep_vars=True)
 
     @torch.no_grad()
     def _pull_in(self) -> None:
@@ -144,6 +153,10 @@ class Flat:
                 if free and _is_like(tensor, view):
                     tensor.data = view
             taken.add(tensor.data_ptr())
+
+
+def _is_extra(name: str) -> bool:
+    return name.rpartition(".")[2] == "_extra_state"
 
 
 def _real(tensor: torch.Tensor) -> torch.Tensor:

@@ -5,6 +5,7 @@ from typing import Any
 
 from decentralizepy.errors import ConfigError, PeerError
 from decentralizepy.message import Message
+from decentralizepy.models.flat import tensors
 from decentralizepy.node.checkpoint import Checkpointer
 from decentralizepy.node.LiveNode import LiveNode
 from decentralizepy.node.Node import Section
@@ -102,7 +103,8 @@ class DPSGDNodeFederated(LiveNode):
     def load(self, request: Message) -> None:
         """Load the model of a request."""
         self.check_params(request.get("params"))
-        self.model.load_state_dict(request["params"])
+        # the server sends no extra state of modules
+        self.model.load_state_dict({**self.model.state_dict(), **request["params"]})
         self.sharing._post_step()
         # the server's count, so that clients that skipped rounds draw like the others
         self.sharing.communication_round = request["iteration"] + 1
@@ -111,7 +113,7 @@ class DPSGDNodeFederated(LiveNode):
 
     def check_params(self, params: object) -> None:
         """Raise PeerError unless the server's ``params`` fit this node's model."""
-        own = self.model.state_dict()
+        own = tensors(self.model)
         if not isinstance(params, dict) or not alike(params, own):
             raise PeerError(
                 f"uid {self.service_uid} sent a model that does not fit this node's"
@@ -159,5 +161,5 @@ def alike(one: dict[str, Any], other: dict[str, Any]) -> bool:
 
 
 def shape(part: Any) -> Any:
-    """Return the shape of a tensor; None for a module's extra state."""
+    """Return the shape of a tensor; None if it is something else."""
     return getattr(part, "shape", None)

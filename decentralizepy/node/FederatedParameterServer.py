@@ -6,6 +6,7 @@ import random
 from collections.abc import Collection
 from typing import Any
 
+from decentralizepy.models.flat import tensors
 from decentralizepy.node._identity import identify
 from decentralizepy.node.Node import Section
 from decentralizepy.node.rounds import Rounds
@@ -131,7 +132,7 @@ class FederatedParameterServer(Rounds):
         """Send the model to this round's workers."""
         request = {"CHANNEL": "WORKER_REQUEST", "iteration": self.iteration}
         self.communication.broadcast(
-            sorted(workers), {**request, "params": self.model.state_dict()}
+            sorted(workers), {**request, "params": tensors(self.model)}
         )
 
     def evaluate_train(self) -> dict[str, float]:

@@ -13,6 +13,8 @@ from decentralizepy import factory
 from decentralizepy.config.overrides import check_overrides
 from decentralizepy.config.signatures import parameters
 from decentralizepy.message import Message
+from decentralizepy.models.flat import tensors
+from decentralizepy.models.lazy import materialize
 from decentralizepy.node import process
 from decentralizepy.node._identity import Identity
 from decentralizepy.node.handshakes import Handshakes
@@ -173,6 +175,7 @@ class Node(Handshakes):
         )
         with process.initial_weights(seed):
             self.model = self.dataset.make_model(self.model_class)
+            materialize(self.model, self.dataset)
         # from here on each node draws its own numbers, so that dropout differs
         process.seed(derive_seed(Purpose.NODE, seed_of(self.dataset), self.uid))
 
@@ -228,7 +231,7 @@ class Node(Handshakes):
         """
         if not hasattr(self, "model"):
             return 0
-        numbers: int = sum(part.numel() for part in self.model.state_dict().values())
+        numbers: int = sum(part.numel() for part in tensors(self.model).values())
         return 3 * 4 * numbers + SMALL_MESSAGE
 
     def init_sharing(self, sharing_configs: Section) -> None:

@@ -5,6 +5,7 @@ import zlib
 from typing import Any
 
 from decentralizepy.config.run_section import RunSection
+from decentralizepy.models.flat import tensors
 
 Identity = dict[str, int | None]
 
@@ -22,9 +23,7 @@ def identify(node: Any, config: dict[str, dict[str, Any]]) -> Identity:
         section = config.get(name, {})
         shared = {key: section[key] for key in section if key not in LOCAL}
         identity[f"[{name}]"] = _digest(shared)
-    shapes = [
-        [name, list(part.shape)] for name, part in node.model.state_dict().items()
-    ]
+    shapes = [[name, list(part.shape)] for name, part in tensors(node.model).items()]
     identity["model"] = _digest(shapes)
     identity["graph"] = _digest(_edges(node.graph, config.get("GRAPH")))
     faults = config.get("FAULTS", {})

@@ -191,7 +191,8 @@ def restore_node(node: Any, state: State, tensors: Tensors) -> None:
     """
     _check_identity(node, state["identity"])
     decoder = Decoder(tensors)
-    node.model.load_state_dict(decoder.decode(state["parameters"]))
+    parameters = node.model.state_dict()  # also keeps what no checkpoint can
+    node.model.load_state_dict(decoder.decode(state["parameters"], parameters))
     node.load_state_dict(decoder.decode(state["node"], node.state_dict()))
     for name, live in part_states(node).items():
         part = getattr(node, name)

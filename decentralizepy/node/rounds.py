@@ -13,6 +13,7 @@ from decentralizepy.config.run_section import RunSection
 from decentralizepy.errors import PeerLost
 from decentralizepy.files import write_atomic
 from decentralizepy.message import Message
+from decentralizepy.models.flat import tensors
 from decentralizepy.models.Model import Model
 from decentralizepy.node import process
 from decentralizepy.node.checkpoint import Checkpointer
@@ -219,7 +220,7 @@ class Rounds(ScriptNames, Lifecycle):
         NodeFailed
             If all of them are finite, but their average is not.
         """
-        if self.nonfinite != "abort" or finite(self.model.state_dict()):
+        if self.nonfinite != "abort" or finite(tensors(self.model)):
             return
         number = self.iteration + 1
         for uid in sorted(messages):

@@ -31,14 +31,9 @@ def prepare(experiment: Experiment, scratch: Path) -> None:
 
 
 def model_size(experiment: Experiment, dataset: Any) -> int:
-    """Return how many numbers the model has.
+    """Return how many numbers the model has, after checking that nodes can train it."""
+    from decentralizepy.models.flat import tensors
+    from decentralizepy.run.rehearsal import rehearse
 
-    Also checks the model and the optimizer, so that no node has to fail.
-    """
-    from decentralizepy.run.rehearsal import check_model, check_optimizer
-
-    parts = experiment.parts
-    model = dataset.make_model(parts.model_class)
-    check_model(model, parts.model_class.__name__)
-    check_optimizer(model, parts["OPTIMIZER_PARAMS"], parts["TRAIN_PARAMS"].cls)
-    return sum(part.numel() for part in model.state_dict().values())
+    model = rehearse(experiment, dataset)
+    return sum(part.numel() for part in tensors(model).values())

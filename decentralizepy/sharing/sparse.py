@@ -7,7 +7,7 @@ import numpy.typing as npt
 import torch
 
 from decentralizepy.errors import MessageError
-from decentralizepy.models.flat import Flat
+from decentralizepy.models.flat import Flat, tensors
 
 Array = npt.NDArray[Any]
 
@@ -62,7 +62,7 @@ def whole_numbers(flat: Flat) -> torch.Tensor:
     """Return the positions in the model's vector that are integers in the model."""
     whole = [
         not tensor.is_floating_point() and not tensor.is_complex()
-        for tensor in flat.model.state_dict().values()
+        for tensor in tensors(flat.model).values()
     ]
     marks = torch.repeat_interleave(torch.tensor(whole), torch.tensor(flat.lens))
     return marks.nonzero().squeeze(1)

@@ -1,5 +1,7 @@
 """Local training: mini-batches or epochs of a node's own partition."""
 
+import functools
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
@@ -11,7 +13,7 @@ from pydantic import Field
 from decentralizepy.checkpoints import Stateful
 from decentralizepy.errors import DataError
 from decentralizepy.training import _device
-from decentralizepy.training._last_batch import check_single
+from decentralizepy.training.last_batch import check_single
 
 EVALUATION_BATCH = 16  # activations of larger batches do not fit the cache
 
@@ -149,10 +151,17 @@ class Training(Stateful):
 
     def trainstep(self, data: Any, target: Any = None) -> float:
         """Take one step on a batch (see :meth:`batch_loss`), and return its loss."""
-        self.optimizer.zero_grad()
-        with self._autocast():
-            loss, _ = self.batch_loss(data, target)
-        loss.backward()  # type: ignore[no-untyped-call]
+
+        def closure() -> torch.Tensor:
+            self.optimizer.zero_grad()
+            with self._autocast():
+                loss, _ = self.batch_loss(data, target)
+            loss.backward()  # type: ignore[no-untyped-call]
+            return loss.detach()
+
+        if needs_closure(type(self.optimizer).step):
+            return float(self.optimizer.step(closure))  # type: ignore[arg-type]
+        loss = closure()
         self.optimizer.step()
         return loss.item()
 
@@ -234,3 +243,10 @@ class Training(Stateful):
                 one = self._placed([part[:1] for part in batch])
                 check_single(self.model, loader, one)
             yield batch
+
+
+@functools.cache
+def needs_closure(step: Callable[..., Any]) -> bool:
+    """Return whether ``step`` of an optimizer evaluates the loss itself, as LBFGS does."""
+    closure = inspect.signature(step).parameters.get("closure")
+    return closure is not None and closure.default is closure.empty

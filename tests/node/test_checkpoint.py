@@ -361,6 +361,31 @@ def test_a_users_training_goes_on_bit_by_bit(run_nodes, capsys):
     assert "warning: checkpoints do not keep trainer.lock (a lock)\n" in told
 
 
+@pytest.mark.parametrize("server", [None, FederatedParameterServer])
+def test_extra_state_of_a_model_is_each_nodes_own_and_kept(run_nodes, server):
+    """Neither averaged nor sent; a client keeps its own when the server's model comes."""
+    options = {"node_class": DPSGDNode}
+    if server:
+        some = (str(run_nodes.folder), 20, 10, 1, 1.0)
+        options = {"node_class": DPSGDNodeFederated, "service_class": server}
+        options |= {"service_options": some}
+    model = {"model_class": "Counting"}
+    whole, resumed = stopped_and_gone_on_with(
+        run_nodes, FullyConnected(3), options, DATASET=model
+    )
+    for uid, node in whole.items():
+        steps = 2 * ROUNDS if uid >= 0 else 0
+        expected = {"training": steps, "of": (2, "outputs")}
+        assert node.model.calls == resumed[uid].model.calls == expected
+
+
+def test_an_optimizer_with_a_closure_goes_on_bit_by_bit(run_nodes):
+    lbfgs = {"optimizer_class": "LBFGS", "lr": 0.1, "max_iter": 3}
+    kept = {"node_class": Keeping}
+    parts = {"OPTIMIZER_PARAMS": lbfgs}
+    same(*stopped_and_gone_on_with(run_nodes, Ring(3), kept, **parts))
+
+
 class Forgetful(Training):
     """A user's that makes an attribute in its first round."""
 

@@ -31,6 +31,35 @@ class Plain(torch.nn.Linear):
         super().__init__(4, 2)
 
 
+class Lazy(Model):
+    """Linear, but the shape of its weights is that of the first batch."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc = torch.nn.LazyLinear(2)
+
+    def forward(self, x):
+        return self.fc(x)
+
+
+class Counting(Linear):
+    """Linear, and counts its calls in training as extra state."""
+
+    def __init__(self):
+        super().__init__()
+        self.calls = {"training": 0, "of": (self.fc.weight.shape[0], "outputs")}
+
+    def forward(self, x):
+        self.calls["training"] += self.training
+        return super().forward(x)
+
+    def get_extra_state(self):
+        return dict(self.calls)
+
+    def set_extra_state(self, state):
+        self.calls = dict(state)
+
+
 class Points(Dataset):
     """64 points whose first feature tells their class; dealt out in turn."""
 

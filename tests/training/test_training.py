@@ -56,6 +56,16 @@ def see(**options):
     return Seen(0, 0, None, model, optimizer, squared, ".", **options)
 
 
+def test_an_optimizer_that_needs_a_closure_gets_one():
+    """LBFGS finds the minimum of a parabola, w = 2, in one step of two evaluations."""
+    trainer = make()
+    options = {"lr": 1, "max_iter": 20, "line_search_fn": "strong_wolfe"}
+    trainer.optimizer = torch.optim.LBFGS(trainer.model.parameters(), **options)
+    loss = trainer.trainstep(torch.tensor([1.0, 2.0]), torch.tensor([2.0, 4.0]))
+    assert loss == 10  # (4 + 16) / 2, before the step
+    assert trainer.model.w.item() == pytest.approx(2, abs=1e-5)
+
+
 def test_one_step_by_hand():
     trainer = make(lr=0.1)
     loss = trainer.trainstep(torch.tensor([1.0, 2.0]), torch.tensor([2.0, 4.0]))

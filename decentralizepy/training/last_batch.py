@@ -1,5 +1,6 @@
 """Check for a last batch of one sample, on which BatchNorm cannot be trained."""
 
+import copy
 from typing import Any
 
 import torch
@@ -8,7 +9,9 @@ from torch import nn
 from decentralizepy.errors import ConfigError
 
 
-def check_single(model: nn.Module, loader: Any, sample: tuple[Any, ...]) -> None:
+def check_single(
+    model: nn.Module, loader: Any, sample: tuple[Any, ...], whose: str = "this node's"
+) -> None:
     """Raise a ConfigError if an epoch ends with a batch that cannot be trained on.
 
     Parameters
@@ -20,17 +23,19 @@ def check_single(model: nn.Module, loader: Any, sample: tuple[Any, ...]) -> None
         ``batch_size``, like a DataLoader.
     sample : tuple
         Arguments of the model: a batch of one.
+    whose
+        The owner of the samples, for the message.
     """
-    if not _ends_with_one(loader) or not _has_batch_norm(model):
+    if not ends_with_one(loader) or not has_batch_norm(model):
         return
-    state = {name: value.clone() for name, value in model.state_dict().items()}
+    state = copy.deepcopy(model.state_dict())
     try:
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
             model(sample[0])
     except ValueError as error:
         raise ConfigError(
-            f"the last batch of an epoch has one sample of this node's "
-            f"{len(loader.dataset)}, on which BatchNorm1d cannot be trained; expected "
+            f"the last batch of an epoch has one sample of {whose} "
+            f"{len(loader.dataset)}, on which BatchNorm cannot be trained; expected "
             "another size, or [DATASET] drop_last = True",
             section="TRAIN_PARAMS",
             key="batch_size",
@@ -40,7 +45,8 @@ def check_single(model: nn.Module, loader: Any, sample: tuple[Any, ...]) -> None
         model.load_state_dict(state)
 
 
-def _ends_with_one(loader: Any) -> bool:
+def ends_with_one(loader: Any) -> bool:
+    """Return whether the last batch has one sample; False if that is unknown."""
     dataset = getattr(loader, "dataset", None)
     size = getattr(loader, "batch_size", None)
     if dataset is None or size is None:
@@ -48,5 +54,7 @@ def _ends_with_one(loader: Any) -> bool:
     return bool(len(dataset) - (len(loader) - 1) * size == 1)
 
 
-def _has_batch_norm(model: nn.Module) -> bool:
-    return any(isinstance(module, nn.BatchNorm1d) for module in model.modules())
+def has_batch_norm(model: nn.Module) -> bool:
+    """Return whether a model has a module that cannot be trained on a single number."""
+    kinds = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+    return any(isinstance(module, kinds) for module in model.modules())
