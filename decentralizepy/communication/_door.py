@@ -5,6 +5,7 @@ import resource
 import socket
 import struct
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -13,10 +14,13 @@ from zmq.utils.monitor import parse_monitor_message
 
 from decentralizepy.communication._sockets import received
 
+Take = Callable[[zmq.Frame, list[zmq.Frame]], None]
+
 LOOK_MS = 20  # how often strangers' traffic is checked, while there are any
 STRANGER_BYTES = 2 << 20  # from all together; a greeting takes under 1 % of it
 SPARE = 64  # strangers' connections allowed beyond two per node
 _RECEIVED = struct.Struct("=128xQ")  # tcpi_bytes_received in Linux's struct tcp_info
+_RESET = struct.pack("ii", 1, 0)  # struct linger: drop what was not sent
 _EVENTS = zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED
 
 
@@ -43,7 +47,9 @@ class GuardedDoor(Door):
     the node sees it, so strangers are limited: beyond ``most`` connections, the oldest is
     closed; beyond 2 MiB in total, the one that sent the most. A peer is no stranger once
     this node has connected to it and received a valid message from it. A node that is
-    disconnected by mistake reconnects and loses nothing.
+    disconnected by mistake reconnects and loses nothing. The messages of a connection stay
+    in memory when it ends, so they are read then, lest many connections fill the memory of
+    a node that is training.
 
     Parameters
     ----------
@@ -51,10 +57,22 @@ class GuardedDoor(Door):
         A TCP socket that is not yet bound.
     most : int
         Largest number of strangers' connections.
+    reading : threading.RLock
+        Held by whoever reads from ``router``.
+    take : callable
+        Handles the parts of a message: the first, and a list of the others.
     """
 
-    def __init__(self, router: "zmq.Socket[bytes]", most: int) -> None:
+    def __init__(
+        self,
+        router: "zmq.Socket[bytes]",
+        most: int,
+        reading: "threading.RLock",
+        take: Take,
+    ) -> None:
         self.most = most
+        self._router, self._reading, self._take = router, reading, take
+        self._ended = False  # whether a stranger's connection has, since the last look
         self._strangers: dict[int, None] = {}  # file descriptors, oldest first
         self._known: list[int] = []
         self._invited: set[int] = set()
@@ -94,11 +112,16 @@ class GuardedDoor(Door):
                 for file in known:
                     self._strangers.pop(file, None)
                 self._limit()
+                if self._ended:
+                    self._ended = False
+                    self._read()
         except zmq.ContextTerminated:  # the node has closed its transport
             self._monitor.close(0)
 
     def _heed(self, event: Any) -> None:
-        self._strangers.pop(event["value"], None)
+        if event["value"] in self._strangers:
+            del self._strangers[event["value"]]
+            self._ended = True
         if event["event"] == zmq.EVENT_ACCEPTED:
             self._strangers[event["value"]] = None
 
@@ -111,17 +134,36 @@ class GuardedDoor(Door):
             del sent[most]
             self._close(most)
 
+    def _read(self) -> None:
+        while self._reading.acquire(blocking=False):  # else the node reads itself
+            try:
+                parts = received(self._router)
+                if not parts:
+                    break
+                self._take(parts[0], parts[1:])
+            finally:
+                self._reading.release()
+
     def _close(self, file: int) -> None:
         del self._strangers[file]
+        self._ended = True
         # the number may be reused by now: a plain file is unharmed, a peer reconnects
         with suppress(OSError), socket.socket(fileno=os.dup(file)) as connection:
+            # reset: else a sender that waits for room learns of it after minutes
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             connection.shutdown(socket.SHUT_RDWR)
 
 
-def open_door(router: "zmq.Socket[bytes]", address: str, n_procs: int) -> Door:
+def open_door(
+    router: "zmq.Socket[bytes]",
+    address: str,
+    n_procs: int,
+    reading: "threading.RLock",
+    take: Take,
+) -> Door:
     """Return the door for a node that will listen at ``address``."""
     if address.startswith("tcp:"):
-        return GuardedDoor(router, most_strangers(n_procs))
+        return GuardedDoor(router, most_strangers(n_procs), reading, take)
     return Door()
 
 

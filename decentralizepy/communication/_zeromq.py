@@ -17,12 +17,7 @@ from decentralizepy.communication._names import Names
 from decentralizepy.communication._sockets import allow, listen, open_socket, received
 from decentralizepy.communication._watch import Watch
 from decentralizepy.communication.Communication import DRAIN_MS, Communication
-from decentralizepy.errors import (
-    AddressError,
-    MessageError,
-    PeerLost,
-    PeerTimeout,
-)
+from decentralizepy.errors import AddressError, MessageError, PeerLost, PeerTimeout
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +78,8 @@ class ZeroMQ(Communication):
         self._poller = zmq.Poller()
         self._poller.register(self.router, zmq.POLLIN)
         address = self.address(self.rank, self.machine_id)
-        self.door = open_door(self.router, address, self.mapping.get_n_procs())
+        n_procs = self.mapping.get_n_procs()
+        self.door = open_door(self.router, address, n_procs, self._reading, self._take)
         try:
             listen(self.router, address, self.uid)
         except AddressError:
@@ -154,8 +150,9 @@ class ZeroMQ(Communication):
         self._answer_all()
         for uid in [*self.peer_sockets]:
             self.destroy_connection(uid, 0)
-        self.guard.stop()
-        self.context.destroy(linger=min(drain_ms, FAREWELL_MS))
+        with self._reading:  # keeps the door from reading
+            self.guard.stop()
+            self.context.destroy(linger=min(drain_ms, FAREWELL_MS))
 
     def _lacking(self) -> list[int]:
         """Return the peers that have not acknowledged all messages but still may."""
