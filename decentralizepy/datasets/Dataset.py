@@ -10,8 +10,10 @@ from decentralizepy.config.overrides import check_overrides
 from decentralizepy.config.signatures import parameters
 from decentralizepy.datasets.batches import Batches, Indexable, Order
 from decentralizepy.datasets.Data import Data
+from decentralizepy.datasets.feature_skew import Skewed
 from decentralizepy.datasets.loading import batches_of
 from decentralizepy.datasets.options import EVEN, fractions, refused
+from decentralizepy.datasets.Partitioner import Partition
 from decentralizepy.errors import ConfigError, DataError
 from decentralizepy.mappings.Mapping import Mapping
 from decentralizepy.randomness import Purpose, derive_seed
@@ -243,6 +245,16 @@ class Dataset(Order):
             cause = f"{len(self.sizes)} fractions for {parts} nodes"
             raise DataError(cause, section="DATASET", key="sizes")
         return self.sizes
+
+    def whole(self, name: str) -> Any:
+        """Return the whole set that the nodes' ``trainset`` or ``testset`` are parts of.
+
+        Machines compare the arrays and tensors among its attributes before they start.
+        """
+        part = getattr(self, name)
+        while isinstance(part, Partition | Skewed):
+            part = part.data
+        return part
 
     def _present(self, part: Indexable | None, what: str) -> Indexable:
         if part is None:

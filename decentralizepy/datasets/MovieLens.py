@@ -133,6 +133,11 @@ class MovieLens(Dataset):
         counts: list[int] = np.bincount(classes, minlength=self.num_classes).tolist()
         return counts
 
+    def whole(self, name: str) -> Data:
+        sets = _split(self.train_dir or self.test_dir or "", self.random_seed)
+        ratings = sets[name == "testset"]
+        return Data(ratings.x, ratings.y)
+
     def _load(self, directory: str) -> None:
         if not directory:
             raise DataError(

@@ -4,14 +4,17 @@ import json
 import zlib
 from typing import Any
 
+from decentralizepy import factory
 from decentralizepy.config.run_section import RunSection
+from decentralizepy.config.signatures import Options
+from decentralizepy.config.text import KINDS
 from decentralizepy.models.flat import tensors
 
 Identity = dict[str, int | None]
 
 TO_AGREE = -1
 PROTOCOL = 3  # version of the message format; nodes with different ones cannot talk
-SECTIONS = ("DATASET", "OPTIMIZER_PARAMS", "TRAIN_PARAMS", "SHARING", "NODE")
+SECTIONS = ("DATASET", "OPTIMIZER_PARAMS", "TRAIN_PARAMS", "SHARING")
 POLICIES = ("on_peer_loss", "nonfinite")  # of section FAULTS; its timeouts may differ
 LOCAL = {"train_dir", "test_dir", "images_dir", "device", "compile"}  # may differ
 
@@ -20,9 +23,9 @@ def identify(node: Any, config: dict[str, dict[str, Any]]) -> Identity:
     """Return digests of a node's configuration, by names that users know."""
     identity: Identity = {"protocol": PROTOCOL, "iterations": node.iterations}
     for name in SECTIONS:
-        section = config.get(name, {})
-        shared = {key: section[key] for key in section if key not in LOCAL}
-        identity[f"[{name}]"] = _digest(shared)
+        identity[f"[{name}]"] = _digest(_resolved(name, config.get(name, {})))
+    identity["[NODE]"] = _digest(config.get("NODE", {}))
+    identity["[MAPPING]"] = _digest(_places(node.mapping))
     shapes = [[name, list(part.shape)] for name, part in tensors(node.model).items()]
     identity["model"] = _digest(shapes)
     identity["graph"] = _digest(_edges(node.graph, config.get("GRAPH")))
@@ -53,6 +56,44 @@ def differences(mine: Identity, theirs: object) -> list[str]:
     ]
 
 
+def _resolved(name: str, section: dict[str, Any]) -> dict[str, Any]:
+    """Return what a section says, without options that have their default value."""
+    shared = {key: value for key, value in section.items() if key not in LOCAL}
+    prefix = KINDS[name].prefix
+    if f"{prefix}_class" not in shared:  # a driver's own node does without
+        return shared
+    cls, options = factory.unpack(shared, prefix)
+    known = Options.of(cls).known
+    chosen = {
+        key: _plain(value)
+        for key, value in {**shared, **options}.items()
+        if key not in known or not _is_default(known[key].default, value)
+    }
+    return {**chosen, f"{prefix}_package": cls.__module__}
+
+
+def _is_default(default: Any, value: Any) -> bool:
+    """Return whether a value is the default of its option, or empty where that means it."""
+    means_it = value == "" and not isinstance(default, str)
+    return means_it or _text(_plain(value)) == _text(_plain(default))
+
+
+def _plain(value: Any) -> Any:
+    """Return a value such that numbers, and series of them, are equal as JSON if equal."""
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    if isinstance(value, (bool, float)) and value == value // 1:
+        return int(value)
+    return value
+
+
+def _places(mapping: Any) -> Any:
+    """Return the machine and rank of each node, and the machine of services."""
+    nodes = range(mapping.get_n_procs())
+    service = getattr(mapping, "global_service_machine", 0)
+    return [service, *(mapping.get_machine_and_rank(uid) for uid in nodes)]
+
+
 def _edges(graph: Any, section: Any) -> Any:
     kind = [type(graph).__name__, graph.n_procs]
     if not getattr(graph, "fixed", False):
@@ -61,4 +102,8 @@ def _edges(graph: Any, section: Any) -> Any:
 
 
 def _digest(value: Any) -> int:
-    return zlib.crc32(json.dumps(value, sort_keys=True, default=str).encode())
+    return zlib.crc32(_text(value).encode())
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, default=str)

@@ -35,6 +35,7 @@ FREE = {
     "iterations",
     "the round to start from",
     "--reset_optimizer",
+    "--working_rate",
     "source of plug-ins",
     "version of decentralizepy",
 }

@@ -22,6 +22,7 @@ KNOWN = {PACKAGE, "torch", *sys.stdlib_module_names}
 SAMPLED = (
     1 << 26
 )  # bytes of an array that are hashed; of a larger one, evenly spread rows
+MILLIARD = 10**9
 
 
 def take(experiment: "Experiment", dataset: Any) -> dict[str, int | None]:
@@ -38,12 +39,15 @@ def take(experiment: "Experiment", dataset: Any) -> dict[str, int | None]:
     dict
         Values are None if they cannot be compared.
     """
+    other = _other(experiment, dataset)
+    rate = experiment.args.working_rate if experiment.served else None
     return {
         f"version of {PACKAGE}": _of_package(),
         "source of plug-ins": of_source(_classes(experiment)),
         "--reset_optimizer": int(experiment.args.reset_optimizer),
-        "training data": of_data(dataset, "trainset"),
-        "test data": of_data(dataset, "testset"),
+        "--working_rate": None if rate is None else round(rate * MILLIARD),
+        "training data": of_data(dataset, "trainset", other),
+        "test data": of_data(dataset, "testset", other),
     }
 
 
@@ -63,27 +67,76 @@ def of_source(classes: Iterable[Any]) -> int:
     return _of_files({name: Path(str(modules[name].__file__)) for name in modules})
 
 
-def of_data(dataset: Any, name: str) -> int | None:
+def of_data(dataset: Any, name: str, other: Any = None) -> int | None:
     """Return a digest of the whole set, of which a node's partition is a view.
 
-    None for users' classes, and with ``only_local``, where each machine may have its own
-    data.
+    Of a user's class, which may only have its node's part, or compute its floats differently
+    on different CPUs, the shapes and the whole numbers count, such as labels, if ``other``
+    has the same. If it overrides ``whole``, all its arrays do.
+
+    Parameters
+    ----------
+    dataset
+    name
+        ``trainset`` or ``testset``.
+    other
+        The data set of another node of the machine.
+
+    Returns
+    -------
+    int or None
+        None if unknown, and with ``only_local``, where each machine may have its own data.
     """
-    part = getattr(dataset, name, None)
-    if part is None or not is_ours(type(dataset)) or dataset.only_local:
+    if getattr(dataset, "only_local", False):
         return None
-    while hasattr(part, "data"):  # from a Partition to the whole set
-        part = part.data
-    arrays = {
-        key: np.asarray(value)
-        for key, value in vars(part).items()
-        if isinstance(value, np.ndarray | torch.Tensor)
-    }
+    if is_ours(type(dataset)) or _tells_whole(dataset):
+        return _of_arrays(dataset, name, "biufc")
+    digest = _of_arrays(dataset, name, "biu")
+    return digest if other and _of_arrays(other, name, "biu") == digest else None
+
+
+def _tells_whole(dataset: Any) -> bool:
+    """Return whether a user's class overrides ``whole``."""
+    module = _module_of(getattr(type(dataset), "whole", None))
+    return not module.startswith(f"{PACKAGE}.")
+
+
+def _of_arrays(dataset: Any, name: str, kinds: str) -> int | None:
+    """Return a digest of the shapes of a set's arrays, and of the content of ``kinds``.
+
+    None if it has no arrays.
+    """
+    arrays = dict(_arrays("", getattr(dataset.whole(name), "__dict__", {})))
     digest = xxhash.xxh3_64()
     for key in sorted(arrays):
-        digest.update(f"{key} {arrays[key].dtype} {arrays[key].shape}".encode())
-        digest.update(np.ascontiguousarray(_sample(arrays[key])).data)
+        array = arrays[key]
+        digest.update(f"{key} {array.dtype} {array.shape}".encode())
+        if array.dtype.kind in kinds:
+            digest.update(np.ascontiguousarray(_sample(array)).data)
     return digest.intdigest() if arrays else None
+
+
+def _arrays(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the arrays and tensors in a value, and a name of each."""
+    if isinstance(value, torch.Tensor):
+        if value.layout == torch.strided and value.dtype != torch.bfloat16:
+            yield name, value.detach().cpu().numpy()
+    elif isinstance(value, np.ndarray) and value.dtype != object:
+        yield name, value
+    elif isinstance(value, Mapping):
+        for key, each in value.items():
+            yield from _arrays(f"{name}.{key}", each)
+    elif isinstance(value, tuple):  # as of a TensorDataset
+        yield from _arrays(name, dict(enumerate(value)))
+
+
+def _other(experiment: "Experiment", dataset: Any) -> Any:
+    """Return the data set of another node of this machine, if that is of use."""
+    ranks = [rank for rank in experiment.ranks if 0 <= rank != dataset.rank]
+    if is_ours(type(dataset)) or experiment.args.machines == 1 or not ranks:
+        return None
+    place = (ranks[0], experiment.args.machine_id, experiment.mapping)
+    return experiment.parts["DATASET"].build(*place)
 
 
 def _sample(array: Any) -> Any:

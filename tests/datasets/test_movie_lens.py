@@ -100,6 +100,15 @@ def test_each_form_of_the_file_gives_the_same_ratings(tmp_path, name, header):
     assert (alone.n_users, alone.n_items) == (5, len({item for _, item, _ in ROWS}))
 
 
+def test_machines_compare_the_ratings_of_all_users(folder):
+    whole = node(folder)
+    for name in ("trainset", "testset"):
+        for uid in (0, 1):
+            told = node(folder, uid=uid, nodes=2).whole(name)
+            assert triples(told) == triples(getattr(whole, name))
+            assert isinstance(vars(told)["x"], np.ndarray)
+
+
 def test_a_batch_is_pairs_counted_from_1_and_ratings(folder):
     x, y = next(iter(node(folder).get_trainset(4, shuffle=True)))
     assert (x.shape, x.dtype) == ((4, 2), torch.int64)

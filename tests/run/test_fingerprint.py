@@ -1,14 +1,18 @@
 """Breaks when machines with different code or data are accepted as one run."""
 
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from torch.utils.data import TensorDataset
 
+from decentralizepy.config.checks import Parts
 from decentralizepy.datasets.Data import Data
 from decentralizepy.datasets.Digits import Digits
 from decentralizepy.datasets.Partitioner import Partition
+from decentralizepy.factory import Part
 from decentralizepy.mappings.Linear import Linear
 from decentralizepy.run import fingerprint
 from decentralizepy.run.fingerprint import SAMPLED, of_data, of_source
@@ -96,9 +100,74 @@ def test_large_arrays_are_sampled_to_the_end():
 
 
 def test_data_that_may_differ_between_machines_are_not_compared():
-    points = Points(0, 0, Linear(1, 2))
-    assert of_data(points, "testset") is None
     assert of_data(digits(0, only_local=True), "trainset") is None
+    one, other = (Points(uid, 0, Linear(1, 2)) for uid in (0, 1))
+    assert of_data(one, "testset") is None  # which may be this node's alone
+    assert of_data(one, "trainset", other) is None
+    for each in (one, other):
+        each.only_local = True
+    assert of_data(one, "testset", other) is None
+
+
+def test_of_a_users_data_labels_and_shapes_count_if_nodes_have_the_same():
+    """Its floats may differ in their last bits between CPUs."""
+
+    def digest(change):
+        nodes = [Points(uid, 0, Linear(1, 2)) for uid in (0, 1)]
+        for each in nodes:
+            change(each.testset)
+        return of_data(nodes[0], "testset", nodes[1])
+
+    same = digest(lambda data: None)
+    assert same is not None
+    assert same == digest(lambda data: data.x.mul_(1 + 1e-6))
+    assert same != digest(lambda data: data.y.sub_(1))
+    assert same != digest(lambda data: setattr(data, "x", data.x[:, :3]))
+
+
+class Told(Points):
+    """Its nodes only have parts, but it says what they are parts of."""
+
+    factor = 1
+
+    def whole(self, name):
+        if name == "trainset":
+            return TensorDataset(self.factor * torch.arange(4.0), torch.arange(4))
+        return super().whole(name)
+
+
+def test_all_that_a_users_whole_returns_counts():
+    told = Told(0, 0, Linear(1, 2))
+    before = of_data(told, "trainset")
+    assert before == of_data(Told(1, 0, Linear(1, 2)), "trainset") is not None
+    told.factor = 1 + 1e-6
+    assert of_data(told, "trainset") != before
+
+
+def experiment_of(dataset, machines, served=False):
+    args = SimpleNamespace(
+        reset_optimizer=1, working_rate=0.25, machines=machines, machine_id=0
+    )
+    sections = {"DATASET": Part(type(dataset), {})}
+    return SimpleNamespace(
+        args=args,
+        ranks=[-1, 0, 1],
+        served=served,
+        mapping=Linear(machines, 2),
+        parts=Parts(sections, Points),
+        config={"TRAIN_PARAMS": {}},
+        node_class=None,
+        service_class=None,
+    )
+
+
+def test_the_rate_of_workers_counts_where_there_is_a_server():
+    node = Points(1, 0, Linear(2, 2))
+    alone = fingerprint.take(experiment_of(node, 1), node)
+    assert alone["--working_rate"] is alone["test data"] is None
+    served = fingerprint.take(experiment_of(node, 2, served=True), node)
+    assert served["--working_rate"] == 250_000_000
+    assert served["test data"] is not None
 
 
 def test_another_version_of_the_package_is_seen(tmp_path, monkeypatch):
