@@ -5,6 +5,7 @@ Usage: python benchmarks/transport.py [--repeats N]
 
 import argparse
 import ctypes
+import gc
 import json
 import multiprocessing
 import socket
@@ -77,7 +78,7 @@ def raw_sockets(kind, folder, port, bind):
     pair = context.socket(zmq.PAIR)
     pair.sndhwm = pair.rcvhwm = 0
     tcp = kind.startswith("TCP")
-    address = f"tcp://127.0.0.1:{port}" if tcp else f"ipc://{folder}/raw"
+    address = f"tcp://127.0.0.1:{port + 1}" if tcp else f"ipc://{folder}/raw"
     (pair.bind if bind else pair.connect)(address)
     return context, pair
 
@@ -153,6 +154,7 @@ def main():
     parser.add_argument("--repeats", type=int, default=5)
     repeats = parser.parse_args().repeats
     keep_freed_memory()
+    gc.freeze()  # as before nodes are forked: the collector need not look at torch
     print(f"{cpu_model()}; pyzmq {zmq.__version__}, libzmq {zmq.zmq_version()}")
     print(f"{'':10}{'parameters':>12}{'ours':>14}{'raw pyzmq':>14}{'ratio':>8}")
     for kind in ("TCP", "IPC", "TCP mac", "IPC mac"):

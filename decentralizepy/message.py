@@ -80,7 +80,7 @@ CHANNELS: dict[str, dict[str, type]] = {
     "PEERS": get_type_hints(Peers),
 }
 _BYE = get_type_hints(Bye)
-_WHOLE = {"iteration", "degree"}  # scripts may compute these with NumPy
+_WHOLE = ("iteration", "degree")  # scripts may compute these with NumPy
 
 
 def check(message: object) -> Message:
@@ -92,15 +92,15 @@ def check(message: object) -> Message:
         If it is not a dict with text or integers as keys, has no ``CHANNEL``, or a field
         of its channel is missing or has the wrong type.
     """
-    if not isinstance(message, dict) or not all(
-        isinstance(key, (str, int)) for key in message
-    ):
+    if not isinstance(message, dict) or [
+        key for key in message if not isinstance(key, (str, int))
+    ]:
         raise MessageError("a message is a map with text keys")
     channel = message.get("CHANNEL")
     if not isinstance(channel, str):
         raise MessageError("a message without a CHANNEL")
-    for key in _WHOLE & message.keys():
-        if isinstance(message[key], np.integer):
+    for key in _WHOLE:
+        if isinstance(message.get(key), np.integer):
             message[key] = int(message[key])
     fields = _BYE if "BYE" in message else CHANNELS.get(channel, {})
     for key, kind in fields.items():
@@ -111,6 +111,8 @@ def check(message: object) -> Message:
 
 def payload_bytes(value: object) -> int:
     """Return the bytes of all arrays, tensors and byte strings nested in ``value``."""
+    if isinstance(value, np.ndarray):  # first, since the check for Mapping is slow
+        return value.nbytes
     if isinstance(value, (bytes, bytearray, memoryview)):
         return len(value)
     if isinstance(value, Mapping):

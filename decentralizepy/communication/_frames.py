@@ -1,5 +1,6 @@
 """How the frames of a message are laid out in the parts of a ZeroMQ message."""
 
+import functools
 import struct
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -59,13 +60,25 @@ class Encoded:
 
 def bytes_of(frame: Any) -> int:
     """Return the size of a buffer in bytes, whatever its type."""
-    return len(frame) if isinstance(frame, bytes) else memoryview(frame).nbytes
+    if isinstance(frame, (bytes, bytearray)):
+        return len(frame)
+    size: int = frame.nbytes  # of an array or a memoryview
+    return size
 
 
 def on_wire(parts: Sequence[Any]) -> int:
     """Return the size of a message in bytes, with ZeroMQ's part headers (RFC 23)."""
-    sizes = [bytes_of(part) for part in parts]
-    return sum(sizes) + sum([2 if size < 256 else 9 for size in sizes])
+    total = 0
+    for part in parts:
+        size = bytes_of(part)
+        total += size + (2 if size < 256 else 9)
+    return total
+
+
+@functools.cache
+def _table(count: int) -> struct.Struct:
+    """Return the layout of a table of ``count`` lengths, up to 255."""
+    return struct.Struct(f"!B{count}H")
 
 
 def _join(frames: Sequence[Any], sizes: list[int]) -> tuple[bytes, Sequence[Any]]:
@@ -76,7 +89,7 @@ def _join(frames: Sequence[Any], sizes: list[int]) -> tuple[bytes, Sequence[Any]
         if room > JOINED:
             break
         count += 1
-    table = struct.pack(f"!B{count}H", count, *sizes[:count])
+    table = _table(count).pack(count, *sizes[:count])
     return b"".join([table, *frames[:count]]), frames[count:]
 
 
@@ -89,14 +102,14 @@ def split(parts: Sequence[Any], size: int) -> tuple[bytes, list[Any]]:
         If the table of lengths does not match the first part.
     """
     first = memoryview(parts[0])
-    envelope = bytes(first[:size])
+    envelope = first[:size].tobytes()
     frames: list[Any] = []
     if len(first) > size:
         count = first[size]
         start = size + 1 + 2 * count
         if len(first) < start:
             raise Damaged("a message whose frames do not fit its envelope")
-        for length in struct.unpack_from(f"!{count}H", first, size + 1):
+        for length in _table(count).unpack_from(first, size)[1:]:
             frames.append(first[start : start + length])
             start += length
         if start != len(first):

@@ -204,7 +204,7 @@ class Link:
         MessageError
             If it is damaged, for another process, or of another version.
         """
-        start = bytes(parts[0][: _HEAD.size]) if parts else b""
+        start = memoryview(parts[0])[: _HEAD.size].tobytes() if parts else b""
         if len(start) < _HEAD.size or not start.startswith(MAGIC):
             raise MessageError("not a message of this version of decentralizepy")
         _, code, kind, sender, receiver, number = _HEAD.unpack(start)

@@ -1,5 +1,6 @@
 """Options shared by all sockets of a node."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import zmq
@@ -12,6 +13,7 @@ CONNECT_MS = 1_500  # per attempt; TCP resends a lost SYN after 1000
 BACKLOG = 8  # messages from one peer held in memory before it has to wait
 ANSWERS = 1_000  # acknowledgements queued for one peer before they are dropped
 SPARE_BYTES = 64  # room for what encryption adds to a frame
+_NOBLOCK, _SNDMORE = int(zmq.NOBLOCK), int(zmq.SNDMORE)  # enums are slow to convert
 _PROBES = 5  # keep-alive probes within heartbeat_timeout
 
 
@@ -67,9 +69,19 @@ def open_socket(
 def received(socket: "zmq.Socket[bytes]") -> "list[zmq.Frame] | None":
     """Return the parts of the next message, or None if none has arrived."""
     try:
-        return socket.recv_multipart(zmq.NOBLOCK, copy=False)
+        parts = [socket.recv(_NOBLOCK, copy=False)]
     except zmq.Again:
         return None
+    while parts[-1].more:  # faster than recv_multipart, which asks the socket each time
+        parts.append(socket.recv(copy=False))
+    return parts
+
+
+def send(socket: "zmq.Socket[bytes]", parts: Sequence[Any]) -> None:
+    """Send the parts of a message, the large ones without copying them."""
+    for part in parts[:-1]:
+        socket.send(part, _SNDMORE, copy=False)
+    socket.send(parts[-1], copy=False)
 
 
 def listen(socket: "zmq.Socket[bytes]", address: str, uid: int) -> None:

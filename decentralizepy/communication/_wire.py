@@ -1,5 +1,6 @@
 """Encoding of messages as frames: a msgpack header, then the raw memory of each array."""
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import Any
@@ -18,6 +19,7 @@ Frame = bytes | Array
 
 HEADER_LIMIT = 1 << 19  # bytes; decoding may take 80 times as much memory
 SMALL = 1 << 10  # bytes up to which a list cannot be large, whatever it claims
+DESCRIBED = 1 << 9  # bytes that describe an array of 32 dimensions, at most
 NESTED = 32  # how deep values of types that msgpack lacks may be nested
 _ARRAY, _TENSOR, _SET, _OTHER = range(1, 5)  # the header's extension types
 _MALFORMED = (
@@ -61,7 +63,7 @@ def encode(message: Mapping[str, Any]) -> list[Frame]:
 
 
 def _pack(value: Any, default: Callable[[object], Any]) -> bytes:
-    packed: bytes = msgpack.packb(value, default=default, strict_types=True)
+    packed: bytes = msgpack.Packer(default=default, strict_types=True).pack(value)
     return packed
 
 
@@ -99,14 +101,20 @@ def _packer(arrays: list[Array]) -> Callable[[object], Any]:
 
 
 def _describe(array: Any, arrays: list[Array]) -> bytes:
-    if array.dtype.str not in DTYPES:
-        raise TypeError(f"a message cannot contain an array of {array.dtype}")
+    described = _described(len(arrays) + 1, array.dtype, array.shape)
     if getattr(array, "given", False) and array.flags.c_contiguous:
         array.flags.writeable = False
     elif array.flags.writeable or not array.flags.c_contiguous:
         array = np.array(array, order="C")
     arrays.append(array)
-    described: bytes = msgpack.packb((len(arrays), array.dtype.str, array.shape))
+    return described
+
+
+@functools.lru_cache(maxsize=256)  # the arrays of a run's messages have few shapes
+def _described(index: int, dtype: "np.dtype[Any]", shape: tuple[int, ...]) -> bytes:
+    if dtype.str not in DTYPES:
+        raise TypeError(f"a message cannot contain an array of {dtype}")
+    described: bytes = msgpack.packb((index, dtype.str, shape))
     return described
 
 
@@ -150,7 +158,7 @@ def _unpacker(frames: Sequence[Any], named: set[int]) -> Callable[[int, bytes], 
     def unpack(code: int, data: bytes) -> Any:
         nonlocal depth
         if code in (_ARRAY, _TENSOR):
-            array = _named(frames, named, *_parse(data, msgpack.ExtType))
+            array = _view(frames, named, data)
             return array if code == _ARRAY else torch.from_numpy(_writable(array))
         depth += 1
         if depth > NESTED or code not in (_SET, _OTHER):
@@ -162,25 +170,32 @@ def _unpacker(frames: Sequence[Any], named: set[int]) -> Callable[[int, bytes], 
     return unpack
 
 
-def _named(
-    frames: Sequence[Any], named: set[int], index: int, dtype: str, shape: list[int]
-) -> Array:
-    if index in named:
-        raise ValueError(f"two arrays in frame {index}")
-    array = _view(frames, index, dtype, shape)
-    named.add(index)
-    return array
-
-
-def _view(frames: Sequence[Any], index: int, dtype: str, shape: list[int]) -> Array:
-    if dtype not in DTYPES or type(index) is not int or not 0 < index < len(frames):
-        raise ValueError(f"an array of {dtype!r} in frame {index!r}")
-    if len(shape) > 32 or not all(type(size) is int and size >= 0 for size in shape):
-        raise ValueError(f"an array of shape {shape!r}")
+def _view(frames: Sequence[Any], named: set[int], described: bytes) -> Array:
+    """Return the array that ``described`` finds in a frame, and note the frame."""
+    if len(described) > DESCRIBED:
+        raise ValueError(f"an array described by {len(described)} bytes")
+    index, dtype, shape = _layout(described)
+    if not 0 < index < len(frames) or index in named:
+        raise ValueError(f"an array of {dtype} in frame {index}")
     frame = memoryview(frames[index])
-    if prod(shape) * np.dtype(dtype).itemsize != frame.nbytes:
+    if prod(shape) * dtype.itemsize != frame.nbytes:
         raise ValueError(f"an array of shape {shape} in {frame.nbytes} bytes")
-    return np.frombuffer(frame, dtype).reshape(shape)
+    named.add(index)
+    return np.ndarray(shape, dtype, frame)
+
+
+@functools.lru_cache(maxsize=256)
+def _layout(described: bytes) -> tuple[int, "np.dtype[Any]", tuple[int, ...]]:
+    index, dtype, shape = _parse(described, msgpack.ExtType)
+    if dtype not in DTYPES or type(index) is not int:
+        raise ValueError(f"an array of {dtype!r} in frame {index!r}")
+    if (
+        type(shape) is not list
+        or len(shape) > 32
+        or not all(type(size) is int and size >= 0 for size in shape)
+    ):
+        raise ValueError(f"an array of shape {shape!r}")
+    return index, np.dtype(dtype), tuple(shape)
 
 
 def _writable(array: Array) -> Array:

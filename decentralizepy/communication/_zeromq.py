@@ -9,12 +9,12 @@ from typing import Any
 
 import zmq
 
+from decentralizepy.communication import _sockets
 from decentralizepy.communication._door import open_door
 from decentralizepy.communication._frames import Damaged, Encoded, on_wire
 from decentralizepy.communication._guard import Guard
 from decentralizepy.communication._link import Links, Replaced, Stray
 from decentralizepy.communication._names import Names
-from decentralizepy.communication._sockets import allow, listen, open_socket, received
 from decentralizepy.communication._watch import Watch
 from decentralizepy.communication.Communication import DRAIN_MS, Communication
 from decentralizepy.errors import AddressError, MessageError, PeerLost, PeerTimeout
@@ -81,7 +81,7 @@ class ZeroMQ(Communication):
         n_procs = self.mapping.get_n_procs()
         self.door = open_door(self.router, address, n_procs, self._reading, self._take)
         try:
-            listen(self.router, address, self.uid)
+            _sockets.listen(self.router, address, self.uid)
         except AddressError:
             self.guard.stop()
             self.context.destroy(0)
@@ -98,7 +98,7 @@ class ZeroMQ(Communication):
 
     def _socket(self, kind: int, token: str = "") -> "zmq.Socket[bytes]":
         name, beat = self._names.new(token), self.heartbeat_timeout
-        return open_socket(self.context, kind, name, self.max_message, beat)
+        return _sockets.open_socket(self.context, kind, name, self.max_message, beat)
 
     def init_connection(self, neighbor: int) -> None:
         with self._sending:
@@ -186,7 +186,7 @@ class ZeroMQ(Communication):
         self.watches[uid] = Watch(dealer, met)
         self.guard.dial(dealer, uid)
         address = self.address(*self.mapping.get_machine_and_rank(uid))
-        dealer.connect(allow(dealer, address))
+        dealer.connect(_sockets.allow(dealer, address))
         self.peer_sockets[uid] = dealer
         self.door.invite(uid)
         if met:
@@ -198,11 +198,11 @@ class ZeroMQ(Communication):
             self._transmit(uid, parts)
 
     def _transmit(self, uid: int, parts: list[Any]) -> None:
-        self.peer_sockets[uid].send_multipart(parts, copy=False)
+        _sockets.send(self.peer_sockets[uid], parts)
         self.total_control += on_wire(parts)
 
     def _reply(self, identity: bytes, answer: bytes) -> None:
-        self.router.send_multipart([identity, answer])
+        _sockets.send(self.router, [identity, answer])
         self.total_control += on_wire([answer])
 
     def _pump(self, timeout: int) -> None:
@@ -216,12 +216,12 @@ class ZeroMQ(Communication):
 
     def _next(self, timeout: int) -> list[zmq.Frame] | None:
         """Return the next message within ``timeout`` ms, if any; acknowledge when idle."""
-        parts = received(self.router)
+        parts = _sockets.received(self.router)
         if parts is None and timeout:
             if self._owed and not self._poller.poll(REST_MS):
                 self._answer_all()
             if self._poller.poll(timeout):
-                parts = received(self.router)
+                parts = _sockets.received(self.router)
         return parts
 
     def _take(self, first: zmq.Frame, parts: list[zmq.Frame]) -> None:
@@ -234,7 +234,7 @@ class ZeroMQ(Communication):
         link, answer = self.links[uid], None
         try:
             head, frames = link.open([part.buffer for part in parts])
-            self._ready.extend((uid, each) for each in link.take(head, frames))
+            self._ready.extend([(uid, each) for each in link.take(head, frames)])
             if not known:
                 self._names.accept(uid, identity)
                 self.door.come(uid, first)
@@ -275,7 +275,7 @@ class ZeroMQ(Communication):
     def _settle(self, uid: int) -> bool:
         """Read a peer's acknowledgements, and resend what it asks for."""
         link, dealer, came = self.links[uid], self.peer_sockets[uid], False
-        while parts := received(dealer):
+        while parts := _sockets.received(dealer):
             came = True
             try:
                 head, _ = link.open([part.buffer for part in parts])

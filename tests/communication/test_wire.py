@@ -12,7 +12,12 @@ import torch
 from hypothesis import given, strategies as st
 from hypothesis.extra import numpy as hnp
 
-from decentralizepy.communication._wire import HEADER_LIMIT, decode, encode
+from decentralizepy.communication._wire import (
+    HEADER_LIMIT,
+    _layout,
+    decode,
+    encode,
+)
 from decentralizepy.errors import MessageError
 from decentralizepy.message import outgoing, payload_bytes
 
@@ -226,6 +231,8 @@ def nested(depth, value=0):
         [array_header(shape=(2**62, 2**62)), bytes(8)],
         [array_header(shape=[1] * 40), bytes(4)],
         [array_header(shape=2), bytes(8)],
+        [array_header(shape={2: 0}), bytes(8)],
+        [array_header(shape=[0] * 5_000), b""],
         [array_header(code=9), bytes(8)],
         [b"\x80" * (HEADER_LIMIT + 1)],
         [msgpack.packb({"CHANNEL": "x", "set": msgpack.ExtType(3, b"\x91\x91\x01")})],
@@ -235,6 +242,15 @@ def nested(depth, value=0):
 def test_what_is_no_message_is_refused(frames):
     with pytest.raises(MessageError):
         decode(frames)
+
+
+def test_a_long_description_is_not_remembered():
+    """A stranger must not fill the memory for the layouts of arrays."""
+    before = _layout.cache_info().misses
+    padded = msgpack.ExtType(1, msgpack.packb((1, "<f4", (2,))) + bytes(10_000))
+    with pytest.raises(MessageError, match="described by 10008 bytes"):
+        decode([msgpack.packb({**MODEL, "params": padded}), bytes(8)])
+    assert _layout.cache_info().misses == before
 
 
 @given(st.lists(st.binary(max_size=60), max_size=3))
