@@ -44,10 +44,19 @@ class Handshakes(Mailbox):
         return self.wait_for("CONNECT")
 
     def wait_for_hello(self, neighbor: int) -> None:
-        """Wait until ``neighbor`` has greeted this node."""
-        with self.expecting(lambda: {neighbor}, self.start_timeout, time.monotonic()):
-            while neighbor not in self.barrier:
-                self._welcome(*self.receive_hello())
+        """Wait until ``neighbor`` has greeted this node.
+
+        ``start_timeout`` limits consecutive calls together: nodes with a barrier of their
+        own call this in a loop.
+        """
+        start = time.monotonic()
+        since = start - self.greeting_s
+        try:
+            with self.expecting(lambda: {neighbor}, self.start_timeout, since):
+                while neighbor not in self.barrier:
+                    self._welcome(*self.receive_hello())
+        finally:
+            self.greeting_s += time.monotonic() - start
 
     def connect_neighbors(self) -> None:
         """Greet the neighbors that are not connected yet; wait until they greet back."""

@@ -47,12 +47,15 @@ class Mailbox:
         Seconds waited since :meth:`take_waits`.
     longest : tuple of (float, int)
         The longest of these waits, and the sender whose message ended it.
+    greeting_s : float
+        Seconds spent on greetings since the last message of another channel was read.
     """
 
     peer_timeout = 600.0
     warn_after = 10.0
     waited = 0.0
     longest: tuple[float, int] | None = None
+    greeting_s = 0.0
     communication: Any
     barrier: set[int]
     message_queue: dict[str, "deque[Received]"]
@@ -121,6 +124,8 @@ class Mailbox:
                     wait.check()
         if block and since is None:
             self.note_wait(wait.since, queue[0][0])
+        if channel != "CONNECT":
+            self.greeting_s = 0.0
         return queue.popleft()
 
     def wait_for(

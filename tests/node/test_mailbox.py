@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from collections import deque
 
 import pytest
 
@@ -84,23 +85,47 @@ def test_the_start_barrier_names_who_did_not_greet(node):
         node.connect_neighbors()
 
 
-def test_the_start_barrier_has_one_limit_for_all_greetings(node, monkeypatch):
-    """Else each greeting would give the others as long again."""
-    clock, greeted = [0.0], iter([1, 2])
+@pytest.fixture
+def clock(node, monkeypatch):
+    """Let each look for a message take 200 s; uids 1 and 2 greet in the first two."""
+    now, greeted = [0.0], iter([1, 2])
 
     def receive(block):
-        clock[0] += 200
+        now[0] += 200
         uid = next(greeted, None)
         return uid and (uid, {"CHANNEL": "CONNECT", "HELLO": uid})
 
-    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     monkeypatch.setattr(node.communication, "receive", receive)
     node.uid, node.my_neighbors, node.start_timeout = 0, {1, 2}, 300
+    return now
+
+
+def test_the_start_barrier_has_one_limit_for_all_greetings(node, clock):
+    """Else each greeting would give the others as long again."""
     node.communication.already_connected = lambda uid: False
     node.connect_neighbor = lambda uid: None
     with pytest.raises(PeerTimeout, match="for uid 3 for 300 s"):
         node.meet({1, 2, 3})
     assert clock[0] == 600  # the first look after 300 that finds no greeting
+
+
+def test_a_barrier_of_a_foreign_node_has_one_limit_too(node, clock):
+    node.wait_for_hello(1)
+    node.wait_for_hello(2)
+    with pytest.raises(PeerTimeout, match="for uid 3 for 300 s"):
+        node.wait_for_hello(3)
+    assert clock[0] == 600
+
+
+def test_a_peer_that_is_met_later_has_the_whole_limit(node, clock):
+    node.wait_for_hello(1)
+    node.wait_for_hello(2)
+    node.message_queue["DPSGD"] = deque([(1, {})])
+    node.receive_channel("DPSGD")
+    with pytest.raises(PeerTimeout, match="for uid 3 for 300 s"):
+        node.wait_for_hello(3)
+    assert clock[0] == 800
 
 
 def test_the_end_barrier_names_who_did_not_answer(node):
