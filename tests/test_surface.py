@@ -30,7 +30,6 @@ ABSENT = {
     "communication.TCP_ACK.TCP.encrypt": "messages get their numbers elsewhere",
     "communication.TCP_ACK.RESEND_TIMEOUT": "an option of the old transport",
     "communication.TCP_ACK.RECV_TIMEOUT": "an option of the old transport",
-    "datasets.CIFAR10.ResNet8.get_attentions": "of layers that its forward never runs",
     "graphs.Graph.Graph.__insert_adj__": "private; add_edges does it",
     "graphs.Graph.Graph.__insert_edge__": "private; add_edges does it",
     "node.Node.Node.__init__": "Node does not run by itself; LiveNode does",

@@ -117,17 +117,24 @@ class Communication:
     def terminate(self, drain_ms: int = DRAIN_MS) -> None:
         """Wait up to ``drain_ms`` until peers have received everything; then close."""
 
-    def encrypt(self, data: Mapping[str, Any]) -> Encoded:
-        """Encode a message; the name is DecentralizePy's, nothing is encrypted."""
+    def encrypt(self, data: Mapping[str, Any]) -> Any:
+        """Encode a message; the name is DecentralizePy's, nothing is encrypted.
+
+        A subclass may return bytes, which the receiver's ``decrypt`` gets.
+        """
         return Encoded(encode(data), payload_bytes(data.get("params")))
 
-    def decrypt(self, sender: int, data: Sequence[Any]) -> tuple[int, Message]:
-        """Decode a message from ``sender``."""
-        return sender, decode(data)
+    def decrypt(self, sender: Any, data: Any) -> tuple[int, Message]:
+        """Decode a message from ``sender``.
+
+        If a subclass overrides ``encrypt``, ``data`` is bytes for a message of one frame,
+        and ``sender.decode()`` returns the uid as text, as in DecentralizePy.
+        """
+        return int(sender), decode([data] if isinstance(data, bytes) else data)
 
     def send(self, uid: int, data: Any, encrypt: bool = True) -> None:
         """Send a message to ``uid``; if ``encrypt`` is False, it is already encoded."""
-        encoded: Encoded = self.encrypt(data) if encrypt else data
+        encoded = _whole(self.encrypt(data) if encrypt else data)
         self.deliver(uid, encoded)
         self.total_bytes += encoded.size
         self.total_data += encoded.data
@@ -142,7 +149,7 @@ class Communication:
             for uid in uids:
                 self.send(uid, data)
             return
-        encoded = self.encrypt(data)
+        encoded = _whole(self.encrypt(data))
         for uid in uids:
             self.send(uid, encoded, encrypt=False)
 
@@ -158,11 +165,17 @@ class Communication:
             if received is not None:
                 sender, frames = received
                 try:
-                    return self.decrypt(sender, frames)
+                    return self._opened(sender, frames)
                 except MessageError as error:
                     self.reject(f"uid {sender}: {error}")
             if not block and time.monotonic() >= deadline:
                 return None
+
+    def _opened(self, sender: int, frames: Sequence[Any]) -> tuple[int, Message]:
+        if type(self).encrypt is Communication.encrypt:
+            return self.decrypt(sender, frames)
+        whole = bytes(frames[0]) if len(frames) == 1 else frames
+        return self.decrypt(_Identity(sender), whole)
 
     def reject(self, reason: str) -> None:
         """Count an invalid message; log the first ones, then fewer and fewer."""
@@ -172,3 +185,15 @@ class Communication:
             logger.warning(
                 "dropped what came from %s (%d so far)", reason, self.rejected
             )
+
+
+class _Identity(int):
+    """A uid that can be decoded like the ZeroMQ identity that it is in DecentralizePy."""
+
+    def decode(self) -> str:
+        return str(int(self))
+
+
+def _whole(encoded: Any) -> Encoded:
+    """Return the result of ``encrypt`` as a message; subclasses may return bytes."""
+    return Encoded([encoded]) if isinstance(encoded, bytes) else encoded

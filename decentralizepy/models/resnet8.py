@@ -1,6 +1,7 @@
 """A residual network of eight layers for CIFAR-10."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import nn
@@ -49,7 +50,17 @@ class ResNet8(Model):
     Parameters
     ----------
     num_classes : int, default 10
+
+    Attributes
+    ----------
+    inner : torch.Tensor
+        Output of the last block, (batch, 512, 8, 8), of the last forward pass.
+    flatten_feat : torch.Tensor
+        The same after pooling, (batch, 2048): the input of ``linear1``.
     """
+
+    inner: torch.Tensor
+    flatten_feat: torch.Tensor
 
     def __init__(self, num_classes: int = 10) -> None:
         super().__init__()
@@ -77,6 +88,26 @@ class ResNet8(Model):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return logits (batch, num_classes) for images (batch, 3, 32, 32)."""
         x = self.bn1(self.conv1(x)).relu()
-        x = self.layer3(self.layer2(self.layer1(x)))
-        logits: torch.Tensor = self.linear1(self.pool(x).flatten(1))
+        self.inner = self.layer3(self.layer2(self.layer1(x)))
+        self.flatten_feat = self.pool(self.inner).flatten(1)
+        logits: torch.Tensor = self.linear1(self.flatten_feat)
         return logits
+
+    def get_attentions(self) -> torch.Tensor:
+        """Return Grad-CAM's maps of the last forward pass: (batch, num_classes, 8, 8).
+
+        The map of a class is the sum of the channels of ``inner``, each weighted by the
+        mean gradient of the class's logit, without negative values (Selvaraju et al.,
+        Grad-CAM, ICCV 2017).
+        """
+        # a logit is linear in the 2 x 2 means of 4 x 4 pixels
+        gradients = self.linear1.weight.reshape(self.num_classes, -1, 4).mean(2) / 16
+        maps = torch.einsum("kc,nchw->nkhw", gradients, self.inner)
+        return maps.relu().detach()
+
+    def __getstate__(self) -> dict[str, Any]:
+        # tensors with a graph can be neither copied nor pickled
+        passing = {"inner", "flatten_feat"}
+        return {
+            name: value for name, value in vars(self).items() if name not in passing
+        }

@@ -39,7 +39,7 @@ class LiveNode(Rounds):
 
     service_uid = -1
     keywords: tuple[str, ...] = ()
-    """Additional keyword-only arguments, which set the attributes of the same name."""
+    """Additional arguments, which set the attributes of the same name."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         for name in self.keywords:
@@ -77,8 +77,8 @@ class LiveNode(Rounds):
             train_evaluate_after,
             reset_optimizer,
         )
-        if args:
-            self.service_uid = args[0]
+        for name, value in zip(self.keywords or ("service_uid",), args, strict=False):
+            setattr(self, name, value)
         self.build_and_greet(config)
 
     def init_parts(self, config: dict[str, Section]) -> None:

@@ -2,7 +2,9 @@
 
 import contextlib
 import json
+import pickle
 import socket
+import zlib
 
 import numpy as np
 import pytest
@@ -18,6 +20,16 @@ from tests.support.ports import free_offset
 HELLO = {"HELLO": 0, "CHANNEL": "CONNECT"}
 
 
+class Pickled:
+    """Encodes messages as in transports written for DecentralizePy."""
+
+    def encrypt(self, data):
+        return zlib.compress(pickle.dumps(data))
+
+    def decrypt(self, sender, data):
+        return int(sender.decode()), pickle.loads(zlib.decompress(data))
+
+
 @pytest.fixture(params=["TCP", "IPC", "InProcess"])
 def make(request, tmp_path):
     """Return a function from a rank to that node's end of one network of three."""
@@ -26,16 +38,16 @@ def make(request, tmp_path):
     addresses.write_text(json.dumps({"0": "localhost"}))
     exchange, offset = make_exchange(3), free_offset(8)
 
-    def make(rank):
-        place = (rank, 0, mapping, 3)
-        if request.param == "TCP":
-            end = TCP(*place, str(addresses), offset=offset)
-        elif request.param == "IPC":
-            end = IPC(*place, socket_dir=str(tmp_path))
-        else:
-            end = InProcess(*place, exchange)
-        ends.append(end)
-        return end
+    def make(rank, *mixins):
+        cls = {"TCP": TCP, "IPC": IPC, "InProcess": InProcess}[request.param]
+        options = {
+            "TCP": {"addresses_filepath": str(addresses), "offset": offset},
+            "IPC": {"socket_dir": str(tmp_path)},
+            "InProcess": {"exchange": exchange},
+        }
+        kind = type(cls.__name__, (*mixins, cls), {})
+        ends.append(kind(rank, 0, mapping, 3, **options[request.param]))
+        return ends[-1]
 
     yield make
     for end in ends:
@@ -91,6 +103,23 @@ def test_what_travels_besides_messages_is_counted(tmp_path):
     answers, rest = divmod(ends[1].total_control, 37 + 2)
     assert (2 <= answers <= 4, rest) == (True, 0)
     assert ends[0].total_bytes == ends[0].total_data + ends[0].total_meta
+
+
+def test_a_subclass_may_encode_messages_as_bytes(make):
+    sender, receivers = make(0, Pickled), [make(1, Pickled), make(2, Pickled)]
+    for uid in (1, 2):
+        sender.init_connection(uid)
+    params = np.zeros(10_000, np.float32)
+    message = {"CHANNEL": "DPSGD", "iteration": 0, "params": params}
+    size = len(sender.encrypt(message))
+    sender.send(1, message)
+    sender.broadcast([1, 2], message)
+    for receiver, count in zip(receivers, (2, 1), strict=True):
+        for _ in range(count):
+            uid, received = receiver.receive()
+            assert uid == 0
+            assert np.array_equal(received["params"], params)
+    assert sender.total_bytes == sender.total_meta == 3 * size
 
 
 def test_a_message_may_be_sent_before_its_receiver_is_there(make):

@@ -3,6 +3,7 @@
 import os
 import pickle
 import struct
+from copy import deepcopy
 
 import numpy as np
 import pytest
@@ -188,3 +189,21 @@ def test_the_files_of_the_home_page_were_written_by_python_2(copy):
     x, _ = testset[1]
     pixels = ((x + 1) * 127.5).round().to(torch.uint8).flatten().numpy()
     assert pixels.tobytes() == rows[1].tobytes()
+
+
+def test_attentions_are_the_maps_of_grad_cam():
+    torch.manual_seed(0)
+    model = ResNet8(num_classes=3).eval()
+    logits = model(torch.rand(2, 3, 32, 32))
+    maps = model.get_attentions()
+    assert maps.shape == (2, 3, 8, 8)
+    assert model.flatten_feat.shape == (2, 2048)
+    for label in range(3):
+        (gradient,) = torch.autograd.grad(
+            logits[:, label].sum(), model.inner, retain_graph=True
+        )
+        weights = gradient.mean((2, 3), keepdim=True)
+        expected = (weights * model.inner).sum(1).relu()
+        assert torch.allclose(maps[:, label], expected, atol=1e-7)
+    copied = deepcopy(model)  # although what it keeps has a graph
+    assert copied.state_dict().keys() == model.state_dict().keys()

@@ -15,6 +15,7 @@ from decentralizepy.node.EpidemicLearning.EL_Local import EL_Local
 from decentralizepy.node.FederatedParameterServer import FederatedParameterServer
 from decentralizepy.node.KFN import KFNNode
 from decentralizepy.node.KNN import KNN
+from decentralizepy.node.LiveNode import LiveNode
 from decentralizepy.node.Node import Node
 from decentralizepy.node.STC.STCClient import STCClient
 
@@ -40,6 +41,26 @@ def test_a_keyword_of_the_public_constructor_is_taken(cls, keyword, name):
     node = own(0, 0, Linear(1, 2), Ring(2), {}, 5, ".", **{keyword: 7})
     assert getattr(node, name) == getattr(node, keyword) == 7
     assert passed[0][5:] == (5, ".")
+
+
+@pytest.mark.parametrize(
+    ("cls", "names"),
+    [
+        (DPSGDNode, ["service_uid"]),
+        (DPSGDWithPeerSampler, ["peer_sampler_uid"]),
+        (KNN, ["initial_neighbors", "K"]),
+    ],
+)
+def test_arguments_after_the_twelfth_have_their_public_meaning(
+    tmp_path, monkeypatch, cls, names
+):
+    monkeypatch.setattr(cls, "build_and_greet", lambda self, config: None)
+    folder = str(tmp_path)
+    twelve = (0, 0, Linear(1, 2), Ring(2), {}, 5, folder, folder, logging.INFO, 5, 1, 1)
+    node = cls.__new__(cls)
+    LiveNode.instantiate(node, *twelve, *range(7, 7 + len(names)))
+    node.close_log()
+    assert [getattr(node, name) for name in names] == [7, 8][: len(names)]
 
 
 def test_what_was_logged_before_does_not_silence_the_log(tmp_path, monkeypatch):

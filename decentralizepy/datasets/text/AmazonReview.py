@@ -119,11 +119,12 @@ class AmazonReview(Dataset):
         model : torch.nn.Module
             Returns ``(loss, logits)``; its training mode is restored.
         loss : object, optional
-            Ignored, since the model computes the loss.
+            Ignored, since the model computes the loss; if it is True or False, it is
+            ``one_batch``, the second argument in DecentralizePy.
         one_batch : bool, default False
             Test on one batch only, drawn at random.
         """
-        if not one_batch:
+        if not (loss if isinstance(loss, bool) else one_batch):
             return _evaluate(model, self.get_testset())
         testset = self._present(self.testset, "test")
         batches = Batches(testset, self.test_batch_size, self.generator)

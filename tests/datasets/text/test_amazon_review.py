@@ -169,7 +169,10 @@ def test_the_whole_test_set_is_tested(options):
 def test_one_batch_is_enough_if_asked(options):
     node, model = make(options, test_batch_size=2), Fixed()
     node.test(model, one_batch=True)
-    assert model.sizes == [2]
+    node.test(model, True)  # its place in DecentralizePy
+    assert model.sizes == [2, 2]
+    node.test(model, False)
+    assert model.sizes == [2, 2, 2, 1]
 
 
 def test_a_validation_set_is_evaluated_the_same_way(options):
