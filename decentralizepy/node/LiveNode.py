@@ -2,6 +2,8 @@
 
 import logging
 import sys
+import weakref
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -40,6 +42,9 @@ class LiveNode(Rounds):
     service_uid = -1
     keywords: tuple[str, ...] = ()
     """Additional arguments, which set the attributes of the same name."""
+    _replaced: Callable[[], torch.optim.Optimizer | None] = staticmethod(lambda: None)
+    """Returns the optimizer that was replaced last, if anything still refers to it."""
+    _told: frozenset[str] = frozenset()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         for name in self.keywords:
@@ -94,20 +99,33 @@ class LiveNode(Rounds):
 
     def warn_of_scheduler(self) -> None:
         """Warn that a learning-rate scheduler of the trainer will have no effect."""
-        kept = [
+        renewed = type(self.trainer).reset_optimizer.__module__
+        if self.reset_optimizer and renewed.startswith("decentralizepy."):
+            self._warn_of_schedulers(self.optimizer)
+
+    def renew_optimizer(self) -> None:
+        if (replaced := self._replaced()) is not None:
+            self._warn_of_schedulers(replaced)  # which were made in a round
+        self._replaced = weakref.ref(self.optimizer)
+        super().renew_optimizer()
+
+    def _warn_of_schedulers(self, optimizer: torch.optim.Optimizer) -> None:
+        """Warn once of each scheduler of an optimizer that is, or will be, replaced."""
+        kept = {
             name
             for name, value in vars(self.trainer).items()
             if isinstance(value, torch.optim.lr_scheduler.LRScheduler)
-        ]
-        renewed = type(self.trainer).reset_optimizer.__module__
-        if kept and self.reset_optimizer and renewed.startswith("decentralizepy."):
+            and value.optimizer is optimizer
+        }
+        for name in sorted(kept - self._told):
             text = (
-                f"{type(self.trainer).__name__}.{kept[0]} has no effect, because the "
+                f"{type(self.trainer).__name__}.{name} has no effect, because the "
                 "optimizer is replaced after every averaging; --reset_optimizer 0 keeps it"
             )
             logger.warning(text)
             if self.rank == 0:  # it is the same for the others
                 print(f"warning: {text}", file=sys.stderr)
+        self._told = self._told | kept
 
     def initial_peers(self) -> set[int]:
         """Return this node's neighbors, both receivers and senders."""

@@ -153,11 +153,50 @@ class Renewing(Scheduled):
         self.scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 1)
 
 
+class Late(Training):
+    """Makes its scheduler in its first round."""
+
+    scheduler = None
+
+    def train(self, dataset):
+        if self.scheduler is None:
+            self.scheduler = self.make()
+        super().train(dataset)
+
+    def make(self):
+        return torch.optim.lr_scheduler.StepLR(self.optimizer, 1)
+
+
+class Again(Late):
+    """Makes one in each round, for the steps of that round."""
+
+    def train(self, dataset):
+        self.scheduler = None
+        super().train(dataset)
+
+
+class Other(Late):
+    """Has one for an optimizer of its own."""
+
+    def make(self):
+        own = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))])
+        return torch.optim.lr_scheduler.StepLR(own, 1)
+
+
 @pytest.mark.parametrize(
     ("trainer", "reset", "warnings"),
-    [("Scheduled", 1, 1), ("Scheduled", 0, 0), ("Renewing", 1, 0), ("Training", 1, 0)],
+    [
+        ("Scheduled", 1, 1),
+        ("Scheduled", 0, 0),
+        ("Renewing", 1, 0),
+        ("Training", 1, 0),
+        ("Late", 1, 1),
+        ("Late", 0, 0),
+        ("Again", 1, 0),
+        ("Other", 1, 0),
+    ],
 )
-def test_a_scheduler_without_effect_is_told_at_the_start(
+def test_a_scheduler_without_effect_is_told_once(
     run_nodes, capsys, trainer, reset, warnings
 ):
     class Node(DPSGDNode):
@@ -165,6 +204,6 @@ def test_a_scheduler_without_effect_is_told_at_the_start(
             super().cache_fields(*args[:-1], reset)
 
     section = {"training_package": __name__, "training_class": trainer}
-    run_nodes(Ring(3), Node, 1, TRAIN_PARAMS=section)
+    run_nodes(Ring(3), Node, 3, TRAIN_PARAMS=section)
     text = f"{trainer}.scheduler has no effect, because the optimizer is"
     assert capsys.readouterr().err.count(text) == warnings
