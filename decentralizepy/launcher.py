@@ -8,7 +8,7 @@ import traceback
 from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from decentralizepy.engines.failure import describe
 from decentralizepy.engines.process import LocalNodes
@@ -25,6 +25,7 @@ from decentralizepy.run.resume import split
 from decentralizepy.run.scratch import Scratch
 from decentralizepy.run.signals import Stopped, end_once
 from decentralizepy.run.spec import NodeSpec
+from decentralizepy.utils import in_notebook
 
 if TYPE_CHECKING:
     from decentralizepy.monitor.screen import Progress
@@ -38,8 +39,10 @@ def launch(
     mapping_class: type[Mapping] | None = None,
     argv: Sequence[str] | None = None,
     parser: ArgumentParser | None = None,
-) -> NoReturn:
+) -> None:
     """Run this machine's nodes to the end of the experiment, and exit.
+
+    In a notebook, return instead, or raise an error if the exit status would not be 0.
 
     Parameters
     ----------
@@ -63,8 +66,30 @@ def launch(
     """
     sys.path.append(os.getcwd())  # for import paths of the user's classes
     classes = node_class, service_class, mapping_class
+
+    def whole() -> None:
+        run(Experiment.load(argv, *classes, parser))
+
     with unfailing():
-        sys.exit(status_of(lambda: run(Experiment.load(argv, *classes, parser))))
+        if in_notebook():
+            run_in_notebook(whole)
+        else:
+            sys.exit(status_of(whole))
+
+
+def run_in_notebook(run: Callable[[], None]) -> None:
+    """Call ``run``, of which IPython shows what it raises, and restore torch's threads."""
+    import torch
+
+    threads = torch.get_num_threads()
+    try:
+        with end_once():
+            run()
+    except SystemExit as end:  # of the parser of flags; 0 after -h
+        if end.code:
+            raise end.__cause__ or end from None
+    finally:
+        torch.set_num_threads(threads)
 
 
 def status_of(run: Callable[[], None]) -> int:

@@ -48,7 +48,7 @@ class _Parser(ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         print(message, file=sys.stderr)
-        sys.exit(ConfigError.exit_status)
+        raise SystemExit(ConfigError.exit_status) from ConfigError(message)
 
 
 def make_parser() -> ArgumentParser:
@@ -144,10 +144,14 @@ def _parsed(
     return vars(args), left
 
 
+def in_notebook() -> bool:
+    """Return whether this process is a kernel of Jupyter's, Colab's or VS Code's."""
+    return os.path.basename(sys.argv[0]).endswith("kernel_launcher.py")
+
+
 def _words() -> list[str]:
     """Return the command-line arguments; none in a notebook, where they are Jupyter's."""
-    in_notebook = os.path.basename(sys.argv[0]).endswith("kernel_launcher.py")
-    return [] if in_notebook else sys.argv[1:]
+    return [] if in_notebook() else sys.argv[1:]
 
 
 def _extra(left: Sequence[str]) -> tuple[dict[str, Any], list[str]]:

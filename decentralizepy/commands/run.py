@@ -8,3 +8,4 @@ def main(argv: list[str]) -> int:
     if argv and not argv[0].startswith("-"):
         argv = ["--config_file", *argv]
     launch(argv=argv)
+    return 0  # in a notebook; otherwise, it has exited

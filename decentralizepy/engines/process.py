@@ -16,7 +16,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, NoReturn
 
-from decentralizepy.engines import hanging
+from decentralizepy.engines import hanging, openmp
 from decentralizepy.engines.failure import describe, round_of
 from decentralizepy.errors import ConfigError, NodeFailed, PeerError
 from decentralizepy.run.machine import Machine
@@ -57,6 +57,7 @@ class LocalNodes:
         """Fork all nodes, which share the memory of what the launcher has loaded."""
         gc.collect()
         gc.freeze()  # the collector would write to shared pages, which copies them
+        openmp.end_threads()
         methods = multiprocessing.get_all_start_methods()
         context: Any = multiprocessing.get_context(
             "fork" if "fork" in methods else None
