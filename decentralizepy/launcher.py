@@ -28,6 +28,7 @@ from decentralizepy.run.spec import NodeSpec
 from decentralizepy.utils import in_notebook
 
 if TYPE_CHECKING:
+    from decentralizepy.engines.debug import DebugNodes
     from decentralizepy.monitor.screen import Progress
 
 POLL_S = 0.5
@@ -177,11 +178,23 @@ def attempt(
     place = experiment.mapping.get_uid
     uids = [place(rank, args.machine_id) for rank in experiment.ranks]
     progress = Progress(args.log_dir, experiment.ranks, args.iterations, uids=uids)
-    with LocalNodes(experiment.specs(), go_on) as nodes:
+    with engine(experiment, go_on) as nodes:
         nodes.start()
         with Screen(progress) as screen:
             watch(nodes, screen, folder)
         return progress, nodes.failure() or lost_elsewhere(experiment)
+
+
+def engine(
+    experiment: Experiment, go_on: Callable[[NodeSpec], bool] | None
+) -> "LocalNodes | DebugNodes":
+    """Return the nodes of this machine, as the engine that --engine names runs them."""
+    if experiment.args.engine == "debug":
+        from decentralizepy.engines.debug import DebugNodes, post_mortem
+
+        inspect = post_mortem if experiment.args.pdb else None
+        return DebugNodes(experiment.specs(), go_on, inspect)
+    return LocalNodes(experiment.specs(), go_on)
 
 
 def lost_elsewhere(experiment: Experiment) -> NodeFailed | None:
@@ -203,7 +216,7 @@ def note_dataset(experiment: Experiment) -> None:
     write_atomic(Path(experiment.args.log_dir, DATASET_FILE), content)
 
 
-def watch(nodes: LocalNodes, screen: Any, folder: lock.HeldFolder) -> None:
+def watch(nodes: "LocalNodes | DebugNodes", screen: Any, folder: lock.HeldFolder) -> None:
     """Show the run until all nodes have ended; a failed one ends it."""
     while not nodes.wait(POLL_S):
         folder.check()

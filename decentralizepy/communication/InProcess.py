@@ -22,6 +22,8 @@ class InProcess(Communication):
         One queue per uid, created by :func:`make_exchange` and shared by all nodes.
     recv_timeout : int, default 50
         Milliseconds after which ``receive(block=False)`` returns None.
+    lost : set of int, optional
+        Uids of nodes that have failed, also shared by all nodes.
     """
 
     def __init__(
@@ -32,8 +34,11 @@ class InProcess(Communication):
         total_procs: int,
         exchange: Dict[int, "queue.SimpleQueue[tuple[int, Sequence[Any]]]"],
         recv_timeout: int = 50,
+        lost: set[int] | None = None,
     ) -> None:
         super().__init__(rank, machine_id, mapping, total_procs, recv_timeout)
+        if lost is not None:
+            self.lost = lost
         self.exchange = exchange
         self.connected: set[int] = set()
 

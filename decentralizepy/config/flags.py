@@ -10,6 +10,7 @@ from decentralizepy.errors import Problem, nearest
 
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _GRAPH_TYPES = ("edges", "adjacency")
+_ENGINES = ("process", "debug")
 _TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -58,6 +59,7 @@ def flags() -> list[Flag]:
     level = Reading(_level, " or ".join(_LEVELS), _LEVELS.__contains__)
     form = Reading(str, " or ".join(_GRAPH_TYPES), _GRAPH_TYPES.__contains__)
     truth = Reading(_truth, "true or false")
+    engine = Reading(str, " or ".join(_ENGINES), _ENGINES.__contains__)
     text = Reading(expanded, "text")
     return [
         Flag("-mid", "machine_id", natural, 0, "number of this machine"),
@@ -76,6 +78,8 @@ def flags() -> list[Flag]:
         Flag("-sm", "server_machine", natural, 0, "machine of the service"),
         Flag("-sr", "server_rank", whole, -1, "rank of the service"),
         Flag("-wr", "working_rate", rate, 1.0, "fraction of clients in a round"),
+        Flag("", "engine", engine, "process", "debug: all nodes in one process"),
+        Flag("", "pdb", truth, False, "with --engine debug: stop where code fails"),
         Flag("", "force", truth, False, "start even if preflight checks fail"),
         Flag("", "overwrite", truth, False, "replace the run in the log folder"),
         Flag("", "resume", text, "", "log folder to resume, or LOGDIR@ROUND"),

@@ -1,12 +1,61 @@
-"""Description of a bug in a plug-in for the screen: file, line and traceback."""
+"""What is told of a node that failed: its status, and the place of a bug in a plug-in."""
 
+import bdb
+import logging
+import signal
 import sysconfig
 import traceback
+from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
+
+from decentralizepy.errors import ConfigError, NodeFailed, PeerError
+from decentralizepy.run.spec import NodeSpec
 
 PACKAGE = Path(__file__).resolve().parent.parent
 STANDARD_LIBRARY = Path(sysconfig.get_path("stdlib")).resolve()
 INSTALLED = {"site-packages", "dist-packages"}
+LOG_LINES = 12
+_CRASH = "Fatal Python error"  # how the output of faulthandler begins
+
+
+class Failed(NamedTuple):
+    """A node that failed.
+
+    ``status`` is that of its process, or minus the number of the signal that killed it;
+    ``report`` is what a user sees of a bug in a plug-in; ``why`` explains the status.
+    """
+
+    spec: NodeSpec
+    status: int
+    report: str = ""
+    why: str = ""
+
+    def as_error(self) -> NodeFailed:
+        """Return the error that ends the run."""
+        spec, code = self.spec, self.status
+        cause = f"{spec} {_cause(code)}{self.why}"
+        error = NodeFailed(cause, spec.log, tail(spec.log), self.report)
+        error.exit_status = code if code in (2, 3) else 1
+        return error
+
+
+def judge(error: BaseException, spec: NodeSpec) -> Failed:
+    """Log the error that ended a node, and return what it means for the run."""
+    if isinstance(error, SystemExit):
+        code = error.code
+        return Failed(spec, code if isinstance(code, int) else int(code is not None))
+    if isinstance(error, (ConfigError, PeerError, NodeFailed)):
+        logging.error("%s: %s", type(error).__name__, error)
+        logging.debug("traceback", exc_info=error)
+        return Failed(spec, error.exit_status)
+    logging.error("this node failed", exc_info=error)
+    number = round_of(error)
+    when = "before its first round" if number is None else f"in round {number}"
+    text = f"{describe(error)}{spec} failed {when}; its log: {spec.log}"
+    if isinstance(error, bdb.BdbQuit):
+        text += "\n--engine debug runs all nodes in one process, for breakpoint() and pdb"
+    return Failed(spec, 1, text)
 
 
 def describe(error: BaseException) -> str:
@@ -42,3 +91,23 @@ def round_of(error: BaseException) -> int | None:
         if type(number) is int:
             return number + 1
     return None
+
+
+def _cause(code: int) -> str:
+    if code >= 0:
+        return f"ended with exit status {code}"
+    with suppress(ValueError):
+        return f"was killed by {signal.Signals(-code).name}"
+    return f"was killed by signal {-code}"
+
+
+def tail(log: Path, lines: int = LOG_LINES) -> str:
+    """Return the last lines of a log file, or the first ones of a crash, indented."""
+    try:
+        text = log.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        text = "(no log)"
+    told = text.splitlines()[-lines:]
+    if _CRASH in text:
+        told = text[text.rindex(_CRASH) :].splitlines()[:lines]
+    return "\n".join(f"    {line}" for line in told)

@@ -17,17 +17,15 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from decentralizepy.engines import hanging, openmp
-from decentralizepy.engines.failure import describe, round_of
-from decentralizepy.errors import ConfigError, NodeFailed, PeerError
+from decentralizepy.engines.failure import Failed, judge
+from decentralizepy.errors import NodeFailed, PeerError
 from decentralizepy.run.machine import Machine
 from decentralizepy.run.scratch import Scratch
 from decentralizepy.run.signals import ENDING
 from decentralizepy.run.spec import NodeSpec
 
 STOP_S = 3.5  # how long a node may take to close its files when asked to stop
-LOG_LINES = 12
 OOM_SCORE = "500"  # of 1,000
-_CRASH = "Fatal Python error"  # how the output of faulthandler begins
 _PR_SET_PDEATHSIG = 1
 _SIGNALS = set(ENDING)
 
@@ -139,33 +137,10 @@ class LocalNodes:
             return None
         spec, code = min(failed, key=lambda item: item[1] == 3)
         short = code == -signal.SIGKILL and Machine().oom_kills() > self._oom_kills
-        cause = _cause(code) + (" (out of memory)" if short else "")
         report = ""
         with suppress(OSError):  # only bugs in plug-ins leave a report
             report = self._report(spec).read_text(encoding="utf-8")
-        error = NodeFailed(f"{spec} {cause}", spec.log, tail(spec.log), report)
-        error.exit_status = code if code in (2, 3) else 1
-        return error
-
-
-def _cause(code: int) -> str:
-    if code >= 0:
-        return f"ended with exit status {code}"
-    with suppress(ValueError):
-        return f"was killed by {signal.Signals(-code).name}"
-    return f"was killed by signal {-code}"
-
-
-def tail(log: Path, lines: int = LOG_LINES) -> str:
-    """Return the last lines of a log file, or the first ones of a crash, indented."""
-    try:
-        text = log.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        text = "(no log)"
-    told = text.splitlines()[-lines:]
-    if _CRASH in text:
-        told = text[text.rindex(_CRASH) :].splitlines()[:lines]
-    return "\n".join(f"    {line}" for line in told)
+        return Failed(spec, code, report, " (out of memory)" if short else "").as_error()
 
 
 @contextmanager
@@ -212,33 +187,12 @@ def _status_of(spec: NodeSpec, report: Path) -> tuple[int, BaseException | None]
         spec.node_class(*spec.args, **spec.kwargs)
     except BaseException as error:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it is ending
-        return _reported(error, spec, report), error
+        failed = judge(error, spec)
+        if failed.report:
+            with suppress(OSError):  # a full disk; the error is also in the log
+                report.write_text(failed.report, encoding="utf-8")
+        return failed.status, error
     return 0, None
-
-
-def _reported(error: BaseException, spec: NodeSpec, report: Path) -> int:
-    """Log the error that ended a node; return the exit status.
-
-    An error of the user's code is written to ``report``, for the launcher to show.
-    """
-    if isinstance(error, SystemExit):
-        code = error.code
-        return code if isinstance(code, int) else int(code is not None)
-    if isinstance(error, (ConfigError, PeerError, NodeFailed)):
-        logging.error("%s: %s", type(error).__name__, error)
-        logging.debug("traceback", exc_info=True)
-        return error.exit_status
-    logging.exception("this node failed")
-    with suppress(OSError):  # a full disk; the error is also in the log, if possible
-        report.write_text(_tell(spec, error), encoding="utf-8")
-    return 1
-
-
-def _tell(spec: NodeSpec, error: BaseException) -> str:
-    """Return what the user sees of an error in the node's code."""
-    number = round_of(error)
-    when = "before its first round" if number is None else f"in round {number}"
-    return f"{describe(error)}{spec} failed {when}; its log: {spec.log}"
 
 
 def _stop(number: int, frame: object) -> NoReturn:

@@ -145,10 +145,8 @@ class Node(Handshakes):
         handler.setFormatter(logging.Formatter(LOG_FORMAT))
         self.logger = logging.Logger(f"{rank}", log_level)
         self.logger.addHandler(handler)
-        root = logging.getLogger()
-        if process.is_own() and (force or not root.handlers):
-            root.handlers = [handler]
-            root.setLevel(log_level)  # unlike .level, clears the cached levels
+        if process.is_private() and (force or not logging.getLogger().handlers):
+            process.log_to(handler, log_level)
 
     def close_log(self) -> None:
         """Close the log file; a later message opens it again."""

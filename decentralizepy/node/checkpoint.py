@@ -227,13 +227,13 @@ def max_round_lag(graph: Any) -> int:
 
 def _own_generators() -> Any:
     """Return the states of the global generators, which dropout and foreign code use."""
-    if not process.is_own():
+    if not process.is_private():
         return None
     return random.getstate(), np.random.get_state(), torch.get_rng_state()
 
 
 def _restore_own_generators(states: Any) -> None:
-    if states is None or not process.is_own():
+    if states is None or not process.is_private():
         return
     python, numpy, drawn = states
     random.setstate(python)

@@ -4,18 +4,22 @@ import contextlib
 import ctypes
 import fcntl
 import functools
+import logging
 import multiprocessing
 import os
 import random
 import threading
 import time
 from collections.abc import Iterator
+from contextvars import ContextVar
 
 import numpy as np
 import torch
 
 from decentralizepy.randomness import torch_seed
 
+_IN_TURN = ContextVar("_IN_TURN", default=False)
+_HANDLER: ContextVar[logging.Handler | None] = ContextVar("_HANDLER", default=None)
 _BUILDING = threading.Lock()  # torch draws initial weights from one global generator
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _TURN_S = 0.005  # how often a node checks whether it is its turn
@@ -25,6 +29,38 @@ _KEPT_BYTES = 256 << 20
 def is_own() -> bool:
     """Return whether this process was started for a single node."""
     return multiprocessing.parent_process() is not None
+
+
+def take_turn() -> None:
+    """Say that this node takes turns with others, in a process that is not its own.
+
+    Its global generators and log are its own nevertheless: an engine sees to it.
+    """
+    _IN_TURN.set(True)
+
+
+def is_private() -> bool:
+    """Return whether global generators and the root log belong to one node."""
+    return is_own() or _IN_TURN.get()
+
+
+def log_to(handler: logging.Handler, level: int) -> None:
+    """Have everything that this node's code logs go to ``handler``, and nowhere else."""
+    root = logging.getLogger()
+    root.setLevel(level)  # unlike .level, clears the cached levels
+    if is_own():
+        root.handlers = [handler]
+    else:
+        _HANDLER.set(handler)
+
+
+class OwnLog(logging.Handler):
+    """Passes each record to the log of the node that is taking its turn."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        handler = _HANDLER.get() or logging.lastResort
+        if handler and record.levelno >= handler.level:
+            handler.handle(record)
 
 
 def configure(local_nodes: int) -> None:
@@ -106,7 +142,7 @@ def keep_freed_memory() -> None:
 
 def seed(value: int) -> None:
     """Seed the global generators, which dropout and foreign code use."""
-    if is_own():
+    if is_private():
         random.seed(value)
         np.random.seed(value % 2**32)
         torch.manual_seed(torch_seed(value))

@@ -19,14 +19,17 @@ def prepare(experiment: Experiment, scratch: Path) -> None:
         if prepare_node := getattr(each, "prepare", None):
             prepare_node(experiment.config, experiment.graph)
     comm, dataset = parts["COMMUNICATION"], parts["DATASET"]
-    experiment.comm_options = comm.cls.prepare(
-        comm.options, experiment.mapping, args.machine_id, experiment.ranks, scratch
-    )
+    if args.engine == "process":
+        experiment.comm_options = comm.cls.prepare(
+            comm.options, experiment.mapping, args.machine_id, experiment.ranks, scratch
+        )
     experiment.make_folders()
     dataset.cls.prepare(**dataset.options)
     rank = max(experiment.ranks)
     example = dataset.build(rank, args.machine_id, experiment.mapping)
-    preflight.check(experiment, model_size(experiment, example))
+    size = model_size(experiment, example)
+    if args.engine == "process":
+        preflight.check(experiment, size)
     experiment.fingerprint = fingerprint.take(experiment, example)
 
 

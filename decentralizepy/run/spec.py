@@ -1,7 +1,7 @@
 """The description of a node that an engine starts."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,12 @@ class NodeSpec:
     log: Path
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     fresh: bool = True  # whether to start a new log
+
+    def over(self, transport: dict[str, Any]) -> "NodeSpec":
+        """Return the same node with another section COMMUNICATION."""
+        *place, config = self.args[:5]
+        config = {**config, "COMMUNICATION": transport}
+        return replace(self, args=(*place, config, *self.args[5:]))
 
     def __str__(self) -> str:
         return f"uid {self.uid} (rank {self.rank}, machine {self.machine_id})"

@@ -1,0 +1,120 @@
+"""Runs all nodes of a network in this process, in turn, for debuggers and profilers."""
+
+import logging
+import pdb
+from collections.abc import Callable
+from typing import Any
+
+from decentralizepy.engines.failure import Failed, judge
+from decentralizepy.engines.turns import Inbox, Turns
+from decentralizepy.errors import NodeFailed
+from decentralizepy.node import process
+from decentralizepy.run.signals import Stopped
+from decentralizepy.run.spec import NodeSpec
+
+
+def post_mortem(error: BaseException) -> None:
+    """Open the debugger where ``error`` was raised."""
+    pdb.post_mortem(error.__traceback__)
+
+
+class DebugNodes:
+    """One greenlet for each of ``specs``; they run only inside of ``wait``.
+
+    A context manager with the methods of
+    :class:`~decentralizepy.engines.process.LocalNodes`. Messages stay in memory, encoded
+    as for the network, so that the results and weights are the same.
+
+    Parameters
+    ----------
+    specs : list of NodeSpec
+    go_on : callable, optional
+        Tells of a node that has failed whether the others may finish without it; by
+        default they may not.
+    inspect : callable, optional
+        Called with the error of a node's code, as ``pdb.post_mortem`` is.
+    """
+
+    def __init__(
+        self,
+        specs: list[NodeSpec],
+        go_on: Callable[[NodeSpec], bool] | None = None,
+        inspect: Callable[[BaseException], None] | None = None,
+    ) -> None:
+        self.specs, self.go_on, self.inspect = specs, go_on, inspect
+        self.alive = len(specs)
+        self._turns = Turns()
+        self._failed: list[Failed] = []
+        self._log = process.OwnLog()
+
+    def start(self) -> None:
+        """Give each node its place in the order of turns."""
+        logging.getLogger().addHandler(self._log)
+        inboxes = {spec.uid: Inbox(self._turns) for spec in self.specs}
+        transport = {
+            "comm_package": "decentralizepy.communication.InProcess",
+            "comm_class": "InProcess",
+            "exchange": inboxes,
+            "lost": self._turns.lost,
+        }
+        for spec in self.specs:
+            self._turns.add(self._body(spec.over(transport)))
+
+    def wait(self, timeout: float) -> bool:
+        """Run the nodes for about ``timeout`` seconds; return whether all have ended.
+
+        Raises
+        ------
+        NodeFailed
+            If a node ended with an error, unless the others are to continue.
+        """
+        ended = self._turns.run(timeout)
+        if failure := self.failure():
+            if not all(self.go_on and self.go_on(each.spec) for each in self._failed):
+                raise failure
+        return ended
+
+    def failure(self) -> NodeFailed | None:
+        """Return an error for the node that failed first, not because of a peer."""
+        if not self._failed:
+            return None
+        return min(self._failed, key=lambda each: each.status == 3).as_error()
+
+    def stop(self) -> None:
+        """End all nodes where they wait."""
+        self._turns.stop()
+
+    def __enter__(self) -> "DebugNodes":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        try:
+            self.stop()
+        finally:
+            logging.getLogger().removeHandler(self._log)
+
+    def _body(self, spec: NodeSpec) -> Callable[[], None]:
+        def run() -> None:
+            process.take_turn()
+            handler = logging.FileHandler(spec.log, "w" if spec.fresh else "a")
+            process.log_to(handler, logging.getLogger().level)
+            try:
+                spec.node_class(*spec.args, **spec.kwargs)
+            except (Stopped, KeyboardInterrupt):  # not the node's
+                raise
+            except (Exception, SystemExit) as error:
+                self._note(spec, error)
+            finally:
+                self.alive -= 1
+                handler.close()
+
+        return run
+
+    def _note(self, spec: NodeSpec, error: BaseException) -> None:
+        failed = judge(error, spec)
+        if not failed.status:
+            return
+        self._failed.append(failed)
+        self._turns.lost.add(spec.uid)
+        if failed.report and self.inspect:
+            self.inspect(error)

@@ -1,0 +1,142 @@
+"""Runs the nodes of one thread in turn, each until it waits for a message."""
+
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import greenlet
+
+from decentralizepy.engines.globals import Globals
+
+Frames = tuple[int, Sequence[Any]]
+
+CHECK_S = 0.005  # how often a node's own thread looks for a message
+
+
+class Turns:
+    """Greenlets that run in order of uid; one that waits gives way to the next.
+
+    Time passes only while all of them wait: a wait for a message reaches its time limit
+    when no other node can run. Which node runs next therefore does not depend on how
+    fast the machine is.
+
+    Attributes
+    ----------
+    lost : set of int
+        Uids whose nodes have failed, for those that wait for them.
+    """
+
+    def __init__(self) -> None:
+        self.lost: set[int] = set()
+        self._turns: deque[_Turn] = deque()
+        self._current: _Turn | None = None
+        self._thread = threading.get_ident()
+        self._idle = 0  # turns that passed since one could run
+
+    def add(self, call: Callable[[], None]) -> None:
+        """Have ``call`` take its turns after those added before it."""
+        self._turns.append(_Turn(call))
+
+    def run(self, seconds: float) -> bool:
+        """Run for about ``seconds``; return whether all have ended.
+
+        An exception out of one of them is raised here.
+        """
+        deadline = time.monotonic() + seconds
+        while self._turns and time.monotonic() < deadline:
+            if self._idle < len(self._turns):
+                self._take_turn()
+            else:
+                self._pass_time(deadline)
+        return not self._turns
+
+    def stop(self) -> None:
+        """End all that have not, by an exception where they wait."""
+        while self._turns:
+            self._resume(self._turns.popleft(), greenlet.GreenletExit)
+
+    def give_way(self, inbox: "Inbox", timeout: float) -> None:
+        """Wait up to ``timeout`` seconds for a message in ``inbox``."""
+        turn = self._current
+        if turn is None or threading.get_ident() != self._thread:
+            time.sleep(min(timeout, CHECK_S))  # in a thread that a node has started
+            return
+        turn.inbox, turn.until = inbox, time.monotonic() + timeout
+        turn.hub.switch()
+        turn.inbox = None
+
+    def _take_turn(self) -> None:
+        turn = self._turns[0]
+        self._turns.rotate(-1)
+        if not turn.ready:
+            self._idle += 1
+            return
+        self._idle = 0
+        self._resume(turn)
+        if turn.dead:
+            self._turns.remove(turn)
+
+    def _pass_time(self, deadline: float) -> None:
+        """Sleep until the first time limit, and resume the node that it is for."""
+        first = min(self._turns, key=lambda turn: turn.until)
+        time.sleep(max(0.0, min(first.until, deadline) - time.monotonic()))
+        if first.until <= time.monotonic():
+            self._idle = 0
+            self._resume(first)
+            if first.dead:
+                self._turns.remove(first)
+
+    def _resume(self, turn: "_Turn", *exception: type[BaseException]) -> None:
+        """Switch to a node, and back here when it gives way or ends."""
+        own = Globals.now()
+        turn.globals.apply()
+        self._current, turn.hub = turn, greenlet.getcurrent()
+        try:
+            if exception:
+                turn.throw(*exception)
+            else:
+                turn.switch()
+        finally:
+            self._current = None
+            turn.globals = Globals.now()
+            own.apply()
+
+
+class _Turn(greenlet.greenlet):
+    """A node's own stack, and what it waits for."""
+
+    def __init__(self, call: Callable[[], None]) -> None:
+        super().__init__(call)
+        self.globals = Globals.now()
+        self.hub: greenlet.greenlet
+        self.inbox: Inbox | None = None
+        self.until = 0.0
+
+    @property
+    def ready(self) -> bool:
+        return self.inbox is None or bool(self.inbox)
+
+
+class Inbox(deque[Frames]):
+    """The messages to one node; reads like a queue of a thread's.
+
+    For :class:`~decentralizepy.communication.InProcess.InProcess`.
+    """
+
+    def __init__(self, turns: Turns) -> None:
+        super().__init__()
+        self.turns = turns
+
+    def put(self, item: Frames) -> None:
+        self.append(item)
+
+    def get(self, timeout: float) -> Frames:
+        """Return the next message; raise queue.Empty if none comes in ``timeout`` s."""
+        if not self:
+            self.turns.give_way(self, timeout)
+        if not self:
+            raise queue.Empty
+        return self.popleft()
