@@ -188,11 +188,17 @@ def ini(settings: Settings) -> str:
     return "\n".join(f"[{name}]\n{''.join(keys)}" for name, keys in sections.items())
 
 
-def run(checkout: Path, names: Sequence[str], folder: Path) -> dict[str, str]:
-    """Run configurations with the package of a checkout and return their digests."""
+def run(
+    checkout: Path, names: Sequence[str], folder: Path, engine: str = ""
+) -> dict[str, str]:
+    """Run configurations with the package of a checkout and return their digests.
+
+    ``engine`` is that of the runs; by default the checkout's own default.
+    """
     folder.mkdir(parents=True)
     for number, name in enumerate(names):
-        (folder / f"{number:02}.ini").write_text(ini(CONFIGURATIONS[name]))
+        settings = CONFIGURATIONS[name] | {"RUN.engine": engine}
+        (folder / f"{number:02}.ini").write_text(ini(settings))
     subprocess.run(
         [sys.executable, str(WORKER), str(folder)],
         cwd=folder,
@@ -277,14 +283,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", help="configurations (default: all)")
     parser.add_argument("--against", type=Path, help="another checkout to compare with")
+    parser.add_argument("--engine", help="another engine to compare with")
     parser.add_argument("--keep", type=Path, help="folder to keep the runs in")
     args = parser.parse_args()
     names = args.names or list(CONFIGURATIONS)
     with tempfile.TemporaryDirectory(prefix="bits-") as scratch:
         folder = (args.keep or Path(scratch)).resolve()
         ours = run(ROOT, names, folder / "ours")
-        if args.against:
-            theirs = run(args.against.resolve(), names, folder / "theirs")
+        if args.against or args.engine:
+            checkout = (args.against or ROOT).resolve()
+            theirs = run(checkout, names, folder / "theirs", args.engine or "")
             return 0 if compare(ours, theirs) else 1
     for name, value in ours.items():
         print(f"{name:28} {value}")

@@ -216,7 +216,9 @@ def note_dataset(experiment: Experiment) -> None:
     write_atomic(Path(experiment.args.log_dir, DATASET_FILE), content)
 
 
-def watch(nodes: "LocalNodes | DebugNodes", screen: Any, folder: lock.HeldFolder) -> None:
+def watch(
+    nodes: "LocalNodes | DebugNodes", screen: Any, folder: lock.HeldFolder
+) -> None:
     """Show the run until all nodes have ended; a failed one ends it."""
     while not nodes.wait(POLL_S):
         folder.check()

@@ -196,4 +196,7 @@ def merged(section: Mapping[str, Any], chosen: Mapping[str, Any]) -> Namespace:
     problems = [problem.within(**place) for problem in run_problems(section)]
     if problems:
         raise ConfigError(problems=problems)
-    return Namespace(**{**values, **run_values(section), **chosen})
+    args = Namespace(**{**values, **run_values(section), **chosen})
+    if args.pdb:
+        args.engine = "debug"  # a process has no terminal
+    return args

@@ -1,9 +1,9 @@
 """Runs all nodes of a network in this process, in turn, for debuggers and profilers."""
 
+import bdb
 import logging
 import pdb
 from collections.abc import Callable
-from typing import Any
 
 from decentralizepy.engines.failure import Failed, judge
 from decentralizepy.engines.turns import Inbox, Turns
@@ -69,10 +69,14 @@ class DebugNodes:
             If a node ended with an error, unless the others are to continue.
         """
         ended = self._turns.run(timeout)
-        if failure := self.failure():
-            if not all(self.go_on and self.go_on(each.spec) for each in self._failed):
-                raise failure
+        if not self._may_go_on() and (failure := self.failure()):
+            raise failure
         return ended
+
+    def _may_go_on(self) -> bool:
+        return self.go_on is not None and all(
+            self.go_on(each.spec) for each in self._failed
+        )
 
     def failure(self) -> NodeFailed | None:
         """Return an error for the node that failed first, not because of a peer."""
@@ -102,6 +106,8 @@ class DebugNodes:
                 spec.node_class(*spec.args, **spec.kwargs)
             except (Stopped, KeyboardInterrupt):  # not the node's
                 raise
+            except bdb.BdbQuit:
+                raise NodeFailed(f"{spec}: stopped in the debugger") from None
             except (Exception, SystemExit) as error:
                 self._note(spec, error)
             finally:

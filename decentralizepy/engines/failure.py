@@ -54,7 +54,9 @@ def judge(error: BaseException, spec: NodeSpec) -> Failed:
     when = "before its first round" if number is None else f"in round {number}"
     text = f"{describe(error)}{spec} failed {when}; its log: {spec.log}"
     if isinstance(error, bdb.BdbQuit):
-        text += "\n--engine debug runs all nodes in one process, for breakpoint() and pdb"
+        text += (
+            "\nbreakpoint() needs --engine debug, which runs all nodes in one process"
+        )
     return Failed(spec, 1, text)
 
 

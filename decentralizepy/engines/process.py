@@ -140,7 +140,9 @@ class LocalNodes:
         report = ""
         with suppress(OSError):  # only bugs in plug-ins leave a report
             report = self._report(spec).read_text(encoding="utf-8")
-        return Failed(spec, code, report, " (out of memory)" if short else "").as_error()
+        return Failed(
+            spec, code, report, " (out of memory)" if short else ""
+        ).as_error()
 
 
 @contextmanager

@@ -41,16 +41,18 @@ class Turns:
         self._turns.append(_Turn(call))
 
     def run(self, seconds: float) -> bool:
-        """Run for about ``seconds``; return whether all have ended.
+        """Run for at least one turn and about ``seconds``; return whether all have ended.
 
         An exception out of one of them is raised here.
         """
         deadline = time.monotonic() + seconds
-        while self._turns and time.monotonic() < deadline:
+        while self._turns:
             if self._idle < len(self._turns):
                 self._take_turn()
             else:
                 self._pass_time(deadline)
+            if time.monotonic() >= deadline:
+                break
         return not self._turns
 
     def stop(self) -> None:
@@ -89,14 +91,16 @@ class Turns:
             if first.dead:
                 self._turns.remove(first)
 
-    def _resume(self, turn: "_Turn", *exception: type[BaseException]) -> None:
+    def _resume(
+        self, turn: "_Turn", exception: type[BaseException] | None = None
+    ) -> None:
         """Switch to a node, and back here when it gives way or ends."""
         own = Globals.now()
         turn.globals.apply()
         self._current, turn.hub = turn, greenlet.getcurrent()
         try:
             if exception:
-                turn.throw(*exception)
+                turn.throw(exception)
             else:
                 turn.switch()
         finally:

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from decentralizepy.config.signatures import is_ours
+from decentralizepy.errors import ConfigError
 from decentralizepy.run import preflight
 from decentralizepy.run.experiment import Experiment
 
@@ -18,11 +20,8 @@ def prepare(experiment: Experiment, scratch: Path) -> None:
     for each in (experiment.node_class, experiment.service_class):
         if prepare_node := getattr(each, "prepare", None):
             prepare_node(experiment.config, experiment.graph)
-    comm, dataset = parts["COMMUNICATION"], parts["DATASET"]
-    if args.engine == "process":
-        experiment.comm_options = comm.cls.prepare(
-            comm.options, experiment.mapping, args.machine_id, experiment.ranks, scratch
-        )
+    prepare_transport(experiment, scratch)
+    dataset = parts["DATASET"]
     experiment.make_folders()
     dataset.cls.prepare(**dataset.options)
     rank = max(experiment.ranks)
@@ -31,6 +30,34 @@ def prepare(experiment: Experiment, scratch: Path) -> None:
     if args.engine == "process":
         preflight.check(experiment, size)
     experiment.fingerprint = fingerprint.take(experiment, example)
+
+
+def prepare_transport(experiment: Experiment, scratch: Path) -> None:
+    """Have the transport check its options; in one process there is none.
+
+    Raises
+    ------
+    ConfigError
+        If the engine cannot run nodes of several machines, or of a user's transport.
+    """
+    args, comm = experiment.args, experiment.parts["COMMUNICATION"]
+    if args.engine == "process":
+        experiment.comm_options = comm.cls.prepare(
+            comm.options, experiment.mapping, args.machine_id, experiment.ranks, scratch
+        )
+        return
+    if args.machines > 1:
+        expected = f"process, with -ms {args.machines}"
+        raise ConfigError(key="--engine", value=args.engine, expected=expected)
+    if not is_ours(comm.cls):
+        raise ConfigError(
+            f"--engine {args.engine} keeps messages in memory, without this class",
+            file=args.config_file,
+            section="COMMUNICATION",
+            key="comm_class",
+            value=comm.cls.__name__,
+            expected="one of this package, or --engine process",
+        )
 
 
 def model_size(experiment: Experiment, dataset: Any) -> int:

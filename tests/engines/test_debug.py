@@ -1,0 +1,160 @@
+"""Breaks when ``--engine debug`` ends with other results, or cannot be debugged."""
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmarks import bits
+from tests.support.launcher import NODES, results, run, weights
+
+pytestmark = pytest.mark.processes
+DEBUG = ("--engine", "debug")
+MODULE = "tests.support.debugged"
+HERE = {"training_package": MODULE}
+
+
+def trainer(name):
+    return {"TRAIN_PARAMS": {**HERE, "training_class": name}}
+
+
+@pytest.mark.slow
+def test_every_class_ends_with_the_bits_of_processes(tmp_path):
+    """Weights, results and counters of bytes, for each class of node, sharing, graph."""
+    names = list(bits.CONFIGURATIONS)
+    ours = bits.run(bits.ROOT, names, tmp_path / "process", "process")
+    theirs = bits.run(bits.ROOT, names, tmp_path / "debug", "debug")
+    assert bits.MISSING not in ours.values()
+    assert ours == theirs
+
+
+def test_nodes_that_draw_end_with_the_bits_of_processes(experiment, tmp_path):
+    """Dropout draws from torch's one generator, and the trainer from NumPy's."""
+    sections = {
+        **trainer("Drawing"),
+        "DATASET": {"dataset_package": MODULE, "model_class": "Dropping"},
+    }
+    both = {
+        name: experiment("IPC", 3, name=name, **sections)
+        for name in ("process", "debug")
+    }
+    both["debug"] += DEBUG
+    for words in both.values():
+        done = run(words)
+        assert done.returncode == 0, done.stderr
+    assert results(tmp_path / "process") == results(tmp_path / "debug")
+    ours, theirs = (weights(tmp_path / name / "weights") for name in both)
+    assert ours
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    logs = [(tmp_path / name / "1.log").read_text() for name in both]
+    kinds = [re.findall(r"^\[.*?\](\[\w+\]\[\w+\])", log, re.M) for log in logs]
+    assert kinds[0] == kinds[1]
+    assert "drawing in round 3 as uid 1" in logs[1]
+    assert "as uid 2" not in logs[1]
+
+
+def test_a_run_is_resumed_by_another_engine(experiment, tmp_path):
+    sections = trainer("Drawing")
+    whole = experiment("IPC", 6, name="whole", **sections)
+    assert run(whole).returncode == 0
+    words = [*experiment("IPC", 4, name="half", **sections), "--checkpoint_every", "2"]
+    assert run([*words, *DEBUG]).returncode == 0
+    rest = experiment("IPC", 6, name="half", **sections)
+    done = run([*rest, "--checkpoint_every", "2", "--resume", str(tmp_path / "half@2")])
+    assert done.returncode == 0, done.stderr
+    ours, theirs = (weights(tmp_path / name / "weights") for name in ("half", "whole"))
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_a_bug_is_shown_with_its_line_and_ends_the_run(experiment):
+    done = run([*experiment(**trainer("Broken")), *DEBUG])
+    assert done.returncode == 1
+    line = Path(bits.ROOT, "tests", "support", "debugged.py")
+    assert re.match(rf"{line}:\d+: in train: ZeroDivisionError: ", done.stderr)
+    assert "uid 1 (rank 1, machine 0) failed in round 1" in done.stderr
+
+
+def test_the_debugger_opens_where_a_plug_in_fails(experiment):
+    done = run([*experiment(**trainer("Broken")), "--pdb"], input="p wrong * 2\nq\n")
+    assert done.returncode == 1
+    assert "(Pdb) 42" in done.stdout
+    assert "debugged.py(" in done.stdout
+
+
+def test_a_breakpoint_stops_where_it_stands(experiment):
+    words = [*experiment(rounds=1, **trainer("Pausing")), *DEBUG]
+    done = run(words, input="p value\nn\np value\nc\n")
+    assert done.returncode == 0, done.stderr
+    assert re.findall(r"\(Pdb\) (\d+)", done.stdout) == ["1", "2"]
+
+
+def test_leaving_the_debugger_ends_the_run(experiment):
+    done = run([*experiment(rounds=1, **trainer("Pausing")), *DEBUG], input="q\n")
+    assert done.returncode == 1
+    assert done.stderr == "uid 1 (rank 1, machine 0): stopped in the debugger\n"
+
+
+def test_a_breakpoint_in_a_process_says_which_engine_has_a_terminal(experiment):
+    done = run(experiment(rounds=1, **trainer("Pausing")))
+    assert done.returncode == 1
+    assert "breakpoint() needs --engine debug" in done.stderr
+
+
+def test_the_others_finish_without_a_node_that_fails(experiment, tmp_path):
+    dying = {"dataset_class": "Dying"}
+    words = experiment(DATASET=dying, FAULTS={"on_peer_loss": "drop"})
+    done = run([*words, *DEBUG])
+    assert done.returncode == 1
+    assert "the toy broke" in done.stderr
+    finished = sorted(results(tmp_path / "run"))
+    rounds = {
+        name: len(table["total_bytes"])
+        for name, table in results(tmp_path / "run").items()
+    }
+    assert len(finished) == NODES
+    assert rounds == {
+        "0_results.json": 10,
+        "1_results.json": 10,
+        "2_results.json": 2,
+        "3_results.json": 10,
+    }
+
+
+def test_nodes_that_wait_for_each_other_reach_their_time_limit(experiment):
+    silent = {"node_package": MODULE, "node_class": "Silent"}
+    words = experiment(FAULTS={"peer_timeout": "0.2"}, NODE=silent)
+    done = run([*words, *DEBUG])
+    assert done.returncode == 3
+    assert "PeerTimeout: waiting on DPSGD for uid " in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "sections", "told"),
+    [
+        (
+            ("-ms", "2", "-mid", "0"),
+            {},
+            "--engine debug: expected process, with -ms 2",
+        ),
+        (
+            (),
+            {
+                "COMMUNICATION": {
+                    "comm_package": "tests.support.transports",
+                    "comm_class": "Wild",
+                }
+            },
+            "comm_class = Wild",
+        ),
+        (("--engine", "debg"), {}, "--engine: debg: expected process or debug"),
+    ],
+    ids=["machines", "transport", "name"],
+)
+def test_what_the_engine_cannot_run_is_said_before_the_start(
+    experiment, flags, sections, told
+):
+    done = run([*experiment(**sections), *DEBUG, *flags])
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr

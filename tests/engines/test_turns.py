@@ -1,0 +1,166 @@
+"""Breaks when nodes in one process run out of order, or share what is each one's own."""
+
+import queue
+import random
+import threading
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, strategies as st
+
+from decentralizepy.engines.turns import Inbox, Turns
+from tests.support import LIMIT_S
+
+COUNT = 4
+
+
+def network(body, count=COUNT):
+    """Run ``body(uid, inboxes)`` for each uid, in turn, and return the turns."""
+    turns = Turns()
+    inboxes = [Inbox(turns) for _ in range(count)]
+    for uid in range(count):
+        turns.add(lambda uid=uid: body(uid, inboxes))
+    return turns
+
+
+def test_nodes_run_in_order_of_uid_until_each_waits():
+    told = []
+
+    def body(uid, inboxes):
+        told.append(f"{uid} begins")
+        inboxes[(uid + 1) % COUNT].put((uid, []))
+        told.append(f"{uid} heard {inboxes[uid].get(LIMIT_S)[0]}")
+
+    assert network(body).run(LIMIT_S)
+    # 1 to 3 find a message, and go on at once
+    begun = [
+        words
+        for uid in (1, 2, 3)
+        for words in (f"{uid} begins", f"{uid} heard {uid - 1}")
+    ]
+    assert told == ["0 begins", *begun, "0 heard 3"]
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), max_size=30))
+def test_the_order_of_messages_does_not_depend_on_how_long_a_turn_may_last(links):
+    """Who sends to whom is arbitrary; the run is looked at after every turn, or never."""
+
+    def order(seconds):
+        heard = []
+
+        def body(uid, inboxes):
+            for sender, receiver in links:
+                if uid == sender:
+                    inboxes[receiver].put((uid, []))
+                if uid == receiver:
+                    heard.append((uid, inboxes[uid].get(LIMIT_S)[0]))
+
+        turns = network(body)
+        while not turns.run(seconds):
+            pass
+        return heard
+
+    assert order(1e-9) == order(LIMIT_S)
+
+
+def test_a_wait_reaches_its_limit_only_when_no_other_node_can_run():
+    told = []
+
+    def body(uid, inboxes):
+        if uid == 0:
+            with pytest.raises(queue.Empty):
+                inboxes[0].get(1e-9)
+            told.append("limit")
+        else:
+            for _ in range(3):
+                inboxes[uid].put((uid, []))
+                inboxes[uid].get(LIMIT_S)
+                inboxes[3 - uid].put((uid, []))
+                inboxes[uid].get(LIMIT_S)
+                told.append(uid)
+
+    assert network(body, 3).run(LIMIT_S)
+    assert told[-1] == "limit"
+    assert sorted(told[:-1]) == [1, 1, 1, 2, 2, 2]
+
+
+def test_generators_and_modes_of_torch_are_a_nodes_own():
+    drawn = {}
+
+    def draws():
+        return random.random(), np.random.rand(), float(torch.rand(()))
+
+    def body(uid, inboxes):
+        seed(uid)
+        torch.set_default_dtype(torch.float64 if uid == 1 else torch.float32)
+        with torch.set_grad_enabled(uid == 2):
+            inboxes[(uid + 1) % COUNT].put((uid, []))
+            inboxes[uid].get(LIMIT_S)
+            assert torch.is_grad_enabled() == (uid == 2)
+        assert torch.ones(()).dtype == (torch.float64 if uid == 1 else torch.float32)
+        drawn[uid] = draws()
+
+    def seed(uid):
+        random.seed(uid)
+        np.random.seed(uid)
+        torch.manual_seed(uid)
+
+    before = random.getstate(), torch.get_rng_state()
+    assert network(body).run(LIMIT_S)
+    assert random.getstate() == before[0]
+    assert torch.equal(torch.get_rng_state(), before[1])
+    assert torch.get_default_dtype() == torch.float32
+    assert torch.is_grad_enabled()
+    assert len(set(drawn.values())) == COUNT
+    for uid in (0, 2, 3):
+        random_state, numpy_state, torch_state = (
+            before[0],
+            np.random.get_state(),
+            before[1],
+        )
+        seed(uid)
+        assert drawn[uid] == draws()
+        random.setstate(random_state)
+        np.random.set_state(numpy_state)
+        torch.set_rng_state(torch_state)
+
+
+def test_stopping_runs_what_stands_in_finally():
+    closed = []
+
+    def body(uid, inboxes):
+        try:
+            inboxes[uid].get(LIMIT_S)
+        finally:
+            closed.append(uid)
+
+    turns = network(body)
+    assert not turns.run(1e-3)
+    turns.stop()
+    assert closed == [0, 1, 2, 3]
+
+
+def test_a_thread_of_a_node_waits_without_a_turn():
+    heard = []
+
+    def body(uid, inboxes):
+        if uid == 1:
+            inboxes[0].put((1, []))
+            return
+
+        def listen():
+            while not heard:
+                try:
+                    heard.append(inboxes[0].get(0.01)[0])
+                except queue.Empty:
+                    continue
+
+        thread = threading.Thread(target=listen)
+        thread.start()
+        with pytest.raises(queue.Empty):
+            inboxes[2].get(0.01)  # lets node 1 run
+        thread.join(LIMIT_S)
+
+    assert network(body, 3).run(LIMIT_S)
+    assert heard == [1]
