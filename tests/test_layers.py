@@ -45,7 +45,8 @@ ALLOWED = {
     | {"results.write", "sharing.Sharing", "sharing.finite"},
     # a rule about two plug-ins has to know both
     "run": RUN | {"models", "node", "sharing", "training.last_batch"},
-    "engines": TEXT | {"run"},
+    # what a process keeps only once is each node's own
+    "engines": TEXT | {"run", "node.process"},
     "results": TEXT,
     "monitor": TEXT | {"results", "node.notice"},
     "figures": SEEN,

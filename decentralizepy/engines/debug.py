@@ -8,7 +8,7 @@ from collections.abc import Callable
 from decentralizepy.engines.failure import Failed, judge
 from decentralizepy.engines.turns import Inbox, Turns
 from decentralizepy.errors import NodeFailed
-from decentralizepy.node import process
+from decentralizepy.node.process import OwnLog, log_to, take_turn
 from decentralizepy.run.signals import Stopped
 from decentralizepy.run.spec import NodeSpec
 
@@ -45,7 +45,7 @@ class DebugNodes:
         self.alive = len(specs)
         self._turns = Turns()
         self._failed: list[Failed] = []
-        self._log = process.OwnLog()
+        self._log = OwnLog()
 
     def start(self) -> None:
         """Give each node its place in the order of turns."""
@@ -99,9 +99,9 @@ class DebugNodes:
 
     def _body(self, spec: NodeSpec) -> Callable[[], None]:
         def run() -> None:
-            process.take_turn()
+            take_turn()
             handler = logging.FileHandler(spec.log, "w" if spec.fresh else "a")
-            process.log_to(handler, logging.getLogger().level)
+            log_to(handler, logging.getLogger().level)
             try:
                 spec.node_class(*spec.args, **spec.kwargs)
             except (Stopped, KeyboardInterrupt):  # not the node's

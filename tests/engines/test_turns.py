@@ -127,16 +127,18 @@ def test_generators_and_modes_of_torch_are_a_nodes_own():
 
 
 def test_stopping_runs_what_stands_in_finally():
-    closed = []
+    begun, closed = [], []
 
     def body(uid, inboxes):
+        begun.append(uid)
         try:
             inboxes[uid].get(LIMIT_S)
         finally:
             closed.append(uid)
 
     turns = network(body)
-    assert not turns.run(1e-3)
+    while len(begun) < COUNT:
+        assert not turns.run(1e-3)
     turns.stop()
     assert closed == [0, 1, 2, 3]
 
