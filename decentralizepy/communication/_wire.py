@@ -50,7 +50,7 @@ def encode(message: Mapping[str, Any]) -> list[Frame]:
     """
     arrays: list[Array] = []
     try:
-        header = _pack(dict(message), _packer(arrays))
+        header = _pack(dict(message), _Packer(arrays))
     except _UNSENDABLE as error:
         raise MessageError(
             f"this message cannot be sent: {_culprit(message)}{error}"
@@ -71,33 +71,37 @@ def _culprit(message: Mapping[str, Any]) -> str:
     """Name the key whose value cannot be sent."""
     for key, value in message.items():
         try:
-            _pack({key: value}, _packer([]))
+            _pack({key: value}, _Packer([]))
         except _UNSENDABLE:
             return f"{key!r}: "
     return ""
 
 
-def _packer(arrays: list[Array]) -> Callable[[object], Any]:
-    depth = 0
+class _Packer:
+    """Packs what msgpack lacks; collects arrays in ``arrays``.
 
-    def pack(value: object) -> Any:
-        nonlocal depth
+    Not a function inside another, which would keep the arrays until the next collection
+    of garbage, because it refers to itself.
+    """
+
+    def __init__(self, arrays: list[Array]) -> None:
+        self._arrays, self._depth = arrays, 0
+
+    def __call__(self, value: object) -> Any:
         if type(value) in (np.ndarray, Outgoing):
-            return msgpack.ExtType(_ARRAY, _describe(value, arrays))
+            return msgpack.ExtType(_ARRAY, _describe(value, self._arrays))
         if isinstance(value, torch.Tensor):
             array = value.detach().cpu().numpy()
-            return msgpack.ExtType(_TENSOR, _describe(array, arrays))
-        depth += 1
-        if depth > NESTED:
+            return msgpack.ExtType(_TENSOR, _describe(array, self._arrays))
+        self._depth += 1
+        if self._depth > NESTED:
             raise ValueError(f"tuples or sets nested more than {NESTED} deep")
         if type(value) is set:
-            packed = msgpack.ExtType(_SET, _pack(in_order(value), pack))
+            packed = msgpack.ExtType(_SET, _pack(in_order(value), self))
         else:
-            packed = msgpack.ExtType(_OTHER, _pack([*describe(value)], pack))
-        depth -= 1
+            packed = msgpack.ExtType(_OTHER, _pack([*describe(value)], self))
+        self._depth -= 1
         return packed
-
-    return pack
 
 
 def _describe(array: Any, arrays: list[Array]) -> bytes:
@@ -131,14 +135,14 @@ def decode(frames: Sequence[Any]) -> Message:
     """
     if not frames or memoryview(frames[0]).nbytes > HEADER_LIMIT:
         raise MessageError("no header, or one that exceeds its limit")
-    named: set[int] = set()
+    unpacker = _Unpacker(frames)
     try:
-        message = _parse(memoryview(frames[0]), _unpacker(frames, named))
+        message = _parse(memoryview(frames[0]), unpacker)
     except _MALFORMED as error:
         raise MessageError(f"an invalid header: {error}") from None
-    if len(named) != len(frames) - 1:
+    if len(unpacker.named) != len(frames) - 1:
         raise MessageError(
-            f"{len(frames) - 1} arrays, but the header describes {len(named)}"
+            f"{len(frames) - 1} arrays, but the header describes {len(unpacker.named)}"
         )
     return check(message)
 
@@ -152,22 +156,23 @@ def _parse(data: bytes | memoryview, ext_hook: Callable[[int, bytes], Any]) -> A
     return msgpack.unpackb(data, strict_map_key=False, ext_hook=ext_hook)
 
 
-def _unpacker(frames: Sequence[Any], named: set[int]) -> Callable[[int, bytes], Any]:
-    depth = 0
+class _Unpacker:
+    """Unpacks what msgpack lacks; notes in ``named`` which frames are described."""
 
-    def unpack(code: int, data: bytes) -> Any:
-        nonlocal depth
+    def __init__(self, frames: Sequence[Any]) -> None:
+        self.named: set[int] = set()
+        self._frames, self._depth = frames, 0
+
+    def __call__(self, code: int, data: bytes) -> Any:
         if code in (_ARRAY, _TENSOR):
-            array = _view(frames, named, data)
+            array = _view(self._frames, self.named, data)
             return array if code == _ARRAY else torch.from_numpy(_writable(array))
-        depth += 1
-        if depth > NESTED or code not in (_SET, _OTHER):
-            raise ValueError(f"extension {code} at depth {depth}")
-        content = _parse(data, unpack)
-        depth -= 1
+        self._depth += 1
+        if self._depth > NESTED or code not in (_SET, _OTHER):
+            raise ValueError(f"extension {code} at depth {self._depth}")
+        content = _parse(data, self)
+        self._depth -= 1
         return set(content) if code == _SET else restore(*content)
-
-    return unpack
 
 
 def _view(frames: Sequence[Any], named: set[int], described: bytes) -> Array:

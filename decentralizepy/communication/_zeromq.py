@@ -177,8 +177,9 @@ class ZeroMQ(Communication):
             if sum(self._settle(uid) for uid in uids):
                 return
             dealers = [self.peer_sockets[uid] for uid in uids]
-            zmq.select([self.router, *dealers], [], [], TICK_S)
-            self._pump(0)
+            came, _, _ = zmq.select([self.router, *dealers], [], [], TICK_S)
+            if self.router in came or self._is_tick_due():
+                self._pump(0)
 
     def _dial(self, uid: int, met: bool = False) -> None:
         """Connect to a peer, and resend what an earlier connection may have lost."""
@@ -211,7 +212,7 @@ class ZeroMQ(Communication):
             parts = self._next(timeout)
             if parts:
                 self._take(parts[0], parts[1:])
-            if not parts or time.monotonic() - self._ticked > TICK_S:
+            if not parts or self._is_tick_due():
                 self._tick()
 
     def _next(self, timeout: int) -> list[zmq.Frame] | None:
@@ -255,6 +256,9 @@ class ZeroMQ(Communication):
             for uid, identity in self._owed.items():
                 self._reply(identity, self.links[uid].answer())
             self._owed.clear()
+
+    def _is_tick_due(self) -> bool:
+        return time.monotonic() - self._ticked > TICK_S
 
     def _tick(self) -> None:
         """Read acknowledgements, and look after connections."""
