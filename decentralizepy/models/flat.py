@@ -1,6 +1,6 @@
 """Flattening of a model to one vector."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any
 
 import numpy.typing as npt
@@ -61,7 +61,7 @@ class Flat:
         self._complex = {name for name in state if state[name].is_complex()}
         self._constant = _constants(self._state())
         self._buffer = torch.empty(self.size)
-        self._views = self.unflatten(self._buffer)
+        self._views = self.cut(self._buffer)
         self._pull_in()
 
     def vector(self) -> torch.Tensor:
@@ -69,7 +69,7 @@ class Flat:
         self._pull_in()
         return self._buffer
 
-    def unflatten(self, vector: torch.Tensor) -> dict[str, torch.Tensor]:
+    def unflatten(self, vector: torch.Tensor) -> "Views":
         """Return views of ``vector``, of shape (N,), by name; complex tensors as pairs.
 
         Raises
@@ -81,6 +81,10 @@ class Flat:
             raise ValueError(
                 f"{tuple(vector.shape)} numbers for a model of {self.size}"
             )
+        return Views(self, vector)
+
+    def cut(self, vector: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return the tensors of :meth:`unflatten`, all at once."""
         parts = zip(
             self.names, torch.split(vector, self.lens), self.shapes, strict=True
         )
@@ -102,7 +106,12 @@ class Flat:
         NodeFailed
             If integers beyond 2^24, which float32 cannot represent, would change.
         """
-        for name, tensor in self._state().items():
+        own, apart = self._state(), self._pull_in()
+        vector = vector_of(state)
+        if vector is not None:
+            self._buffer.copy_(vector)
+        for name in own if vector is None else apart:
+            tensor = own[name]
             if tensor.dtype == torch.float32 and name not in self._constant:
                 tensor.copy_(state[name])
             else:
@@ -142,9 +151,12 @@ class Flat:
         return tensors(self.model, keep_vars=True)
 
     @torch.no_grad()
-    def _pull_in(self) -> None:
-        """Copy tensors into the vector, and turn them into views of it if possible."""
-        taken = set()
+    def _pull_in(self) -> list[str]:
+        """Copy tensors into the vector, and turn them into views of it if possible.
+
+        Return the names of those that are not views.
+        """
+        taken, apart = set(), []
         for name, tensor in self._state().items():
             view = self._views[name]
             if tensor.data_ptr() != view.data_ptr() or not tensor.numel():
@@ -152,7 +164,77 @@ class Flat:
                 free = name not in self._constant and tensor.data_ptr() not in taken
                 if free and _is_like(tensor, view):
                     tensor.data = view
+                else:
+                    apart.append(name)
             taken.add(tensor.data_ptr())
+        return apart
+
+
+class Views(MutableMapping[str, torch.Tensor]):
+    """Tensors by name that are views of one vector; they are made when one is needed.
+
+    Parameters
+    ----------
+    flat : Flat
+        Knows their names and shapes.
+    vector : torch.Tensor, shape (N,)
+
+    Attributes
+    ----------
+    vector : torch.Tensor or None
+        None if a tensor has been replaced: then the vector is not all there is.
+    """
+
+    def __init__(self, flat: Flat, vector: torch.Tensor) -> None:
+        self.flat = flat
+        self.vector: torch.Tensor | None = vector
+        self._cut_from = vector
+        self._tensors: dict[str, torch.Tensor] | None = None
+
+    def __getitem__(self, name: str) -> torch.Tensor:
+        return self._made()[name]
+
+    def __setitem__(self, name: str, tensor: torch.Tensor) -> None:
+        if tensor is not self._made().get(name):  # as `views[name] += 1` does
+            self._made()[name] = tensor
+            self.vector = None
+
+    def __delitem__(self, name: str) -> None:
+        del self._made()[name]
+        self.vector = None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._made())
+
+    def __len__(self) -> int:
+        return len(self._made())
+
+    def __or__(self, other: Mapping[str, Any]) -> dict[str, Any]:
+        return {**self, **other}
+
+    def __ror__(self, other: Mapping[str, Any]) -> dict[str, Any]:
+        return {**other, **self}
+
+    def copy(self) -> dict[str, torch.Tensor]:
+        """Return a dict with the same tensors."""
+        return dict(self)
+
+    def _made(self) -> dict[str, torch.Tensor]:
+        if self._tensors is None:
+            self._tensors = self.flat.cut(self._cut_from)
+        return self._tensors
+
+
+def vector_of(state: Mapping[str, Any]) -> torch.Tensor | None:
+    """Return the vector that all of ``state`` are views of; None if there is none."""
+    return state.vector if isinstance(state, Views) else None
+
+
+def copy_of(state: Mapping[str, torch.Tensor]) -> MutableMapping[str, torch.Tensor]:
+    """Return copies of the tensors by name, again as views of one vector if they were."""
+    if isinstance(state, Views) and state.vector is not None:
+        return Views(state.flat, state.vector.clone())
+    return {name: tensor.clone() for name, tensor in state.items()}
 
 
 def _is_extra(name: str) -> bool:

@@ -13,7 +13,6 @@ from decentralizepy.config.run_section import RunSection
 from decentralizepy.errors import PeerLost
 from decentralizepy.files import write_atomic
 from decentralizepy.message import Message
-from decentralizepy.models.flat import tensors
 from decentralizepy.models.Model import Model
 from decentralizepy.node import process
 from decentralizepy.node.checkpoint import Checkpointer
@@ -22,7 +21,7 @@ from decentralizepy.node.mailbox import Received
 from decentralizepy.node.Node import Section
 from decentralizepy.node.scripts import ScriptNames
 from decentralizepy.results.write import Results, Schedule
-from decentralizepy.sharing.finite import finite, sent, spoilt_by_averaging
+from decentralizepy.sharing.finite import finite, sent, spoilt_by_averaging, state_of
 
 logger = logging.getLogger(__name__)
 
@@ -220,7 +219,7 @@ class Rounds(ScriptNames, Lifecycle):
         NodeFailed
             If all of them are finite, but their average is not.
         """
-        if self.nonfinite != "abort" or finite(tensors(self.model)):
+        if self.nonfinite != "abort" or finite(state_of(self.model, self.sharing)):
             return
         number = self.iteration + 1
         for uid in sorted(messages):

@@ -1,7 +1,7 @@
 """Full sharing with Metropolis-Hastings weights, the base class of all sharing."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -9,9 +9,9 @@ import torch
 
 from decentralizepy.checkpoints import Stateful
 from decentralizepy.config.signatures import parameters
-from decentralizepy.errors import MessageError
+from decentralizepy.errors import DecentralizepyError, MessageError
 from decentralizepy.message import Message, Outgoing, outgoing
-from decentralizepy.models.flat import Flat, to_tensor
+from decentralizepy.models.flat import Flat, copy_of, to_tensor, vector_of
 from decentralizepy.sharing.checks import (
     check_names,
     count,
@@ -24,6 +24,7 @@ from decentralizepy.sharing.checks import (
 from decentralizepy.sharing.codec import make_compressor
 from decentralizepy.sharing.finite import (
     finite,
+    first_unsound,
     sent,
     spoilt_by_averaging,
     spoilt_by_training,
@@ -31,7 +32,7 @@ from decentralizepy.sharing.finite import (
 
 logger = logging.getLogger(__name__)
 
-State = dict[str, torch.Tensor]
+State = MutableMapping[str, torch.Tensor]
 """What is averaged: tensors by name."""
 
 
@@ -216,6 +217,10 @@ class Sharing(Stateful):
     def pull(self, total: State, own: State, message: Message, weight: float) -> None:
         """Add to ``total`` the sender's difference from ``own``, times ``weight``."""
         theirs = self.deserialized_model(message)
+        sum_, mine, other = vector_of(total), vector_of(own), vector_of(theirs)
+        if sum_ is not None and mine is not None and other is not None:
+            sum_.add_(other - mine, alpha=weight)  # the same bits, in one pass
+            return
         check_names(type(self), theirs, own)
         for name, tensor in theirs.items():
             total[name].add_(tensor - own[name], alpha=weight)
@@ -238,33 +243,34 @@ class Sharing(Stateful):
         own = self.local()
         if self.nonfinite == "abort" and not finite(own):
             raise spoilt_by_training(self.uid, self.communication_round + 1)
+        messages = {uid: peer_deques[uid].popleft() for uid in sorted(peer_deques)}
         total = copy_of(own)
-        for uid in sorted(peer_deques):
-            message = peer_deques[uid].popleft()
+        for uid, message in messages.items():
             before = copy_of(total) if self.nonfinite == "drop" else total
             with reading(uid, message):
-                share = weight(uid, len(peer_deques), message)
+                share = weight(uid, len(messages), message)
                 self.pull(total, own, message, share)
-            if self.nonfinite != "keep" and not finite(total):
-                self._complain(uid, message)
+            if self.nonfinite == "drop" and not finite(total):
+                self._drop(uid, message)
                 total = before
+        if self.nonfinite == "abort" and not finite(total):
+            raise self._spoilt(messages)
         self.adopt(total)
         self._post_step()
         self.communication_round += 1
 
-    def _complain(self, uid: int, message: Message) -> None:
-        """Raise an error that explains why the average is not finite, or only log it."""
-        try:
-            sound = finite(self.decompress_data(message))
-        except MessageError:  # a subclass's own format: check what is accessible
-            sound = finite(message)
+    def _spoilt(self, messages: Mapping[int, Message]) -> DecentralizepyError:
+        """Return an error that explains why an average of ``messages`` is not finite."""
         round_ = self.communication_round + 1
-        error = (
-            spoilt_by_averaging(self.uid, type(self), round_)
-            if sound
-            else sent(uid, round_)
-        )
-        if self.nonfinite == "abort" or self.keeps_peer_state:
+        uid = first_unsound(messages, self.decompress_data)
+        if uid is None:
+            return spoilt_by_averaging(self.uid, type(self), round_)
+        return sent(uid, round_)
+
+    def _drop(self, uid: int, message: Message) -> None:
+        """Log why a model is not averaged; raise an error if all of them must be."""
+        error = self._spoilt({uid: message})
+        if self.keeps_peer_state:
             raise error
         logger.warning("%s: dropped", error)
 
@@ -286,11 +292,6 @@ class Sharing(Stateful):
 
     def _degree(self) -> int:
         return len(self.graph.neighbors(self.uid))
-
-
-def copy_of(state: State) -> State:
-    """Return copies of the tensors by name."""
-    return {name: tensor.clone() for name, tensor in state.items()}
 
 
 def frozen(vector: torch.Tensor) -> Outgoing:

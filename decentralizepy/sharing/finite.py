@@ -1,18 +1,43 @@
 """Detection of NaN and infinity, and the errors that name their origin."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import torch
 
-from decentralizepy.errors import NodeFailed, PeerError
+from decentralizepy.errors import MessageError, NodeFailed, PeerError
+from decentralizepy.message import Message
+from decentralizepy.models.flat import Flat, tensors, vector_of
 
 
 def finite(state: Mapping[str, Any]) -> bool:
     """Return whether all tensors, arrays and numbers are finite."""
-    return all(map(_is_finite, state.values()))
+    vector = vector_of(state)
+    return all(map(_is_finite, state.values() if vector is None else [vector]))
+
+
+def state_of(model: torch.nn.Module, sharing: Any) -> Mapping[str, Any]:
+    """Return a model's state, as views of one vector if ``sharing`` has made them."""
+    flat = getattr(sharing, "flat", None)
+    if isinstance(flat, Flat) and flat.model is model:
+        return flat.unflatten(flat.vector())
+    return tensors(model)
+
+
+def first_unsound(
+    messages: Mapping[int, Message], decode: Callable[[Message], Message]
+) -> int | None:
+    """Return the first uid whose message is not finite; None if all are."""
+    for uid, message in messages.items():
+        try:
+            sound = finite(decode(message))
+        except MessageError:  # a subclass's own format: check what is accessible
+            sound = finite(message)
+        if not sound:
+            return uid
+    return None
 
 
 def _is_finite(value: Any) -> bool:

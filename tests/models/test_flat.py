@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from decentralizepy.errors import NodeFailed
-from decentralizepy.models.flat import Flat, to_tensor
+from decentralizepy.models.flat import Flat, copy_of, to_tensor, vector_of
 
 
 @pytest.fixture
@@ -102,6 +102,63 @@ def test_the_vector_of_a_model_on_a_gpu_is_on_the_cpu():
 def test_another_length_is_refused(model):
     with pytest.raises(ValueError, match=r"\(7,\) numbers for a model of 8"):
         Flat(model).unflatten(torch.zeros(7))
+
+
+def test_tensors_are_cut_from_the_vector_when_one_is_read(monkeypatch):
+    flat, cuts = Flat(torch.nn.Linear(2, 1)), []
+    cut = flat.cut
+    monkeypatch.setattr(flat, "cut", lambda vector: cuts.append(1) or cut(vector))
+    views = flat.unflatten(torch.arange(3.0))
+    flat.load(views)
+    flat.load(copy_of(views))
+    assert not cuts
+    assert views["bias"].tolist() == [2]
+    assert list(views) == flat.names
+    assert len(cuts) == 1
+
+
+def test_a_tensor_changed_in_place_changes_the_vector(model):
+    flat = Flat(model)
+    views = flat.unflatten(torch.zeros(8))
+    views["0.weight"] += 5
+    views["1.bias"].fill_(7)
+    assert vector_of(views).tolist() == [5, 5, 0, 0, 7, 0, 0, 0]
+
+
+@pytest.mark.parametrize("how", ["replaced", "merged", "copied"])
+def test_a_replaced_tensor_is_loaded_and_not_the_one_in_the_vector(model, how):
+    flat = Flat(model)
+    views, new = flat.unflatten(torch.zeros(8)), torch.tensor([30.0])
+    match how:
+        case "replaced":
+            views["0.bias"] = new
+        case "merged":
+            views = views | {"0.bias": new}
+        case "copied":
+            views = views.copy()
+            views["0.bias"] = new
+    assert vector_of(views) is None
+    for state in (views, copy_of(views)):
+        flat.load(flat.unflatten(torch.ones(8)))
+        flat.load(state)
+        assert flat.vector().tolist() == [0, 0, 30, 0, 0, 0, 0, 0]
+
+
+def test_a_tensor_that_is_gone_is_missed(model):
+    flat = Flat(model)
+    views = flat.unflatten(torch.zeros(8))
+    del views["0.bias"]
+    with pytest.raises(KeyError):
+        flat.load(views)
+
+
+def test_a_copy_is_independent(model):
+    flat = Flat(model)
+    views = flat.unflatten(torch.zeros(8))
+    copy = copy_of(views)
+    vector_of(views).fill_(1)
+    assert vector_of(copy).tolist() == [0] * 8
+    assert copy["0.bias"].tolist() == [0]
 
 
 def test_a_read_only_array_is_copied():

@@ -174,3 +174,54 @@ def test_foreign_overrides_of_the_state_are_averaged():
     node = make([0, 0, 0], sharing=Doubled)
     node._averaging(deliver(make([3, 6, 9], 1)))
     assert node.model.w.tolist() == pytest.approx([2, 4, 6])  # 2 x, weight 1/3
+
+
+def test_a_foreign_override_that_replaces_one_tensor_is_averaged():
+    class Doubled(Sharing):
+        def deserialized_model(self, m):
+            state = super().deserialized_model(m)
+            state["w"] = 2 * state["w"]
+            return state
+
+    node = make([0, 0, 0], sharing=Doubled)
+    node._averaging(deliver(make([3, 6, 9], 1)))
+    assert node.model.w.tolist() == pytest.approx([2, 4, 6])
+
+
+class ByName(Sharing):
+    """Averages tensor by tensor, as classes do that override ``deserialized_model``."""
+
+    def deserialized_model(self, m):
+        return dict(super().deserialized_model(m))
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_one_pass_over_the_vector_gives_the_bits_of_tensor_by_tensor(scale):
+    """With tensors of lengths that no vector unit divides."""
+    averages = []
+    for sharing in (Sharing, ByName):
+        nodes = [of_odd_lengths(sharing, uid, scale) for uid in range(3)]
+        nodes[0]._averaging(deliver(*nodes[1:]))
+        averages.append(nodes[0].flat.vector().clone())
+    assert torch.equal(*averages)
+
+
+def of_odd_lengths(sharing, uid, scale):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(uid)
+        layers = [torch.nn.Linear(size, size + 2) for size in (1, 3, 7, 13, 61)]
+    model = torch.nn.Sequential(*layers)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(scale)
+    mapping = Linear(1, 4)
+    return sharing(uid, 0, None, mapping, make_graph(), model, None, ".")
+
+
+def test_a_round_checks_its_own_model_and_the_average_and_no_more(monkeypatch):
+    looked = []
+    aminmax = torch.aminmax
+    monkeypatch.setattr(torch, "aminmax", lambda x: looked.append(1) or aminmax(x))
+    nodes = [of_odd_lengths(Sharing, uid, 1.0) for uid in range(4)]
+    nodes[0]._averaging(deliver(*nodes[1:]))
+    assert len(looked) == 2
