@@ -12,7 +12,7 @@ from pydantic import Field
 
 from decentralizepy.checkpoints import Stateful
 from decentralizepy.errors import DataError
-from decentralizepy.training import _device
+from decentralizepy.training import _device, _steps
 from decentralizepy.training.last_batch import check_single
 
 EVALUATION_BATCH = 16  # activations of larger batches do not fit the cache
@@ -153,7 +153,7 @@ class Training(Stateful):
         """Take one step on a batch (see :meth:`batch_loss`), and return its loss."""
 
         def closure() -> torch.Tensor:
-            self.optimizer.zero_grad()
+            _steps.zero_grad(self.optimizer)
             with self._autocast():
                 loss, _ = self.batch_loss(data, target)
             loss.backward()  # type: ignore[no-untyped-call]
@@ -162,7 +162,7 @@ class Training(Stateful):
         if needs_closure(type(self.optimizer).step):
             return float(self.optimizer.step(closure))  # type: ignore[arg-type]
         loss = closure()
-        self.optimizer.step()
+        _steps.step(self.optimizer)
         return loss.item()
 
     def batch_loss(self, data: Any, target: Any = None) -> tuple[torch.Tensor, int]:
