@@ -2,6 +2,9 @@
 
 import fcntl
 import os
+import subprocess
+import sys
+import textwrap
 
 import pytest
 
@@ -37,3 +40,16 @@ def test_a_turn_is_one_nodes_alone_and_is_given_back(crowded, tmp_path):
     with process.turn(str(tmp_path), 0, 2, patience=0):  # goes on without one
         pass
     os.close(other)
+
+
+def test_long_slices_keep_the_priority_that_the_user_chose():
+    """Raising it again takes privileges, and would undo ``nice``."""
+    child = textwrap.dedent("""
+        import os
+        from decentralizepy.node import process
+        process.schedule_in_long_slices()
+        print(os.sched_getscheduler(0) == os.SCHED_BATCH, os.nice(0))
+        """)
+    command = ["nice", "-n", "7", sys.executable, "-c", child]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ["True", str(min(19, os.nice(0) + 7))]
