@@ -60,14 +60,18 @@ class Images:
 
     def __init__(self, pixels: Pixels, labels: Labels, highest: int) -> None:
         self.pixels, self.targets = torch.from_numpy(pixels), labels
-        self._labels, self._half = torch.from_numpy(labels), highest / 2
+        self._pixels, self._half = pixels, highest / 2
 
     def __len__(self) -> int:
         return len(self.targets)
 
     def __getitem__(self, index: Any) -> tuple[torch.Tensor, torch.Tensor]:
-        x = self.pixels[index].movedim(-1, -3).to(torch.float32)
-        return x.div_(self._half).sub_(1), self._labels[index]
+        # NumPy's indexing is faster than torch's
+        pixels = torch.from_numpy(self._pixels[index])
+        x = pixels.movedim(-1, -3).to(torch.float32)
+        return x.div_(self._half).sub_(1), torch.from_numpy(
+            np.asarray(self.targets[index])
+        )
 
 
 class ImageDataset(Dataset):
