@@ -1,147 +1,56 @@
 """Print the cost of the tutorial's work, relative to a compute limit from the same run.
 
-Usage: python benchmarks/tutorial.py [--rounds N] [--no-evaluation] [--comm TCP|IPC]
+Usage: python -m benchmarks.tutorial [--rounds N] [--no-evaluation] [--comm TCP|IPC]
+    [--against DIR] [--times N]
 
-The work: 16 nodes, a regular graph of degree 5, LeNet on CIFAR-10's stand-in, 20 rounds
-of 3 steps with 8 images; at rounds 10 and 20, training loss on the node's 3,125 images
-and a test on all 10,000. The limit: the same steps and evaluations in bare torch loops,
-data in memory, one process per core, no communication.
+The work is that of ``work.py``: 20 rounds; at rounds 10 and 20, training loss on the
+node's 3,125 images and a test on all 10,000. The limit: the same steps and evaluations
+in bare torch loops, data in memory, one process per core, no communication. With
+``--against``, this checkout and another one do the work in turn, ``--times`` times.
 """
 
 import argparse
 import multiprocessing
 import os
-import resource
-import subprocess
 import sys
-import tempfile
-import threading
 import time
-from pathlib import Path
+from typing import Any
 
-import psutil
+from benchmarks import machine, work
+from benchmarks.work import BATCH, NODES, SAMPLES, STEPS
 
-ROOT = Path(__file__).resolve().parent.parent
-NODES, DEGREE, STEPS, BATCH, SAMPLES = 16, 5, 3, 8, 50_000
-
-CONFIG = """\
-[DATASET]
-dataset_package = decentralizepy.datasets.CIFAR10
-dataset_class = CIFAR10
-model_class = LeNet
-train_dir = {data}
-test_dir = {data}
-random_seed = 90
-partition_niid = iid
-[OPTIMIZER_PARAMS]
-optimizer_package = torch.optim
-optimizer_class = SGD
-lr = 0.01
-[TRAIN_PARAMS]
-training_package = decentralizepy.training.Training
-training_class = Training
-rounds = 3
-batch_size = 8
-shuffle = True
-loss_package = torch.nn
-loss_class = CrossEntropyLoss
-[COMMUNICATION]
-comm_package = decentralizepy.communication.{comm}
-comm_class = {comm}
-addresses_filepath = {folder}/ip.json
-[SHARING]
-sharing_package = decentralizepy.sharing.Sharing
-sharing_class = Sharing
-"""
+EVERY = 10  # rounds between evaluations
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--no-evaluation", action="store_true")
-    parser.add_argument("--comm", choices=["TCP", "IPC"], default="TCP")
-    parser.add_argument("--data", default=str(ROOT / "eval" / "data" / "stand-in"))
+    work.options(parser)
     args = parser.parse_args()
-    if not Path(args.data, "cifar-10-batches-py").exists():
-        from decentralizepy.datasets.stand_in import cifar10
-
-        cifar10.write(Path(args.data))
-    evaluations = 0 if args.no_evaluation else args.rounds // 10
-    limit = compute_limit(args.data, args.rounds, evaluations)
+    work.prepare(args.data)
+    evaluations = 0 if args.no_evaluation else args.rounds // EVERY
+    every = EVERY if evaluations else work.NEVER
+    print(machine.describe(), flush=True)
+    limit = compute_limit(str(args.data), args.rounds, evaluations)
     print(f"compute limit    {limit:8.1f} s wall", flush=True)
-    with tempfile.TemporaryDirectory() as folder:
-        seconds, cpu, first, peak = network(args, folder, 10 if evaluations else 10**6)
-    print(
-        f"this run         {seconds:8.1f} s wall, {cpu:.1f} s cpu, {peak:.0f} MiB peak PSS"
+    checkouts = [work.ROOT, *([args.against] if args.against else [])]
+    costs = work.alternate(
+        checkouts,
+        lambda checkout: work.run(checkout, args, args.rounds, every),
+        args.times if args.against else 1,
     )
-    print(f"first round      {first:8.1f} s after the start")
-    print(f"wall / limit     {seconds / limit:8.2f}")
-
-
-def network(args, folder, every):
-    """Run the nodes; return wall and CPU seconds, start of the first round, peak MiB."""
-    Path(folder, "ip.json").write_text('{"0": "localhost"}')
-    config = Path(folder, "config.ini")
-    config.write_text(CONFIG.format(data=args.data, comm=args.comm, folder=folder))
-    graph = Path(folder, "graph.edges")
-    flags = f"-g Regular -n {NODES} -d {DEGREE} -s 1 -f {graph}"
-    subprocess.run(
-        [sys.executable, ROOT / "generate_graph.py", *flags.split()],
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
-    flags = f"-ps {NODES} -is {args.rounds} -gf {graph} -cf {config} -ta {every} -tea {every}"
-    flags += f" -ld {folder}/logs -wsd {folder}/weights -ro 0"
-    before, start = cpu_seconds(), time.monotonic()
-    with open(os.path.join(folder, "out"), "w") as out:
-        run = subprocess.Popen(
-            [sys.executable, ROOT / "eval/testing.py", *flags.split()], stdout=out
+    for name, cost in zip(("this run", "the other"), costs, strict=False):
+        print(
+            f"{name:16} {cost.wall:8.1f} s wall, {cost.cpu:.1f} s cpu, "
+            f"{cost.peak:.0f} MiB peak PSS"
         )
-    watcher = Watcher(run.pid, Path(folder, "logs"))
-    if run.wait():
-        sys.exit("the run failed")
-    seconds = time.monotonic() - start
-    watcher.stop()
-    return seconds, cpu_seconds() - before, watcher.first - start, watcher.peak / 2**20
+        print(f"first round      {cost.first:8.1f} s after the start")
+        print(f"wall / limit     {cost.wall / limit:8.2f}")
+    work.print_ratios(costs)
 
 
-def cpu_seconds():
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
-
-
-class Watcher(threading.Thread):
-    """Record when the last node began its first round, and the peak memory."""
-
-    def __init__(self, pid, logs):
-        super().__init__(daemon=True)
-        self.process, self.logs = psutil.Process(pid), logs
-        self.first, self.peak, self.running = 0.0, 0, True
-        self.start()
-
-    def run(self):
-        while self.running:
-            if not self.first and len(list(self.logs.glob("*.jsonl"))) == NODES:
-                self.first = time.monotonic()
-            if self.first:
-                self.peak = max(self.peak, self.memory())
-            time.sleep(1 if self.first else 0.02)
-
-    def memory(self):
-        total = 0
-        for process in [self.process, *self.process.children(recursive=True)]:
-            try:
-                total += process.memory_full_info().pss
-            except psutil.Error:
-                continue
-        return total
-
-    def stop(self):
-        self.running = False
-        self.join()
-
-
-def compute_limit(data, rounds, evaluations):
+def compute_limit(data: str, rounds: int, evaluations: int) -> float:
     """Return the seconds for the bare loops of all nodes, one process per core."""
     cores = len(os.sched_getaffinity(0))
     context = multiprocessing.get_context("spawn")
@@ -164,7 +73,9 @@ def compute_limit(data, rounds, evaluations):
     return time.monotonic() - start
 
 
-def bare_loops(data, nodes, rounds, evaluations, barrier):
+def bare_loops(
+    data: str, nodes: int, rounds: int, evaluations: int, barrier: Any
+) -> None:
     import torch
 
     from decentralizepy.datasets.CIFAR10 import CIFAR10, LeNet
