@@ -1,12 +1,13 @@
 """Print where the CPU time of a step goes, beside that of bare torch loops.
 
-Usage: python -m benchmarks.round [--rounds N] [--comm TCP|IPC] [--against DIR]
+Usage: python -m benchmarks.round [--rounds N] [--comm TCP|IPC] [--beside DIR]
+       python -m benchmarks.round --against DIR [--times N]
 
 All columns are CPU milliseconds per step of the same work (work.py), without evaluation.
 ``alone`` is a bare loop in one process per core, ``at once`` the same in 16 processes,
-and ``in turn`` in 16 of which one per core computes at a time. ``run`` is this checkout.
-With ``--against``, both checkouts run in turn, and the ratio of their costs per round is
-printed.
+and ``in turn`` in 16 of which one per core computes at a time; ``run`` is this checkout,
+and ``beside`` another one of this package. With ``--against``, this checkout and any
+other one, also of DecentralizePy, run in turn, and their costs per round are compared.
 """
 
 import argparse
@@ -50,9 +51,7 @@ Lap = Mapping[str, float]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument(
-        "--checkout", type=Path, default=work.ROOT, help="what to run (default: this)"
-    )
+    parser.add_argument("--beside", type=Path, help="another checkout, as a column")
     work.options(parser)
     args = parser.parse_args()
     work.prepare(args.data)
@@ -65,8 +64,10 @@ def main() -> None:
         "alone": bare(args, cores, cores),
         "at once": bare(args, work.NODES, work.NODES),
         "in turn": bare(args, work.NODES, cores),
-        "run": seams(args),
+        "run": seams(work.ROOT, args),
     }
+    if args.beside:
+        columns["beside"] = seams(args.beside.resolve(), args)
     table(columns)
 
 
@@ -90,7 +91,7 @@ def middle(laps: Sequence[Lap], part: str) -> float:
     return statistics.mean(values[cut : len(values) - cut]) / work.STEPS
 
 
-def seams(args: argparse.Namespace) -> list[Lap]:
+def seams(checkout: Path, args: argparse.Namespace) -> list[Lap]:
     """Run the work with a node that records its parts; return all laps."""
     laps: list[Lap] = []
 
@@ -98,7 +99,7 @@ def seams(args: argparse.Namespace) -> list[Lap]:
         for path in logs.glob("*_seams.json"):
             laps.extend(json.loads(path.read_text())[WARM_UP:])
 
-    work.run(args.checkout, args, args.rounds + WARM_UP, extra=SEAMS, keep=keep)
+    work.run(checkout, args, args.rounds + WARM_UP, extra=SEAMS, keep=keep)
     return laps
 
 
@@ -113,7 +114,7 @@ def compare(args: argparse.Namespace) -> None:
         long = work.run(checkout, args, WARM_UP + args.rounds)
         return long.beyond(short, args.rounds)
 
-    costs = work.alternate([args.checkout, args.against], cost, args.times)
+    costs = work.alternate([work.ROOT, args.against], cost, args.times)
     for name, each in zip(("this", "the other"), costs, strict=True):
         print(f"{name:10} {each.wall:8.3f} s wall, {each.cpu:.3f} s cpu a round")
     work.print_ratios(costs)
