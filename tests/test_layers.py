@@ -38,7 +38,7 @@ ALLOWED = {
         "errors",
         "factory",
     }
-    | {"files", "message", "models.flat", "randomness", "utils"},
+    | {"files", "message", "models.flat", "models.views", "randomness", "utils"},
     "node": TEXT
     | {"checkpoints", "factory", "graphs", "mappings", "models.Model", "models.flat"}
     | {"models.lazy"}

@@ -1,12 +1,14 @@
 """Flattening of a model to one vector."""
 
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy.typing as npt
 import torch
 
 from decentralizepy.errors import NodeFailed
+from decentralizepy.models._places import Places
+from decentralizepy.models.views import Views, vector_of
 
 EXACT = 2**24  # beyond this, float32 cannot represent every integer
 
@@ -62,6 +64,7 @@ class Flat:
         self._constant = _constants(self._state())
         self._buffer = torch.empty(self.size)
         self._views = self.cut(self._buffer)
+        self._places: Places | None = None
         self._pull_in()
 
     def vector(self) -> torch.Tensor:
@@ -69,7 +72,7 @@ class Flat:
         self._pull_in()
         return self._buffer
 
-    def unflatten(self, vector: torch.Tensor) -> "Views":
+    def unflatten(self, vector: torch.Tensor) -> Views:
         """Return views of ``vector``, of shape (N,), by name; complex tensors as pairs.
 
         Raises
@@ -81,7 +84,7 @@ class Flat:
             raise ValueError(
                 f"{tuple(vector.shape)} numbers for a model of {self.size}"
             )
-        return Views(self, vector)
+        return Views(self.cut, vector)
 
     def cut(self, vector: torch.Tensor) -> dict[str, torch.Tensor]:
         """Return the tensors of :meth:`unflatten`, all at once."""
@@ -106,12 +109,12 @@ class Flat:
         NodeFailed
             If integers beyond 2^24, which float32 cannot represent, would change.
         """
-        own, apart = self._state(), self._pull_in()
-        vector = vector_of(state)
-        if vector is not None:
+        loaded, vector = self._pull_in(), vector_of(state)
+        if vector is None:
+            loaded = self._state()
+        else:
             self._buffer.copy_(vector)
-        for name in own if vector is None else apart:
-            tensor = own[name]
+        for name, tensor in loaded.items():
             if tensor.dtype == torch.float32 and name not in self._constant:
                 tensor.copy_(state[name])
             else:
@@ -151,90 +154,32 @@ class Flat:
         return tensors(self.model, keep_vars=True)
 
     @torch.no_grad()
-    def _pull_in(self) -> list[str]:
+    def _pull_in(self) -> dict[str, torch.Tensor]:
         """Copy tensors into the vector, and turn them into views of it if possible.
 
-        Return the names of those that are not views.
+        Return those that are not views.
         """
-        taken, apart = set(), []
-        for name, tensor in self._state().items():
+        if self._places is None or not self._places.hold():
+            self._find()
+        for name, tensor in self._apart.items():
+            self._views[name].copy_(self._held(name, tensor))
+        return self._apart
+
+    def _find(self) -> None:
+        """Go through the model, whose tensors may be others than before."""
+        taken, state = set(), self._state()
+        self._apart: dict[str, torch.Tensor] = {}
+        for name, tensor in state.items():
             view = self._views[name]
             if tensor.data_ptr() != view.data_ptr() or not tensor.numel():
-                view.copy_(self._held(name, tensor))
                 free = name not in self._constant and tensor.data_ptr() not in taken
                 if free and _is_like(tensor, view):
+                    view.copy_(tensor)
                     tensor.data = view
                 else:
-                    apart.append(name)
+                    self._apart[name] = tensor
             taken.add(tensor.data_ptr())
-        return apart
-
-
-class Views(MutableMapping[str, torch.Tensor]):
-    """Tensors by name that are views of one vector; they are made when one is needed.
-
-    Parameters
-    ----------
-    flat : Flat
-        Knows their names and shapes.
-    vector : torch.Tensor, shape (N,)
-
-    Attributes
-    ----------
-    vector : torch.Tensor or None
-        None if a tensor has been replaced: then the vector is not all there is.
-    """
-
-    def __init__(self, flat: Flat, vector: torch.Tensor) -> None:
-        self.flat = flat
-        self.vector: torch.Tensor | None = vector
-        self._cut_from = vector
-        self._tensors: dict[str, torch.Tensor] | None = None
-
-    def __getitem__(self, name: str) -> torch.Tensor:
-        return self._made()[name]
-
-    def __setitem__(self, name: str, tensor: torch.Tensor) -> None:
-        if tensor is not self._made().get(name):  # as `views[name] += 1` does
-            self._made()[name] = tensor
-            self.vector = None
-
-    def __delitem__(self, name: str) -> None:
-        del self._made()[name]
-        self.vector = None
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._made())
-
-    def __len__(self) -> int:
-        return len(self._made())
-
-    def __or__(self, other: Mapping[str, Any]) -> dict[str, Any]:
-        return {**self, **other}
-
-    def __ror__(self, other: Mapping[str, Any]) -> dict[str, Any]:
-        return {**other, **self}
-
-    def copy(self) -> dict[str, torch.Tensor]:
-        """Return a dict with the same tensors."""
-        return dict(self)
-
-    def _made(self) -> dict[str, torch.Tensor]:
-        if self._tensors is None:
-            self._tensors = self.flat.cut(self._cut_from)
-        return self._tensors
-
-
-def vector_of(state: Mapping[str, Any]) -> torch.Tensor | None:
-    """Return the vector that all of ``state`` are views of; None if there is none."""
-    return state.vector if isinstance(state, Views) else None
-
-
-def copy_of(state: Mapping[str, torch.Tensor]) -> MutableMapping[str, torch.Tensor]:
-    """Return copies of the tensors by name, again as views of one vector if they were."""
-    if isinstance(state, Views) and state.vector is not None:
-        return Views(state.flat, state.vector.clone())
-    return {name: tensor.clone() for name, tensor in state.items()}
+        self._places = Places(self.model, state.values())
 
 
 def _is_extra(name: str) -> bool:

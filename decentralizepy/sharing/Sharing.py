@@ -11,7 +11,8 @@ from decentralizepy.checkpoints import Stateful
 from decentralizepy.config.signatures import parameters
 from decentralizepy.errors import DecentralizepyError, MessageError
 from decentralizepy.message import Message, Outgoing, outgoing
-from decentralizepy.models.flat import Flat, copy_of, to_tensor, vector_of
+from decentralizepy.models.flat import Flat, to_tensor
+from decentralizepy.models.views import copy_of, vector_of
 from decentralizepy.sharing.checks import (
     check_names,
     count,

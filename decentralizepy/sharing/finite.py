@@ -9,7 +9,8 @@ import torch
 
 from decentralizepy.errors import MessageError, NodeFailed, PeerError
 from decentralizepy.message import Message
-from decentralizepy.models.flat import Flat, tensors, vector_of
+from decentralizepy.models.flat import Flat, tensors
+from decentralizepy.models.views import vector_of
 
 
 def finite(state: Mapping[str, Any]) -> bool:

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from decentralizepy.errors import NodeFailed
-from decentralizepy.models.flat import Flat, copy_of, to_tensor, vector_of
+from decentralizepy.models.flat import Flat, to_tensor
+from decentralizepy.models.views import copy_of, vector_of
 
 
 @pytest.fixture
