@@ -10,6 +10,7 @@ from pydantic import Field
 
 from decentralizepy.communication import _security
 from decentralizepy.communication._zeromq import ZeroMQ
+from decentralizepy.config.signatures import parameters
 from decentralizepy.errors import AddressError
 from decentralizepy.mappings.addresses import (
     endpoint,
@@ -41,12 +42,13 @@ class TCP(ZeroMQ):
         Milliseconds after which ``receive(block=False)`` returns None.
     security : {"none", "mac", "curve"}, default "none"
         Whose messages a node accepts. ``none``: from anyone who can reach its port and
-        claims to be a node. ``mac``: from holders of the run's key; modified and
+        claims to be a node, on a single machine with proof. ``mac``: from holders of the run's key; modified and
         replayed messages are detected. ``curve``: from owners of the keys in
         ``keys_dir``, each under its own uid; messages are encrypted.
     key_file : str, default ""
         For ``mac``: a file created by ``decentralizepy keys --mac``, the same on all
-        machines and new for every run. On a single machine, the launcher creates it.
+        machines and new for every run. On a single machine, the launcher creates it,
+        for ``none``, too, where it only proves that a connection is a node's.
     keys_dir : str, default ""
         For ``curve``: a folder created by ``decentralizepy keys``, with the public keys
         of all nodes and the secret keys of the nodes on this machine.
@@ -113,6 +115,8 @@ class TCP(ZeroMQ):
         check_free(hosts[machine_id], *ports)
         local = [mapping.get_uid(rank, machine_id) for rank in ranks]
         made = _security.prepare(options, local, uids, is_local(mapping), scratch)
+        if is_local(mapping) and "key_file" in parameters(cls):  # not in every subclass
+            made = _security.share_secret(made, scratch)
         warn_if_open(made.get("security", "none"), set(hosts.values()))
         return made
 

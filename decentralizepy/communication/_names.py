@@ -1,8 +1,11 @@
 """Socket identities, each with a uid and a token that only the peer knows."""
 
 import secrets
+from collections.abc import Callable
+from hmac import compare_digest
 
 SERVICES = 16  # at most, with uids -1, -2 ...
+TOKEN = 32  # characters; a proof may follow
 
 
 class Names:
@@ -10,22 +13,30 @@ class Names:
 
     The first valid message under a uid reveals a token that nobody else can know, and
     later connections of the same process carry the same token. Anyone else who claims
-    that uid is a stranger and gets no answer.
+    that uid is a stranger and gets no answer. If the nodes share a secret, the token contains
+    a proof of it, so that a stranger who comes before the peer is not taken for it.
 
     Parameters
     ----------
     me, n_procs : int
         This node's uid, and the number of nodes.
+    prove : callable
+        Returns the proof for a sender, a receiver and a token; empty without a secret.
     """
 
-    def __init__(self, me: int, n_procs: int) -> None:
-        self.me, self.n_procs = me, n_procs
+    def __init__(
+        self, me: int, n_procs: int, prove: Callable[[int, int, bytes], bytes]
+    ) -> None:
+        self.me, self.n_procs, self._prove = me, n_procs, prove
         self._uids: dict[bytes, int] = {}
         self._tokens: dict[int, bytes] = {}
 
-    def new(self, token: str = "") -> bytes:
-        """Return a unique name for one of this node's connections."""
-        return f"{self.me}.{token}.{secrets.token_hex(8)}".encode()
+    def new(self, token: str = "", peer: int | None = None) -> bytes:
+        """Return a unique name for a connection of this node, such as one to ``peer``."""
+        proven = token.encode()
+        if peer is not None:
+            proven += self._prove(self.me, peer, proven)
+        return b"%d.%s.%s" % (self.me, proven, secrets.token_hex(8).encode())
 
     def known(self, name: bytes) -> bool:
         """Return whether a valid message arrived on this connection before."""
@@ -35,8 +46,11 @@ class Names:
         """Return the uid that a connection belongs to, or may; None for a stranger's."""
         uid = self._uids.get(name)
         if uid is None and (uid := self._claimed(name)) is not None:
-            token = self._tokens.get(uid)
-            return uid if token in (None, _token(name)) else None
+            token, claimed = self._tokens.get(uid), _token(name)
+            if token is None:
+                proof = self._prove(uid, self.me, claimed[:TOKEN])
+                return uid if compare_digest(proof, claimed[TOKEN:]) else None
+            return uid if token == claimed else None
         return uid
 
     def accept(self, uid: int, name: bytes) -> None:

@@ -29,6 +29,7 @@ class MacGuard(Guard):
     """
 
     def __init__(self, key: bytes) -> None:
+        super().__init__()
         self._key = key
 
     def seal(self) -> Seal:
@@ -45,6 +46,7 @@ class CurveGuard(Guard):
     """
 
     def __init__(self, folder: Path) -> None:
+        super().__init__()
         self._folder, self._public = folder, keys.read_public(folder)
 
     def start(self, context: "zmq.Context[Any]", uid: int) -> None:
@@ -92,7 +94,7 @@ def make_guard(security: str, key_file: str, keys_dir: str) -> Guard:
         return MacGuard(keys.read_mac(Path(_required(key_file, "key_file"))))
     if security == "curve":
         return CurveGuard(Path(_required(keys_dir, "keys_dir")))
-    return Guard()
+    return Guard(keys.read_mac(Path(key_file)) if key_file else b"")
 
 
 def prepare(
@@ -139,6 +141,13 @@ def prepare(
         for uid in local:
             keys.read_curve(folder, uid, public[uid])
     return options
+
+
+def share_secret(options: dict[str, Any], scratch: Path) -> dict[str, Any]:
+    """Return the options with a secret by which nodes recognize each other, if needed."""
+    if options.get("security", "none") != "none":
+        return options
+    return {**options, "key_file": _mac_key(None, True, scratch)}
 
 
 def _mac_key(written: str | None, alone: bool, scratch: Path) -> str:

@@ -69,7 +69,8 @@ class ZeroMQ(Communication):
         self._replaced: set[int] = set()
         self._resumed: set[int] = set()  # reconnected peers that have not answered yet
         self._ready: deque[tuple[int, list[Any]]] = deque()
-        self._names = Names(self.uid, self.mapping.get_n_procs())
+        n_procs = self.mapping.get_n_procs()
+        self._names = Names(self.uid, n_procs, self.guard.prove)
         self._owed: dict[int, bytes] = {}  # connections with pending acknowledgements
         self._ticked = time.monotonic()
         self._reading, self._sending = threading.RLock(), threading.RLock()
@@ -78,7 +79,6 @@ class ZeroMQ(Communication):
         self._poller = zmq.Poller()
         self._poller.register(self.router, zmq.POLLIN)
         address = self.address(self.rank, self.machine_id)
-        n_procs = self.mapping.get_n_procs()
         self.door = open_door(self.router, address, n_procs, self._reading, self._take)
         try:
             _sockets.listen(self.router, address, self.uid)
@@ -96,8 +96,9 @@ class ZeroMQ(Communication):
         """Return the ZeroMQ endpoint at which the node of this rank and machine listens."""
         raise NotImplementedError
 
-    def _socket(self, kind: int, token: str = "") -> "zmq.Socket[bytes]":
-        name, beat = self._names.new(token), self.heartbeat_timeout
+    def _socket(self, kind: int, peer: int | None = None) -> "zmq.Socket[bytes]":
+        token = "" if peer is None else self.links[peer].token
+        name, beat = self._names.new(token, peer), self.heartbeat_timeout
         return _sockets.open_socket(self.context, kind, name, self.max_message, beat)
 
     def init_connection(self, neighbor: int) -> None:
@@ -183,7 +184,7 @@ class ZeroMQ(Communication):
 
     def _dial(self, uid: int, met: bool = False) -> None:
         """Connect to a peer, and resend what an earlier connection may have lost."""
-        dealer = self._socket(zmq.DEALER, self.links[uid].token)
+        dealer = self._socket(zmq.DEALER, uid)
         self.watches[uid] = Watch(dealer, met)
         self.guard.dial(dealer, uid)
         address = self.address(*self.mapping.get_machine_and_rank(uid))

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import zmq
 
 from decentralizepy.communication import keys as key_files
 from decentralizepy.communication._frames import Encoded
+from decentralizepy.communication._guard import PROOF_BYTES, Guard
 from decentralizepy.communication._link import ACK, ASK, DATA, Link
 from decentralizepy.communication._seal import Checksum, Mac
 from decentralizepy.communication._wire import encode
@@ -196,6 +198,32 @@ def test_a_stranger_that_comes_first_is_told_no_number(open_end):
         assert not stranger.poll(50)
 
 
+def test_a_stranger_that_comes_first_is_not_taken_for_a_neighbor(
+    open_end, stranger, tmp_path
+):
+    """If the nodes share a secret, as on one machine: it locked the neighbor out."""
+    shared = {"key_file": str(tmp_path / "mac.key")}
+    end, member = open_end(0, **shared), open_end(1, **shared)
+    dialed = member.links[0].token.encode()
+    for name in (b"1", b"1.%s.1" % dialed, b"1.%s.1" % (dialed + bytes(32))):
+        stranger(end, name, sealed(Checksum()))
+    assert heard(end) == []
+    assert end.rejected == 3
+    member.init_connection(0)
+    member.send(0, HELLO)
+    assert end.receive() == (1, HELLO)
+
+
+def test_a_proof_is_of_one_direction_of_one_edge():
+    guard, token = Guard(KEY), b"token"
+    proof = guard.prove(0, 1, token)
+    others = [guard.prove(1, 0, token), guard.prove(0, 2, token)]
+    others += [guard.prove(0, 1, b"other"), Guard(OTHER).prove(0, 1, token)]
+    assert proof not in others
+    assert len(proof) == 2 * PROOF_BYTES
+    assert Guard().prove(0, 1, token) == b""
+
+
 def own_keys(folder, uid):
     public = key_files.read_public(folder)
     return public[uid], key_files.read_curve(folder, uid, public[uid])
@@ -316,6 +344,29 @@ def test_one_machine_makes_its_key_of_mac(tmp_path):
     assert len(key_files.read_mac(tmp_path / "mac.key")) == 32
     assert made["key_file"] == str(tmp_path / "mac.key")
     assert os.stat(made["key_file"]).st_mode & 0o777 == 0o600
+
+
+def test_nodes_of_one_machine_share_a_secret(tmp_path):
+    made = prepare(options(tmp_path), tmp_path)
+    assert len(key_files.read_mac(Path(made["key_file"]))) == 32
+    assert "key_file" not in prepare(options(tmp_path), tmp_path, Linear(2, 2))
+
+
+def test_a_transport_without_the_option_works_as_before(tmp_path):
+    class Own(TCP):
+        def __init__(
+            self,
+            rank,
+            machine_id,
+            mapping,
+            total_procs,
+            addresses_filepath,
+            offset=9000,
+        ):
+            raise NotImplementedError
+
+    given = {**options(tmp_path), "offset": free_offset(8)}
+    assert Own.prepare(given, Linear(1, 2), 0, [0, 1], tmp_path) == given
 
 
 def test_ipc_has_mac_too(tmp_path):

@@ -157,10 +157,10 @@ def test_well_made_messages_of_strangers_change_nothing(tmp_path, undisturbed, e
     assert_same(tmp_path, undisturbed)
 
 
-@pytest.mark.slow
-def test_a_second_process_in_a_neighbors_name_changes_nothing(tmp_path, undisturbed):
-    """It comes later than the neighbor; one that comes first needs mac or curve."""
-    besiege(tmp_path, strangers.impersonate)
+@pytest.mark.parametrize("early", [True, pytest.param(False, marks=pytest.mark.slow)])
+def test_a_stranger_in_a_neighbors_name_changes_nothing(tmp_path, undisturbed, early):
+    """It comes before the neighbor, or later."""
+    besiege(tmp_path, strangers.impersonate, early)
     assert_same(tmp_path, undisturbed)
 
 
