@@ -226,7 +226,9 @@ class Experiment:
         first = (*first, args.weights_store_dir, log_level, *tests)
         if service:
             return (*first, args.working_rate)
-        return (*first, args.reset_optimizer, args.server_rank)
+        first = (*first, args.reset_optimizer)
+        # what follows has another meaning for nodes without a service, such as KNN
+        return (*first, args.server_rank) if self.service_class else first
 
     def _evaluates(self) -> bool:
         """Return whether the service is a parameter server, not a peer sampler.
