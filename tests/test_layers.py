@@ -18,7 +18,7 @@ ALLOWED = {
     "mappings": {"errors"},
     "compression": {"errors", "message"},
     "models": {"errors", "files"},
-    "communication": {"errors", "files", "message", "mappings"},
+    "communication": {"config.signatures", "errors", "files", "message", "mappings"},
     "datasets": {
         "checkpoints",
         "config.numbers",

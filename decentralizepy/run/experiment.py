@@ -190,12 +190,11 @@ class Experiment:
         args = self.args
         node_class = self.node_class if rank >= 0 else self.service_class
         assert node_class is not None
-        config = self._node_config()
-        arguments = (rank, args.machine_id, self.mapping, self.graph, config)
+        place = (rank, args.machine_id, self.mapping, self.graph, self._node_config())
         log = f"{getattr(node_class, 'log_name', rank)}.log"
         return NodeSpec(
             node_class,
-            arguments + self._options(service=rank < 0),
+            place + self._options(service=rank < 0),
             rank,
             args.machine_id,
             self.mapping.get_uid(rank, args.machine_id),
@@ -226,9 +225,8 @@ class Experiment:
         first = (*first, args.weights_store_dir, log_level, *tests)
         if service:
             return (*first, args.working_rate)
-        first = (*first, args.reset_optimizer)
-        # what follows has another meaning for nodes without a service, such as KNN
-        return (*first, args.server_rank) if self.service_class else first
+        services = [args.server_rank] * bool(self.service_class)
+        return (*first, args.reset_optimizer, *services)
 
     def _evaluates(self) -> bool:
         """Return whether the service is a parameter server, not a peer sampler.
