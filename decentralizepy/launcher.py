@@ -29,7 +29,8 @@ from decentralizepy.utils import in_notebook
 
 if TYPE_CHECKING:
     from decentralizepy.engines.debug import DebugNodes
-    from decentralizepy.monitor.screen import Progress
+    from decentralizepy.figures.preload import Preload
+    from decentralizepy.monitor.screen import Progress, Screen
 
 POLL_S = 0.5
 
@@ -172,16 +173,17 @@ def attempt(
     go_on: Callable[[NodeSpec], bool] | None,
 ) -> "tuple[Progress, NodeFailed | None]":
     """Start all nodes, and watch them to their end."""
+    from decentralizepy.figures.preload import Preload
     from decentralizepy.monitor.screen import Progress, Screen
 
     args = experiment.args
     place = experiment.mapping.get_uid
     uids = [place(rank, args.machine_id) for rank in experiment.ranks]
     progress = Progress(args.log_dir, experiment.ranks, args.iterations, uids=uids)
-    with engine(experiment, go_on) as nodes:
+    with Preload() as figures, engine(experiment, go_on) as nodes:
         nodes.start()
         with Screen(progress) as screen:
-            watch(nodes, screen, folder)
+            watch(nodes, screen, folder, figures)
         return progress, nodes.failure() or lost_elsewhere(experiment)
 
 
@@ -217,12 +219,18 @@ def note_dataset(experiment: Experiment) -> None:
 
 
 def watch(
-    nodes: "LocalNodes | DebugNodes", screen: Any, folder: lock.HeldFolder
+    nodes: "LocalNodes | DebugNodes",
+    screen: "Screen",
+    folder: lock.HeldFolder,
+    figures: "Preload",
 ) -> None:
     """Show the run until all nodes have ended; a failed one ends it."""
+    progress = screen.progress
     while not nodes.wait(POLL_S):
         folder.check()
         screen.update(nodes.alive)
+        if 2 * progress.slowest > progress.iterations:  # not while nodes start
+            figures.start()
     screen.update(0)
 
 

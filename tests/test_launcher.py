@@ -8,12 +8,14 @@ import signal
 import socket
 import subprocess
 import time
+from types import SimpleNamespace
 
 import psutil
 import pytest
 import torch
 
 from decentralizepy.datasets.generated import mark
+from decentralizepy.launcher import watch
 from tests.support import LIMIT_S, ROOT
 from tests.support.launcher import NODES, results, run, weights
 
@@ -366,3 +368,20 @@ def test_machines_may_have_unequal_numbers_of_processes(experiment, tmp_path):
     ]
     assert [launcher.wait(LIMIT_S) for launcher in launchers] == [0, 0]
     assert [len(results(tmp_path / machine)) for machine in ("0", "1")] == [1, 3]
+
+
+def test_figures_are_prepared_in_the_second_half_of_a_run():
+    """Earlier, the import would compete with the nodes that start."""
+    progress, rounds, when = SimpleNamespace(iterations=100), [1, 50, 51], []
+
+    def wait(timeout):
+        progress.slowest = rounds.pop(0) if rounds else None
+        return progress.slowest is None
+
+    watch(
+        SimpleNamespace(wait=wait, alive=1),
+        SimpleNamespace(progress=progress, update=lambda alive: None),
+        SimpleNamespace(check=lambda: None),
+        SimpleNamespace(start=lambda: when.append(progress.slowest)),
+    )
+    assert when == [51]

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-import networkx as nx
 import numpy as np
 import torch
 
@@ -222,7 +221,22 @@ def max_round_lag(graph: Any) -> int:
     """Return the most rounds that two nodes can be apart."""
     if not graph.fixed or graph.n_procs > LARGE or not graph.is_connected():
         return int(graph.n_procs)
-    return int(nx.diameter(graph.to_networkx()))
+    return _diameter(graph)
+
+
+def _diameter(graph: Any) -> int:
+    """Return the longest distance of two nodes of a connected graph.
+
+    Without networkx, which takes longer to import than all else of this package.
+    """
+    edges = np.eye(graph.n_procs, dtype=np.float32)
+    for uid in graph.get_all_nodes():
+        edges[uid, [*graph.neighbors(uid)]] = 1
+    edges = np.maximum(edges, edges.T)
+    reached, steps = np.eye(graph.n_procs, dtype=bool), 0
+    while not reached.all():
+        reached, steps = reached @ edges > 0, steps + 1
+    return steps
 
 
 def _own_generators() -> Any:

@@ -5,6 +5,7 @@ import random
 import threading
 from collections import Counter, OrderedDict, defaultdict, deque, namedtuple
 
+import networkx as nx
 import numpy as np
 import pytest
 import torch
@@ -14,9 +15,11 @@ from decentralizepy.checkpoints import Checkpoints, newest_common, set_attribute
 from decentralizepy.config.run_section import RunSection
 from decentralizepy.errors import ConfigError
 from decentralizepy.graphs.FullyConnected import FullyConnected
+from decentralizepy.graphs.Graph import Graph
 from decentralizepy.graphs.Ring import Ring
 from decentralizepy.node._identity import differences
 from decentralizepy.node._state import Decoder, Encoder
+from decentralizepy.node.checkpoint import max_round_lag
 from decentralizepy.node.DPSGDNode import DPSGDNode
 from decentralizepy.node.DPSGDNodeFederated import DPSGDNodeFederated
 from decentralizepy.node.EpidemicLearning.EL_Local import EL_Local
@@ -408,3 +411,13 @@ def test_what_differs_is_named():
     assert differences(mine, [1, 8, None]) == ["[SHARING]"]
     assert differences(mine, [1]) == ["protocol"]
     assert differences(mine, "nonsense") == []
+
+
+def test_nodes_are_as_many_rounds_apart_as_hops():
+    """Breaks when the checkpoints that nodes keep have no round in common."""
+    drawn = [nx.gnp_random_graph(n, 0.3, seed=n) for n in range(1, 25)]
+    connected = [graph for graph in drawn if nx.is_connected(graph)]
+    assert len(connected) > 10
+    for graph in (*connected, nx.path_graph(9), nx.star_graph(9)):
+        assert max_round_lag(Graph.from_networkx(graph)) == nx.diameter(graph)
+    assert max_round_lag(Graph(3)) == 3  # not connected
