@@ -206,7 +206,7 @@ class NodeFailed(DecentralizepyError):
     ) -> None:
         end = f"{cause}; its log, {log}, ends:\n{tail}" if log else cause
         super().__init__(report or end)
-        self.cause = cause
+        self.cause, self.is_whole = cause, bool(report or log)
 
 
 def nearest(word: str, names: Iterable[str], cutoff: float = 0.6) -> str | None:

@@ -196,6 +196,12 @@ def engine(
 
         inspect = post_mortem if experiment.args.pdb else None
         return DebugNodes(experiment.specs(), go_on, inspect)
+    if experiment.args.engine == "packed":
+        from decentralizepy.engines.packed import PackedNodes
+        from decentralizepy.node.process import cores
+
+        workers = experiment.args.workers or cores()
+        return PackedNodes(experiment.specs(), workers, go_on)
     return LocalNodes(experiment.specs(), go_on)
 
 

@@ -10,7 +10,7 @@ from decentralizepy.errors import Problem, nearest
 
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _GRAPH_TYPES = ("edges", "adjacency")
-_ENGINES = ("process", "debug")
+_ENGINES = ("process", "packed", "debug")
 _TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -78,7 +78,10 @@ def flags() -> list[Flag]:
         Flag("-sm", "server_machine", natural, 0, "machine of the service"),
         Flag("-sr", "server_rank", whole, -1, "rank of the service"),
         Flag("-wr", "working_rate", rate, 1.0, "fraction of clients in a round"),
-        Flag("", "engine", engine, "process", "debug: all nodes in one process"),
+        Flag("", "engine", engine, "process", "what runs the nodes"),
+        Flag(
+            "", "workers", natural, 0, "processes of --engine packed; 0: one per core"
+        ),
         Flag("", "pdb", truth, False, "with --engine debug: stop where code fails"),
         Flag("", "force", truth, False, "start even if preflight checks fail"),
         Flag("", "overwrite", truth, False, "replace the run in the log folder"),

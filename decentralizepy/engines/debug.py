@@ -5,6 +5,7 @@ import logging
 import pdb
 from collections.abc import Callable
 
+from decentralizepy.engines.bridge import Bridge
 from decentralizepy.engines.failure import Failed, judge
 from decentralizepy.engines.turns import Inbox, Turns
 from decentralizepy.errors import NodeFailed
@@ -33,6 +34,8 @@ class DebugNodes:
         default they may not.
     inspect : callable, optional
         Called with the error of a node's code, as ``pdb.post_mortem`` is.
+    bridge : Bridge, optional
+        To the nodes in other processes.
     """
 
     def __init__(
@@ -40,21 +43,23 @@ class DebugNodes:
         specs: list[NodeSpec],
         go_on: Callable[[NodeSpec], bool] | None = None,
         inspect: Callable[[BaseException], None] | None = None,
+        bridge: Bridge | None = None,
     ) -> None:
         self.specs, self.go_on, self.inspect = specs, go_on, inspect
         self.alive = len(specs)
-        self._turns = Turns()
+        self._bridge = bridge
+        self._turns = bridge.turns if bridge else Turns()
         self._failed: list[Failed] = []
-        self._log = OwnLog()
+        self._log = OwnLog(logging.getLogger().handlers)
 
     def start(self) -> None:
         """Give each node its place in the order of turns."""
-        logging.getLogger().addHandler(self._log)
-        inboxes = {spec.uid: Inbox(self._turns) for spec in self.specs}
+        logging.getLogger().handlers = [self._log]
+        here = {spec.uid: Inbox(self._turns) for spec in self.specs}
         transport = {
             "comm_package": "decentralizepy.communication.InProcess",
             "comm_class": "InProcess",
-            "exchange": inboxes,
+            "exchange": self._bridge.inboxes if self._bridge else here,
             "lost": self._turns.lost,
         }
         for spec in self.specs:
@@ -95,7 +100,7 @@ class DebugNodes:
         try:
             self.stop()
         finally:
-            logging.getLogger().removeHandler(self._log)
+            logging.getLogger().handlers = self._log.others
 
     def _body(self, spec: NodeSpec) -> Callable[[], None]:
         def run() -> None:
@@ -122,5 +127,7 @@ class DebugNodes:
             return
         self._failed.append(failed)
         self._turns.lost.add(spec.uid)
+        if self._bridge:
+            self._bridge.tell_lost(spec.uid)
         if failed.report and self.inspect:
             self.inspect(error)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from decentralizepy.errors import ConfigError, NodeFailed, PeerError
+from decentralizepy.run.signals import Stopped
 from decentralizepy.run.spec import NodeSpec
 
 PACKAGE = Path(__file__).resolve().parent.parent
@@ -45,6 +46,10 @@ def judge(error: BaseException, spec: NodeSpec) -> Failed:
     if isinstance(error, SystemExit):
         code = error.code
         return Failed(spec, code if isinstance(code, int) else int(code is not None))
+    if isinstance(error, Stopped):
+        return Failed(spec, error.exit_status)
+    if isinstance(error, NodeFailed) and error.is_whole:  # of a node in a worker
+        return Failed(spec, error.exit_status, str(error))
     if isinstance(error, (ConfigError, PeerError, NodeFailed)):
         logging.error("%s: %s", type(error).__name__, error)
         logging.debug("traceback", exc_info=error)

@@ -11,7 +11,8 @@ from pathlib import Path
 from decentralizepy.run.spec import NodeSpec
 
 STACK_S = 1.0  # for nodes to write where they are, or to end
-WAITING = f"node{os.sep}mailbox.py"  # in the stack of a node that waits for others
+# in the stack of a node that waits for others, or a worker whose nodes all do
+WAITING = (f"node{os.sep}mailbox.py", "in _pass_time")
 _STACK = "Stack (most recent call first):\n"  # as faulthandler begins
 
 
@@ -39,7 +40,9 @@ def _place(spec: NodeSpec, process: BaseProcess) -> str:
             f"\n{spec} is stopped, as by SIGSTOP (kill -CONT {process.pid} resumes it)"
         )
     stack = stack_of(process.pid, spec.log)
-    return f"\n{spec} hangs here:\n{stack}" if stack and WAITING not in stack else ""
+    if not stack or any(words in stack for words in WAITING):
+        return ""
+    return f"\n{spec} hangs here:\n{stack}"
 
 
 def _is_stopped(pid: int) -> bool:

@@ -83,7 +83,7 @@ class LocalNodes:
                 nodes = zip(self.specs, self.processes, strict=True)
                 failure.args = (f"{failure}{hanging.describe(nodes)}",)
             raise failure
-        return self.alive == 0
+        return None not in self._exit_codes()
 
     def _may_go_on(self) -> bool:
         codes = zip(self.specs, self._exit_codes(), strict=True)

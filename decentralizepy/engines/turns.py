@@ -27,10 +27,14 @@ class Turns:
     ----------
     lost : set of int
         Uids whose nodes have failed, for those that wait for them.
+    pump : callable
+        Called with a number of seconds when no node can run: sleeps, but not if messages
+        from elsewhere arrive.
     """
 
     def __init__(self) -> None:
         self.lost: set[int] = set()
+        self.pump: Callable[[float], None] = time.sleep
         self._turns: deque[_Turn] = deque()
         self._current: _Turn | None = None
         self._thread = threading.get_ident()
@@ -84,8 +88,10 @@ class Turns:
     def _pass_time(self, deadline: float) -> None:
         """Sleep until the first time limit, and resume the node that it is for."""
         first = min(self._turns, key=lambda turn: turn.until)
-        time.sleep(max(0.0, min(first.until, deadline) - time.monotonic()))
-        if first.until <= time.monotonic():
+        self.pump(max(0.0, min(first.until, deadline) - time.monotonic()))
+        if any(turn.ready for turn in self._turns):
+            self._idle = 0
+        elif first.until <= time.monotonic():
             self._idle = 0
             self._resume(first)
             if first.dead:

@@ -33,7 +33,7 @@ _SCHED_SETATTR = {"x86_64": 314, "aarch64": 274}  # Python has no call for it
 
 def is_own() -> bool:
     """Return whether this process was started for a single node."""
-    return multiprocessing.parent_process() is not None
+    return multiprocessing.parent_process() is not None and not _IN_TURN.get()
 
 
 def take_turn() -> None:
@@ -60,12 +60,20 @@ def log_to(handler: logging.Handler, level: int) -> None:
 
 
 class OwnLog(logging.Handler):
-    """Passes each record to the log of the node that is taking its turn."""
+    """Passes each record to the log of the node that is taking its turn.
+
+    What is logged outside of turns goes to ``others``.
+    """
+
+    def __init__(self, others: list[logging.Handler]) -> None:
+        super().__init__()
+        self.others = others
 
     def emit(self, record: logging.LogRecord) -> None:
-        handler = _HANDLER.get() or logging.lastResort
-        if handler and record.levelno >= handler.level:
-            handler.handle(record)
+        own = _HANDLER.get()
+        for handler in [own] if own else self.others:
+            if record.levelno >= handler.level:
+                handler.handle(record)
 
 
 def configure(local_nodes: int) -> None:

@@ -18,6 +18,7 @@ class NodeSpec:
     log: Path
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     fresh: bool = True  # whether to start a new log
+    name: str = ""  # of what is no node
 
     def over(self, transport: dict[str, Any]) -> "NodeSpec":
         """Return the same node with another section COMMUNICATION."""
@@ -26,4 +27,6 @@ class NodeSpec:
         return replace(self, args=(*place, config, *self.args[5:]))
 
     def __str__(self) -> str:
-        return f"uid {self.uid} (rank {self.rank}, machine {self.machine_id})"
+        return (
+            self.name or f"uid {self.uid} (rank {self.rank}, machine {self.machine_id})"
+        )

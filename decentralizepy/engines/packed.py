@@ -1,0 +1,112 @@
+"""Runs thousands of nodes in a few worker processes."""
+
+import itertools
+import multiprocessing
+import resource
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+from decentralizepy.engines.bridge import Bridge
+from decentralizepy.engines.debug import DebugNodes
+from decentralizepy.engines.process import LocalNodes
+from decentralizepy.engines.turns import Turns
+from decentralizepy.node.process import configure
+from decentralizepy.run.scratch import Scratch
+from decentralizepy.run.signals import Stopped
+from decentralizepy.run.spec import NodeSpec
+
+COUNT_S = 0.5  # how often a worker counts its nodes
+
+GoOn = Callable[[NodeSpec], bool] | None
+
+
+class PackedNodes(LocalNodes):
+    """Worker processes, each of which runs its share of ``specs`` in turn.
+
+    Parameters
+    ----------
+    specs : list of NodeSpec
+    workers : int
+        The number of processes.
+    go_on : callable, optional
+        As for :class:`~decentralizepy.engines.process.LocalNodes`. If a worker itself is
+        killed, the others do not continue.
+    """
+
+    def __init__(self, specs: list[NodeSpec], workers: int, go_on: GoOn = None) -> None:
+        groups = share_out(specs, workers)
+        self._sockets = Scratch()
+        self._left: Any = multiprocessing.Array("i", [len(group) for group in groups])
+        arguments = (groups, self._sockets.path, self._left, go_on)
+        super().__init__(
+            [_worker(number, arguments) for number in range(len(groups))], go_on
+        )
+
+    @property
+    def alive(self) -> int:
+        """The number of nodes that have not ended."""
+        pairs = zip(self._left, self._exit_codes(), strict=True)
+        return sum(count for count, code in pairs if code is None)
+
+    def _may_go_on(self) -> bool:
+        codes = [code for code in self._exit_codes() if code]
+        return self.go_on is not None and all(code > 0 for code in codes)
+
+    def __exit__(self, *exception: object) -> None:
+        super().__exit__(*exception)
+        self._sockets.cleanup()
+
+
+def share_out(specs: list[NodeSpec], workers: int) -> list[list[NodeSpec]]:
+    """Split ``specs`` into consecutive parts of nearly equal size, none of them empty."""
+    count = min(workers, len(specs))
+    edges = [len(specs) * number // count for number in range(count + 1)]
+    return [specs[first:end] for first, end in itertools.pairwise(edges)]
+
+
+def work(
+    number: int, groups: list[list[NodeSpec]], folder: Path, left: Any, go_on: GoOn
+) -> None:
+    """Run one group of nodes to its end, in a process of its own.
+
+    Raises
+    ------
+    NodeFailed
+        If a node has failed.
+    """
+    configure(len(groups))
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # each node has a log
+    signal.signal(signal.SIGTERM, _stop)
+    workers = {spec.uid: at for at, group in enumerate(groups) for spec in group}
+    turns = Turns()
+    bridge = Bridge(folder, number, workers, turns)
+    with DebugNodes(groups[number], go_on, bridge=bridge) as nodes:
+        nodes.start()
+        while not nodes.wait(COUNT_S):
+            left[number] = nodes.alive
+        failure = nodes.failure()
+    bridge.close()
+    if failure:
+        raise failure
+
+
+def _worker(number: int, arguments: tuple[Any, ...]) -> NodeSpec:
+    groups = arguments[0]
+    first, last = groups[number][0], groups[number][-1]
+    return NodeSpec(
+        work,
+        (number, *arguments),
+        number,
+        first.machine_id,
+        number,
+        first.log.with_name(f"worker{number}.log"),
+        fresh=first.fresh,
+        name=f"worker {number} (ranks {first.rank} to {last.rank})",
+    )
+
+
+def _stop(number: int, frame: object) -> NoReturn:
+    raise Stopped(number)
