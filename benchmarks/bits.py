@@ -189,16 +189,16 @@ def ini(settings: Settings) -> str:
 
 
 def run(
-    checkout: Path, names: Sequence[str], folder: Path, engine: str = ""
+    checkout: Path, names: Sequence[str], folder: Path, **settings: str
 ) -> dict[str, str]:
     """Run configurations with the package of a checkout and return their digests.
 
-    ``engine`` is that of the runs; by default the checkout's own default.
+    ``settings`` are keys of section RUN, such as ``engine``.
     """
+    flags = _in("RUN", settings)
     folder.mkdir(parents=True)
     for number, name in enumerate(names):
-        settings = CONFIGURATIONS[name] | {"RUN.engine": engine}
-        (folder / f"{number:02}.ini").write_text(ini(settings))
+        (folder / f"{number:02}.ini").write_text(ini(CONFIGURATIONS[name] | flags))
     subprocess.run(
         [sys.executable, str(WORKER), str(folder)],
         cwd=folder,
@@ -292,7 +292,7 @@ def main() -> int:
         ours = run(ROOT, names, folder / "ours")
         if args.against or args.engine:
             checkout = (args.against or ROOT).resolve()
-            theirs = run(checkout, names, folder / "theirs", args.engine or "")
+            theirs = run(checkout, names, folder / "theirs", engine=args.engine or "")
             return 0 if compare(ours, theirs) else 1
     for name, value in ours.items():
         print(f"{name:28} {value}")
