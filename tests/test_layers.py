@@ -46,7 +46,7 @@ ALLOWED = {
     # a rule about two plug-ins has to know both
     "run": RUN | {"models", "node", "sharing", "training.last_batch"},
     # what a process keeps only once is each node's own
-    "engines": TEXT | {"run", "node.process"},
+    "engines": TEXT | {"run", "node.process", "communication.workers"},
     "results": TEXT,
     "monitor": TEXT | {"results", "node.notice"},
     "figures": SEEN,

@@ -1,0 +1,65 @@
+"""Unix sockets between the worker processes of one machine, which trust each other."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import zmq
+
+LINGER_MS = 10_000  # for the last messages to reach another worker
+
+
+class WorkerSockets:
+    """A worker's sockets: one to receive from all others, and one to send to each.
+
+    Nothing is sealed or acknowledged, since nothing gets lost and nobody else can open
+    the sockets. Parts of a message must not be written to once they are sent.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the sockets are; only this user may read it.
+    worker : int
+        The number of this worker.
+    others : iterable of int
+        The numbers of the other workers.
+    """
+
+    def __init__(self, folder: Path, worker: int, others: Iterable[int]) -> None:
+        self._context = zmq.Context()
+        self._incoming = self._socket(zmq.PULL)
+        self._incoming.bind(_address(folder, worker))
+        self._outgoing: dict[int, zmq.Socket[bytes]] = {}
+        for other in others:
+            self._outgoing[other] = self._socket(zmq.PUSH)
+            self._outgoing[other].connect(_address(folder, other))
+
+    def send(self, worker: int, parts: Sequence[Any]) -> None:
+        """Send a message, which may have any number of parts."""
+        self._outgoing[worker].send_multipart(parts, copy=False)
+
+    def broadcast(self, part: bytes) -> None:
+        """Send a message of one part to all other workers."""
+        for worker in self._outgoing:
+            self.send(worker, [part])
+
+    def receive(self, seconds: float) -> Iterator[list[Any]]:
+        """Yield the messages that are there, or the first to come within ``seconds``."""
+        waiting = self._incoming.poll(int(1000 * seconds))
+        while waiting:
+            frames = self._incoming.recv_multipart(copy=False)
+            yield [frame.buffer for frame in frames]
+            waiting = self._incoming.poll(0)
+
+    def close(self) -> None:
+        """Close the sockets, once the other workers have what was sent."""
+        self._context.destroy(linger=LINGER_MS)
+
+    def _socket(self, kind: int) -> "zmq.Socket[bytes]":
+        socket = self._context.socket(kind)
+        socket.set_hwm(0)  # how far nodes may be apart bounds what is queued
+        return socket
+
+
+def _address(folder: Path, worker: int) -> str:
+    return f"ipc://{folder}/worker{worker}"
