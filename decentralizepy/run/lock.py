@@ -14,6 +14,7 @@ from decentralizepy.errors import ConfigError, DecentralizepyError
 from decentralizepy.run import folders
 
 NAME = ".lock"
+TOUCHED_S = 4.0  # a launcher touches its lock file every half a second
 
 
 class HeldFolder:
@@ -23,20 +24,45 @@ class HeldFolder:
     ----------
     path
         The folder, which must exist.
+    holder
+        What its lock file says.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, holder: str = "") -> None:
+        self.path, self.holder = path, holder
         self._stat = path.stat()
 
     def check(self) -> None:
-        """Raise a DecentralizepyError if the folder was removed or renamed."""
+        """Show other hosts that this launcher is alive.
+
+        Raises
+        ------
+        DecentralizepyError
+            If the folder was removed, renamed, or taken by a launcher on another host.
+        """
+        if not self._is_there():
+            raise DecentralizepyError(
+                f"--log_dir {self.path}: was removed during the run; the results are lost"
+            )
+        other = _text(self.path / NAME)
+        if self.holder and other not in ("", self.holder):
+            raise DecentralizepyError(
+                f"--log_dir {self.path}: another launcher has taken it ({other}); the "
+                "results of both may be lost. Locks do not work on this file system"
+            )
         with suppress(OSError):
-            if os.path.samestat(self._stat, self.path.stat()):
-                return
-        raise DecentralizepyError(
-            f"--log_dir {self.path}: was removed during the run; the results are lost"
-        )
+            os.utime(self.path / NAME)
+
+    def _is_there(self) -> bool:
+        try:
+            return os.path.samestat(self._stat, self.path.stat())
+        except OSError:
+            return False
+
+    def release(self) -> None:
+        """Remove the lock file, if it is still this launcher's."""
+        if _text(self.path / NAME) == self.holder:
+            (self.path / NAME).unlink(missing_ok=True)
 
 
 @contextmanager
@@ -59,17 +85,25 @@ def hold(folder: Path, machine: int) -> Iterator[HeldFolder]:
     """
     is_new = not folder.exists()
     folders.make("--log_dir", folder)
-    with _lock(folder, machine):
+    since = time.strftime("%Y-%m-%d %H:%M:%S")
+    host = f"host {socket.gethostname()}"
+    holder = f"machine {machine}, {host}, pid {os.getpid()}, since {since}"
+    with _lock(folder, host) as file:
+        file.seek(0)
+        file.truncate()
+        file.write(holder)
+        file.flush()
+        held = HeldFolder(folder, holder)
         try:
-            yield HeldFolder(folder)
+            yield held
         finally:
-            (folder / NAME).unlink(missing_ok=True)
+            held.release()
             if is_new:
                 with suppress(OSError):
                     folder.rmdir()
 
 
-def _lock(folder: Path, machine: int) -> TextIO:
+def _lock(folder: Path, host: str) -> TextIO:
     """Return the locked lock file, which tells other launchers who holds it."""
     path = folder / NAME
     while True:
@@ -83,15 +117,36 @@ def _lock(folder: Path, machine: int) -> TextIO:
             text = f"warning: --log_dir {folder}: cannot be locked: {error.strerror}"
             print(text, file=sys.stderr)
         if _is_at(path, file):  # otherwise its last holder has just removed it
-            since = time.strftime("%Y-%m-%d %H:%M:%S")
-            file.truncate()
-            file.write(
-                f"machine {machine}, host {socket.gethostname()}, pid {os.getpid()}, "
-                f"since {since}"
-            )
-            file.flush()
+            last = file.read()
+            if last and f" {host}," not in last and _is_touched(path):
+                with file:
+                    raise _in_use(folder, last)
             return file
         file.close()
+
+
+def _is_touched(path: Path) -> bool:
+    """Return whether a launcher on another host, whose lock is not seen here, is alive.
+
+    On some network file systems a lock is only seen by the host that holds it.
+    """
+    before = path.stat().st_mtime_ns
+    deadline = time.monotonic() + TOUCHED_S
+    while time.monotonic() < deadline:
+        time.sleep(TOUCHED_S / 20)
+        with suppress(
+            OSError
+        ), path.open():  # NFS asks the server when a file is opened
+            if os.stat(path).st_mtime_ns != before:
+                return True
+    return False
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError:
+        return ""
 
 
 def _open(path: Path) -> TextIO:

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import socket
+import threading
 
 import pytest
 
@@ -26,7 +27,8 @@ def test_a_refused_launcher_leaves_the_lock(tmp_path):
                 pass
 
 
-def test_the_lock_of_a_launcher_that_was_killed_is_taken(tmp_path):
+def test_the_lock_of_a_launcher_that_was_killed_is_taken(tmp_path, monkeypatch):
+    monkeypatch.setattr("decentralizepy.run.lock.TOUCHED_S", 0.1)
     (tmp_path / NAME).write_text("machine 0, host elsewhere, pid 1, since long")
     with hold(tmp_path, 0), pytest.raises(ConfigError) as error, hold(tmp_path, 0):
         pass
@@ -47,6 +49,55 @@ def test_a_lock_file_that_its_holder_removes_is_not_relied_upon(tmp_path, monkey
     monkeypatch.setattr(fcntl, "flock", late)
     with hold(tmp_path, 0), pytest.raises(ConfigError), hold(tmp_path, 0):
         pass
+
+
+@pytest.fixture
+def hosts(monkeypatch):
+    """Return a function that moves to another host, which sees no lock of the first."""
+    monkeypatch.setattr(fcntl, "flock", lambda file, operation: None)
+
+    def move(name):
+        monkeypatch.setattr(socket, "gethostname", lambda: name)
+
+    move("one")
+    return move
+
+
+def test_a_launcher_on_another_host_is_seen_although_its_lock_is_not(
+    tmp_path, hosts, monkeypatch
+):
+    """It shows that it is alive by touching the file."""
+    monkeypatch.setattr("decentralizepy.run.lock.TOUCHED_S", 60.0)
+    ended = threading.Event()
+
+    def watch(folder):
+        while not ended.wait(0.01):
+            folder.check()
+
+    with hold(tmp_path, machine=1) as folder:
+        watching = threading.Thread(target=watch, args=(folder,))
+        watching.start()
+        hosts("two")
+        with pytest.raises(ConfigError, match="machine 1, host one"), hold(tmp_path, 0):
+            pass
+        ended.set()
+        watching.join()
+        folder.check()
+
+
+def test_of_two_that_start_at_once_on_two_hosts_one_ends(tmp_path, hosts, monkeypatch):
+    """Neither sees the other, until the file is no longer its own."""
+    monkeypatch.setattr("decentralizepy.run.lock.TOUCHED_S", 0.1)
+    with hold(tmp_path, machine=1) as first:
+        hosts("two")
+        with hold(tmp_path, machine=0) as second:
+            told = "another launcher has taken it .machine 0, host two"
+            with pytest.raises(DecentralizepyError, match=told):
+                first.check()
+            second.check()
+            first.release()
+            assert (tmp_path / NAME).exists()
+    assert not (tmp_path / NAME).exists()
 
 
 def test_a_folder_in_which_nothing_ran_is_removed(tmp_path):
