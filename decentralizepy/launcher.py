@@ -175,6 +175,7 @@ def attempt(
     """Start all nodes, and watch them to their end."""
     from decentralizepy.figures.preload import Preload
     from decentralizepy.monitor.screen import Progress, Screen
+    from decentralizepy.monitor.waiting import Locator
 
     args = experiment.args
     place = experiment.mapping.get_uid
@@ -182,6 +183,7 @@ def attempt(
     progress = Progress(args.log_dir, experiment.ranks, args.iterations, uids=uids)
     with Preload() as figures, engine(experiment, go_on) as nodes:
         nodes.start()
+        progress.locator = Locator(nodes.places)
         with Screen(progress) as screen:
             watch(nodes, screen, folder, figures)
         return progress, nodes.failure() or lost_elsewhere(experiment)

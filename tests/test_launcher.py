@@ -4,9 +4,11 @@ import configparser
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
+import threading
 import time
 from types import SimpleNamespace
 
@@ -276,6 +278,22 @@ def test_a_peer_that_hangs_is_named(experiment):
     # whoever times out first may have waited for a node that waits for uid 2 itself
     assert "PeerTimeout: waiting on DPSGD for uid " in done.stderr
     assert "uid 2 (rank 2, machine 0) is stopped, as by SIGSTOP" in done.stderr
+
+
+def test_where_a_node_hangs_is_told_while_the_others_wait(experiment, tmp_path):
+    hanging = {"dataset_class": "Dying", "how": "hang"}
+    words = experiment(rounds=1000, DATASET=hanging, FAULTS={"warn_after": "0.5"})
+    told = r"waiting for uid 2 for .*; uid 2 is at \S+toy\.py:\d+ in die"
+    with subprocess.Popen(
+        words, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
+        limit = threading.Timer(LIMIT_S, process.terminate)
+        limit.start()
+        found = any(re.search(told, line) for line in process.stderr)
+        limit.cancel()
+        process.terminate()
+        assert found
+    assert "in die" in (tmp_path / "run" / "2.log").read_text()
 
 
 def test_the_stack_of_a_node_that_hangs_is_told(experiment):

@@ -1,18 +1,23 @@
 """Finds the nodes that hang or are stopped while others wait for them."""
 
 import os
+import re
 import signal
 import time
 from collections.abc import Iterable
 from contextlib import suppress
+from itertools import islice
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from decentralizepy.engines.failure import is_users
 from decentralizepy.run.spec import NodeSpec
 
 STACK_S = 1.0  # for nodes to write where they are, or to end
 # in the stack of a node that waits for others, or a worker whose nodes all do
 WAITING = (f"node{os.sep}mailbox.py", "in _pass_time")
+SHOWN = 3  # nodes of which the line is told during a wait
+_FRAME = re.compile(r'File "(.+)", line (\d+) in (.+)')
 _STACK = "Stack (most recent call first):\n"  # as faulthandler begins
 
 
@@ -29,6 +34,30 @@ def describe(nodes: Iterable[tuple[NodeSpec, BaseProcess]]) -> str:
     for process, _ in stuck:  # one that is just ending does not hang
         process.join(max(0.0, deadline - time.monotonic()))
     return "".join(text for process, text in stuck if process.exitcode is None)
+
+
+def places(nodes: Iterable[tuple[NodeSpec, BaseProcess]]) -> str:
+    """Return the file and line of nodes that do not wait for others, as text.
+
+    Each of them also writes its stack to its log.
+    """
+    told = []
+    for spec, process in islice(nodes, SHOWN):
+        name = spec.name or f"uid {spec.uid}"
+        if process.exitcode is None and process.pid is not None:
+            if _is_stopped(process.pid):
+                told.append(f"{name} is stopped, as by SIGSTOP")
+            elif frame := _frame(stack_of(process.pid, spec.log)):
+                told.append(f"{name} is at {frame}")
+    return ", ".join(told)
+
+
+def _frame(stack: str) -> str:
+    """Return the innermost line of the user's code in a stack, or else of any code."""
+    waits = any(words in stack for words in WAITING)
+    frames = [] if waits else _FRAME.findall(stack)
+    own = [frame for frame in frames if is_users(frame[0])]
+    return "{}:{} in {}".format(*(own or frames)[0]) if frames else ""
 
 
 def _place(spec: NodeSpec, process: BaseProcess) -> str:

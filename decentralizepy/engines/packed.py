@@ -4,7 +4,7 @@ import itertools
 import multiprocessing
 import resource
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -36,7 +36,7 @@ class PackedNodes(LocalNodes):
     """
 
     def __init__(self, specs: list[NodeSpec], workers: int, go_on: GoOn = None) -> None:
-        groups = share_out(specs, workers)
+        self._groups = groups = share_out(specs, workers)
         self._sockets = Scratch()
         self._left: Any = multiprocessing.Array("i", [len(group) for group in groups])
         arguments = (groups, self._sockets.path, self._left, go_on)
@@ -53,6 +53,9 @@ class PackedNodes(LocalNodes):
     def _may_go_on(self) -> bool:
         codes = [code for code in self._exit_codes() if code]
         return self.go_on is not None and all(code > 0 for code in codes)
+
+    def _runs(self, spec: NodeSpec, uids: Collection[int]) -> bool:
+        return any(node.uid in uids for node in self._groups[spec.rank])
 
     def __exit__(self, *exception: object) -> None:
         super().__exit__(*exception)

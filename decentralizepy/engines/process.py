@@ -9,7 +9,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing import connection
 from multiprocessing.process import BaseProcess
@@ -84,6 +84,15 @@ class LocalNodes:
                 failure.args = (f"{failure}{hanging.describe(nodes)}",)
             raise failure
         return None not in self._exit_codes()
+
+    def places(self, uids: Collection[int]) -> str:
+        """Return where in the code some of this machine's nodes are, as text."""
+        nodes = zip(self.specs, self.processes, strict=True)
+        return hanging.places(each for each in nodes if self._runs(each[0], uids))
+
+    def _runs(self, spec: NodeSpec, uids: Collection[int]) -> bool:
+        """Return whether one of the nodes ``uids`` runs in the process of ``spec``."""
+        return spec.uid in uids
 
     def _may_go_on(self) -> bool:
         codes = zip(self.specs, self._exit_codes(), strict=True)

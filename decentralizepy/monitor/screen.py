@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from decentralizepy.monitor.tally import Spread, Tally
 from decentralizepy.monitor.units import byte_unit
-from decentralizepy.monitor.waiting import Waiting, read_waiting
+from decentralizepy.monitor.waiting import Locator, Waiting, read_waiting
 from decentralizepy.results.read import read_dataset
 from decentralizepy.results.write import read_final
 
@@ -28,14 +28,18 @@ class Progress(Tally):
     ----------
     waiting : Waiting or None
         The peers that nodes are waiting for, if they have waited long.
+    locator : Locator
+        Finds where in the code these are.
     """
 
     waiting: Waiting | None = None
+    locator = Locator(lambda uids: "")
 
     def poll(self) -> None:
         """Read what was appended since the last poll, and which nodes are waiting."""
         super().poll()
-        self.waiting = read_waiting(self.log_dir)
+        waiting = read_waiting(self.log_dir)
+        self.waiting = waiting and self.locator.located(waiting, self.clock())
 
     def render(self, alive: int) -> RenderableType:
         """Return the live view; ``alive`` is the number of running processes."""
@@ -96,6 +100,8 @@ class Progress(Tally):
         return f"{done}   median {self.median}"
 
     def _rows(self, alive: int) -> list[tuple[str, str]]:
+        from rich.markup import escape
+
         colour = "green" if alive == len(self.ranks) else "yellow"
         pace = f"{_size(self.bytes_per_round)}/round"
         rows = [
@@ -105,7 +111,10 @@ class Progress(Tally):
             ("alive", f"[{colour}]{alive}/{len(self.ranks)}[/] processes"),
             ("time", self._times("   ")),
             ("slowest", str(self.waits.recently() or "")),
-            ("waits", f"[yellow]{self.waiting}[/]" if self.waiting else ""),
+            (
+                "waits",
+                f"[yellow]{escape(str(self.waiting))}[/]" if self.waiting else "",
+            ),
         ]
         return [(label, text) for label, text in rows if text]
 

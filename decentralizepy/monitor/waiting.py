@@ -1,7 +1,8 @@
 """The peers that the nodes of this machine are waiting for, from their notices."""
 
+import math
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,18 +10,52 @@ from decentralizepy.node.notice import notices
 
 
 class Waiting(NamedTuple):
-    """A wait: for whom, for how many seconds, and in which round (0: at the start)."""
+    """A wait: for whom, for how many seconds, and in which round (0: at the start).
+
+    ``place`` is where in the code the ``uids`` are, if known.
+    """
 
     whom: str
     seconds: float
     round: int
+    uids: tuple[int, ...] = ()
+    place: str = ""
 
     def __str__(self) -> str:
-        if self.round:
-            return (
-                f"waiting for {self.whom} for {self.seconds:.0f} s, round {self.round}"
-            )
-        return f"start: {self.whom} for {self.seconds:.0f} s"
+        place = f"; {self.place}" if self.place else ""
+        if not self.round:
+            return f"start: {self.whom} for {self.seconds:.0f} s{place}"
+        since = f"for {self.seconds:.0f} s, round {self.round}"
+        return f"waiting for {self.whom} {since}{place}"
+
+
+class Locator:
+    """Finds where in the code the awaited nodes are, at most once a minute if it did.
+
+    Each of them writes its stack to its log for that, and a slow one is awaited in every
+    round.
+
+    Parameters
+    ----------
+    locate : callable
+        Returns where the nodes of some uids are, as text, or "" if that is unknown.
+    """
+
+    AGAIN = 60.0  # seconds
+
+    def __init__(self, locate: Callable[[Collection[int]], str]) -> None:
+        self._locate = locate
+        self._asked: Any = None
+        self._place, self._when = "", -math.inf
+
+    def located(self, wait: Waiting, now: float) -> Waiting:
+        """Return a wait with its place, if that is known."""
+        key = wait.uids, wait.round
+        another = key != self._asked and not self._place
+        if another or now - self._when >= self.AGAIN:
+            self._place = self._locate(wait.uids)
+            self._asked, self._when = key, now
+        return wait._replace(place=self._place if key == self._asked else "")
 
 
 def read_waiting(log_dir: Path) -> Waiting | None:
@@ -32,8 +67,9 @@ def read_waiting(log_dir: Path) -> Waiting | None:
     whom = _causes(found)
     number = min(each["round"] for each in found)
     if number == 1 and all(each["channel"] == "CONNECT" for each in found):
-        return Waiting(_at_start(whom, found[0]["machines"]), seconds, 0)
-    return Waiting(_uids(whom), seconds, number)
+        told = _at_start(whom, found[0]["machines"])
+        return Waiting(told, seconds, 0, tuple(sorted(whom)))
+    return Waiting(_uids(whom), seconds, number, tuple(sorted(whom)))
 
 
 def _causes(found: Iterable[Mapping[str, Any]]) -> dict[int, str]:

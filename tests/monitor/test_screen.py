@@ -12,7 +12,7 @@ from rich.console import Console
 
 from decentralizepy.monitor import tally
 from decentralizepy.monitor.screen import Progress, Screen, byte_unit
-from decentralizepy.monitor.waiting import read_waiting
+from decentralizepy.monitor.waiting import Locator, Waiting, read_waiting
 from decentralizepy.node.notice import Notice
 
 
@@ -394,11 +394,36 @@ def test_without_a_terminal_a_wait_is_told_once_a_minute(tmp_path, clock, notice
 
 def test_on_a_terminal_a_wait_is_a_row_of_the_view(three, notice, tmp_path):
     three.log_dir = tmp_path
+    three.locator = Locator(
+        lambda uids: "at [/x]"
+    )  # as a path that looks like rich's markup
     notice(0, {1: ""})
     three.poll()
     assert re.search(
-        r"waits +waiting for uid 1 for 12 s, round 20", text(three.render(3))
+        r"waits +waiting for uid 1 for 12 s, round 20; at \[/x\]", text(three.render(3))
     )
+
+
+def test_where_the_awaited_are_is_asked_once_a_minute_if_it_is_known():
+    asked, places = [], iter(["", "uid 1 is at net.py:3", "uid 1 is at net.py:4"])
+
+    def locate(uids):
+        asked.append(uids)
+        return next(places)
+
+    locator = Locator(locate)
+    waits = [
+        (0, (1, 3), 1, ""),  # these wait themselves
+        (1, (1, 3), 1, ""),
+        (2, (1,), 1, "uid 1 is at net.py:3"),
+        (9, (1,), 1, "uid 1 is at net.py:3"),
+        (30, (1,), 2, ""),  # a slow node need not fill its log
+        (62, (1,), 3, "uid 1 is at net.py:4"),
+    ]
+    for now, uids, number, place in waits:
+        wait = Waiting(f"uid {uids}", 12, number, uids)
+        assert locator.located(wait, now).place == place
+    assert asked == [(1, 3), (1,), (1,)]
 
 
 def plain(progress):
