@@ -22,7 +22,7 @@ import psutil
 ROOT = Path(__file__).resolve().parent.parent
 NODES, DEGREE, STEPS, BATCH, SAMPLES = 16, 5, 3, 8, 50_000
 NEVER = 10**6
-START_S = 20  # after this, only memory is watched
+START_S = 20  # how long to look often whether the nodes have begun
 
 CONFIG = """\
 [DATASET]
@@ -143,7 +143,7 @@ def print_ratios(costs: Sequence[Cost]) -> None:
     if len(costs) > 1:
         ours, theirs = costs
         for name in ("wall", "cpu", "peak"):
-            ratio = getattr(theirs, name) / getattr(ours, name)
+            ratio = getattr(theirs, name) / (getattr(ours, name) or math.nan)
             print(f"other / this, {name:8} {ratio:5.2f}")
 
 
@@ -201,12 +201,13 @@ class Watcher(threading.Thread):
     def run(self) -> None:
         began = time.monotonic()
         while self.running:
-            starting = math.isnan(self.first) and time.monotonic() < began + START_S
-            if starting and len(list(self.logs.glob("*.jsonl"))) == NODES:
+            waiting = math.isnan(self.first)
+            if waiting and len(list(self.logs.glob("*.jsonl"))) == NODES:
                 self.first = time.monotonic()
-            if not starting:
+            often = waiting and time.monotonic() < began + START_S
+            if not often:
                 self.peak = max(self.peak, self._memory())
-            time.sleep(0.02 if starting else 1)
+            time.sleep(0.02 if often else 1)
 
     def _memory(self) -> int:
         total = 0
