@@ -27,6 +27,7 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _TURN_S = 0.005  # how often a node checks whether it is its turn
 _KEPT_BYTES = 256 << 20
 _SLICE_NS = 100_000_000  # the longest that Linux grants
+_RESET_ON_FORK = 1  # of the length, for processes and threads
 _SCHED_ATTR = struct.Struct("IIQiIQQQ")
 _SCHED_SETATTR = {"x86_64": 314, "aarch64": 274}  # Python has no call for it
 
@@ -85,16 +86,24 @@ def configure(local_nodes: int) -> None:
 
 
 def schedule_in_long_slices() -> None:
-    """Have this thread, and those it starts, preempt others and be preempted less often.
+    """Have this thread preempt others less often, and be preempted less often.
 
     Otherwise nodes that share a core evict each other's data from the cache, several
-    times in a training step.
+    times in a training step. The threads that it starts have slices of the usual length:
+    those of ZeroMQ must not wait until every other node has used up its own.
     """
     with contextlib.suppress(OSError, AttributeError):  # not Linux
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
         nice = os.getpriority(os.PRIO_PROCESS, 0)
         attributes = _SCHED_ATTR.pack(
-            _SCHED_ATTR.size, os.SCHED_BATCH, 0, nice, 0, _SLICE_NS, 0, 0
+            _SCHED_ATTR.size,
+            os.SCHED_BATCH,
+            _RESET_ON_FORK,
+            nice,
+            0,
+            _SLICE_NS,
+            0,
+            0,
         )
         if number := _SCHED_SETATTR.get(platform.machine()):
             # before 6.12, Linux ignores the length of the slice
