@@ -59,7 +59,10 @@ def fitted(option: Parameter, value: Any) -> Any:
     """Return ``value``, as numbers if it denotes some and the option needs them.
 
     Thus ``(0.9, 0.99)`` is a tuple for an optimizer, but text for an option of type str.
+    ``none`` is text where it is one of the choices.
     """
+    if value is None and "none" in typing.get_args(option.annotation):
+        return "none"
     if not isinstance(value, str):
         return value
     try:

@@ -12,7 +12,7 @@ import torch
 from hypothesis import given, strategies as st
 from pydantic import Field
 
-from decentralizepy.config.values import misfit
+from decentralizepy.config.values import fitted, misfit
 from decentralizepy.errors import shown
 
 NO_FILE = ", which no INI file can hold"
@@ -93,6 +93,13 @@ def test_what_does_not_fit_is_said_in_plain_words(annotation, value, expected):
 def test_empty_means_absent_where_the_default_is_empty_or_none(annotation):
     for default, expected in (("", True), (None, True), (1, annotation == int | str)):
         assert (misfit(option(annotation, default), "") is None) == expected
+
+
+def test_none_is_text_where_it_is_a_choice():
+    """An INI with ``security = none``, the default, was rejected."""
+    choices = option(Literal["none", "mac"], "none")
+    assert fitted(choices, None) == "none"
+    assert fitted(option(str, ""), None) is None
 
 
 def test_none_fits_where_it_is_the_default():

@@ -6,8 +6,10 @@ All nodes are processes of this machine.
 import configparser
 import functools
 import re
+import resource
 import socket
 import subprocess
+import sys
 import time
 
 import psutil
@@ -34,7 +36,10 @@ def patient(folder, **communication):
     return words, come, go
 
 
-def start(words):
+def start(words, files=None):
+    """Start a run, with a limit on open files if one is given."""
+    if files:
+        words = ["bash", "-c", f'ulimit -n {files} && exec "$0" "$@"', *words]
     return subprocess.Popen(
         words, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
@@ -85,7 +90,7 @@ def wait_for_port(port):
     raise TimeoutError(port)
 
 
-def besiege(folder, attack, early=False, **communication):
+def besiege(folder, attack, early=False, files=None, **communication):
     """Run a network under attack from its fifth round on, or before node 0 is there.
 
     Returns the most bytes that a node's memory grew by. The strangers stay connected
@@ -94,7 +99,7 @@ def besiege(folder, attack, early=False, **communication):
     words, come, go = patient(folder, **communication)
     if not early:
         come.touch()
-    process = start(words)
+    process = start(words, files)
     try:
         if early:
             wait_for_port(ports(folder)[3])
@@ -172,14 +177,39 @@ def test_a_flood_fills_no_memory(tmp_path, undisturbed):
     assert max(sizes) < 1 << 20
 
 
+MODES = ["none", "mac", "curve"]
+
+
+def secured(folder, security):
+    """Return the options of ``[COMMUNICATION]`` for a mode, with its keys."""
+    options = {"security": security}
+    if security == "curve":
+        options["keys_dir"] = str(folder / "keys")
+        words = ["-m", "decentralizepy", "keys", options["keys_dir"], "--nodes", "4"]
+        subprocess.run([sys.executable, *words], cwd=ROOT, check=True)
+    return options
+
+
 @pytest.mark.parametrize(
     "security", ["mac", pytest.param("curve", marks=pytest.mark.slow)]
 )
 def test_closed_networks_end_as_open_ones(tmp_path, undisturbed, security):
-    options = {"security": security}
-    if security == "curve":
-        options["keys_dir"] = str(tmp_path / "keys")
-        words = ["-m", "decentralizepy", "keys", options["keys_dir"], "--nodes", "4"]
-        subprocess.run([patient(tmp_path)[0][0], *words], cwd=ROOT, check=True)
-    besiege(tmp_path, strangers.babble, **options)
+    besiege(tmp_path, strangers.babble, **secured(tmp_path, security))
+    assert_same(tmp_path, undisturbed)
+
+
+@pytest.fixture
+def many_files():
+    """Let the strangers, who are of this process, hold more connections than a node."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096), hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.parametrize("security", MODES)
+def test_idle_connections_take_no_files(tmp_path, undisturbed, many_files, security):
+    """More than a node may open; without a limit, its next evaluation ended the run."""
+    options = secured(tmp_path, security)
+    besiege(tmp_path, strangers.idle, files=1024, **options)
     assert_same(tmp_path, undisturbed)

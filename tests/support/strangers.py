@@ -97,6 +97,12 @@ def scan(stranger):
     time.sleep(1)
 
 
+def idle(stranger):
+    """Open 1,100 connections to one node, and say nothing."""
+    for _ in range(1_100):
+        connect(stranger, 1)
+
+
 def port_of(stranger, number):
     return stranger.ports[number % len(stranger.ports)]
 
