@@ -67,6 +67,17 @@ def load(module: str, name: str) -> Any:
     return find_class(find_module(module), name)
 
 
+def loaded(named: Any) -> Any:
+    """Return the class with an import path, such as ``package.module.Class``.
+
+    Anything else is returned unchanged. Errors as for :func:`load`.
+    """
+    if not isinstance(named, str):
+        return named
+    module, _, name = named.rpartition(".")
+    return load(module, name)
+
+
 def find_module(path: str) -> ModuleType:
     """Import the module ``path``.
 

@@ -19,7 +19,7 @@ from decentralizepy.monitor.output import unfailing
 from decentralizepy.results.read import DATASET_FILE
 from decentralizepy.run import lock
 from decentralizepy.run.experiment import Experiment
-from decentralizepy.run.losses import had_begun, lost_peers, without_checkpoints
+from decentralizepy.run.losses import had_begun, lost_elsewhere, without_checkpoints
 from decentralizepy.run.prepare import prepare
 from decentralizepy.run.resume import split
 from decentralizepy.run.scratch import Scratch
@@ -36,8 +36,8 @@ POLL_S = 0.5
 
 
 def launch(
-    node_class: Callable[..., Any] | None = None,
-    service_class: Callable[..., Any] | None = None,
+    node_class: Callable[..., Any] | str | None = None,
+    service_class: Callable[..., Any] | str | None = None,
     mapping_class: type[Mapping] | None = None,
     argv: Sequence[str] | None = None,
     parser: ArgumentParser | None = None,
@@ -48,9 +48,11 @@ def launch(
 
     Parameters
     ----------
-    node_class : class, optional
-        What each process runs; by default as in section NODE, or DPSGDNode.
-    service_class : class, optional
+    node_class : class or str, optional
+        What each process runs, or its import path, with which mistakes in the text of the
+        INI file are found before torch is imported. By default as in section NODE, or
+        DPSGDNode.
+    service_class : class or str, optional
         A parameter server or peer sampler, started on ``--server_machine``.
     mapping_class : class, optional
         By default as in section MAPPING, or Linear.
@@ -205,14 +207,6 @@ def engine(
         workers = experiment.args.workers or cores()
         return PackedNodes(experiment.specs(), workers, go_on)
     return LocalNodes(experiment.specs(), go_on)
-
-
-def lost_elsewhere(experiment: Experiment) -> NodeFailed | None:
-    """Return an error that names the nodes of other machines that were lost."""
-    lost = lost_peers(Path(experiment.args.log_dir), experiment.ranks)
-    named = ", ".join(map(str, lost))
-    text = f"lost uid {named}; the nodes of this machine finished without"
-    return NodeFailed(text) if lost else None
 
 
 def note_dataset(experiment: Experiment) -> None:

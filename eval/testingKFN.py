@@ -1,7 +1,6 @@
 """D-PSGD on an overlay of peers with different labels; the flags are those of upstream."""
 
 from decentralizepy.launcher import launch
-from decentralizepy.node.KFN import KFN
 
 if __name__ == "__main__":
-    launch(KFN)
+    launch("decentralizepy.node.KFN.KFN")

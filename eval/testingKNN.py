@@ -1,7 +1,6 @@
 """D-PSGD on an overlay of peers with similar labels; the flags are those of upstream."""
 
 from decentralizepy.launcher import launch
-from decentralizepy.node.KNN import KNN
 
 if __name__ == "__main__":
-    launch(KNN)
+    launch("decentralizepy.node.KNN.KNN")

@@ -2,7 +2,6 @@
 
 from decentralizepy.launcher import launch
 from decentralizepy.mappings.Manual import Manual
-from decentralizepy.node.DPSGDNode import DPSGDNode
 
 if __name__ == "__main__":
-    launch(DPSGDNode, mapping_class=Manual)
+    launch("decentralizepy.node.DPSGDNode.DPSGDNode", mapping_class=Manual)

@@ -2,8 +2,10 @@
 
 from decentralizepy.launcher import launch
 from decentralizepy.mappings.Manual import Manual
-from decentralizepy.node.DPSGDWithPeerSampler import DPSGDWithPeerSampler
-from decentralizepy.node.PeerSamplerDynamic import PeerSamplerDynamic
 
 if __name__ == "__main__":
-    launch(DPSGDWithPeerSampler, PeerSamplerDynamic, mapping_class=Manual)
+    launch(
+        "decentralizepy.node.DPSGDWithPeerSampler.DPSGDWithPeerSampler",
+        "decentralizepy.node.PeerSamplerDynamic.PeerSamplerDynamic",
+        mapping_class=Manual,
+    )

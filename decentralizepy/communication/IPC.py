@@ -87,7 +87,7 @@ class IPC(ZeroMQ):
         given = options.get("socket_dir")
         folder = given or str(scratch)
         if len(os.fsencode(folder)) > FOLDER_LIMIT:
-            raise AddressError(_too_long(folder, bool(given)))
+            raise _too_long(folder, bool(given))
         if given:
             own_folder(Path(given))
         uids = [mapping.get_uid(rank, machine_id) for rank in ranks]
@@ -126,13 +126,22 @@ def own_folder(folder: Path) -> None:
         )
 
 
-def _too_long(folder: str, given: bool) -> str:
+def _too_long(folder: str, given: bool) -> AddressError:
     rule = f"the path of the socket folder is limited to {FOLDER_LIMIT} bytes"
     if given:
-        return f"[COMMUNICATION] socket_dir = {folder}: {rule}; choose a shorter one"
-    return (
-        f"[COMMUNICATION] comm_class = IPC: {rule}, but the default is {folder}; "
-        "set [COMMUNICATION] socket_dir to a short path, such as /tmp/sockets, or TMPDIR"
+        return AddressError(
+            rule,
+            section="COMMUNICATION",
+            key="socket_dir",
+            value=folder,
+            expected="a shorter one",
+        )
+    return AddressError(
+        f"{rule}, but the default is {folder}",
+        section="COMMUNICATION",
+        key="comm_class",
+        value="IPC",
+        expected="socket_dir = a short path, such as /tmp/sockets, or a shorter TMPDIR",
     )
 
 

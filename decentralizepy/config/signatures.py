@@ -67,7 +67,9 @@ class _Constructor(NamedTuple):
 
 
 def is_ours(target: Any) -> bool:
-    """Return whether a class belongs to this package, not to a user."""
+    """Return whether a class, or its import path, is this package's, not a user's."""
+    if isinstance(target, str):
+        return target.startswith("decentralizepy.")
     module = str(getattr(target, "__module__", ""))
     return isinstance(target, type) and module.startswith("decentralizepy.")
 

@@ -24,7 +24,7 @@ from decentralizepy.run.spec import NodeSpec
 
 logger = logging.getLogger(__name__)
 Config = dict[str, dict[str, Any]]
-DEFAULT_NODE = ("decentralizepy.node.DPSGDNode", "DPSGDNode")
+DEFAULT_NODE = "decentralizepy.node.DPSGDNode.DPSGDNode"
 
 
 @dataclass
@@ -66,8 +66,8 @@ class Experiment:
     def load(
         cls,
         argv: Sequence[str] | None = None,
-        node_class: Callable[..., Any] | None = None,
-        service_class: Callable[..., Any] | None = None,
+        node_class: Any = None,
+        service_class: Any = None,
         mapping_class: type[Mapping] | None = None,
         parser: ArgumentParser | None = None,
     ) -> "Experiment":
@@ -96,8 +96,8 @@ class Experiment:
         parts = checks.resolve(config, path)
         mapping = make_mapping(parts.sections.get("MAPPING"), args, mapping_class)
         graph = make_graph(parts, args, written, mapping.get_n_procs())
-        node_class = node_class or parts.node_class or factory.load(*DEFAULT_NODE)
-        service_class = service_class or parts.service_class
+        node_class = factory.loaded(node_class or parts.node_class or DEFAULT_NODE)
+        service_class = factory.loaded(service_class or parts.service_class)
         check_together(args, config, parts, graph, node_class, service_class)
         return cls(args, config, parts, graph, mapping, node_class, service_class)
 

@@ -34,6 +34,14 @@ def lost_peers(log_dir: Path, ranks: Iterable[int]) -> list[int]:
     return sorted(lost)
 
 
+def lost_elsewhere(experiment: "Experiment") -> NodeFailed | None:
+    """Return an error that names the nodes of other machines that were lost."""
+    lost = lost_peers(Path(experiment.args.log_dir), experiment.ranks)
+    named = ", ".join(map(str, lost))
+    text = f"lost uid {named}; the nodes of this machine finished without"
+    return NodeFailed(text) if lost else None
+
+
 def without_checkpoints(experiment: "Experiment") -> NodeFailed | None:
     """Return an error that names the nodes that could not write any checkpoint, if any."""
     args = experiment.args

@@ -10,12 +10,19 @@ import pytest
 from decentralizepy.mappings.addresses import read_addresses
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-LAUNCH = """
+WATCH = """
 import atexit, sys
 slow = ("torch", "networkx", "zmq", "pandas", "matplotlib")
 atexit.register(lambda: print([name for name in slow if name in sys.modules]))
+"""
+LAUNCH = """
 from decentralizepy.cli import main
 main(["run", *sys.argv[1:]])
+"""
+RUN_DRIVER = """
+import runpy
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
 """
 # words after the command, what is replaced in the INI file, and what is said
 CASES = {
@@ -51,7 +58,7 @@ def test_what_is_wrong_in_a_text_is_said_before_torch_is_imported(
     (tmp_path / "ip.json").write_text('{"0": "localhost"}')
     file = [] if words[:1] == ["none.ini"] else ["run.ini"]
     done = subprocess.run(
-        [sys.executable, "-c", LAUNCH, *file, *words],
+        [sys.executable, "-c", WATCH + LAUNCH, *file, *words],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
@@ -59,6 +66,24 @@ def test_what_is_wrong_in_a_text_is_said_before_torch_is_imported(
     )
     assert done.stderr.startswith(line), done.stderr
     assert done.stderr.count("\n") == 1
+    assert (done.returncode, done.stdout) == (2, "[]\n")
+
+
+@pytest.mark.parametrize("driver", sorted((ROOT / "eval").glob("testing*.py")))
+def test_a_driver_says_it_as_soon(tmp_path, driver):
+    """It names its classes by their paths, so that it need not import them first."""
+    (tmp_path / "run.ini").write_text("[SHARIN]\n")
+    done = subprocess.run(
+        [
+            *(sys.executable, "-c", WATCH + RUN_DRIVER),
+            *(str(driver), "-cf", "run.ini"),
+        ],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stderr.startswith("run.ini: section [SHARIN] is unknown"), done.stderr
     assert (done.returncode, done.stdout) == (2, "[]\n")
 
 

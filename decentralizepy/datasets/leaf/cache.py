@@ -75,7 +75,7 @@ def open_records(directory: str, codec: Codec) -> Records:
     folder = Path(directory)
     files = json_files(folder) if folder.is_dir() else []
     if not files:
-        raise DataError(f"{directory}: not a folder with LEAF's *.json files")
+        raise DataError("not a folder with LEAF's *.json files", file=directory)
     key = _key(files, codec)
     places = [place / f"{codec.name}-{key}" for place in _places(folder)]
     made = next(filter(_made, places), None)
@@ -89,7 +89,7 @@ def _key(files: Sequence[Path], codec: Codec) -> str:
         stats = [path.stat() for path in (*files, *codec.sources)]
     except OSError as error:
         raise DataError(
-            f"{error.filename}: cannot be read: {error.strerror}"
+            f"cannot be read: {error.strerror}", file=error.filename
         ) from error
     stamps = [
         [name, stat.st_size, stat.st_mtime_ns]
@@ -122,8 +122,9 @@ def _fill(places: Sequence[Path], files: Sequence[Path], codec: Codec) -> Path:
                 _make(place, files, codec)
         return place
     raise DataError(
-        f"{files[0].parent}: cannot write its cache there or in "
-        f"{places[-1].parent}; set XDG_CACHE_HOME to a writable folder"
+        "cannot write its cache there or in "
+        f"{places[-1].parent}; set XDG_CACHE_HOME to a writable folder",
+        file=str(files[0].parent),
     )
 
 
@@ -161,7 +162,9 @@ def _make(place: Path, files: Sequence[Path], codec: Codec) -> None:
         _write(part, files, codec)
         part.rename(place)
     except OSError as error:
-        raise DataError(f"{place}: cannot be written: {error.strerror}") from error
+        raise DataError(
+            f"cannot be written: {error.strerror}", file=str(place)
+        ) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
@@ -178,7 +181,9 @@ def _write(folder: Path, files: Sequence[Path], codec: Codec) -> None:
             ys.write(np.ascontiguousarray(y).data)
     count = users[-1].stop if users else 0
     if not count:
-        raise DataError(f"{files[0].parent}: no samples in its {len(files)} files")
+        raise DataError(
+            f"no samples in its {len(files)} files", file=str(files[0].parent)
+        )
     arrays = [
         (name, dtype, (count, *shape))
         for name, (dtype, shape) in zip("xy", kinds, strict=True)

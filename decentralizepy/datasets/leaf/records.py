@@ -136,7 +136,7 @@ def read_files(
         users = read_users(path, adapter)
         for name, _ in users:
             if name in seen:
-                raise DataError(f"{path}: user {name} is also in {seen[name]}")
+                raise DataError(f"user {name} is also in {seen[name]}", file=str(path))
             seen[name] = path
         yield path, users
 
@@ -155,10 +155,12 @@ def read_users(path: Path, adapter: TypeAdapter[Any]) -> list[User]:
         text = path.read_bytes().removeprefix(BOM_UTF8)
         content = adapter.validate_json(text, strict=True)
     except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+        raise DataError(f"cannot be read: {error.strerror}", file=str(path)) from error
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
-        raise DataError(f"{path}: {_place(first['loc'])}{first['msg']}") from None
+        raise DataError(
+            f"{_place(first['loc'])}{first['msg']}", file=str(path)
+        ) from None
     _check_users(path, content["users"], content["user_data"])
     _check_counts(path, content)
     return [(name, content["user_data"][name]) for name in content["users"]]
@@ -168,11 +170,15 @@ def _check_users(path: Path, listed: list[str], held: dict[str, Any]) -> None:
     """Raise a DataError unless ``users`` lists each user in ``user_data`` once."""
     for name, times in Counter(listed).items():
         if name not in held:
-            raise DataError(f"{path}: user {name} is in `users` but not in `user_data`")
+            raise DataError(
+                f"user {name} is in `users` but not in `user_data`", file=str(path)
+            )
         if times > 1:
-            raise DataError(f"{path}: user {name} is {times} times in `users`")
+            raise DataError(f"user {name} is {times} times in `users`", file=str(path))
     for name in held.keys() - set(listed):
-        raise DataError(f"{path}: user {name} is in `user_data` but not in `users`")
+        raise DataError(
+            f"user {name} is in `user_data` but not in `users`", file=str(path)
+        )
 
 
 def _check_counts(path: Path, content: dict[str, Any]) -> None:
@@ -183,13 +189,15 @@ def _check_counts(path: Path, content: dict[str, Any]) -> None:
     counts = [counts] if isinstance(counts, int) else counts
     if len(counts) != len(names):
         raise DataError(
-            f"{path}: {len(names)} users, but {len(counts)} numbers in `num_samples`"
+            f"{len(names)} users, but {len(counts)} numbers in `num_samples`",
+            file=str(path),
         )
     for name, count in zip(names, counts, strict=True):
         found = len(content["user_data"][name]["y"])
         if count != found:
             raise DataError(
-                f"{path}: user {name}: {found} samples, but `num_samples` says {count}"
+                f"user {name}: {found} samples, but `num_samples` says {count}",
+                file=str(path),
             )
 
 
@@ -198,12 +206,14 @@ def _encode(
 ) -> tuple[Array, Array]:
     x, y = data["x"], data["y"]
     if len(x) != len(y):
-        raise DataError(f"{path}: user {name}: {len(x)} samples but {len(y)} labels")
+        raise DataError(
+            f"user {name}: {len(x)} samples but {len(y)} labels", file=str(path)
+        )
     try:
         return codec.encode(x, y)
     except RecordError as error:
         raise DataError(
-            f"{path}: user {name}: record {error.number}: {error}"
+            f"user {name}: record {error.number}: {error}", file=str(path)
         ) from error
 
 

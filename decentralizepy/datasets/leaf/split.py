@@ -40,7 +40,7 @@ def file_per_user(directory: str, write_dir: str) -> None:
             if files
             else "not a folder with LEAF's *.json files"
         )
-        raise DataError(f"{directory}: {what}")
+        raise DataError(what, file=directory)
     for _, users in read_files(files, leaf_adapter(Any, Any)):
         for user, samples in users:
             _write(target / f"{quote(user, safe=' ')}.json", user, samples)
@@ -56,7 +56,9 @@ def _write(path: Path, user: str, samples: dict[str, list[Any]]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, json.dumps(content))
     except OSError as error:
-        raise DataError(f"{path}: cannot be written: {error.strerror}") from error
+        raise DataError(
+            f"cannot be written: {error.strerror}", file=str(path)
+        ) from error
 
 
 def main(argv: Sequence[str] | None = None) -> int:

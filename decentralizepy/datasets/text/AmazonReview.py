@@ -18,7 +18,7 @@ from decentralizepy.datasets.options import check_validation, one_of
 from decentralizepy.datasets.Partitioner import DataPartitioner, Partition, labels_of
 from decentralizepy.datasets.text import _reviews
 from decentralizepy.datasets.text.LLMData import LLMData
-from decentralizepy.errors import ConfigError, DataError, did_you_mean
+from decentralizepy.errors import ConfigError, DataError, nearest
 from decentralizepy.mappings.Linear import Linear
 from decentralizepy.models.transformer import (
     BERT,
@@ -198,8 +198,11 @@ def _source(tokenizer: str) -> str:
     if tokenizer in TOKENIZERS or os.path.isdir(tokenizer):
         return TOKENIZERS.get(tokenizer, tokenizer)
     raise ConfigError(
-        f"[DATASET] tokenizer = {tokenizer}: expected {', '.join(TOKENIZERS)} or a folder"
-        + did_you_mean(tokenizer, TOKENIZERS)
+        section="DATASET",
+        key="tokenizer",
+        value=tokenizer,
+        expected=f"{', '.join(TOKENIZERS)} or a folder",
+        suggestion=nearest(tokenizer, TOKENIZERS) or "",
     )
 
 

@@ -240,8 +240,10 @@ def test_a_folder_without_files_is_named(tmp_path, options):
 
 
 def test_a_misspelt_tokenizer_is_named(options):
-    with pytest.raises(ConfigError, match=r"MobilBERT: expected .*mean MobileBERT\?"):
+    line = r"\[DATASET\] tokenizer = MobilBERT: expected .*mean MobileBERT\?"
+    with pytest.raises(ConfigError, match=line) as caught:
         make({**options, "tokenizer": "MobilBERT"})
+    assert caught.value.problems[0].suggestion == "MobileBERT"
 
 
 def test_a_tokenizer_that_knows_more_than_the_model_is_an_error(options, tmp_path):
