@@ -4,7 +4,8 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import greenlet
@@ -50,19 +51,21 @@ class Turns:
         An exception out of one of them is raised here.
         """
         deadline = time.monotonic() + seconds
-        while self._turns:
-            if self._idle < len(self._turns):
-                self._take_turn()
-            else:
-                self._pass_time(deadline)
-            if time.monotonic() >= deadline:
-                break
+        with self._hub():
+            while self._turns:
+                if self._idle < len(self._turns):
+                    self._take_turn()
+                else:
+                    self._pass_time(deadline)
+                if time.monotonic() >= deadline:
+                    break
         return not self._turns
 
     def stop(self) -> None:
         """End all that have not, by an exception where they wait."""
-        while self._turns:
-            self._resume(self._turns.popleft(), greenlet.GreenletExit)
+        with self._hub():
+            while self._turns:
+                self._resume(self._turns.popleft(), greenlet.GreenletExit)
 
     def give_way(self, inbox: "Inbox", timeout: float) -> None:
         """Wait up to ``timeout`` seconds for a message in ``inbox``."""
@@ -73,6 +76,15 @@ class Turns:
         turn.inbox, turn.until = inbox, time.monotonic() + timeout
         turn.hub.switch()
         turn.inbox = None
+
+    @contextmanager
+    def _hub(self) -> Iterator[None]:
+        """Give back the globals of the code that runs the turns."""
+        own = Globals.now()
+        try:
+            yield
+        finally:
+            own.apply()
 
     def _take_turn(self) -> None:
         turn = self._turns[0]
@@ -101,7 +113,6 @@ class Turns:
         self, turn: "_Turn", exception: type[BaseException] | None = None
     ) -> None:
         """Switch to a node, and back here when it gives way or ends."""
-        own = Globals.now()
         turn.globals.apply()
         self._current, turn.hub = turn, greenlet.getcurrent()
         try:
@@ -112,7 +123,6 @@ class Turns:
         finally:
             self._current = None
             turn.globals = Globals.now()
-            own.apply()
 
 
 class _Turn(greenlet.greenlet):
