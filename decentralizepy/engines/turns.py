@@ -80,7 +80,7 @@ class Turns:
     @contextmanager
     def _hub(self) -> Iterator[None]:
         """Give back the globals of the code that runs the turns."""
-        own = Globals.now()
+        own = Globals()
         try:
             yield
         finally:
@@ -122,7 +122,7 @@ class Turns:
                 turn.switch()
         finally:
             self._current = None
-            turn.globals = Globals.now()
+            turn.globals.note()
 
 
 class _Turn(greenlet.greenlet):
@@ -130,7 +130,7 @@ class _Turn(greenlet.greenlet):
 
     def __init__(self, call: Callable[[], None]) -> None:
         super().__init__(call)
-        self.globals = Globals.now()
+        self.globals = Globals()
         self.hub: greenlet.greenlet
         self.inbox: Inbox | None = None
         self.until = 0.0
