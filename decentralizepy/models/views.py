@@ -58,6 +58,9 @@ class Views(MutableMapping[str, torch.Tensor]):
         """Return a dict with the same tensors."""
         return dict(self)
 
+    def __deepcopy__(self, memo: object) -> MutableMapping[str, torch.Tensor]:
+        return copy_of(self)  # and not of the model, which `cut` belongs to
+
     def _made(self) -> Tensors:
         if self._tensors is None:
             self._tensors = self.cut(self._whole)

@@ -1,5 +1,7 @@
 """Breaks when the vector and the model tell different numbers."""
 
+from copy import deepcopy
+
 import pytest
 import torch
 
@@ -153,10 +155,12 @@ def test_a_tensor_that_is_gone_is_missed(model):
         flat.load(views)
 
 
-def test_a_copy_is_independent(model):
+@pytest.mark.parametrize("how", [copy_of, deepcopy])
+def test_a_copy_is_independent(model, how):
     flat = Flat(model)
     views = flat.unflatten(torch.zeros(8))
-    copy = copy_of(views)
+    copy = how(views)
+    assert copy.cut == views.cut  # the model is not copied
     vector_of(views).fill_(1)
     assert vector_of(copy).tolist() == [0] * 8
     assert copy["0.bias"].tolist() == [0]
