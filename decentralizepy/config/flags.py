@@ -78,7 +78,7 @@ def flags() -> list[Flag]:
         Flag("-sm", "server_machine", natural, 0, "machine of the service"),
         Flag("-sr", "server_rank", whole, -1, "rank of the service"),
         Flag("-wr", "working_rate", rate, 1.0, "fraction of clients in a round"),
-        Flag("", "engine", engine, "process", "what runs the nodes"),
+        Flag("", "engine", engine, "process", "process, packed or debug"),
         Flag(
             "", "workers", natural, 0, "processes of --engine packed; 0: one per core"
         ),

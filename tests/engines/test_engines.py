@@ -14,7 +14,7 @@ DRAWING = {
     "TRAIN_PARAMS": {"training_package": MODULE, "training_class": "Drawing"},
     "DATASET": {"dataset_package": MODULE, "model_class": "Dropping"},
 }
-PARTS = 8
+PARTS = 13
 ENGINES = {
     "debug": ("--engine", "debug"),
     "packed 1": ("--engine", "packed", "--workers", "1"),
