@@ -34,9 +34,8 @@ def draw(runs: Sequence[Run]) -> bytes:
     for number, run in enumerate(runs):
         accuracy = run.spread("test_acc")
         sent = run.spread("total_bytes")["mean"].reindex(accuracy.index) / factor
-        label = f"{run.label} (server's model)" if run.served else run.label
-        draw_run(by_round, accuracy.index, accuracy, label, number)
-        draw_run(by_bytes, sent, accuracy, label, number)
+        draw_run(by_round, accuracy.index, accuracy, run.tested_label, number)
+        draw_run(by_bytes, sent, accuracy, run.tested_label, number)
     dress(by_round, "round", "test accuracy (%)")
     dress(by_bytes, f"sent per node ({unit})", "test accuracy (%)")
     title = BANDS if draw_run is draw_spread else "mean of nodes"

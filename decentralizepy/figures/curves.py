@@ -34,24 +34,31 @@ _INSIDE = 4  # with more runs, the legend would hide the curves
 def curves(runs: list[Run]) -> dict[str, Figure]:
     spreads = {run.label: {m: run.spread(m) for m in LABELS} for run in runs}
     measured = [m for m in LABELS if any(len(of[m]) for of in spreads.values())]
-    figures = {m: _compared(spreads, m, by_bytes=False) for m in measured}
+    tested = {run.label: run.tested_label for run in runs}
+    names = {m: tested if m.startswith("test_") else {} for m in LABELS}
+    figures = {m: _compared(spreads, m, names[m]) for m in measured}
     if "total_bytes" in measured:
-        for metric in measured[:-1]:
-            figures[f"bytes_{metric}"] = _compared(spreads, metric, by_bytes=True)
+        for m in measured[:-1]:
+            figures[f"bytes_{m}"] = _compared(spreads, m, names[m], by_bytes=True)
     return figures
 
 
-def _compared(spreads: Spreads, metric: str, by_bytes: bool) -> Figure:
-    """Draw a metric of every run, by round or by mean bytes sent."""
+def _compared(
+    spreads: Spreads, metric: str, names: dict[str, str], by_bytes: bool = False
+) -> Figure:
+    """Draw a metric of every run, by round or by mean bytes sent.
+
+    ``names`` are those of runs that are not called by their labels.
+    """
     outside = len(spreads) > _INSIDE
-    drawn = figure(7 + outside * _room(spreads), 4.3)
+    drawn = figure(7 + outside * _room([*spreads, *names.values()]), 4.3)
     axes = drawn.add_subplot()
     factor, unit = unit_of(spreads.values())
     for number, (name, of) in enumerate(spreads.items()):
         spread, sent = of[metric], of["total_bytes"]["mean"] / factor
         x = sent.reindex(spread.index) if by_bytes else spread.index
         scale = factor if metric == "total_bytes" else 1
-        draw_spread(axes, x, spread / scale, name, number)
+        draw_spread(axes, x, spread / scale, names.get(name, name), number)
     x_label = LABELS["total_bytes"].format(unit=unit) if by_bytes else "round"
     dress(axes, x_label, LABELS[metric].format(unit=unit))
     axes.set_title(BANDS, loc="left", fontsize=8, color="0.4")

@@ -118,7 +118,9 @@ def draw(tables: Tables, x_label: str, y_label: str) -> Figure:
     for number, (name, table) in enumerate(tables.items()):
         mean, std = table["mean"], table["std"].fillna(0)
         spread = table.assign(low=mean - std, high=mean + std)
-        draw_spread(axes, spread.index, spread, name, number)
+        alone = len(table) and "nr_nodes" in table and (table["nr_nodes"] == 1).all()
+        label = f"{name} (one model)" if alone else name  # as of a parameter server
+        draw_spread(axes, spread.index, spread, label, number)
     dress(axes, x_label, y_label)
     title = "line: mean of nodes   band: ±1 std"
     axes.set_title(title, loc="left", fontsize=8, color="0.4")
@@ -142,7 +144,9 @@ def _read(path: Path, epochs: float, by_epoch: bool) -> DataFrame:
     import pandas as pd
 
     try:
-        table = pd.read_csv(path).set_index("rounds")[_COLUMNS].astype(float)
+        table = pd.read_csv(path).set_index("rounds")
+        wanted = _COLUMNS + [name for name in ("nr_nodes",) if name in table]
+        table = table[wanted].astype(float)
         table.index = table.index.astype(float)
     except (ValueError, KeyError) as error:
         reason = " ".join(str(error).split())

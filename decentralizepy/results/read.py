@@ -60,6 +60,11 @@ class Run:
         """The name, with the data set if its data is generated."""
         return f"{self.name}: {self.data}" if _GENERATED in self.data else self.name
 
+    @property
+    def tested_label(self) -> str:
+        """The label of what was tested: a parameter server's model is called so."""
+        return f"{self.label} (server's model)" if self.served else self.label
+
     def metric(self, name: str) -> DataFrame:
         """Return a metric by round (index) and node (columns).
 

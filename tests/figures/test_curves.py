@@ -136,6 +136,17 @@ def federated(tmp_path):
     return tmp_path
 
 
+def test_the_curve_of_a_server_is_called_so(federated):
+    """It is not a mean of nodes, unlike those beside it."""
+    (run,) = read_runs(federated)
+    drawn = curves.curves([run])
+    for name in ("test_acc", "bytes_test_acc"):
+        _, labels = drawn[name].axes[0].get_legend_handles_labels()
+        assert labels == [f"{run.name} (server's model)"]
+    _, labels = drawn["total_bytes"].axes[0].get_legend_handles_labels()
+    assert labels == [run.name]
+
+
 def test_federated_results_have_no_training_curve(federated):
     assert plot.main([str(federated)]) == 0
     assert "train_loss" not in pngs(federated)

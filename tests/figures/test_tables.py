@@ -27,6 +27,17 @@ def folder(tmp_path):
     return tmp_path
 
 
+def test_a_curve_of_a_single_model_is_called_so(folder):
+    """Such as a parameter server's, which is no mean of nodes."""
+    server = folder / "test_acc_star.csv"
+    server.write_text(server.read_text().replace(",0.5,4,", ",0.0,1,"))
+    (folder / "test_acc_old.csv").write_text("rounds,mean,std\n1,2,3\n")
+    found = tables.read_tables(folder, 100, False)["test_acc"]
+    axes = tables.draw(found, "round", "test accuracy (%)").axes[0]
+    _, names = axes.get_legend_handles_labels()
+    assert names == ["old", "ring", "star (one model)"]
+
+
 def best(folder):
     with (folder / "best_results.csv").open() as file:
         return {row.pop("experiment"): row for row in csv.DictReader(file)}
