@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from decentralizepy.monitor.tally import Spread, Tally
-from decentralizepy.monitor.units import byte_unit
+from decentralizepy.monitor.units import duration, size
 from decentralizepy.monitor.waiting import Locator, Waiting, read_waiting
 from decentralizepy.results.read import read_dataset
 from decentralizepy.results.write import read_final
@@ -67,8 +67,8 @@ class Progress(Tally):
             parts.append(f"accuracy {_range(self.accuracy)}")
         if self._losses(", "):
             parts.append(f"loss {self._losses(', ')}")
-        parts.append(f"{_size(self.total_bytes)} sent")
-        parts.append(f"{alive}/{len(self.ranks)} alive")
+        parts.append(f"{size(self.total_bytes)} sent")
+        parts.append(f"{alive}/{len(self.ranks)} alive{self._ended_too(alive)}")
         if slowest := self.waits.recently():
             parts.append(f"slowest: {slowest}")
         return "; ".join([*parts, self._times(", ")])
@@ -94,6 +94,20 @@ class Progress(Tally):
         table.add_row("files", Text("\n".join(_listed(self.log_dir, files))))
         return table
 
+    def _accuracy(self, with_std: bool = False) -> str:
+        if not (seen := self.accuracy):
+            return ""
+        std = f" ± {seen.std:.1f}" if with_std else ""
+        of = f" of {self.testing}" if seen.nodes < self.testing else ""
+        return (
+            f"[bold]{seen.mean:.1f}{std}%[/]   min {seen.low:.1f} (node {seen.lowest})"
+            f"   max {seen.high:.1f}   round {seen.round}, nodes: {seen.nodes}{of}"
+        )
+
+    def _ended_too(self, alive: int) -> str:
+        ended = self.count_ended(alive)
+        return f", {ended} ended" if ended else ""
+
     def _rounds(self) -> str:
         share = self.slowest / max(self.iterations, 1)
         done = f"[bold]{self.slowest}/{self.iterations}[/]   {share:.0%}"
@@ -102,13 +116,15 @@ class Progress(Tally):
     def _rows(self, alive: int) -> list[tuple[str, str]]:
         from rich.markup import escape
 
-        colour = "green" if alive == len(self.ranks) else "yellow"
-        pace = f"{_size(self.bytes_per_round)}/round"
+        lost = len(self.ranks) - alive - self.count_ended(alive)
+        colour = "yellow" if lost else "green"
+        live = f"[{colour}]{alive}/{len(self.ranks)}[/] processes"
+        pace = f"{size(self.bytes_per_round)}/round"
         rows = [
-            ("accuracy", _accuracy(self.accuracy) if self.accuracy else "not yet"),
+            ("accuracy", self._accuracy() or "not yet"),
             ("loss", self._losses("   ") or "not yet"),
-            ("sent", f"{_size(self.total_bytes)}   {pace}   {self._kinds()}"),
-            ("alive", f"[{colour}]{alive}/{len(self.ranks)}[/] processes"),
+            ("sent", f"{size(self.total_bytes)}   {pace}   {self._kinds()}"),
+            ("alive", live + self._ended_too(alive)),
             ("time", self._times("   ")),
             ("slowest", str(self.waits.recently() or "")),
             (
@@ -119,14 +135,14 @@ class Progress(Tally):
         return [(label, text) for label, text in rows if text]
 
     def _results(self) -> list[tuple[str, str]]:
-        total = f"{_size(self.total_bytes)} in total"
-        mean = f"{_size(self.total_bytes / max(self.reporting, 1))} per node"
+        total = f"{size(self.total_bytes)} in total"
+        mean = f"{size(self.total_bytes / max(self.reporting, 1))} per node"
         rows = [
             ("data set", read_dataset(self.log_dir)),
             ("rounds", f"{self.slowest} of {self.iterations}"),
-            ("time", _duration(self.seconds)),
+            ("time", duration(self.seconds)),
             ("slowest", str(self.waits.overall() or "")),
-            ("accuracy", _accuracy(self.accuracy, True) if self.accuracy else ""),
+            ("accuracy", self._accuracy(with_std=True)),
             ("mean model", self._mean_model()),
             ("loss", self._losses("   ")),
             ("sent", f"{mean}   {total}"),
@@ -156,11 +172,11 @@ class Progress(Tally):
         return f"data {1 - meta:.2%}   metadata {meta:.2%}" if self.total_bytes else ""
 
     def _times(self, between: str) -> str:
-        parts = [f"{_duration(self.seconds)} elapsed"]
+        parts = [f"{duration(self.seconds)} elapsed"]
         if self.pace is not None:
             parts.append(f"{self.pace:.3g} s/round")
         if self.remaining is not None:
-            parts.append(f"{_duration(self.remaining)} left")
+            parts.append(f"{duration(self.remaining)} left")
         return between.join(parts)
 
 
@@ -218,6 +234,7 @@ class Screen:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.progress.end()
         if self._live:
             self.progress.poll()
             self._live.transient = kind is None  # the summary replaces it
@@ -263,27 +280,6 @@ class Screen:
 def _range(seen: Spread) -> str:
     span = f"{seen.low:.1f} to {seen.high:.1f}"
     return f"{seen.mean:.1f}% ({span}) in round {seen.round}"
-
-
-def _accuracy(seen: Spread, with_std: bool = False) -> str:
-    std = f" ± {seen.std:.1f}" if with_std else ""
-    return (
-        f"[bold]{seen.mean:.1f}{std}%[/]   min {seen.low:.1f} (node {seen.lowest})"
-        f"   max {seen.high:.1f}   round {seen.round}, nodes: {seen.nodes}"
-    )
-
-
-def _size(count: float) -> str:
-    factor, unit = byte_unit(count)
-    return f"{count / factor:.{0 if factor == 1 else 2}f} {unit}"
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours}h{minutes:02d}m"
-    return f"{minutes}m{rest:02d}s" if minutes else f"{rest}s"
 
 
 def _listed(folder: Path, files: Iterable[Path | str]) -> list[str]:

@@ -68,6 +68,7 @@ class Tally:
         self.iterations = iterations
         self.clock = clock
         self._started = self._moved = clock()
+        self._ended: float | None = None
         self._values: dict[str, dict[int, dict[int, float]]] = {m: {} for m in _METRICS}
         self._measuring: dict[str, set[int]] = {metric: set() for metric in _METRICS}
         self.finished: dict[int, int] = {}
@@ -146,8 +147,24 @@ class Tally:
 
     @property
     def seconds(self) -> float:
-        """Seconds since construction."""
-        return self.clock() - self._started
+        """Seconds since construction, until :meth:`end`."""
+        now = self.clock() if self._ended is None else self._ended
+        return now - self._started
+
+    def end(self) -> None:
+        """Stop counting ``seconds``: what follows is no part of the run."""
+        self._ended = self.clock()
+
+    def count_ended(self, alive: int) -> int:
+        """Return how many processes have finished all rounds and ended."""
+        done = sum(rounds >= self.iterations for rounds in self.finished.values())
+        return min(done, len(self.ranks) - alive)
+
+    @property
+    def testing(self) -> int:
+        """How many nodes test: all of them, or only a parameter server."""
+        served = any(rank < 0 for rank in self._measuring["test_acc"])
+        return 1 if served else sum(rank >= 0 for rank in self.ranks)
 
     @property
     def pace(self) -> float | None:

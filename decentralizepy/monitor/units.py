@@ -13,3 +13,18 @@ def byte_unit(largest: float) -> tuple[float, str]:
     """
     power = min(int(math.log2(max(largest, 1))) // 10, len(_UNITS) - 1)
     return 1024.0**power, _UNITS[power]
+
+
+def size(count: float) -> str:
+    """Return a number of bytes with its unit."""
+    factor, unit = byte_unit(count)
+    return f"{count / factor:.{0 if factor == 1 else 2}f} {unit}"
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as text, such as ``2m05s``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours}h{minutes:02d}m"
+    return f"{minutes}m{rest:02d}s" if minutes else f"{rest}s"

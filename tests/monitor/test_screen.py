@@ -11,7 +11,8 @@ from hypothesis import given, strategies as st
 from rich.console import Console
 
 from decentralizepy.monitor import tally
-from decentralizepy.monitor.screen import Progress, Screen, byte_unit
+from decentralizepy.monitor.screen import Progress, Screen
+from decentralizepy.monitor.units import byte_unit
 from decentralizepy.monitor.waiting import Locator, Waiting, read_waiting
 from decentralizepy.node.notice import Notice
 
@@ -215,6 +216,37 @@ def test_the_view_says_it_all_in_a_screen_of_80_columns(three, clock):
     ):
         assert part in shown
     assert all(line.startswith(("│", "╭", "╰")) for line in shown.splitlines())
+
+
+def test_accuracy_tells_of_how_many_nodes_it_is(three):
+    rows = [{"round": 4, "test_acc": 10.0 + rank} for rank in (0, 1)]
+    for rank, row in enumerate(rows):
+        append(three.log_dir, rank, row)
+    three.poll()
+    assert "round 4, nodes: 2 of 3" in text(three.render(3))
+
+
+def test_that_of_a_server_is_of_one(tmp_path):
+    append(tmp_path, -1, {"round": 5, "test_acc": 33.0})
+    progress = Progress(tmp_path, [-1, 0, 1], 20)
+    progress.poll()
+    assert "round 5, nodes: 1 " in text(progress.render(3))
+
+
+def test_nodes_that_have_ended_are_not_counted_as_lost(three):
+    append(three.log_dir, 1, {"round": 10})
+    three.poll()
+    assert "; 2/3 alive, 1 ended; " in three.line(2)
+    assert "; 3/3 alive; " in three.line(3)  # it is still saying goodbye
+    assert "; 1/3 alive, 1 ended; " in three.line(1)
+    assert "2/3 processes, 1 ended" in text(three.render(2))
+
+
+def test_the_time_of_a_run_ends_before_its_figures_are_drawn(three, clock):
+    with Screen(three, Console(file=io.StringIO())):
+        clock.now = 65
+    clock.now = 300
+    assert re.search(r"time +│ 1m05s", text(three.summary([])))
 
 
 def test_the_view_does_not_grow_with_the_nodes(tmp_path, three):
