@@ -20,6 +20,7 @@ from decentralizepy.errors import ConfigError
 from decentralizepy.mappings.Linear import Linear
 from decentralizepy.models.Model import Model
 from tests.support.labelled import Labelled
+from tests.support.public_surface import methods
 
 CONSTANTS = {
     "CIFAR10": {"NUM_CLASSES": 10},
@@ -205,27 +206,68 @@ REPLACED = [
     for name in [*WRITERS, "text.AmazonReview"]
     for method in of(name).replaced
 ]
-CALLED = {  # of surface names: called at their point, or by nobody in DecentralizePy
-    "Celeba": {"__read_file__", "__read_dir__", "process_x", "_load_image"},
-    "Femnist": {"__read_file__", "__read_dir__"},
-    "MovieLens": {"_load_data", "_split_data"},
-    "Reddit": {
-        "__read_file__",
-        "__read_dir__",
-        "_load_vocab",
-        "prepare_data",
-        "_tokens_to_ids",
-        "process_x",
-        "process_y",
-    },
-    "Shakespeare": {"__read_file__", "__read_dir__", "process"},
-    "text.AmazonReview": {"__read_file__", "__read_dir__"},
+MODELS = {
+    "CIFAR10": "CNN",
+    "Femnist": "LogisticRegression",
+    "Celeba": "CNN",
+    "Shakespeare": "LSTM",
+    "Reddit": "RNN",
+    "MovieLens": "MatrixFactorization",
 }
+SCRIPTS = {"get_client_ids", "get_client_id", "file_per_user"}  # for scripts alone
 
 
-@pytest.mark.parametrize("name", CALLED)
-def test_every_method_that_nothing_calls_is_known_as_such(name):
-    assert of(name).replaced.keys() == CALLED[name]
+def public(name):
+    """Return the methods of a data set in the table of DecentralizePy's names."""
+    rows = {each.name for each in methods() if each.module == f"datasets.{name}"}
+    of_class = {each.name for each in methods() if each.cls == name.rpartition(".")[2]}
+    of_base = {each.name for each in methods() if each.cls == "Dataset"}
+    return (rows & of_class | of_base) - {"__init__"}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_every_public_method_is_called_or_refused(name, options):
+    """Else a subclass that overrides it changes nothing, and nobody says so."""
+    parent = of(name)
+    waiting = public(name) - parent.replaced.keys() - SCRIPTS
+
+    def override(method):
+        def called(self, *args, **kwargs):
+            waiting.discard(method)
+            return getattr(parent, method)(self, *args, **kwargs)
+
+        return called
+
+    kind = type("Own", (parent,), {each: override(each) for each in waiting})
+    films = name == "MovieLens"  # without a validation set
+    given = {} if films else {"validation_source": "Test", "validation_size": 0.5}
+    dataset = node(kind, {**options(name), **given})
+    model = dataset.make_model(getattr(module(name), MODELS[name]))
+    live_with(dataset, model)
+    waiting -= {"get_validationset", "validate"} if films else set()
+    assert not waiting, "in the table, overridden and never called"
+
+
+def test_every_public_data_set_is_walked():
+    """The reviews need a tokenizer; their methods are those of the others."""
+    modules = {each.module for each in methods() if each.module.startswith("datasets.")}
+    others = {"Data", "Dataset", "Partitioner", "text.AmazonReview", "text.LLMData"}
+    assert modules == {f"datasets.{name}" for name in MODELS.keys() | others}
+    reviews = public("text.AmazonReview") - of("text.AmazonReview").replaced.keys()
+    assert reviews <= set.union(*map(public, MODELS))
+
+
+def live_with(dataset, model):
+    """Call what a node calls: in training, evaluation, and the choice of peers."""
+    next(iter(dataset.get_trainset(4, shuffle=True)))
+    kind = (
+        "MSELoss" if type(model).__name__.startswith("Matrix") else "CrossEntropyLoss"
+    )
+    loss = getattr(torch.nn, kind)()
+    dataset.test(model, loss)
+    if dataset.__validating__:
+        dataset.validate(model, loss)
+    dataset.get_label_distribution()
 
 
 @pytest.mark.parametrize(("name", "method"), REPLACED)
