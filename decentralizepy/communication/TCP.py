@@ -1,5 +1,6 @@
 """Transport over TCP, on one or several machines."""
 
+import errno
 import socket
 import sys
 from collections.abc import Iterable
@@ -160,9 +161,13 @@ def port_of(rank: int, offset: int) -> int:
 def check_free(host: str, *ports: int) -> None:
     """Raise an AddressError, with one line per port, if ports cannot be bound."""
     causes = {port: cause for port in ports if (cause := _refusal(host, port))}
+    if any(cause.errno == errno.EADDRNOTAVAIL for cause in causes.values()):
+        raise AddressError(
+            f"{host} is not an address of this machine; correct the address file or -mid"
+        )
     owners = _owners() if causes else {}
     lines = (
-        f"port {port} of {host} cannot be used: {cause}{owners.get(port, '')}; set "
+        f"port {port} of {host} cannot be used: {cause.strerror}{owners.get(port, '')}; set "
         "another offset in [COMMUNICATION]"
         for port, cause in causes.items()
     )
@@ -170,13 +175,13 @@ def check_free(host: str, *ports: int) -> None:
         raise AddressError("\n".join(lines))
 
 
-def _refusal(host: str, port: int) -> str | None:
+def _refusal(host: str, port: int) -> OSError | None:
     with socket.socket(family(host)) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:
-            return error.strerror
+            return error
     return None
 
 
