@@ -21,7 +21,7 @@ from decentralizepy.engines.failure import Failed, judge
 from decentralizepy.errors import NodeFailed, PeerError
 from decentralizepy.run.machine import Machine
 from decentralizepy.run.scratch import Scratch
-from decentralizepy.run.signals import ENDING
+from decentralizepy.run.signals import ENDING, at_signal
 from decentralizepy.run.spec import NodeSpec
 
 STOP_S = 3.5  # how long a node may take to close its files when asked to stop
@@ -95,9 +95,13 @@ class LocalNodes:
         return spec.uid in uids
 
     def _may_go_on(self) -> bool:
+        return self.go_on is not None and all(map(self.go_on, self.failed))
+
+    @property
+    def failed(self) -> list[NodeSpec]:
+        """The nodes that have ended with a nonzero status."""
         codes = zip(self.specs, self._exit_codes(), strict=True)
-        failed = [spec for spec, code in codes if code]
-        return self.go_on is not None and all(map(self.go_on, failed))
+        return [spec for spec, code in codes if code]
 
     @property
     def alive(self) -> int:
@@ -105,12 +109,13 @@ class LocalNodes:
         return sum(code is None for code in self._exit_codes())
 
     def stop(self) -> None:
-        """Ask all processes to stop, and kill those that have not after a few seconds."""
+        """Ask all processes to stop; kill them after a few seconds, or at a signal."""
         deadline = time.monotonic() + STOP_S
         try:
-            self._signal(signal.SIGTERM)
-            for process in self.processes:
-                process.join(max(0.0, deadline - time.monotonic()))
+            with at_signal(lambda: self._signal(signal.SIGKILL)):
+                self._signal(signal.SIGTERM)
+                for process in self.processes:
+                    process.join(max(0.0, deadline - time.monotonic()))
         finally:  # also if a signal stops the launcher meanwhile
             self._signal(signal.SIGKILL)
             for process in self.processes:
@@ -147,7 +152,7 @@ class LocalNodes:
         spec, code = min(failed, key=lambda item: item[1] == 3)
         short = code == -signal.SIGKILL and Machine().oom_kills() > self._oom_kills
         report = ""
-        with suppress(OSError):  # only bugs in plug-ins leave a report
+        with suppress(OSError):  # a node that was killed leaves none
             report = self._report(spec).read_text(encoding="utf-8")
         return Failed(
             spec, code, report, " (out of memory)" if short else ""

@@ -1,9 +1,10 @@
-"""Signals that end a launcher, of which the first stops it and later ones are ignored."""
+"""Signals that end a launcher: the first stops it, a second makes it do so at once."""
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import NoReturn
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -20,7 +21,9 @@ class Stopped(BaseException):
 
 @contextmanager
 def end_once() -> Iterator[None]:
-    """Raise :class:`Stopped` at the first signal of ``ENDING``; ignore later ones.
+    """Raise :class:`Stopped` at the first signal of ``ENDING``.
+
+    Later ones do nothing, except within :func:`at_signal`.
 
     Signals that are already ignored, such as SIGHUP under ``nohup``, stay ignored. Does
     nothing outside the main thread, since only that may set handlers.
@@ -39,7 +42,37 @@ def end_once() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def at_signal(action: Callable[[], None]) -> Iterator[None]:
+    """Also call ``action`` at each signal of ``ENDING`` that is not ignored."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {each: signal.getsignal(each) for each in ENDING}
+
+    def act(number: int, frame: FrameType | None) -> None:
+        action()
+        earlier = before[signal.Signals(number)]
+        if callable(earlier):
+            earlier(number, frame)
+
+    for each, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(each, act)
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            if signal.getsignal(each) is act:  # the action may have replaced it
+                signal.signal(each, handler)
+
+
 def _end(number: int, frame: object) -> NoReturn:
     for each in ENDING:
-        signal.signal(each, signal.SIG_IGN)
+        if signal.getsignal(each) is not signal.SIG_IGN:
+            signal.signal(each, _ended)
     raise Stopped(number)
+
+
+def _ended(number: int, frame: object) -> None:
+    """Do nothing: the launcher is ending."""

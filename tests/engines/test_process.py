@@ -10,7 +10,7 @@ import pytest
 from decentralizepy.engines import process
 from decentralizepy.engines.process import LocalNodes
 from decentralizepy.errors import PeerTimeout
-from decentralizepy.run.signals import Stopped
+from decentralizepy.run.signals import Stopped, end_once
 from decentralizepy.run.spec import NodeSpec
 from tests.support import LIMIT_S
 
@@ -81,3 +81,34 @@ def test_a_node_is_killed_although_a_signal_interrupts_the_launcher(
     with pytest.raises(Stopped), nodes:
         pass
     assert node.exitcode == -signal.SIGKILL
+
+
+class Asked(Deaf):
+    """A node that stops its launcher again when it is asked to stop."""
+
+    def __init__(self, marker):
+        def again(number, frame):
+            os.kill(os.getppid(), signal.SIGINT)
+
+        signal.signal(signal.SIGTERM, again)
+        marker.touch()
+        while True:
+            time.sleep(LIMIT_S)
+
+
+def test_a_second_signal_kills_at_once(tmp_path, monkeypatch):
+    """Whoever presses Ctrl-C twice does not want to wait for a node that is deaf."""
+    monkeypatch.setattr(process, "STOP_S", 1e6)
+    marker = tmp_path / "marker"
+    nodes = LocalNodes([NodeSpec(Asked, (marker,), 0, 0, 0, tmp_path / "0.log")])
+    with pytest.raises(Stopped, match="SIGTERM"), end_once(), nodes:
+        _stop_when_started(nodes, marker)
+    assert nodes.processes[0].exitcode == -signal.SIGKILL
+
+
+def _stop_when_started(nodes, marker):
+    nodes.start()
+    while not marker.exists():
+        assert nodes.alive
+        time.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from decentralizepy.run.signals import ENDING, Stopped, end_once
+from decentralizepy.run.signals import ENDING, Stopped, at_signal, end_once
 
 
 def test_the_first_signal_counts_and_later_ones_are_ignored():
@@ -25,6 +25,33 @@ def test_what_is_ignored_stays_ignored():
             os.kill(os.getpid(), signal.SIGHUP)
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_a_second_signal_does_what_it_must_at_once():
+    """The first one still ends the launcher, whatever it was doing; later ones do not."""
+    done = []
+    with pytest.raises(Stopped), end_once():
+        _stop_twice(done)
+    assert done == ["first", "second"]
+
+
+def test_a_signal_that_is_ignored_does_nothing():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with end_once(), at_signal(pytest.fail):
+            os.kill(os.getpid(), signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def _stop_twice(done):
+    try:
+        with at_signal(lambda: done.append("first")):
+            os.kill(os.getpid(), signal.SIGTERM)
+    finally:
+        with at_signal(lambda: done.append("second")):
+            os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
 
 
 def _stop_and_clean_up():
