@@ -25,24 +25,34 @@ class Watch:
     socket : zmq.Socket
         A socket that is not yet connected.
     met : bool, default False
-        Whether an earlier socket was connected to the peer.
+        Whether the peer was there before.
     """
 
     def __init__(self, socket: "zmq.Socket[bytes]", met: bool = False) -> None:
         self.met = met
         self._socket = socket
         self._monitor = socket.get_monitor_socket(_EVENTS)
-        self._connected = False
+        self._connected = self._broken = False
         self._failures = 0
 
     @property
     def lost(self) -> bool:
-        """Whether the peer was connected and no longer answers at its address."""
+        """Whether the peer was there and no longer answers at its address."""
         return self.met and self._failures >= LOST_AFTER
+
+    def hear(self) -> None:
+        """Register that the peer has sent something, so it was listening, too."""
+        if not self.met:
+            self._update()  # failures from before it was there do not count
+            self.met, self._failures = True, 0
 
     def look(self) -> bool:
         """Process all events so far; return whether a connection has broken."""
-        broken = False
+        self._update()
+        broken, self._broken = self._broken, False
+        return broken
+
+    def _update(self) -> None:
         while parts := received(self._monitor):
             event = parse_monitor_message([part.bytes for part in parts])["event"]
             if event == zmq.EVENT_CLOSED:  # a failed attempt
@@ -51,8 +61,7 @@ class Watch:
             self._failures = 0
             self._connected = event != zmq.EVENT_DISCONNECTED
             self.met |= event == zmq.EVENT_HANDSHAKE_SUCCEEDED
-            broken |= self.met and not self._connected
-        return broken
+            self._broken |= self.met and not self._connected
 
     def close(self) -> None:
         """Stop monitoring."""

@@ -185,7 +185,7 @@ class ZeroMQ(Communication):
     def _dial(self, uid: int, met: bool = False) -> None:
         """Connect to a peer, and resend what an earlier connection may have lost."""
         dealer = self._socket(zmq.DEALER, uid)
-        self.watches[uid] = Watch(dealer, met)
+        self.watches[uid] = Watch(dealer, met or self.links[uid].peer_instance != 0)
         self.guard.dial(dealer, uid)
         address = self.address(*self.mapping.get_machine_and_rank(uid))
         dealer.connect(_sockets.allow(dealer, address))
@@ -240,6 +240,8 @@ class ZeroMQ(Communication):
             if not known:
                 self._names.accept(uid, identity)
                 self.door.come(uid, first)
+                if uid in self.watches:
+                    self.watches[uid].hear()
             self._owed[uid] = identity
             if link.due(head):
                 del self._owed[uid]

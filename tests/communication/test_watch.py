@@ -192,3 +192,34 @@ def test_a_peer_whose_place_another_process_takes_at_once_is_lost(make):
     sender.forget(1)
     meet(sender, successor)
     assert not sender.lost
+
+
+@pytest.mark.parametrize("dialled_first", [True, False])
+def test_a_peer_that_was_heard_and_died_before_it_was_connected_is_lost(
+    make, dialled_first
+):
+    """As in the start barrier: it greeted this node, which has yet to reach it."""
+    node, peer = make(0), make(1)
+    peer.router.unbind(peer.router.last_endpoint)  # nobody connects to it
+    if dialled_first:
+        node.init_connection(1)
+    peer.init_connection(0)
+    peer.send(0, HELLO)
+    until(lambda: node.links[1].peer_instance, node)
+    if not dialled_first:
+        node.init_connection(1)
+    until(lambda: node.lost, node)
+    assert node.lost == {1}
+
+
+def test_failures_from_before_a_peer_was_there_do_not_count(make):
+    """A node that was busy finds them together with the peer's first message."""
+    node = make(0)
+    node.init_connection(1)
+    until(lambda: node.watches[1]._failures > LOST_AFTER, node)
+    node.destroy_connection(1, 0)
+    node.init_connection(1)  # its failures are not read
+    time.sleep(1)
+    node.watches[1].hear()
+    node._tick()
+    assert not node.lost
