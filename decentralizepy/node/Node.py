@@ -57,6 +57,8 @@ class Node(Handshakes):
         ``abort``, ``drop`` or ``restart``, from section FAULTS.
     lost_peers : set of int
         Lost uids, which this node continues without.
+    greeted : set of int
+        Uids that this node has greeted, also before its checkpoint.
     first_round : int
         The round in which the node starts: 0, or where its checkpoint ends.
     identity : dict
@@ -78,6 +80,7 @@ class Node(Handshakes):
     peer_deques: dict[int, "deque[Message]"]
     sent_disconnections: bool
     lost_peers: set[int]
+    greeted: set[int]
     identity: Identity
     logger: logging.Logger
 
@@ -86,7 +89,7 @@ class Node(Handshakes):
         node = super().__new__(cls)
         node.barrier, node.peer_deques = set(), {}
         node.sent_disconnections = False
-        node.lost_peers, node.identity = set(), {}
+        node.lost_peers, node.greeted, node.identity = set(), set(), {}
         node.logger = logging.Logger("")
         return node
 

@@ -3,7 +3,8 @@
 from typing import Any
 
 from decentralizepy.errors import ConfigError
-from decentralizepy.node.checkpoint import COUNTERS, max_round_lag
+from decentralizepy.node._counters import uncounted
+from decentralizepy.node.checkpoint import max_round_lag
 
 Rounds = dict[int, list[int]]  # by machine: rounds with checkpoints of all its nodes
 
@@ -26,11 +27,8 @@ def agree(node: Any, rounds: list[int]) -> int:
     ConfigError
         If no round is available on all machines; lists the rounds of each.
     """
-    transport = node.communication
-    sent = {name: getattr(transport, name, 0) for name in COUNTERS}
-    known = _spread(node, {node.machine_id: sorted(rounds)})
-    for name, value in sent.items():  # the results do not count this exchange
-        setattr(transport, name, value)
+    with uncounted(node.communication):
+        known = _spread(node, {node.machine_id: sorted(rounds)})
     common = set.intersection(*(set(each) for each in known.values()))
     if not common:
         told = "; ".join(

@@ -18,6 +18,7 @@ from decentralizepy.checkpoints import (
 )
 from decentralizepy.errors import ConfigError
 from decentralizepy.node import process
+from decentralizepy.node._counters import COUNTERS
 from decentralizepy.node._identity import differences
 from decentralizepy.node._state import Decoder, Encoder, Tensors
 
@@ -28,7 +29,6 @@ State = dict[str, Any]
 PARTS = ("sharing", "trainer", "schedule", "dataset", "model")
 # objects that parts refer to, but that are saved separately or not at all
 REFERRED = ("optimizer", "communication", "mapping", "graph", "loss")
-COUNTERS = ("total_bytes", "total_meta", "total_data", "total_control")
 # what may change on resume: flags, and code that the user has fixed
 FREE = {
     "iterations",
@@ -177,7 +177,8 @@ def state_of(node: Any, states: Mapping[str, State]) -> tuple[State, Tensors]:
     state = {name: encoder.encode(part, name) for name, part in parts.items()}
     control = getattr(node.communication, "total_control", 0)
     counters = [*node.bytes_sent(), control]
-    state |= {"identity": node.identity, "counters": counters}
+    greeted = sorted(node.greeted)
+    state |= {"identity": node.identity, "counters": counters, "greeted": greeted}
     return state, encoder.tensors
 
 
@@ -201,6 +202,7 @@ def restore_node(node: Any, state: State, tensors: Tensors) -> None:
         optimizer.load_state_dict(decoder.decode(state["optimizer"]))
     for name, value in zip(COUNTERS, state["counters"], strict=True):
         setattr(node.communication, name, value)
+    node.greeted |= set(state.get("greeted", ()))
     _restore_own_generators(decoder.decode(state["process"]))
 
 

@@ -2,10 +2,12 @@
 
 import logging
 import time
+from contextlib import nullcontext
 from typing import Any
 
 from decentralizepy.errors import ConfigError, PeerLost
 from decentralizepy.message import Message
+from decentralizepy.node._counters import uncounted
 from decentralizepy.node._identity import Identity, differences
 from decentralizepy.node.mailbox import Mailbox, Received
 
@@ -25,6 +27,7 @@ class Handshakes(Mailbox):
     sent_disconnections: bool
     on_peer_loss: str
     lost_peers: set[int]
+    greeted: set[int]
     identity: Identity
     _greeted = -1
     """The uid that greeted this node last."""
@@ -37,7 +40,10 @@ class Handshakes(Mailbox):
             "RUN": [*self.identity.values()],
             "CHANNEL": "CONNECT",
         }
-        self.communication.send(neighbor, hello)
+        again = neighbor in self.greeted  # by the run that this one resumes
+        with uncounted(self.communication) if again else nullcontext():
+            self.communication.send(neighbor, hello)
+        self.greeted.add(neighbor)
 
     def receive_hello(self) -> Received:
         """Return the next (sender, greeting)."""

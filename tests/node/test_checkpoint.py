@@ -14,6 +14,7 @@ from torch.optim.lr_scheduler import ExponentialLR
 from decentralizepy.checkpoints import Checkpoints, newest_common, set_attributes
 from decentralizepy.config.run_section import RunSection
 from decentralizepy.errors import ConfigError
+from decentralizepy.graphs.DynamicRegular import DynamicRegular
 from decentralizepy.graphs.FullyConnected import FullyConnected
 from decentralizepy.graphs.Graph import Graph
 from decentralizepy.graphs.Ring import Ring
@@ -117,6 +118,11 @@ def test_every_kind_of_node_goes_on_bit_by_bit(run_nodes, node, server, algorith
         options |= {"service_options": some}
     sections = {"SHARING": section, "NODE": {"graph_degree": 2}}
     same(*stopped_and_gone_on_with(run_nodes, FullyConnected(4), options, **sections))
+
+
+def test_a_neighbor_that_was_greeted_before_is_not_counted_again(run_nodes):
+    """On a graph that changes, nodes greet some neighbors only after they resume."""
+    stopped_and_gone_on_with(run_nodes, DynamicRegular(6, 2, seed=1), {})
 
 
 class Careful(DPSGDNodeFederated):
