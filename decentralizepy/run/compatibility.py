@@ -107,6 +107,8 @@ def _meets_anew(chosen: Chosen) -> str:
     sampled = isinstance(service, type) and issubclass(service, PeerSampler)
     if sampled and not _on_graph(chosen):
         return f"{service.__name__} sends nodes to others that may have died"
+    if _on_graph(chosen) and not chosen.graph.fixed:
+        return f"{_graph_name(chosen)} sends nodes to others that may have died"
     return ""
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from decentralizepy import factory
 from decentralizepy.errors import ConfigError
+from decentralizepy.graphs.DynamicRegular import DynamicRegular
 from decentralizepy.graphs.Exponential import Exponential
 from decentralizepy.graphs.Graph import Graph
 from decentralizepy.graphs.RandomMatching import RandomMatching
@@ -91,4 +92,12 @@ def test_nodes_that_would_meet_a_dead_one_are_not_to_go_on_without(classes, caus
         check(chosen)
         return
     with pytest.raises(ConfigError, match=f"on_peer_loss = drop: {cause}"):
+        check(chosen)
+
+
+def test_nor_are_nodes_on_a_graph_that_changes():
+    """A node that has yet to greet the dead one would wait until start_timeout."""
+    chosen = parts("Sharing", DynamicRegular(6, 2), DPSGDNode)
+    chosen = chosen._replace(config={"FAULTS": {"on_peer_loss": "drop"}})
+    with pytest.raises(ConfigError, match="DynamicRegular sends nodes to others that"):
         check(chosen)
