@@ -79,9 +79,12 @@ class DebugNodes:
         return ended
 
     def _may_go_on(self) -> bool:
-        return self.go_on is not None and all(
-            self.go_on(each.spec) for each in self._failed
-        )
+        return self.go_on is not None and all(map(self.go_on, self.failed))
+
+    @property
+    def failed(self) -> list[NodeSpec]:
+        """The nodes that have ended with a nonzero status."""
+        return [each.spec for each in self._failed]
 
     def failure(self) -> NodeFailed | None:
         """Return an error for the node that failed first, not because of a peer."""
@@ -133,5 +136,5 @@ class DebugNodes:
         self._turns.lost.add(spec.uid)
         if self._bridge:
             self._bridge.tell_lost(spec.uid)
-        if failed.report and self.inspect:
+        if failed.is_bug and self.inspect:
             self.inspect(error)

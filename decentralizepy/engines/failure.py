@@ -17,6 +17,7 @@ PACKAGE = Path(__file__).resolve().parent.parent
 STANDARD_LIBRARY = Path(sysconfig.get_path("stdlib")).resolve()
 INSTALLED = {"site-packages", "dist-packages"}
 LOG_LINES = 12
+_NO_BUGS = (ConfigError.exit_status, PeerError.exit_status)
 _CRASH = "Fatal Python error"  # how the output of faulthandler begins
 
 
@@ -24,7 +25,8 @@ class Failed(NamedTuple):
     """A node that failed.
 
     ``status`` is that of its process, or minus the number of the signal that killed it;
-    ``report`` is what a user sees of a bug in a plug-in; ``why`` explains the status.
+    ``report`` is what a user sees of a bug in a plug-in, or of an error that is no bug;
+    ``why`` explains the status.
     """
 
     spec: NodeSpec
@@ -32,11 +34,18 @@ class Failed(NamedTuple):
     report: str = ""
     why: str = ""
 
+    @property
+    def is_bug(self) -> bool:
+        """Whether ``report`` tells of a bug in a plug-in."""
+        return bool(self.report) and self.status not in _NO_BUGS
+
     def as_error(self) -> NodeFailed:
         """Return the error that ends the run."""
         spec, code = self.spec, self.status
-        cause = f"{spec} {_cause(code)}{self.why}"
-        error = NodeFailed(cause, spec.log, tail(spec.log), self.report)
+        cause, report = f"{spec} {_cause(code)}{self.why}", self.report
+        if report and not self.is_bug:
+            cause, report = f"{cause}: {report}", ""
+        error = NodeFailed(cause, spec.log, tail(spec.log), report)
         error.exit_status = code if code in (2, 3) else 1
         return error
 
@@ -53,7 +62,8 @@ def judge(error: BaseException, spec: NodeSpec) -> Failed:
     if isinstance(error, (ConfigError, PeerError, NodeFailed)):
         logging.error("%s: %s", type(error).__name__, error)
         logging.debug("traceback", exc_info=error)
-        return Failed(spec, error.exit_status)
+        known = error.exit_status in _NO_BUGS
+        return Failed(spec, error.exit_status, str(error) if known else "")
     logging.error("this node failed", exc_info=error)
     number = round_of(error)
     when = "before its first round" if number is None else f"in round {number}"
