@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from decentralizepy.engines import engine
+from decentralizepy.engines.engine import Nodes
 from decentralizepy.engines.failure import describe
-from decentralizepy.engines.process import LocalNodes
 from decentralizepy.errors import ConfigError, DecentralizepyError, NodeFailed
 from decentralizepy.files import write_atomic
 from decentralizepy.mappings.Mapping import Mapping
@@ -19,16 +20,14 @@ from decentralizepy.monitor.output import unfailing
 from decentralizepy.results.read import DATASET_FILE
 from decentralizepy.run import lock
 from decentralizepy.run.experiment import Experiment
-from decentralizepy.run.losses import had_begun, lost_elsewhere, without_checkpoints
-from decentralizepy.run.prepare import prepare
-from decentralizepy.run.resume import split
+from decentralizepy.run.losses import Begun, lost_peers, without_checkpoints
+from decentralizepy.run.machines import Machines
+from decentralizepy.run.prepare import prepare, prepare_transport, resume
 from decentralizepy.run.scratch import Scratch
 from decentralizepy.run.signals import Stopped, end_once
-from decentralizepy.run.spec import NodeSpec
 from decentralizepy.utils import in_notebook
 
 if TYPE_CHECKING:
-    from decentralizepy.engines.debug import DebugNodes
     from decentralizepy.figures.preload import Preload
     from decentralizepy.monitor.screen import Progress, Screen
 
@@ -120,14 +119,16 @@ def run(experiment: Experiment) -> None:
         lock.hold(log_dir, experiment.args.machine_id) as folder,
         Scratch() as scratch,
     ):
-        prepare(experiment, scratch)
-        note_dataset(experiment)
-        if experiment.args.resume:
-            resume(experiment)
-        try:
-            progress, failure = run_nodes(experiment, folder)
-        finally:
-            complete_results(log_dir, experiment.ranks)
+        prepare_transport(experiment, scratch)
+        with Machines(experiment) as machines:
+            prepare(experiment)
+            note_dataset(experiment)
+            if experiment.args.resume:
+                resume(experiment)
+            try:
+                progress, failure = run_nodes(experiment, folder, machines)
+            finally:
+                complete_results(log_dir, experiment.ranks)
         if not failure:
             measure_final(experiment, progress)
         report(experiment, progress)
@@ -135,15 +136,8 @@ def run(experiment: Experiment) -> None:
             raise failure
 
 
-def resume(experiment: Experiment) -> None:
-    """Resume from the newest round for which all nodes have a checkpoint."""
-    _, chosen = split(experiment.args.resume)
-    number = experiment.start_from_checkpoints(chosen)
-    print(f"resuming after round {number}")
-
-
 def run_nodes(
-    experiment: Experiment, folder: lock.HeldFolder
+    experiment: Experiment, folder: lock.HeldFolder, machines: Machines
 ) -> "tuple[Progress, NodeFailed | None]":
     """Run the nodes to their end, restarting them if [FAULTS] on_peer_loss says so.
 
@@ -153,60 +147,75 @@ def run_nodes(
     failure : NodeFailed or None
         A node that the others finished without.
     """
-    policy = experiment.config.get("FAULTS", {}).get("on_peer_loss")
-    left = experiment.args.max_restarts if policy == "restart" else 0
+    left = experiment.args.max_restarts if machines.policy == "restart" else 0
     while True:
+        lost: list[int] = []
         try:
-            return attempt(experiment, folder, had_begun if policy == "drop" else None)
+            progress, failure, lost = attempt(experiment, folder, machines)
         except NodeFailed as error:
+            machines.explain(error)
             if not left or error.exit_status == ConfigError.exit_status:
                 raise
-            number = experiment.start_from_checkpoints(least=0)
-            print(
-                f"warning: {error.cause}; restarting all nodes after round {number}",
-                file=sys.stderr,
-            )
-            left -= 1
+            failure = error
+        elsewhere = machines.settle(failure, lost)
+        if machines.policy == "drop":
+            if failure and elsewhere:  # the first one, and all of them
+                print(elsewhere, file=sys.stderr)
+            return progress, failure or elsewhere
+        failure = failure or elsewhere
+        if not failure:
+            return progress, None
+        if not left:
+            raise failure
+        number = experiment.start_from_checkpoints(least=0)
+        print(
+            f"warning: {failure.cause}; restarting all nodes after round {number}",
+            file=sys.stderr,
+        )
+        left -= 1
 
 
 def attempt(
-    experiment: Experiment,
-    folder: lock.HeldFolder,
-    go_on: Callable[[NodeSpec], bool] | None,
-) -> "tuple[Progress, NodeFailed | None]":
-    """Start all nodes, and watch them to their end."""
+    experiment: Experiment, folder: lock.HeldFolder, machines: Machines
+) -> "tuple[Progress, NodeFailed | None, list[int]]":
+    """Start all nodes, and watch them to their end.
+
+    Returns
+    -------
+    progress : Progress
+    failure : NodeFailed or None
+        The node that failed first, if the others finished without it.
+    lost : list of int
+        The uids of all nodes that they finished without.
+    """
     from decentralizepy.figures.preload import Preload
     from decentralizepy.monitor.screen import Progress, Screen
     from decentralizepy.monitor.waiting import Locator
 
-    args = experiment.args
-    place = experiment.mapping.get_uid
-    uids = [place(rank, args.machine_id) for rank in experiment.ranks]
-    progress = Progress(args.log_dir, experiment.ranks, args.iterations, uids=uids)
-    with Preload() as figures, engine(experiment, go_on) as nodes:
+    args, specs = experiment.args, experiment.specs()
+    progress = Progress(
+        args.log_dir,
+        experiment.ranks,
+        args.iterations,
+        uids=[spec.uid for spec in specs],
+    )
+    begun = Begun(specs)
+
+    def check() -> None:
+        folder.check()
+        machines.check(
+            starting=not all(begun(spec) for spec in specs if spec.rank >= 0)
+        )
+
+    go_on = begun if machines.policy == "drop" else None
+    with Preload() as figures, engine.chosen(args, specs, go_on) as nodes:
         nodes.start()
         progress.locator = Locator(nodes.places)
         with Screen(progress) as screen:
-            watch(nodes, screen, folder, figures)
-        return progress, nodes.failure() or lost_elsewhere(experiment)
-
-
-def engine(
-    experiment: Experiment, go_on: Callable[[NodeSpec], bool] | None
-) -> "LocalNodes | DebugNodes":
-    """Return the nodes of this machine, as the engine that --engine names runs them."""
-    if experiment.args.engine == "debug":
-        from decentralizepy.engines.debug import DebugNodes, post_mortem
-
-        inspect = post_mortem if experiment.args.pdb else None
-        return DebugNodes(experiment.specs(), go_on, inspect)
-    if experiment.args.engine == "packed":
-        from decentralizepy.engines.packed import PackedNodes
-        from decentralizepy.node.process import cores
-
-        workers = experiment.args.workers or cores()
-        return PackedNodes(experiment.specs(), workers, go_on)
-    return LocalNodes(experiment.specs(), go_on)
+            watch(nodes, screen, check, figures)
+        lost = {spec.uid for spec in nodes.failed}
+        lost.update(lost_peers(Path(args.log_dir), experiment.ranks))
+        return progress, nodes.failure(), sorted(lost)
 
 
 def note_dataset(experiment: Experiment) -> None:
@@ -221,15 +230,12 @@ def note_dataset(experiment: Experiment) -> None:
 
 
 def watch(
-    nodes: "LocalNodes | DebugNodes",
-    screen: "Screen",
-    folder: lock.HeldFolder,
-    figures: "Preload",
+    nodes: Nodes, screen: "Screen", check: Callable[[], None], figures: "Preload"
 ) -> None:
     """Show the run until all nodes have ended; a failed one ends it."""
     progress = screen.progress
     while not nodes.wait(POLL_S):
-        folder.check()
+        check()
         screen.update(nodes.alive)
         if 2 * progress.slowest > progress.iterations:  # not while nodes start
             figures.start()

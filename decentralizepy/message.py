@@ -47,6 +47,15 @@ class Rounds(TypedDict):
     EXCHANGE: int
 
 
+class Ended(TypedDict):
+    """``LAUNCHER``: between launchers, how the nodes of a machine ended."""
+
+    STATUS: int
+    CAUSE: str
+    LOST: list  # type: ignore[type-arg]
+    FINAL: bool
+
+
 class Question(TypedDict):
     """``SERVER_REQUEST``: a node asks the sampler for its neighbors."""
 
@@ -73,6 +82,7 @@ CHANNELS: dict[str, dict[str, type]] = {
     "CONNECT": get_type_hints(Hello),
     "DISCONNECT": get_type_hints(Bye),
     "ROUNDS": get_type_hints(Rounds),
+    "LAUNCHER": get_type_hints(Ended),
     "DPSGD": get_type_hints(Model),
     "WORKER_REQUEST": get_type_hints(Model),
     "WORKER_GRADIENTS": get_type_hints(Model),

@@ -94,6 +94,22 @@ class Communication:
         """
         return options
 
+    @classmethod
+    def between_launchers(cls, options: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return the options of a transport that connects the launchers of a run.
+
+        Parameters
+        ----------
+        options
+            What ``prepare`` returned.
+
+        Returns
+        -------
+        dict or None
+            None, the default, for a transport within one machine.
+        """
+        return None
+
     def init_connection(self, neighbor: int) -> None:
         """Open the outgoing link to ``neighbor``, which need not have started yet."""
         raise NotImplementedError

@@ -3,7 +3,7 @@
 import errno
 import socket
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping as Options
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -25,10 +25,14 @@ from decentralizepy.mappings.Mapping import Mapping
 
 # unused here, but existing scripts import them
 HELLO, BYE = "HELLO", "BYE"
+OFFSET = 9000
 
 
 class TCP(ZeroMQ):
     """ZeroMQ over TCP; the node of rank r listens on port ``offset + 2 r + 1``.
+
+    With several machines, the launcher listens on port ``offset`` (``offset - 2`` if a
+    service of rank -1 is all that runs on its machine).
 
     Parameters
     ----------
@@ -75,7 +79,7 @@ class TCP(ZeroMQ):
         mapping: Mapping,
         total_procs: int,
         addresses_filepath: str,
-        offset: int = 9000,
+        offset: int = OFFSET,
         recv_timeout: int = 50,
         security: Literal["none", "mac", "curve"] = "none",
         key_file: str = "",
@@ -111,8 +115,11 @@ class TCP(ZeroMQ):
         machines = {mapping.get_machine_and_rank(uid)[1] for uid in uids}
         hosts = hosts_of(addresses, machines, path)
         hosts[machine_id] = host_of(addresses, machine_id, path)
-        offset = options.get("offset", 9000)
-        ports = [port_of(rank, offset) for rank in sorted(ranks)]
+        offset = options.get("offset", OFFSET)
+        ranks = sorted(ranks)
+        ports = [port_of(rank, offset) for rank in ranks]
+        if not is_local(mapping):  # the launcher's
+            ports.append(port_of(0 if 0 in ranks else ranks[0], offset - 1))
         check_free(hosts[machine_id], *ports)
         local = [mapping.get_uid(rank, machine_id) for rank in ranks]
         made = _security.prepare(options, local, uids, is_local(mapping), scratch)
@@ -120,6 +127,12 @@ class TCP(ZeroMQ):
             made = _security.share_secret(made, scratch)
         warn_if_open(made.get("security", "none"), set(hosts.values()))
         return made
+
+    @classmethod
+    def between_launchers(cls, options: Options[str, Any]) -> dict[str, Any]:
+        """Return ``options`` with an offset at which no node listens."""
+        offset = options.get("offset", OFFSET) - 1
+        return {**options, "offset": offset, "recv_timeout": 50}
 
     def address(self, rank: int, machine_id: int) -> str:
         host = host_of(self.ip_addresses, machine_id, self.addresses_filepath)

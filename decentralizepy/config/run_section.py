@@ -17,7 +17,7 @@ class RunSection(dict[str, Any]):
         Rounds between checkpoints; 0 to write none.
     fingerprint : mapping, optional
         Digests of what must be the same on all machines, by name.
-    rounds : iterable of int, default ()
+    rounds : iterable of int, optional
         If machines have to agree on ``first_round``: all rounds for which this machine
         has checkpoints.
     """
@@ -28,12 +28,12 @@ class RunSection(dict[str, Any]):
         first_round: int = 0,
         checkpoint_every: int = 0,
         fingerprint: Mapping[str, int | None] | None = None,
-        rounds: Iterable[int] = (),
+        rounds: Iterable[int] | None = None,
     ) -> None:
         super().__init__(section)
         self.first_round, self.checkpoint_every = first_round, checkpoint_every
         self.fingerprint = dict(fingerprint or {})
-        self.rounds = list(rounds)
+        self.rounds = None if rounds is None else list(rounds)
 
     @classmethod
     def of(cls, section: Mapping[str, Any]) -> "RunSection":

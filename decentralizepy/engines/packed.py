@@ -50,6 +50,11 @@ class PackedNodes(LocalNodes):
         pairs = zip(self._left, self._exit_codes(), strict=True)
         return sum(count for count, code in pairs if code is None)
 
+    @property
+    def failed(self) -> list[NodeSpec]:
+        """None: it is workers that end, and results name the nodes that were lost."""
+        return []
+
     def _may_go_on(self) -> bool:
         codes = [code for code in self._exit_codes() if code]
         return self.go_on is not None and all(code > 0 for code in codes)

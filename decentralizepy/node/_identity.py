@@ -34,7 +34,7 @@ def identify(node: Any, config: dict[str, dict[str, Any]]) -> Identity:
     run = RunSection.of(config.get("RUN", {}))
     identity |= run.fingerprint
     start = None if node.server_driven else node.first_round
-    if run.rounds:  # the nodes agree on the round after the greetings
+    if run.rounds is not None:  # the nodes agree on the round after the greetings
         start = TO_AGREE
     return {**identity, "the round to start from": start}
 

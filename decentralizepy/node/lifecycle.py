@@ -51,7 +51,8 @@ class Lifecycle(Node):
         logger.info("built %s; greeting %s", self._place(), sorted(self.my_neighbors))
         self.connect_neighbors()
         logger.info("passed the start barrier")
-        if rounds := RunSection.of(config.get("RUN", {})).rounds:
+        rounds = RunSection.of(config.get("RUN", {})).rounds
+        if rounds is not None:
             self.first_round = agree(self, rounds)
             logger.info("resuming after round %d", self.first_round)
 

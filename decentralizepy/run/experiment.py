@@ -43,7 +43,7 @@ class Experiment:
         Digests of what must be the same on all machines, by name.
     first_round : int
         Number of rounds already done; nodes start from the checkpoint after them.
-    rounds : list of int
+    rounds : list of int or None
         Candidates for ``first_round``, if machines have to agree on it.
     continues : bool
         Whether nodes have run before, so that their logs are appended to.
@@ -59,7 +59,7 @@ class Experiment:
     comm_options: dict[str, Any] = field(default_factory=dict)
     first_round: int = 0
     fingerprint: dict[str, int | None] = field(default_factory=dict)
-    rounds: list[int] = field(default_factory=list)
+    rounds: list[int] | None = None
     continues: bool = False
 
     @classmethod
@@ -117,22 +117,22 @@ class Experiment:
         Returns
         -------
         int
-            The newest round of this machine.
+            The newest round of this machine; 0 if it has none, and has to agree.
 
         Raises
         ------
         ConfigError
-            If there is no such round.
+            If there is no such round. Machines that have to agree find that out together.
         """
         ranks = self.checkpointing
-        found = [*common_rounds(self.args.log_dir, ranks)] if ranks else [1]
-        if not least:
-            found.append(0)
-        rounds = resume.choose(found, chosen, self.args.resume)
+        rounds = [*common_rounds(self.args.log_dir, ranks)] if ranks else [1]
+        rounds += [] if least else [0]
         agree = self.args.machines > 1 and not self._server_decides
-        self.rounds = rounds if agree else []
-        self.first_round, self.continues = rounds[0], True
-        return rounds[0]
+        if chosen is not None or not agree:
+            rounds = resume.choose(rounds, chosen, self.args.resume)
+        self.rounds = rounds if agree else None
+        self.first_round, self.continues = (rounds or [0])[0], True
+        return self.first_round
 
     @property
     def checkpointing(self) -> list[int]:

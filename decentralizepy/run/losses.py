@@ -14,14 +14,27 @@ if TYPE_CHECKING:
     from decentralizepy.run.experiment import Experiment
 
 
-def had_begun(spec: NodeSpec) -> bool:
-    """Return whether a node that died had passed the start barrier.
+class Begun:
+    """Tells which nodes have passed the start barrier since this object was created.
 
-    Before that, its peers would wait for its greeting in vain; without a service, for
-    its answers.
+    They then replace their results file, which may be that of a run that is resumed. A
+    service never counts: without it, its nodes would wait for answers in vain.
     """
-    results = spec.log.parent / f"{spec.rank}_results.jsonl"
-    return spec.rank >= 0 and (not spec.fresh or results.exists())
+
+    def __init__(self, specs: Iterable[NodeSpec]) -> None:
+        self._before = {spec.rank: _version(spec) for spec in specs}
+
+    def __call__(self, spec: NodeSpec) -> bool:
+        return spec.rank >= 0 and _version(spec) not in (None, self._before[spec.rank])
+
+
+def _version(spec: NodeSpec) -> tuple[int, int] | None:
+    """Return what identifies the content of a node's results file, if there is one."""
+    try:
+        found = (spec.log.parent / f"{spec.rank}_results.jsonl").stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 def lost_peers(log_dir: Path, ranks: Iterable[int]) -> list[int]:
@@ -32,14 +45,6 @@ def lost_peers(log_dir: Path, ranks: Iterable[int]) -> list[int]:
             lines = (log_dir / f"{rank}_results.jsonl").read_text(encoding="utf-8")
             lost.update(json.loads(lines.splitlines()[-1]).get("lost_peers", ()))
     return sorted(lost)
-
-
-def lost_elsewhere(experiment: "Experiment") -> NodeFailed | None:
-    """Return an error that names the nodes of other machines that were lost."""
-    lost = lost_peers(Path(experiment.args.log_dir), experiment.ranks)
-    named = ", ".join(map(str, lost))
-    text = f"lost uid {named}; the nodes of this machine finished without"
-    return NodeFailed(text) if lost else None
 
 
 def without_checkpoints(experiment: "Experiment") -> NodeFailed | None:

@@ -7,21 +7,20 @@ from decentralizepy.config.signatures import is_ours
 from decentralizepy.errors import ConfigError
 from decentralizepy.run import preflight
 from decentralizepy.run.experiment import Experiment
+from decentralizepy.run.resume import split
 
 
-def prepare(experiment: Experiment, scratch: Path) -> None:
+def prepare(experiment: Experiment) -> None:
     """Find mistakes before anything starts, and load what all nodes share."""
     import torch
 
     from decentralizepy.run import fingerprint
 
     torch.set_num_threads(1)  # a pool of threads does not survive a fork
-    args, parts = experiment.args, experiment.parts
+    args, dataset = experiment.args, experiment.parts["DATASET"]
     for each in (experiment.node_class, experiment.service_class):
         if prepare_node := getattr(each, "prepare", None):
             prepare_node(experiment.config, experiment.graph)
-    prepare_transport(experiment, scratch)
-    dataset = parts["DATASET"]
     experiment.make_folders()
     dataset.cls.prepare(**dataset.options)
     rank = max(experiment.ranks)
@@ -67,3 +66,11 @@ def model_size(experiment: Experiment, dataset: Any) -> int:
 
     model = rehearse(experiment, dataset)
     return sum(part.numel() for part in tensors(model).values())
+
+
+def resume(experiment: Experiment) -> None:
+    """Resume from the newest round for which all nodes have a checkpoint."""
+    _, chosen = split(experiment.args.resume)
+    number = experiment.start_from_checkpoints(chosen)
+    if number:
+        print(f"resuming after round {number}")

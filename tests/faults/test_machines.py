@@ -1,6 +1,7 @@
 """Two launchers act as two machines: breaks when one does not notice the other's failure."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -9,23 +10,27 @@ import pytest
 from tests.support import LIMIT_S, ROOT
 
 pytestmark = pytest.mark.processes
+NAMES = "first", "second", "third"
 
 
 @pytest.fixture
 def machines(experiment, tmp_path):
-    """Return a function that starts two machines; a dict changes the second's sections."""
+    """Return a function that starts machines; a dict changes the sections of all but one."""
 
-    def start(rounds=1000, other=None, **sections):
-        two = {"procs_per_machine": "2", "machines": "2"}
-        sections["RUN"] = {**two, **sections.get("RUN", {})}
-        first = experiment(rounds=rounds, name="first", **sections)
+    def start(rounds=1000, other=None, count=2, **sections):
+        counts = {"procs_per_machine": "2", "machines": str(count)}
+        sections["RUN"] = {**counts, **sections.get("RUN", {})}
         merged = {
             name: {**sections.get(name, {}), **(other or {}).get(name, {})}
             for name in {*sections, *(other or {})}
         }
-        second = experiment(rounds=rounds, name="second", **merged)
+        commands = [
+            experiment(rounds=rounds, name=name, **(merged if machine else sections))
+            for machine, name in enumerate(NAMES[:count])
+        ]
         offset = "--set", f"COMMUNICATION.offset={offset_of(tmp_path / 'first.ini')}"
-        (tmp_path / "ip.json").write_text('{"0": "127.0.0.1", "1": "127.0.0.2"}')
+        hosts = {str(machine): f"127.0.0.{machine + 1}" for machine in range(count)}
+        (tmp_path / "ip.json").write_text(json.dumps(hosts))
         return [
             subprocess.Popen(
                 [*words, *offset, "-mid", str(machine)],
@@ -34,7 +39,7 @@ def machines(experiment, tmp_path):
                 stderr=subprocess.PIPE,
                 text=True,
             )
-            for machine, words in enumerate((first, second))
+            for machine, words in enumerate(commands)
         ]
 
     return start
@@ -98,13 +103,16 @@ def test_machines_with_another_flag_say_so(machines):
 
 
 def test_a_death_on_one_machine_ends_the_other(machines):
-    """The other machine is out with status 3, long before peer_timeout."""
+    """The other machine ends with status 3, long before peer_timeout.
+
+    Its launcher is told of uid 2, or its nodes notice that it or its neighbor is gone.
+    """
     dying = {"dataset_class": "Dying", "how": "kill"}  # uid 2, on machine 1
     launchers = machines(DATASET=dying)
     (first, told), (second, cause) = ends(launchers)
     assert (first, second) == (3, 1), told + cause
     assert "uid 2 (rank 0, machine 1) was killed by SIGKILL" in cause
-    assert "lost uid" in told
+    assert re.search(r"machine 1: uid 2 .* was killed by SIGKILL|lost uid [23]", told)
 
 
 def resumed(tmp_path, *more):
@@ -134,6 +142,14 @@ def test_machines_with_different_checkpoints_agree_on_the_round(machines, tmp_pa
     for status, errors in resumed(tmp_path, "@3", "@4"):
         assert status == 2
         assert f"{told} has 4" in errors
+    for path in (tmp_path / "second").glob("checkpoints/*/*"):
+        path.rename(path.with_suffix(".kept"))
+    told = "machine 0 has 1, 2, 3; machine 1 has none"
+    for status, errors in resumed(tmp_path):
+        assert status == 2
+        assert told in errors
+    for path in (tmp_path / "second").glob("checkpoints/*/*"):
+        path.rename(path.with_suffix(".safetensors"))
     for status, errors in resumed(tmp_path):
         assert status == 0, errors
     for name in ("first", "second"):
@@ -141,11 +157,25 @@ def test_machines_with_different_checkpoints_agree_on_the_round(machines, tmp_pa
         assert [json.loads(line)["round"] for line in lines] == [*range(1, 9)]
 
 
-def test_a_machine_that_finishes_without_a_node_of_another_says_so(machines):
-    """All its own nodes end well; that is no run without a loss."""
-    dying = {"dataset_class": "Dying", "how": "kill"}  # uid 2, on machine 1
-    launchers = machines(rounds=8, DATASET=dying, FAULTS={"on_peer_loss": "drop"})
+def test_machines_that_finish_without_a_node_of_another_say_so(machines):
+    """In a ring of six, the third machine has no neighbor of uid 2, on the second."""
+    dying = {"dataset_class": "Dying", "how": "kill"}
+    faults = {"on_peer_loss": "drop"}
+    launchers = machines(rounds=8, count=3, DATASET=dying, FAULTS=faults)
+    for machine, (status, told) in enumerate(ends(launchers)):
+        assert status == 1, told
+        assert "lost uid 2; the nodes of this machine finished without" in told or (
+            machine == 1 and "uid 2 (rank 0, machine 1) was killed by SIGKILL" in told
+        )
+
+
+def test_a_machine_that_fails_before_the_start_ends_the_other(machines, tmp_path):
+    """Its nodes have greeted nobody, so those of the other would wait for them."""
+    launchers = machines(
+        DATASET={"dataset_class": "Stillborn", "after": str(tmp_path / "ready")},
+        FAULTS={"start_timeout": "100000"},
+    )
     (first, told), (second, cause) = ends(launchers)
-    assert (first, second) == (1, 1), told + cause
-    assert "lost uid 2; the nodes of this machine finished without" in told
-    assert "uid 2 (rank 0, machine 1) was killed by SIGKILL" in cause
+    assert (first, second) == (3, 1), told + cause
+    assert "machine 1: uid 2 (rank 0, machine 1)" in told
+    assert "RuntimeError: the toy broke" in cause

@@ -180,13 +180,117 @@ def test_the_others_go_on_with_a_sampler_without_a_node_that_died(
         assert str(ROUNDS) in tables[f"{rank}_results.json"]["total_bytes"]
 
 
-def test_a_node_that_dies_while_it_loads_ends_all_at_once(experiment):
-    """Its neighbors would wait for its greeting until start_timeout."""
-    faults = {"on_peer_loss": "drop", "start_timeout": "100000"}
-    done = run(experiment(DATASET={"dataset_class": "Stillborn"}, FAULTS=faults))
+PATIENT = {"on_peer_loss": "drop", "start_timeout": "100000"}
+FEDERATED = {
+    "node_package": "decentralizepy.node.DPSGDNodeFederated",
+    "node_class": "DPSGDNodeFederated",
+    "server_package": "decentralizepy.node.FederatedParameterServer",
+    "server_class": "FederatedParameterServer",
+    "client_weights": "samples",
+}
+STC = {
+    "node_package": "decentralizepy.node.STC.STCClient",
+    "node_class": "STCClient",
+    "server_package": "decentralizepy.node.STC.STCServer",
+    "server_class": "STCServer",
+    "client_weights": "samples",
+}
+EPIDEMIC = {
+    "node_package": "decentralizepy.node.EpidemicLearning.EL_Local_Timeout",
+    "node_class": "EL_Local",
+    "timeout": "0.2",
+}
+CLASSES = {
+    "DPSGDNode": {},
+    "Federated": {"NODE": FEDERATED},
+    "STC": {
+        "NODE": STC,
+        "SHARING": {
+            "sharing_package": "decentralizepy.sharing.STC",
+            "sharing_class": "STC",
+            "alpha": "0.3",
+        },
+    },
+    "EL_Local_Timeout": {"NODE": EPIDEMIC},
+}
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_a_node_that_dies_before_its_first_round_ends_all_at_once(experiment, name):
+    """Its peers would wait for its greeting until start_timeout."""
+    sections = {"DATASET": {"dataset_class": "Stillborn"}, **CLASSES[name]}
+    done = run(experiment(**sections, FAULTS=PATIENT))
     assert done.returncode == 1
     assert "RuntimeError: the toy broke" in done.stderr
     assert "uid 2 (rank 2, machine 0) failed before its first round" in done.stderr
+
+
+def test_a_node_that_dies_in_the_start_barrier_ends_all_at_once(experiment):
+    """It has greeted its neighbors, who may have passed the barrier already."""
+    node = {"node_package": "tests.support.mortal", "node_class": "Fainting"}
+    done = run(experiment(NODE=node, FAULTS=PATIENT))
+    assert done.returncode == 1
+    assert "uid 2 (rank 2, machine 0) was killed by SIGKILL" in done.stderr
+
+
+def test_a_node_that_dies_while_a_resumed_run_loads_ends_all_at_once(
+    experiment, tmp_path, mortal
+):
+    """The results of the run that is resumed do not count as rounds of this one."""
+    words = experiment(rounds=EVERY, FAULTS=PATIENT, **mortal(2, 0))
+    (tmp_path / "marker").unlink()
+    assert run(words).returncode == 0
+    (tmp_path / "marker").touch()
+    done = run([*words[:4], "-is", "8", "--resume", str(tmp_path / "run")])
+    assert done.returncode == 1
+    assert "uid 2 (rank 2, machine 0) was killed by SIGKILL" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("service", "node"),
+    [
+        ("MortalServer", "DPSGDNodeFederated"),
+        ("MortalSampler", "DPSGDWithPeerSampler"),
+    ],
+)
+def test_nobody_goes_on_without_a_service(experiment, service, node):
+    section = {
+        "node_package": f"decentralizepy.node.{node}",
+        "node_class": node,
+        "server_package": "tests.support.mortal",
+        "server_class": service,
+    }
+    done = run(experiment(rounds=1000, NODE=section, FAULTS=PATIENT))
+    assert done.returncode == 1
+    assert "uid -1 (rank -1, machine 0) was killed by SIGKILL" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["Federated", "STC"])
+def test_a_server_goes_on_without_a_client_that_died(
+    experiment, tmp_path, mortal, name
+):
+    sections = {**mortal(3, 4), **CLASSES[name]}
+    sections["RUN"] = {"checkpoint_every": "0"}
+    done = run(experiment(rounds=ROUNDS, FAULTS=PATIENT, **sections))
+    assert done.returncode == 1
+    assert "uid 3 (rank 3, machine 0) was killed by SIGKILL" in done.stderr
+    table = results(tmp_path / "run")["-1_results.json"]
+    assert list(table["total_bytes"]) == [str(r + 1) for r in range(ROUNDS)]
+    assert list(table["lost_peers"].values())[-1:] == [[3]]
+
+
+def test_epidemic_learning_with_a_time_limit_notices_who_died(
+    experiment, tmp_path, mortal
+):
+    """No node ever waits for a certain other one."""
+    sections = {**mortal(3, 4), **CLASSES["EL_Local_Timeout"]}
+    sections["RUN"] = {"checkpoint_every": "0"}
+    done = run(experiment(rounds=ROUNDS + 40, FAULTS=PATIENT, **sections))
+    assert done.returncode == 1
+    assert "uid 3 (rank 3, machine 0) was killed by SIGKILL" in done.stderr
+    tables = results(tmp_path / "run")
+    for rank in (0, 2):  # its neighbors in the ring
+        assert list(tables[f"{rank}_results.json"]["lost_peers"].values())[-1:] == [[3]]
 
 
 def symmetric_among(path, alive):

@@ -8,7 +8,7 @@ from collections import deque
 import pytest
 
 from decentralizepy.communication.InProcess import InProcess, make_exchange
-from decentralizepy.errors import PeerTimeout
+from decentralizepy.errors import PeerLost, PeerTimeout
 from decentralizepy.mappings.Linear import Linear
 from decentralizepy.node.Node import Node
 
@@ -126,6 +126,21 @@ def test_a_peer_that_is_met_later_has_the_whole_limit(node, clock):
     with pytest.raises(PeerTimeout, match="for uid 3 for 300 s"):
         node.wait_for_hello(3)
     assert clock[0] == 800
+
+
+def test_a_peer_that_is_lost_in_the_start_barrier_ends_it_unless_lost_ones_are_dropped(
+    node,
+):
+    """It was there, and has died without a greeting; the other one greets."""
+    node.uid, node.my_neighbors = 0, {1, 2}
+    node.communication.lost = {1}
+    with pytest.raises(PeerLost, match="lost uid 1"):
+        node.connect_neighbors()
+    node.on_peer_loss = "drop"
+    node.communication.connected.clear()
+    deliver(node, "CONNECT", sender=2, HELLO=2)
+    node.connect_neighbors()
+    assert (node.barrier, node.lost_peers) == ({2}, {1})
 
 
 def test_the_end_barrier_names_who_did_not_answer(node):

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from decentralizepy.run.losses import had_begun, lost_peers
+from decentralizepy.results.write import Results
+from decentralizepy.run.losses import Begun, lost_peers
 from decentralizepy.run.spec import NodeSpec
 
 
@@ -19,14 +20,19 @@ def test_whoever_was_lost_on_another_machine_is_told(tmp_path):
     assert lost_peers(tmp_path, [0, 3, 4]) == []
 
 
+@pytest.mark.parametrize("resumed", [False, True])
 @pytest.mark.parametrize(
-    ("rank", "fresh", "begun"),
-    [(0, True, True), (1, True, False), (1, False, True), (-1, True, False)],
+    ("rank", "passed", "begun"),
+    [(0, True, True), (0, False, False), (-1, True, False)],
 )
 def test_nobody_waits_for_a_node_that_died_before_it_greeted(
-    tmp_path, rank, fresh, begun
+    tmp_path, rank, passed, begun, resumed
 ):
-    for each in (-1, 0):
-        (tmp_path / f"{each}_results.jsonl").touch()
-    spec = NodeSpec(object, (), rank, 0, rank, tmp_path / f"{rank}.log", fresh=fresh)
-    assert had_begun(spec) == begun
+    """Nor is the results file of the run that is resumed taken for this one's."""
+    if resumed:
+        Results(str(tmp_path), rank).close()
+    spec = NodeSpec(object, (), rank, 0, rank, tmp_path / f"{rank}.log")
+    begins = Begun([spec])
+    if passed:
+        Results(str(tmp_path), rank)  # as a node does after the start barrier
+    assert begins(spec) == begun

@@ -9,11 +9,11 @@ DRAW = random.SystemRandom()  # seeded by no test: workers must not draw the sam
 
 
 def free_offset(ports):
-    """Return an offset after which ``ports`` ports in a row are free."""
+    """Return an offset that is a free port, as are the next ``ports`` ones."""
     while True:
         offset = DRAW.randrange(LOWEST, HIGHEST - ports)
         with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
-            for port in range(offset + 1, offset + ports + 1):
+            for port in range(offset, offset + ports + 1):
                 probe = stack.enter_context(socket.socket())
                 probe.bind(("127.0.0.1", port))
             return offset

@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import signal
 import time
+from pathlib import Path
 
 import torch
 
@@ -143,11 +144,15 @@ def die(how):
 
 
 class Stillborn(Points):
-    """Points that node 2 fails to load."""
+    """Points that node 2 fails to load, once node 0 has created the file ``after``."""
 
-    def __init__(self, rank, machine_id, mapping, **options):
+    def __init__(self, rank, machine_id, mapping, after: str = "", **options):
         super().__init__(rank, machine_id, mapping, **options)
+        if self.uid == 0 and after:
+            Path(after).touch()
         if self.uid == 2 and multiprocessing.parent_process():
+            while after and not Path(after).exists():
+                time.sleep(0.01)
             die("raise")
 
 

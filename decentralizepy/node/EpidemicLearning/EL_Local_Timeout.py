@@ -5,6 +5,7 @@ import time
 from collections import deque
 from collections.abc import Collection
 
+from decentralizepy.errors import PeerLost
 from decentralizepy.message import Message
 from decentralizepy.node.EpidemicLearning import EL_Local as lock_step
 from decentralizepy.node.mailbox import Received
@@ -36,9 +37,18 @@ class EL_Local(lock_step.EL_Local):
         while time.monotonic() < deadline:
             if received := self.receive_DPSGD():
                 self.file_update(*received)
+            else:
+                self.notice_lost()
         queues = {uid: queue for uid, queue in self.peer_deques.items() if queue}
         logger.debug("round %d: models of %s", self.iteration + 1, sorted(queues))
         return queues
+
+    def notice_lost(self) -> None:
+        """Do without lost peers, or raise PeerLost; no wait for them would tell."""
+        try:
+            self._check_alive(self.update_channel, lambda: self.barrier)
+        except PeerLost as error:
+            self.give_up(error)
 
     def file_update(self, sender: int, message: Message) -> None:
         self.peer_deques[sender] = deque([message], maxlen=1)
