@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from decentralizepy import factory
 from decentralizepy.errors import did_you_mean
 
-COMMANDS = ("run", "graph", "plot", "compare", "data", "keys")
+COMMANDS = ("run", "graph", "plot", "compare", "final", "data", "keys")
 USAGE = """\
 usage: decentralizepy COMMAND ...
 
   run FILE.ini [FLAGS]   run this machine's nodes of an experiment (run -h: the flags)
   graph FLAGS            write a graph file (graph -h: kinds and flags)
   plot DIR ...           plot finished runs: accuracy, loss and bytes
+  final LOGDIR DIR ...   metrics over the final models of several machines
   compare RUN ...        compare runs in a table and a figure: accuracy against bytes
   data COMMAND ...       data sets: list, download, prepare, verify, describe
   keys FLAGS             create keys for security = mac or curve (keys -h: the flags)

@@ -16,12 +16,19 @@ SHOWN = 5  # uids listed if weights are missing
 SKEW_S = 60.0  # maximum clock difference between machines that share a folder
 
 
-def measure(experiment: Experiment) -> dict[str, float]:
+def measure(experiment: Experiment, folders: Sequence[Path] = ()) -> dict[str, float]:
     """Return the metrics of the final models, computed from the files of their weights.
 
     The mean model is the server's, or else the mean of all nodes' models. BatchNorm
     statistics are averaged like all floating-point numbers, not re-estimated; integers are
     taken from the first node.
+
+    Parameters
+    ----------
+    experiment
+    folders
+        Where the weights of this run are; by default, where this run writes them, without
+        those of an earlier run.
 
     Returns
     -------
@@ -35,7 +42,7 @@ def measure(experiment: Experiment) -> dict[str, float]:
         If the weights of a node are missing, as with several machines that do not share
         a folder.
     """
-    files = weights(experiment)
+    files = weights(experiment, folders)
     mean = mean_of(files)
     model, measured = tested(experiment, mean)
     if not experiment.served:
@@ -44,19 +51,29 @@ def measure(experiment: Experiment) -> dict[str, float]:
     return measured
 
 
-def weights(experiment: Experiment) -> list[Path]:
-    """Return the files of the final weights of the server, or of all nodes."""
+def weights(experiment: Experiment, folders: Sequence[Path] = ()) -> list[Path]:
+    """Return the files of the final weights of the server, or of all nodes.
+
+    Arguments and errors as for :func:`measure`.
+    """
     args = experiment.args
     count = experiment.mapping.get_n_procs()
     uids = [args.server_rank] if experiment.served else range(count)
     last = args.iterations - 1
-    folder = Path(args.weights_store_dir)
-    files = {uid: folder / f"{last}_weight_{uid}.pt" for uid in uids}
-    started = Path(args.log_dir, "args.json").stat().st_mtime
-    missing = [uid for uid, path in files.items() if not _since(started, path)]
-    if missing:
+    places = folders or [Path(args.weights_store_dir)]
+    started = 0.0 if folders else Path(args.log_dir, "args.json").stat().st_mtime
+    files = {
+        uid: path
+        for uid in uids
+        for folder in places
+        if _since(started, path := folder / f"{last}_weight_{uid}.pt")
+    }
+    if missing := [uid for uid in uids if uid not in files]:
         listed = ", ".join(map(str, missing[:SHOWN])) + ", ..." * (len(missing) > SHOWN)
-        raise DataError(f"{folder}: has no final weights of this run of uid {listed}")
+        raise DataError(
+            f"has no final weights of this run of uid {listed}",
+            file=", ".join(map(str, places)),
+        )
     return [*files.values()]
 
 
