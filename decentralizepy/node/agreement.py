@@ -6,6 +6,8 @@ from decentralizepy.errors import ConfigError
 from decentralizepy.node._counters import uncounted
 from decentralizepy.node.checkpoint import max_round_lag
 
+FAREWELL_MS = 2_000  # for the last exchange to reach all peers
+
 Rounds = dict[int, list[int]]  # by machine: rounds with checkpoints of all its nodes
 
 
@@ -31,6 +33,7 @@ def agree(node: Any, rounds: list[int]) -> int:
         known = _spread(node, {node.machine_id: sorted(rounds)})
     common = set.intersection(*(set(each) for each in known.values()))
     if not common:
+        node.communication.terminate(FAREWELL_MS)  # so that peers hear of it, too
         told = "; ".join(
             f"machine {machine} has {', '.join(map(str, known[machine])) or 'none'}"
             for machine in sorted(known)

@@ -21,7 +21,14 @@ class Peer:
     def __init__(self, uid, graph, inboxes):
         self.machine_id, self.graph, self.inboxes = uid, graph, inboxes
         self.barrier = graph.neighbors(uid)
-        self.communication = SimpleNamespace(total_bytes=7, send=self.send)
+        self.ended = False
+        self.communication = SimpleNamespace(
+            total_bytes=7, send=self.send, terminate=self.terminate
+        )
+
+    def terminate(self, drain_ms):
+        assert drain_ms > 0
+        self.ended = True
 
     def send(self, uid, message):
         self.communication.total_bytes += 100
@@ -39,7 +46,11 @@ def agreed(offers):
 
     def build(uid):
         peer = Peer(uid, graph, inboxes)
-        number = agree(peer, offers[uid])
+        try:
+            number = agree(peer, offers[uid])
+        except ConfigError:
+            assert peer.ended  # not before its peers have what it sent
+            raise
         assert peer.communication.total_bytes == 7  # it counts for no run
         return number
 
