@@ -10,7 +10,7 @@ from decentralizepy.errors import AddressError
 
 RECONNECT_MS = 20  # first retry; peers of one launch bind within a few of these
 CONNECT_MS = 1_500  # per attempt; TCP resends a lost SYN after 1000
-BACKLOG = 8  # messages from one peer held in memory before it has to wait
+BACKLOG = 16  # messages from one peer held in memory before it has to wait
 ANSWERS = 1_000  # acknowledgements queued for one peer before they are dropped
 SPARE_BYTES = 64  # room for what encryption adds to a frame
 _NOBLOCK, _SNDMORE = int(zmq.NOBLOCK), int(zmq.SNDMORE)  # enums are slow to convert
