@@ -1,13 +1,15 @@
-"""Print the throughput of each transport over that of raw pyzmq, zero-copy, in one run.
+"""Print the throughput and CPU time of each transport over those of raw pyzmq, zero-copy.
 
-Usage: python benchmarks/transport.py [--repeats N]
+Usage: python -m benchmarks.transport [--repeats N]
 """
 
 import argparse
 import ctypes
+import functools
 import gc
 import json
 import multiprocessing
+import os
 import socket
 import statistics
 import tempfile
@@ -29,6 +31,7 @@ KEPT_BYTES = 256 << 20
 DONE = {"CHANNEL": "done"}
 
 
+@functools.cache
 def frozen(size):
     params = np.random.default_rng(0).normal(size=size).astype(np.float32)
     params.flags.writeable = False
@@ -113,6 +116,8 @@ def free_port():
 
 
 def measure(send, receive, kind, size, count):
+    """Return MiB/s, and microseconds of CPU a message, of both ends together."""
+    before = sum(os.times()[:4])
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "ip.json").write_text(json.dumps({"0": "localhost"}))
         make_mac(Path(folder, "mac.key"))
@@ -121,7 +126,8 @@ def measure(send, receive, kind, size, count):
         peer.start()
         seconds = send(kind, folder, port, size, count)
         peer.join()
-    return 4 * size * count / seconds / 2**20
+    cpu = sum(os.times()[:4]) - before
+    return 4 * size * count / seconds / 2**20, 1e6 * cpu / count
 
 
 def keep_freed_memory():
@@ -140,13 +146,16 @@ def cpu_model():
 
 
 def compare(kind, size, count, repeats):
-    """Return medians of our throughput, of raw ZeroMQ's, and of their ratio."""
-    pairs = []
-    for _ in range(repeats):
-        mine = measure(ours, our_peer, kind, size, count)
-        pairs.append((mine, measure(raw, raw_peer, kind, size, count)))
-    mine, theirs = (statistics.median(each) for each in zip(*pairs, strict=True))
-    return mine, theirs, statistics.median(a / b for a, b in pairs)
+    """Return medians: our throughput, raw pyzmq's, their ratio, and so of CPU time."""
+    sides = ours, our_peer, kind, size, count
+    others = raw, raw_peer, kind, size, count
+    pairs = [(measure(*sides), measure(*others)) for _ in range(repeats)]
+    medians = []
+    for column in range(2):  # throughput, CPU time
+        mine, theirs = ([pair[end][column] for pair in pairs] for end in range(2))
+        ratios = [a / b for a, b in zip(mine, theirs, strict=True)]
+        medians += [statistics.median(each) for each in (mine, theirs, ratios)]
+    return medians
 
 
 def main():
@@ -156,14 +165,16 @@ def main():
     keep_freed_memory()
     gc.freeze()  # as before nodes are forked: the collector need not look at torch
     print(f"{cpu_model()}; pyzmq {zmq.__version__}, libzmq {zmq.zmq_version()}")
-    print(f"{'':10}{'parameters':>12}{'ours':>14}{'raw pyzmq':>14}{'ratio':>8}")
+    print(f"{'':23}{'MiB/s':^27}{'CPU us a message':^25}".rstrip())
+    print(
+        f"{'transport':10}{'parameters':>12}" + f"{'ours':>9}{'raw':>8}{'ratio':>8}" * 2
+    )
     for kind in ("TCP", "IPC", "TCP mac", "IPC mac"):
         for name, size in {**SIZES, "64 k x 1 kB": SMALL}.items():
             count = max(8, BYTES_A_RUN // (4 * size))
-            mine, theirs, ratio = compare(
-                kind, size, SMALL_MESSAGES if size == SMALL else count, repeats
-            )
-            told = f"{mine:>8.0f} MiB/s{theirs:>8.0f} MiB/s{ratio:>8.2f}"
+            count = SMALL_MESSAGES if size == SMALL else count
+            shown = "{:>9.0f}{:>8.0f}{:>8.2f}" * 2
+            told = shown.format(*compare(kind, size, count, repeats))
             print(f"{kind:10}{name:>12}{told}", flush=True)
 
 
