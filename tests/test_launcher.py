@@ -399,7 +399,7 @@ def test_figures_are_prepared_in_the_second_half_of_a_run():
     watch(
         SimpleNamespace(wait=wait, alive=1),
         SimpleNamespace(progress=progress, update=lambda alive: None),
-        SimpleNamespace(check=lambda: None),
+        lambda: None,
         SimpleNamespace(start=lambda: when.append(progress.slowest)),
     )
     assert when == [51]
