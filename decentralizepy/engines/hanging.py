@@ -14,8 +14,9 @@ from decentralizepy.engines.failure import is_users
 from decentralizepy.run.spec import NodeSpec
 
 STACK_S = 1.0  # for nodes to write where they are, or to end
-# in the stack of a node that waits for others, or a worker whose nodes all do
-WAITING = (f"node{os.sep}mailbox.py", "in _pass_time")
+# in the stack of a node that waits for messages, or for its turn to evaluate while another
+# one does, and of a worker whose nodes all wait
+WAITING = (f"node{os.sep}mailbox.py", "in turn\n", "in _pass_time\n")
 SHOWN = 3  # nodes of which the line is told during a wait
 _FRAME = re.compile(r'File "(.+)", line (\d+) in (.+)')
 _STACK = "Stack (most recent call first):\n"  # as faulthandler begins
@@ -56,6 +57,7 @@ def _frame(stack: str) -> str:
     """Return the innermost line of the user's code in a stack, or else of any code."""
     waits = any(words in stack for words in WAITING)
     frames = [] if waits else _FRAME.findall(stack)
+    frames = [frame for frame in frames if not frame[0].startswith("<")]
     own = [frame for frame in frames if is_users(frame[0])]
     return "{}:{} in {}".format(*(own or frames)[0]) if frames else ""
 

@@ -186,7 +186,7 @@ class Screen:
     On a terminal, a live view is refreshed at most twice per second. Elsewhere, a line is
     printed every 5 s, and when an evaluation is complete (at most one per second); long
     waits are reported on standard error, at most once a minute unless the peers waited
-    for change. A context manager that starts no threads.
+    for change, or it is found where they are. A context manager that starts no threads.
 
     Parameters
     ----------
@@ -210,7 +210,7 @@ class Screen:
         self.progress = progress
         self.console = console or Console()
         self.errors = errors or Console(stderr=True)
-        self._told = ("", -math.inf)
+        self._told = ("", "", -math.inf)
         self._live: Live | None = None
         self._alive = len(progress.ranks)
         self._shown = -math.inf
@@ -262,12 +262,13 @@ class Screen:
     def _tell_waiting(self) -> None:
         if not (waiting := self.progress.waiting):
             return
-        (whom, when), now = self._told, self.progress.clock()
-        if waiting.whom != whom or now - when >= self.WAITING:
+        (whom, place, when), now = self._told, self.progress.clock()
+        found = waiting.place not in ("", place)
+        if waiting.whom != whom or found or now - when >= self.WAITING:
             self.errors.print(
                 str(waiting), markup=False, highlight=False, soft_wrap=True
             )
-            self._told = waiting.whom, now
+            self._told = waiting.whom, waiting.place or place, now
 
     def message(self, text: str) -> None:
         """Print ``text`` above the view."""

@@ -41,7 +41,7 @@ class Locator:
         Returns where the nodes of some uids are, as text, or "" if that is unknown.
     """
 
-    AGAIN = 60.0  # seconds
+    AGAIN, SOON = 60.0, 5.0  # seconds, after it did and after it did not
 
     def __init__(self, locate: Callable[[Collection[int]], str]) -> None:
         self._locate = locate
@@ -52,7 +52,8 @@ class Locator:
         """Return a wait with its place, if that is known."""
         key = wait.uids, wait.round
         another = key != self._asked and not self._place
-        if another or now - self._when >= self.AGAIN:
+        again = self.AGAIN if self._place else self.SOON
+        if another or now - self._when >= again:
             self._place = self._locate(wait.uids)
             self._asked, self._when = key, now
         return wait._replace(place=self._place if key == self._asked else "")

@@ -424,6 +424,20 @@ def test_without_a_terminal_a_wait_is_told_once_a_minute(tmp_path, clock, notice
     assert "waiting" not in screen.console.file.getvalue()
 
 
+def test_a_wait_is_told_again_once_it_is_known_where_the_peer_is(
+    tmp_path, clock, notice
+):
+    progress = Progress(tmp_path, [0, 1, 2], 20, clock)
+    progress.locator = Locator(lambda uids: "at net.py:3" if clock.now > 12 else "")
+    screen = Screen(progress, Console(file=io.StringIO()), Console(file=io.StringIO()))
+    notice(0, {1: ""})
+    with screen:
+        for clock.now in range(10, 40):
+            screen.update(3)
+    told = screen.errors.file.getvalue().splitlines()
+    assert [line.partition("; ")[2] for line in told] == ["", "at net.py:3"]
+
+
 def test_on_a_terminal_a_wait_is_a_row_of_the_view(three, notice, tmp_path):
     three.log_dir = tmp_path
     three.locator = Locator(
