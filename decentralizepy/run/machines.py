@@ -12,7 +12,9 @@ from decentralizepy.errors import ConfigError, NodeFailed, PeerError
 from decentralizepy.run.experiment import Experiment
 
 MEET_S = 5.0  # for a launcher to connect, if its nodes have already finished
-FAREWELL_MS = 1_000  # for the last message to arrive
+# for the last message to arrive: of a run that failed, and over a network that loses a third
+# of all packets, as TCP doubles its wait with each retransmission
+FAREWELL_MS, LONG_FAREWELL_MS = 1_000, 30_000
 MOST_SHOWN = 500  # characters of what another launcher says
 
 
@@ -291,4 +293,5 @@ class Machines:
         if error is not None:
             status = getattr(error, "exit_status", 1)
             self._tell(Ended(status, self._cause(error), final=True))
-        self._link.terminate(FAREWELL_MS)
+        short = error is not None or self._silent  # there is nobody to wait for
+        self._link.terminate(FAREWELL_MS if short else LONG_FAREWELL_MS)
