@@ -282,8 +282,9 @@ def test_a_peer_that_hangs_is_named(experiment):
 
 def test_where_a_node_hangs_is_told_while_the_others_wait(experiment, tmp_path):
     hanging = {"dataset_class": "Dying", "how": "hang"}
-    words = experiment(rounds=1000, DATASET=hanging, FAULTS={"warn_after": "0.5"})
-    # uid 0 may be awaited too: it waits for its turn to evaluate, which uid 2 has
+    # uid 0 may wait for its turn to evaluate, which uid 2 has, for a quarter of peer_timeout
+    faults = {"warn_after": "0.5", "peer_timeout": "40"}
+    words = experiment(rounds=1000, DATASET=hanging, FAULTS=faults)
     told = r"waiting for uid (0, )?2 for .*; uid 2 is at \S+toy\.py:\d+ in die$"
     with subprocess.Popen(
         words, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
