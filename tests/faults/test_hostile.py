@@ -20,7 +20,7 @@ from tests.support import LIMIT_S, ROOT, strangers
 from tests.support.launcher import NODES, make_experiment, results, weights
 
 pytestmark = pytest.mark.processes
-ROUNDS = 80  # 20 s, or 2 once the strangers are gone
+ROUNDS = 80  # node 0 stays in the 40th until the strangers are gone
 GROWTH = 64 << 20
 
 

@@ -19,23 +19,28 @@ from tests.support.toy import Linear, Points
 
 __all__ = ["Linear", "Patient"]
 NAMES = [b"abc", b"", b"x" * 255, b"00", b"-1", b"99", "\u0661".encode(), b"-12345"]
+STAY = 40  # the round that node 0 stays in
 
 
 class Patient(Points):
     """Points of a network in which all wait for node 0, until the file ``go`` is there.
 
-    Node 0 does not even begin before there is the file ``come``.
+    Node 0 does not even begin before there is the file ``come``; it takes its time in each
+    round, and stays in the 40th, so that the run cannot end before the strangers are done.
     """
 
     def __init__(self, rank, machine_id, mapping, go: str, come: str, **options):
         super().__init__(rank, machine_id, mapping, **options)
-        self.go = Path(go)
+        self.go, self.rounds = Path(go), 0
         while self.uid == 0 and not Path(come).exists():
             time.sleep(0.05)
 
     def get_trainset(self, batch_size=1, shuffle=False):
-        if self.uid == 0 and shuffle and not self.go.exists():
+        self.rounds += shuffle
+        while self.uid == 0 and shuffle and not self.go.exists():
             time.sleep(0.25)
+            if self.rounds < STAY:
+                break
         return super().get_trainset(batch_size, shuffle)
 
 
