@@ -1,8 +1,9 @@
-"""The processor and the libraries that a figure was measured with."""
+"""What a figure was measured with: processor, libraries, and the clock of child processes."""
 
 import os
 import platform
 import re
+import resource
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -25,6 +26,12 @@ def describe() -> str:
         f"{platform.system()} {platform.release()}, "
         f"Python {platform.python_version()}, {libraries}"
     )
+
+
+def children_cpu() -> float:
+    """Return the CPU seconds of all child processes that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def _read(path: str) -> str:

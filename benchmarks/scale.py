@@ -9,7 +9,6 @@ Usage: python -m benchmarks.scale [--nodes 16 64 256] [--engines process packed 
 """
 
 import argparse
-import resource
 import subprocess
 import sys
 import tempfile
@@ -19,7 +18,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.bits import BASE, ROOT, ini
-from benchmarks.machine import describe
+from benchmarks.machine import children_cpu, describe
 from decentralizepy.datasets.Digits import MLP
 
 SHORT, LONG, BATCH, STEPS = 5, 25, 8, 2_000
@@ -66,7 +65,7 @@ def cpu(engine: str, nodes: int, rounds: int, folder: Path) -> float:
         "run",
         "--overwrite",
     ]
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    before = children_cpu()
     subprocess.run(
         [sys.executable, "-m", "decentralizepy", *map(str, words)],
         cwd=folder,
@@ -74,8 +73,7 @@ def cpu(engine: str, nodes: int, rounds: int, folder: Path) -> float:
         stdout=subprocess.DEVNULL,
         env={"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
     )
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return children_cpu() - before
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.transport import cpu_model
+from benchmarks.machine import describe
 
 ROOT = Path(__file__).resolve().parent.parent
 TORCH = "import torch, torch._dynamo, torch.optim"
@@ -64,7 +64,7 @@ def main():
             measured.append((bare, *running(args.config, args.rounds, folder)))
     bare, first, end = (statistics.median(each) for each in zip(*measured, strict=True))
     ratio = statistics.median(one[1] / one[0] for one in measured)
-    print(cpu_model())
+    print(describe())
     print(f"import torch     {bare:6.2f} s")
     print(f"first round      {first:6.2f} s after the start, ratio {ratio:.2f}")
     print(f"end              {end:6.2f} s after the last round")

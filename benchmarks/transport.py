@@ -4,7 +4,6 @@ Usage: python -m benchmarks.transport [--repeats N]
 """
 
 import argparse
-import ctypes
 import functools
 import gc
 import json
@@ -19,15 +18,16 @@ from pathlib import Path
 import numpy as np
 import zmq
 
+from benchmarks.machine import describe
 from decentralizepy.communication.IPC import IPC
 from decentralizepy.communication.keys import make_mac
 from decentralizepy.communication.TCP import TCP
 from decentralizepy.mappings.Linear import Linear
+from decentralizepy.node.process import keep_freed_memory
 
 SIZES = {"90 k": 90_000, "1 M": 1_000_000, "25 M": 25_000_000}
 SMALL = 250  # parameters: messages of 1 kB, of which 64 thousand are sent
 BYTES_A_RUN, SMALL_MESSAGES = 1 << 30, 1 << 16
-KEPT_BYTES = 256 << 20
 DONE = {"CHANNEL": "done"}
 
 
@@ -130,21 +130,6 @@ def measure(send, receive, kind, size, count):
     return 4 * size * count / seconds / 2**20, 1e6 * cpu / count
 
 
-def keep_freed_memory():
-    """Set the allocator as nodes do, for both sides of the comparison."""
-    libc = ctypes.CDLL("libc.so.6")
-    libc.mallopt(-1, KEPT_BYTES)  # M_TRIM_THRESHOLD
-    libc.mallopt(-3, KEPT_BYTES)  # M_MMAP_THRESHOLD
-
-
-def cpu_model():
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    names = [line.split(": ")[1] for line in lines if line.startswith("model name")]
-    flags = next(line for line in lines if line.startswith("flags")).split()
-    vectors = [name for name in ("avx2", "avx512f") if name in flags]
-    return f"{len(names)} x {names[0]} ({', '.join(vectors)})"
-
-
 def compare(kind, size, count, repeats):
     """Return medians: our throughput, raw pyzmq's, their ratio, and so of CPU time."""
     sides = ours, our_peer, kind, size, count
@@ -164,7 +149,7 @@ def main():
     repeats = parser.parse_args().repeats
     keep_freed_memory()
     gc.freeze()  # as before nodes are forked: the collector need not look at torch
-    print(f"{cpu_model()}; pyzmq {zmq.__version__}, libzmq {zmq.zmq_version()}")
+    print(f"{describe()}, libzmq {zmq.zmq_version()}")
     print(f"{'':23}{'MiB/s':^27}{'CPU us a message':^25}".rstrip())
     print(
         f"{'transport':10}{'parameters':>12}" + f"{'ours':>9}{'raw':>8}{'ratio':>8}" * 2

@@ -6,7 +6,6 @@ The graph is regular of degree 5; a round is 3 steps with 8 images of CIFAR-10's
 import argparse
 import math
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -18,6 +17,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import psutil
+
+from benchmarks.machine import children_cpu
 
 ROOT = Path(__file__).resolve().parent.parent
 NODES, DEGREE, STEPS, BATCH, SAMPLES = 16, 5, 3, 8, 50_000
@@ -110,7 +111,7 @@ def run(
         command = _command(checkout, args, Path(folder), rounds, every, extra)
         paths = [checkout, checkout / "src", ROOT]
         env = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))}
-        before, start = _cpu(), time.monotonic()
+        before, start = children_cpu(), time.monotonic()
         with open(Path(folder, "out"), "w") as out:
             process = subprocess.Popen(
                 command, stdout=out, stderr=out, env=env, cwd=folder
@@ -123,7 +124,7 @@ def run(
             sys.exit(f"{checkout}: failed\n{Path(folder, 'out').read_text()[-2000:]}")
         if keep is not None:
             keep(Path(folder, "logs"))
-        cpu = _cpu() - before
+        cpu = children_cpu() - before
     return Cost(seconds, cpu, watcher.first - start, watcher.peak / 2**20)
 
 
@@ -182,11 +183,6 @@ def _command(
     if "[NODE]" in extra:  # the driver has a class of its own
         driver = ["-m", "decentralizepy", "run"]
     return [sys.executable, *driver, *flags.split()]
-
-
-def _cpu() -> float:
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
 
 
 class Watcher(threading.Thread):

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from decentralizepy.engines import engine
-from decentralizepy.engines.engine import Nodes
+from decentralizepy.engines.engine import Engine
 from decentralizepy.engines.failure import describe
+from decentralizepy.engines.select import select_engine
 from decentralizepy.errors import ConfigError, DecentralizepyError, NodeFailed
 from decentralizepy.files import write_atomic
 from decentralizepy.mappings.Mapping import Mapping
@@ -203,12 +203,12 @@ def attempt(
 
     def check() -> None:
         folder.check()
-        machines.check(
-            starting=not all(begun(spec) for spec in specs if spec.rank >= 0)
-        )
+        if args.machines > 1:
+            learners = [spec for spec in specs if spec.rank >= 0]
+            machines.check(starting=not all(map(begun, learners)))
 
     go_on = begun if machines.policy == "drop" else None
-    with Preload() as figures, engine.chosen(args, specs, go_on) as nodes:
+    with Preload() as figures, select_engine(args, specs, go_on) as nodes:
         nodes.start()
         progress.locator = Locator(nodes.places)
         with Screen(progress) as screen:
@@ -230,7 +230,7 @@ def note_dataset(experiment: Experiment) -> None:
 
 
 def watch(
-    nodes: Nodes, screen: "Screen", check: Callable[[], None], figures: "Preload"
+    nodes: Engine, screen: "Screen", check: Callable[[], None], figures: "Preload"
 ) -> None:
     """Show the run until all nodes have ended; a failed one ends it."""
     progress = screen.progress
@@ -257,7 +257,7 @@ def complete_results(log_dir: Path, ranks: Sequence[int]) -> None:
 
 def measure_final(experiment: Experiment, progress: "Progress") -> None:
     """Write the metrics of the final models; the results are valid without them."""
-    from decentralizepy.results.write import derive, write_final
+    from decentralizepy.results.write import write_final
     from decentralizepy.run import final
 
     log_dir = Path(experiment.args.log_dir)
@@ -274,11 +274,10 @@ def measure_final(experiment: Experiment, progress: "Progress") -> None:
     seen = progress.accuracy
     if seen and not experiment.served and seen.nodes == experiment.graph.n_procs:
         measured["worst_test_acc"] = seen.low
+    files = (log_dir / f"{rank}_results.jsonl" for rank in experiment.ranks)
+    results = [file for file in files if file.exists()]
     try:
-        write_final(log_dir, experiment.args.iterations, measured)
-        for rank in experiment.ranks:
-            if (lines := log_dir / f"{rank}_results.jsonl").exists():
-                derive(lines)
+        write_final(log_dir, experiment.args.iterations, measured, results)
     except OSError as error:
         print(f"warning: {log_dir}: no final figures: {error}", file=sys.stderr)
 

@@ -47,9 +47,9 @@ class TCP(ZeroMQ):
         Milliseconds after which ``receive(block=False)`` returns None.
     security : {"none", "mac", "curve"}, default "none"
         Whose messages a node accepts. ``none``: from anyone who can reach its port and
-        claims to be a node, on a single machine with proof. ``mac``: from holders of the run's key; modified and
-        replayed messages are detected. ``curve``: from owners of the keys in
-        ``keys_dir``, each under its own uid; messages are encrypted.
+        claims to be a node, on a single machine with proof. ``mac``: from holders of the
+        run's key; modified and replayed messages are detected. ``curve``: from owners of
+        the keys in ``keys_dir``, each under its own uid; messages are encrypted.
     key_file : str, default ""
         For ``mac``: a file created by ``decentralizepy keys --mac``, the same on all
         machines and new for every run. On a single machine, the launcher creates it,

@@ -45,42 +45,46 @@ def places(nodes: Iterable[tuple[NodeSpec, BaseProcess]]) -> str:
     told = []
     for spec, process in islice(nodes, SHOWN):
         name = spec.name or f"uid {spec.uid}"
-        if process.exitcode is None and process.pid is not None:
-            if _is_stopped(process.pid):
-                told.append(f"{name} is stopped, as by SIGSTOP")
-            elif frame := _frame(stack_of(process.pid, spec.log)):
-                told.append(f"{name} is at {frame}")
+        if _is_stopped(process):
+            told.append(f"{name} is stopped, as by SIGSTOP")
+        elif frame := _frame(_stack_if_stuck(spec, process)):
+            told.append(f"{name} is at {frame}")
     return ", ".join(told)
 
 
 def _frame(stack: str) -> str:
     """Return the innermost line of the user's code in a stack, or else of any code."""
-    waits = any(words in stack for words in WAITING)
-    frames = [] if waits else _FRAME.findall(stack)
-    frames = [frame for frame in frames if not frame[0].startswith("<")]
+    found = _FRAME.findall(stack)
+    frames = [frame for frame in found if not frame[0].startswith("<")]
     own = [frame for frame in frames if is_users(frame[0])]
     return "{}:{} in {}".format(*(own or frames)[0]) if frames else ""
 
 
 def _place(spec: NodeSpec, process: BaseProcess) -> str:
     """Return where a node hangs, or nothing if it waits for others or has ended."""
-    if process.exitcode is not None or process.pid is None:
-        return ""
-    if _is_stopped(process.pid):
+    if _is_stopped(process):
         return (
             f"\n{spec} is stopped, as by SIGSTOP (kill -CONT {process.pid} resumes it)"
         )
-    stack = stack_of(process.pid, spec.log)
-    if not stack or any(words in stack for words in WAITING):
+    stack = _stack_if_stuck(spec, process)
+    return f"\n{spec} hangs here:\n{stack}" if stack else ""
+
+
+def _stack_if_stuck(spec: NodeSpec, process: BaseProcess) -> str:
+    """Return the stack of a node, or nothing if it waits for others or has ended."""
+    if process.exitcode is not None or process.pid is None:
         return ""
-    return f"\n{spec} hangs here:\n{stack}"
+    stack = stack_of(process.pid, spec.log)
+    return "" if any(words in stack for words in WAITING) else stack
 
 
-def _is_stopped(pid: int) -> bool:
+def _is_stopped(process: BaseProcess) -> bool:
     import psutil  # slow to import, and only needed for an error
 
-    with suppress(psutil.Error):
-        return bool(psutil.Process(pid).status() == psutil.STATUS_STOPPED)
+    if process.exitcode is None and process.pid is not None:
+        with suppress(psutil.Error):
+            status = psutil.Process(process.pid).status()
+            return bool(status == psutil.STATUS_STOPPED)
     return False
 
 

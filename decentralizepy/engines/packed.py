@@ -4,22 +4,22 @@ import itertools
 import multiprocessing
 import resource
 import signal
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NoReturn
 
 from decentralizepy.engines.bridge import Bridge
 from decentralizepy.engines.debug import DebugNodes
+from decentralizepy.engines.engine import GoOn
 from decentralizepy.engines.process import LocalNodes
 from decentralizepy.engines.turns import Turns
 from decentralizepy.node.process import configure
+from decentralizepy.run.preflight import raise_limit
 from decentralizepy.run.scratch import Scratch
 from decentralizepy.run.signals import Stopped
 from decentralizepy.run.spec import NodeSpec
 
 COUNT_S = 0.5  # how often a worker counts its nodes
-
-GoOn = Callable[[NodeSpec], bool] | None
 
 
 class PackedNodes(LocalNodes):
@@ -46,7 +46,6 @@ class PackedNodes(LocalNodes):
 
     @property
     def alive(self) -> int:
-        """The number of nodes that have not ended."""
         pairs = zip(self._left, self._exit_codes(), strict=True)
         return sum(count for count, code in pairs if code is None)
 
@@ -55,16 +54,19 @@ class PackedNodes(LocalNodes):
         """None: it is workers that end, and results name the nodes that were lost."""
         return []
 
-    def _may_go_on(self) -> bool:
-        codes = [code for code in self._exit_codes() if code]
-        return self.go_on is not None and all(code > 0 for code in codes)
+    def may_go_on(self) -> bool:
+        return self.go_on is not None and all(
+            failed.status > 0 for failed in self.failures()
+        )
 
     def _runs(self, spec: NodeSpec, uids: Collection[int]) -> bool:
         return any(node.uid in uids for node in self._groups[spec.rank])
 
     def __exit__(self, *exception: object) -> None:
-        super().__exit__(*exception)
-        self._sockets.cleanup()
+        try:
+            super().__exit__(*exception)
+        finally:
+            self._sockets.cleanup()
 
 
 def share_out(specs: list[NodeSpec], workers: int) -> list[list[NodeSpec]]:
@@ -85,8 +87,7 @@ def work(
         If a node has failed.
     """
     configure(len(groups))
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # each node has a log
+    raise_limit(resource.RLIMIT_NOFILE)  # each node has a log
     signal.signal(signal.SIGTERM, _stop)
     workers = {spec.uid: at for at, group in enumerate(groups) for spec in group}
     turns = Turns()

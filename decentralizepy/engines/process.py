@@ -9,7 +9,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing import connection
 from multiprocessing.process import BaseProcess
@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from decentralizepy.engines import hanging, openmp
+from decentralizepy.engines.engine import Engine, GoOn
 from decentralizepy.engines.failure import Failed, judge
-from decentralizepy.errors import NodeFailed, PeerError
+from decentralizepy.errors import PeerError
 from decentralizepy.run.machine import Machine
 from decentralizepy.run.scratch import Scratch
 from decentralizepy.run.signals import ENDING, at_signal
@@ -30,23 +31,17 @@ _PR_SET_PDEATHSIG = 1
 _SIGNALS = set(ENDING)
 
 
-class LocalNodes:
+class LocalNodes(Engine):
     """One operating-system process for each of ``specs``.
-
-    A context manager, which leaves no process behind when it exits.
 
     Parameters
     ----------
-    specs : list of NodeSpec
-    go_on : callable, optional
-        Tells of a node that has failed whether the others may finish without it; by
-        default they may not.
+    specs, go_on
+        As for :class:`~decentralizepy.engines.engine.Engine`.
     """
 
-    def __init__(
-        self, specs: list[NodeSpec], go_on: Callable[[NodeSpec], bool] | None = None
-    ) -> None:
-        self.specs, self.go_on = specs, go_on
+    def __init__(self, specs: list[NodeSpec], go_on: GoOn = None) -> None:
+        super().__init__(specs, go_on)
         self.processes: list[BaseProcess] = []
         self._reports = Scratch()
         self._oom_kills = Machine().oom_kills()
@@ -71,14 +66,11 @@ class LocalNodes:
     def wait(self, timeout: float) -> bool:
         """Wait up to ``timeout`` seconds for a process to end; return whether all have.
 
-        Raises
-        ------
-        NodeFailed
-            If a node ended with a nonzero status, unless the others are to continue.
+        Errors as in the base class.
         """
         running = [process for process in self.processes if process.exitcode is None]
         connection.wait([process.sentinel for process in running], timeout)
-        if not self._may_go_on() and (failure := self.failure()):
+        if not self.may_go_on() and (failure := self.failure()):
             if failure.exit_status == PeerError.exit_status:
                 nodes = zip(self.specs, self.processes, strict=True)
                 failure.args = (f"{failure}{hanging.describe(nodes)}",)
@@ -86,7 +78,6 @@ class LocalNodes:
         return None not in self._exit_codes()
 
     def places(self, uids: Collection[int]) -> str:
-        """Return where in the code some of this machine's nodes are, as text."""
         nodes = zip(self.specs, self.processes, strict=True)
         return hanging.places(each for each in nodes if self._runs(each[0], uids))
 
@@ -94,18 +85,8 @@ class LocalNodes:
         """Return whether one of the nodes ``uids`` runs in the process of ``spec``."""
         return spec.uid in uids
 
-    def _may_go_on(self) -> bool:
-        return self.go_on is not None and all(map(self.go_on, self.failed))
-
-    @property
-    def failed(self) -> list[NodeSpec]:
-        """The nodes that have ended with a nonzero status."""
-        codes = zip(self.specs, self._exit_codes(), strict=True)
-        return [spec for spec, code in codes if code]
-
     @property
     def alive(self) -> int:
-        """The number of processes that have not ended."""
         return sum(code is None for code in self._exit_codes())
 
     def stop(self) -> None:
@@ -121,12 +102,9 @@ class LocalNodes:
             for process in self.processes:
                 process.join()
 
-    def __enter__(self) -> "LocalNodes":
-        return self
-
     def __exit__(self, *exception: object) -> None:
         try:
-            self.stop()
+            super().__exit__(*exception)
         finally:
             self._reports.cleanup()
 
@@ -143,20 +121,18 @@ class LocalNodes:
     def _exit_codes(self) -> list[int | None]:
         return [process.exitcode for process in self.processes]
 
-    def failure(self) -> NodeFailed | None:
-        """Return an error for the node that failed first, not because of a peer."""
+    def failures(self) -> list[Failed]:
         codes = zip(self.specs, self._exit_codes(), strict=True)
-        failed = [(spec, code) for spec, code in codes if code]
-        if not failed:
-            return None
-        spec, code = min(failed, key=lambda item: item[1] == 3)
-        short = code == -signal.SIGKILL and Machine().oom_kills() > self._oom_kills
-        report = ""
+        return [Failed(spec, code) for spec, code in codes if code]
+
+    def explained(self, failed: Failed) -> Failed:
+        """Return a failure with the node's report, and whether memory ran out."""
+        killed = failed.status == -signal.SIGKILL
+        short = killed and Machine().oom_kills() > self._oom_kills
         with suppress(OSError):  # a node that was killed leaves none
-            report = self._report(spec).read_text(encoding="utf-8")
-        return Failed(
-            spec, code, report, " (out of memory)" if short else ""
-        ).as_error()
+            report = self._report(failed.spec).read_text(encoding="utf-8")
+            failed = failed._replace(report=report)
+        return failed._replace(why=" (out of memory)" if short else "")
 
 
 @contextmanager

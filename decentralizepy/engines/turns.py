@@ -64,8 +64,9 @@ class Turns:
     def stop(self) -> None:
         """End all that have not, by an exception where they wait."""
         with self._hub():
-            while self._turns:
-                self._resume(self._turns.popleft(), greenlet.GreenletExit)
+            for turn in [*self._turns]:
+                self._resume(turn, greenlet.GreenletExit)
+            self._turns.clear()  # also those that give way while they end
 
     def give_way(self, inbox: "Inbox", timeout: float) -> None:
         """Wait up to ``timeout`` seconds for a message in ``inbox``."""
@@ -92,10 +93,7 @@ class Turns:
         if not turn.ready:
             self._idle += 1
             return
-        self._idle = 0
         self._resume(turn)
-        if turn.dead:
-            self._turns.remove(turn)
 
     def _pass_time(self, deadline: float) -> None:
         """Sleep until the first time limit, and resume the node that it is for."""
@@ -104,15 +102,13 @@ class Turns:
         if any(turn.ready for turn in self._turns):
             self._idle = 0
         elif first.until <= time.monotonic():
-            self._idle = 0
             self._resume(first)
-            if first.dead:
-                self._turns.remove(first)
 
     def _resume(
         self, turn: "_Turn", exception: type[BaseException] | None = None
     ) -> None:
         """Switch to a node, and back here when it gives way or ends."""
+        self._idle = 0
         turn.globals.apply()
         self._current, turn.hub = turn, greenlet.getcurrent()
         try:
@@ -123,6 +119,8 @@ class Turns:
         finally:
             self._current = None
             turn.globals.note()
+            if turn.dead:
+                self._turns.remove(turn)
 
 
 class _Turn(greenlet.greenlet):

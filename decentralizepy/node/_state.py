@@ -172,9 +172,8 @@ class Decoder:
         stored = self.tensors[place]
         new = torch.view_as_complex(stored) if is_complex else stored
         if not isinstance(live, torch.Tensor) or not alike(live, new):
-            return (
-                new.clone()
-            )  # aligned, unlike the file: sums add up in the same order
+            # aligned, unlike the file, so that sums add up in the same order
+            return new.clone()
         with torch.no_grad():
             live.copy_(new)
         return live

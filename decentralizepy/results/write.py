@@ -6,7 +6,7 @@ import math
 import os
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -238,10 +238,20 @@ def derive(lines: Path) -> Path:
     return path
 
 
-def write_final(log_dir: Path, round_number: int, measured: dict[str, float]) -> None:
-    """Write the metrics over all final models, those of round ``round_number``."""
+def write_final(
+    log_dir: Path,
+    round_number: int,
+    measured: dict[str, float],
+    results: Iterable[Path] = (),
+) -> None:
+    """Write the metrics over all final models, those of round ``round_number``.
+
+    They are added to the tables of ``results``, the nodes' JSON lines files.
+    """
     table = {name: {round_number: _finite(value)} for name, value in measured.items()}
     write_atomic(log_dir / FINAL_FILE, json.dumps(table))
+    for lines in results:
+        derive(lines)
 
 
 def read_final(log_dir: Path) -> dict[str, dict[str, Any]]:

@@ -117,10 +117,8 @@ def tested(
     config = experiment.config
     section = config["DATASET"]
     if section.get("train_dir") and section.get("test_dir"):
-        section = {
-            **section,
-            "train_dir": "",
-        }  # as a server: it has no part to train on
+        # as a server, which has no part to train on
+        section = {**section, "train_dir": ""}
     place = (-1, experiment.args.machine_id, experiment.mapping)
     dataset = factory.build(section, "dataset", *place)
     model = dataset.make_model(

@@ -19,10 +19,9 @@ if TYPE_CHECKING:
 
 PACKAGE = "decentralizepy"
 KNOWN = {PACKAGE, "torch", *sys.stdlib_module_names}
-SAMPLED = (
-    1 << 26
-)  # bytes of an array that are hashed; of a larger one, evenly spread rows
-MILLIARD = 10**9
+# bytes of an array that are hashed; of a larger one, evenly spread rows
+SAMPLED = 1 << 26
+BILLION = 10**9
 
 
 def take(experiment: "Experiment", dataset: Any) -> dict[str, int | None]:
@@ -45,7 +44,7 @@ def take(experiment: "Experiment", dataset: Any) -> dict[str, int | None]:
         f"version of {PACKAGE}": _of_package(),
         "source of plug-ins": of_source(_classes(experiment)),
         "--reset_optimizer": int(experiment.args.reset_optimizer),
-        "--working_rate": None if rate is None else round(rate * MILLIARD),
+        "--working_rate": None if rate is None else round(rate * BILLION),
         "training data": of_data(dataset, "trainset", other),
         "test data": of_data(dataset, "testset", other),
     }

@@ -134,9 +134,8 @@ def _is_touched(path: Path) -> bool:
     deadline = time.monotonic() + TOUCHED_S
     while time.monotonic() < deadline:
         time.sleep(TOUCHED_S / 20)
-        with suppress(
-            OSError
-        ), path.open():  # NFS asks the server when a file is opened
+        # NFS asks the server when a file is opened
+        with suppress(OSError), path.open():
             if os.stat(path).st_mtime_ns != before:
                 return True
     return False
