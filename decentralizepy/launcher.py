@@ -114,6 +114,7 @@ def status_of(run: Callable[[], None]) -> int:
 
 def run(experiment: Experiment) -> None:
     """Prepare, start, watch and report; raise an error if a node failed."""
+    experiment.settings.tell(experiment.parts, experiment.args)
     log_dir = Path(experiment.args.log_dir)
     with (
         lock.hold(log_dir, experiment.args.machine_id) as folder,

@@ -4,7 +4,7 @@ import configparser
 import io
 import os
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
@@ -82,23 +82,6 @@ def value_of(key: str, text: str) -> Value:
 def expanded(path: str) -> str:
     """Return a path with ``~`` and ``$NAME`` expanded as in a shell."""
     return os.path.expanduser(os.path.expandvars(path))
-
-
-def override(config: dict[str, Section], assignments: Iterable[str]) -> None:
-    """Set ``SECTION.key=value`` in ``config``, as ``--set`` gives them.
-
-    Raises
-    ------
-    ConfigError
-        If an assignment does not have this form.
-    """
-    for assignment in assignments:
-        place, equals, text = assignment.partition("=")
-        section, dot, key = place.strip().partition(".")
-        if not (equals and dot and section and key):
-            raise ConfigError(f"--set {assignment}: expected SECTION.key=value")
-        key = key.strip().lower()
-        config.setdefault(section, {})[key] = value_of(key, text.strip())
 
 
 def render(config: Mapping[str, Section]) -> str:

@@ -9,18 +9,16 @@ from typing import Any
 
 from decentralizepy import factory, utils
 from decentralizepy.checkpoints import common_rounds
-from decentralizepy.config import checks, flags, ini
+from decentralizepy.config import assignments, checks, flags, ini
 from decentralizepy.config.run_section import RunSection
 from decentralizepy.config.signatures import parameters
-from decentralizepy.errors import ConfigError, GraphError, located
-from decentralizepy.factory import Part
 from decentralizepy.files import write_atomic
 from decentralizepy.graphs.Graph import Graph
-from decentralizepy.mappings.Linear import Linear
-from decentralizepy.mappings.Manual import Manual
 from decentralizepy.mappings.Mapping import Mapping
 from decentralizepy.run import folders, inputs, resume
+from decentralizepy.run.settings import Settings
 from decentralizepy.run.spec import NodeSpec
+from decentralizepy.run.topology import make_graph, make_mapping
 
 logger = logging.getLogger(__name__)
 Config = dict[str, dict[str, Any]]
@@ -37,6 +35,8 @@ class Experiment:
         The sections of the INI file, as written.
     parts : Parts
         The classes that the sections name, and their options.
+    settings : Settings
+        What was given by ``--set`` and by flags, and where other values come from.
     comm_options : dict
         The options of the communication, as prepared by its class.
     fingerprint : dict
@@ -56,6 +56,7 @@ class Experiment:
     mapping: Mapping
     node_class: Callable[..., Any]
     service_class: Callable[..., Any] | None
+    settings: Settings
     comm_options: dict[str, Any] = field(default_factory=dict)
     first_round: int = 0
     fingerprint: dict[str, int | None] = field(default_factory=dict)
@@ -87,19 +88,25 @@ class Experiment:
             chosen = resume.complete(chosen)
         path = chosen.get("config_file", flags.defaults()["config_file"])
         config: Config = ini.read(path)
-        ini.override(config, chosen.get("set", ()))
-        checks.check_text(config, path, drivers)
-        args = utils.merged(config.get("RUN", {}), chosen)
-        if config.get("GRAPH") and "graph_file" not in chosen:
-            args.graph_file = None
-        written = inputs.read(args, config)  # last, as the next step imports classes
-        parts = checks.resolve(config, path)
+        settings = Settings(ini.read(path), chosen)
+        assignments.override(config, settings.texts)
+        with assignments.blamed(settings.texts):
+            checks.check_text(config, path, drivers)
+            args = utils.merged(config.get("RUN", {}), chosen)
+            if config.get("GRAPH") and "graph_file" not in chosen:
+                args.graph_file = None
+            written = inputs.read(
+                args, config
+            )  # last, as the next step imports classes
+            parts = checks.resolve(config, path)
         mapping = make_mapping(parts.sections.get("MAPPING"), args, mapping_class)
         graph = make_graph(parts, args, written, mapping.get_n_procs())
         node_class = factory.loaded(node_class or parts.node_class or DEFAULT_NODE)
         service_class = factory.loaded(service_class or parts.service_class)
         check_together(args, config, parts, graph, node_class, service_class)
-        return cls(args, config, parts, graph, mapping, node_class, service_class)
+        return cls(
+            args, config, parts, graph, mapping, node_class, service_class, settings
+        )
 
     def start_from_checkpoints(self, chosen: int | None = None, least: int = 1) -> int:
         """Have the nodes start from the newest round for which all have a checkpoint.
@@ -246,55 +253,3 @@ def check_together(args: Namespace, config: Config, *chosen: Any) -> None:
 
     parts, *rest = chosen
     compatibility.check(compatibility.Chosen(args, config, parts["SHARING"].cls, *rest))
-
-
-def make_mapping(
-    part: Part | None, args: Namespace, mapping_class: type[Mapping] | None = None
-) -> Mapping:
-    """Return the mapping named by a driver or section MAPPING, or else Linear."""
-    if part is None or mapping_class is not None:
-        part = Part(mapping_class or Linear, {})
-    counts = args.procs_per_machine
-    per_machine = counts if issubclass(part.cls, Manual) else _one(counts)
-    mapping: Mapping = part.build(
-        args.machines, per_machine, args.server_machine, args.machine_id
-    )
-    return mapping
-
-
-def _one(counts: Sequence[int]) -> int:
-    if len(set(counts)) > 1:
-        raise ConfigError(
-            key="--procs_per_machine",
-            value=" ".join(map(str, counts)),
-            expected="one number, of all machines; one for each takes [MAPPING] "
-            "mapping_class = Manual",
-        )
-    return counts[0]
-
-
-def make_graph(
-    parts: checks.Parts, args: Namespace, written: Graph | None, n_procs: int
-) -> Graph:
-    """Return the graph of the file, if one was read, or that of section GRAPH.
-
-    Raises
-    ------
-    GraphError
-        If it cannot be built, or does not have one node per process.
-    """
-    if written is None:
-        part = parts["GRAPH"]
-        name = part.cls.__name__
-        with located(
-            file=args.config_file, section="GRAPH", key="graph_class", value=name
-        ):
-            built: Graph = part.build(n_procs)
-        return built
-    if written.n_procs != n_procs:
-        raise GraphError(
-            f"a graph of {written.n_procs} nodes, but there are {n_procs} processes "
-            f"(-ms {args.machines}, -ps {args.procs_per_machine})",
-            file=args.graph_file,
-        )
-    return written

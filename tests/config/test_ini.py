@@ -6,7 +6,8 @@ import math
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from decentralizepy.config.ini import override, read, render, typed
+from decentralizepy.config.assignments import override
+from decentralizepy.config.ini import read, render, typed
 from decentralizepy.errors import ConfigError
 
 TYPED = [
@@ -196,19 +197,3 @@ def test_what_is_rendered_reads_back(tmp_path):
     text = "[A]\na = 1\nb = yes\nc = none\nd =\ne = 0.5\nf = x ; y\n[B]\ng = [1,\n 2]\n"
     sections = read(ini(tmp_path, text))
     assert read(ini(tmp_path, render(sections))) == sections
-
-
-def test_set_wins_over_the_file_and_is_typed():
-    sections = {"SHARING": {"alpha": 0.1}}
-    override(sections, ["SHARING.Alpha = 0.5", "NODE.node_class=KNN", "RUN.note=a=b"])
-    assert sections == {
-        "SHARING": {"alpha": 0.5},
-        "NODE": {"node_class": "KNN"},
-        "RUN": {"note": "a=b"},
-    }
-
-
-@pytest.mark.parametrize("word", ["alpha=1", "SHARING.alpha", ".a=1", "S.=1", ""])
-def test_set_in_another_form_is_refused(word):
-    with pytest.raises(ConfigError, match=r"--set .*: expected SECTION.key=value"):
-        override({}, [word])

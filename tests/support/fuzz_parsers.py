@@ -18,7 +18,7 @@ from types import ModuleType
 import numpy as np
 
 from decentralizepy.communication import _wire
-from decentralizepy.config import ini
+from decentralizepy.config import assignments, ini
 from decentralizepy.errors import AddressError, ConfigError, GraphError, MessageError
 from decentralizepy.graphs import format
 from decentralizepy.mappings import addresses as address_file
@@ -33,7 +33,7 @@ def ini_file(data: bytes, file: Path) -> None:
     with contextlib.suppress(ConfigError):
         ini.read(file)
     with contextlib.suppress(ConfigError):
-        ini.override({}, data.decode("utf-8", "replace").split("\n"))
+        assignments.override({}, data.decode("utf-8", "replace").split("\n"))
 
 
 def graph(data: bytes, file: Path) -> None:
