@@ -30,6 +30,12 @@ class Purpose(Enum):
     OVERLAY = "overlay"
     """The peers that KNN and KFN gossip with, and how they break ties (by uid)."""
 
+    EVALUATORS = "evaluators"
+    """The nodes that evaluate, if not all of them do (by round)."""
+
+    TEST_SAMPLES = "test samples"
+    """The part of the test set to test on."""
+
     PAIRS = "pairs"
     """The pairs of a random matching (by round)."""
 

@@ -24,7 +24,7 @@ CHANGES = "metadata_cap accumulation save_accumulated accumulate_averaging_chang
 BASIS = f"{ENTRIES} {CHANGES} change_based_selection"
 DATA = (
     "random_seed only_local train_dir test_dir sizes test_batch_size "
-    "validation_source validation_size drop_last"
+    "validation_source validation_size drop_last test_samples"
 )
 IMAGES = f"{DATA} partition_niid alpha shards classes feature_skew"
 SHARING = {
@@ -191,6 +191,7 @@ DATA_VALUES = {
     "validation_source": "Test",
     "validation_size": 0.25,
     "drop_last": True,
+    "test_samples": 7,
     "tokenizer": "MobileBERT",
 }
 

@@ -13,13 +13,13 @@ from decentralizepy.datasets.Data import Data
 from decentralizepy.datasets.feature_skew import Skewed
 from decentralizepy.datasets.loading import batches_of
 from decentralizepy.datasets.options import EVEN, fractions, refused
-from decentralizepy.datasets.Partitioner import Partition
+from decentralizepy.datasets.Partitioner import Indices, Partition
+from decentralizepy.datasets.testing import Loss, draw, evaluate
 from decentralizepy.errors import ConfigError, DataError
 from decentralizepy.mappings.Mapping import Mapping
 from decentralizepy.randomness import Purpose, derive_seed
 
 Model = TypeVar("Model")
-Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 TEST_BATCH_SIZE = 16  # activations of larger batches do not fit the cache
 
@@ -56,6 +56,9 @@ class Dataset(Order):
     drop_last : bool, default False
         Drop the last batch of a training pass if it is incomplete, unless it is the only
         one. A model with BatchNorm1d cannot be trained on a batch of one sample.
+    test_samples : int, default 0
+        Test on this many samples of ``testset``, drawn once with ``random_seed`` and the
+        same on all nodes; 0, or more than there are, for all of them.
 
     Attributes
     ----------
@@ -70,7 +73,7 @@ class Dataset(Order):
     Raises
     ------
     ConfigError
-        If ``sizes`` or ``test_batch_size`` cannot be used.
+        If ``sizes``, ``test_batch_size`` or ``test_samples`` cannot be used.
     """
 
     num_classes: int | None = None
@@ -87,6 +90,9 @@ class Dataset(Order):
     """Methods that call those in DecentralizePy; who overrides one may call any."""
 
     validationset: Indexable | None = None
+    test_samples = 0
+    _tested: Indices | None = None
+    """Which samples of the test set are tested on, once they are drawn."""
 
     def __init__(
         self,
@@ -102,6 +108,7 @@ class Dataset(Order):
         validation_source: str = "",
         validation_size: float | Literal[""] = "",
         drop_last: bool = False,
+        test_samples: int = 0,
     ) -> None:
         check_overrides(type(self))
         self.rank, self.machine_id, self.mapping = rank, machine_id, mapping
@@ -117,9 +124,9 @@ class Dataset(Order):
         if test_batch_size == "":
             test_batch_size = self.default_test_batch_size
         self.test_batch_size = test_batch_size
-        if self.test_batch_size < 1:
-            raise refused("test_batch_size", test_batch_size, "at least 1")
         self.drop_last = drop_last or self.drop_last
+        self.test_samples = test_samples
+        self._check_tests()
         self.validation_source = validation_source or None
         self.validation_size = validation_size or None
         self.__training__ = self.train_dir is not None
@@ -180,7 +187,7 @@ class Dataset(Order):
 
     def get_testset(self) -> Batches:
         """Return the batches of the test set; raise a RuntimeError if there is none."""
-        testset = self._present(self.testset, "test")
+        testset = self._sampled(self._present(self.testset, "test"))
         batches: Batches = batches_of(testset, self.test_batch_size)
         return batches
 
@@ -256,29 +263,28 @@ class Dataset(Order):
             part = part.data
         return part
 
+    def _check_tests(self) -> None:
+        count = self.test_samples
+        if self.test_batch_size < 1:
+            raise refused("test_batch_size", self.test_batch_size, "at least 1")
+        if count < 0:
+            raise refused("test_samples", count, "0 or more")
+        if count and type(self).get_testset is not Dataset.get_testset:
+            own = f"0, as {type(self).__name__} has its own get_testset"
+            raise refused("test_samples", count, own)
+
+    def _sampled(self, testset: Indexable) -> Indexable:
+        """Return the part of the test set to test on."""
+        if not 0 < self.test_samples < len(testset):
+            return testset
+        if self._tested is None:
+            self._tested = draw(len(testset), self.test_samples, self.random_seed)
+        return Partition(testset, self._tested)
+
     def _present(self, part: Indexable | None, what: str) -> Indexable:
         if part is None:
             raise RuntimeError(f"node {self.uid} has no {what} set")
         return part
-
-
-def evaluate(
-    model: torch.nn.Module, loss: Loss, batches: Batches
-) -> tuple[float, float]:
-    """Return the accuracy in percent and the mean loss over samples."""
-    device = next((each.device for each in model.parameters()), None)
-    was_training = model.training
-    model.eval()
-    right, total, count = torch.zeros(()), torch.zeros((), dtype=torch.float64), 0
-    with torch.inference_mode():
-        for x, y in batches:
-            x, y = x.to(device), y.to(device)  # themselves if they are there
-            output = model(x)
-            total = total + loss(output, y) * len(y)
-            right = right + (output.argmax(1) == y).sum()
-            count += len(y)
-    model.train(was_training)
-    return 100 * float(right) / count, float(total) / count
 
 
 def _generator(seed: int, uid: int) -> torch.Generator:

@@ -15,8 +15,9 @@ import torch
 
 from decentralizepy.config.signatures import parameters
 from decentralizepy.datasets.Data import Data
-from decentralizepy.datasets.Dataset import Dataset, Loss, Model
+from decentralizepy.datasets.Dataset import Dataset, Model
 from decentralizepy.datasets.Partitioner import cuts
+from decentralizepy.datasets.testing import Loss
 from decentralizepy.errors import ConfigError, DataError
 from decentralizepy.mappings.Linear import Linear
 from decentralizepy.models.matrix_factorization import MatrixFactorization

@@ -255,3 +255,45 @@ def test_drop_last_leaves_a_batch_of_one_out_of_training_but_not_of_the_counts()
     assert dataset.get_label_distribution() == [4, 1]
     kept = Five(0, 0, TWO_BY_TWO).get_trainset(4)
     assert [len(y) for _, y in kept] == [4, 1]
+
+
+def samples_of(dataset):
+    """Return the largest logit of each sample, which numbers them from 1."""
+    return [int(row.max()) for x, _ in dataset.get_testset() for row in x]
+
+
+def test_all_nodes_test_on_the_same_samples_in_order():
+    """Seven of twelve, the same in every test; of two seeds not the same."""
+    mapping = Linear(1, 2)
+    one, other = (Numbers(uid, 0, mapping, test_samples=7) for uid in (0, 1))
+    samples = samples_of(one)
+    assert samples == samples_of(one) == samples_of(other) == sorted(set(samples))
+    assert len(samples) == 7
+    assert samples != samples_of(numbers(test_samples=7, random_seed=3))
+
+
+@pytest.mark.parametrize("count", [0, 12, 100])
+def test_without_a_sample_all_are_tested(count):
+    assert samples_of(numbers(test_samples=count)) == [*range(1, 13)]
+
+
+def test_accuracy_is_that_of_the_sample():
+    """The last three of twelve are wrong."""
+    dataset = numbers(test_samples=5)
+    right = sum(number <= 9 for number in samples_of(dataset))
+    model, loss = torch.nn.Identity(), torch.nn.CrossEntropyLoss()
+    assert dataset.test(model, loss)[0] == pytest.approx(100 * right / 5)
+    assert dataset.validate(model, loss)[0] == 75
+
+
+def test_a_class_with_its_own_test_batches_cannot_be_sampled():
+    class Own(Numbers):
+        def get_testset(self):
+            return []
+
+    with pytest.raises(
+        ConfigError, match=r"\[DATASET\] test_samples = 5: expected 0, as Own has"
+    ):
+        Own(0, 0, TWO_BY_TWO, test_samples=5)
+    with pytest.raises(ConfigError, match=r"test_samples = -1: expected 0 or more"):
+        numbers(test_samples=-1)
