@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 import torch
 
@@ -221,3 +222,13 @@ def _is_like(tensor: torch.Tensor, view: torch.Tensor) -> bool:
 def to_tensor(array: npt.NDArray[Any]) -> torch.Tensor:
     """Return a tensor that shares the memory of ``array``, or a copy if it is read-only."""
     return torch.from_numpy(array if array.flags.writeable else array.copy())
+
+
+def difference(array: npt.NDArray[Any], vector: torch.Tensor) -> torch.Tensor:
+    """Return ``array - vector``, both of shape (N,), without a copy of a read-only array.
+
+    ``vector`` is float32 and on the CPU.
+    """
+    if array.dtype == np.float32:
+        return torch.from_numpy(array - vector.numpy())
+    return to_tensor(array) - vector  # NumPy would widen other types differently

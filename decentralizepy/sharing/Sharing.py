@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from decentralizepy.checkpoints import Stateful
 from decentralizepy.config.signatures import parameters
 from decentralizepy.errors import DecentralizepyError, MessageError
 from decentralizepy.message import Message, Outgoing, outgoing
-from decentralizepy.models.flat import Flat, to_tensor
+from decentralizepy.models.flat import Flat, difference, to_tensor
 from decentralizepy.models.views import copy_of, vector_of
 from decentralizepy.sharing.checks import (
     check_names,
@@ -78,13 +79,7 @@ class Sharing(Stateful):
 
     checkpointed: tuple[str, ...] = ("communication_round",)
     derived: tuple[str, ...] = (
-        "rank",
-        "machine_id",
-        "uid",
-        "log_dir",
-        "flat",
-        "shapes",
-        "lens",
+        *("rank", "machine_id", "uid", "log_dir", "flat", "shapes", "lens"),
     )
 
     keeps_peer_state = False
@@ -158,8 +153,10 @@ class Sharing(Stateful):
 
     def deserialized_model(self, m: Message) -> State:
         """Return the model in a message created by ``serialized_model``."""
-        params = numbers(self.decompress_data(m), "params", self.flat.size)
-        return self.flat.unflatten(to_tensor(params))
+        return self.flat.unflatten(to_tensor(self._numbers(m)))
+
+    def _numbers(self, m: Message) -> npt.NDArray[Any]:
+        return numbers(self.decompress_data(m), "params", self.flat.size)
 
     def capacity(self) -> int:
         """Return the most numbers in a compressed message, also the bound of its indices.
@@ -217,11 +214,13 @@ class Sharing(Stateful):
 
     def pull(self, total: State, own: State, message: Message, weight: float) -> None:
         """Add to ``total`` the sender's difference from ``own``, times ``weight``."""
-        theirs = self.deserialized_model(message)
-        sum_, mine, other = vector_of(total), vector_of(own), vector_of(theirs)
-        if sum_ is not None and mine is not None and other is not None:
-            sum_.add_(other - mine, alpha=weight)  # the same bits, in one pass
+        sum_, mine = vector_of(total), vector_of(own)
+        read = getattr(self.deserialized_model, "__func__", None)
+        base = read is Sharing.deserialized_model
+        if base and sum_ is not None and mine is not None:
+            sum_.add_(difference(self._numbers(message), mine), alpha=weight)
             return
+        theirs = self.deserialized_model(message)
         check_names(type(self), theirs, own)
         for name, tensor in theirs.items():
             total[name].add_(tensor - own[name], alpha=weight)
@@ -242,8 +241,6 @@ class Sharing(Stateful):
         weight: Callable[[int, int, Message], float],
     ) -> None:
         own = self.local()
-        if self.nonfinite == "abort" and not finite(own):
-            raise spoilt_by_training(self.uid, self.communication_round + 1)
         messages = {uid: peer_deques[uid].popleft() for uid in sorted(peer_deques)}
         total = copy_of(own)
         for uid, message in messages.items():
@@ -255,6 +252,8 @@ class Sharing(Stateful):
                 self._drop(uid, message)
                 total = before
         if self.nonfinite == "abort" and not finite(total):
+            if not finite(own):
+                raise spoilt_by_training(self.uid, self.communication_round + 1)
             raise self._spoilt(messages)
         self.adopt(total)
         self._post_step()

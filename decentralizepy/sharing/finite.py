@@ -16,7 +16,9 @@ from decentralizepy.models.views import vector_of
 def finite(state: Mapping[str, Any]) -> bool:
     """Return whether all tensors, arrays and numbers are finite."""
     vector = vector_of(state)
-    return all(map(_is_finite, state.values() if vector is None else [vector]))
+    if vector is not None:
+        return _is_finite_tensor(vector)
+    return all(map(_is_finite, state.values()))
 
 
 def state_of(model: torch.nn.Module, sharing: Any) -> Mapping[str, Any]:
@@ -56,8 +58,11 @@ def _is_finite_tensor(tensor: torch.Tensor) -> bool:
         tensor = torch.view_as_real(tensor)
     if not tensor.is_floating_point() or not tensor.numel():
         return True
+    numbers = tensor.detach()
+    if math.isfinite(numbers.sum()):  # else the sum may just be too large
+        return True
     # both propagate NaN, in one pass; isfinite() takes 20 times as long
-    return all(math.isfinite(bound) for bound in torch.aminmax(tensor.detach()))
+    return all(math.isfinite(bound) for bound in torch.aminmax(numbers))
 
 
 def spoilt_by_training(uid: int, number: int) -> NodeFailed:
