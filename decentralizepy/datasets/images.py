@@ -19,6 +19,7 @@ from decentralizepy.datasets.Partitioner import (
     Partition,
     SimpleDataPartitioner,
 )
+from decentralizepy.datasets.scaled import rows, scaled, scaled_once
 from decentralizepy.datasets.skewed_partitioners import (
     ClassesDataPartitioner,
     QuantityDataPartitioner,
@@ -61,17 +62,19 @@ class Images:
     def __init__(self, pixels: Pixels, labels: Labels, highest: int) -> None:
         self.pixels, self.targets = torch.from_numpy(pixels), labels
         self._pixels, self._half = pixels, highest / 2
+        self._scaled = scaled_once(pixels, self._half)
 
     def __len__(self) -> int:
         return len(self.targets)
 
     def __getitem__(self, index: Any) -> tuple[torch.Tensor, torch.Tensor]:
         # NumPy's indexing is faster than torch's
-        pixels = torch.from_numpy(self._pixels[index])
-        x = pixels.movedim(-1, -3).to(torch.float32)
-        return x.div_(self._half).sub_(1), torch.from_numpy(
-            np.asarray(self.targets[index])
-        )
+        if self._scaled is None:
+            x = scaled(self._pixels[index], self._half)
+        else:
+            x = torch.from_numpy(rows(self._scaled, index))
+        labels = torch.from_numpy(np.asarray(self.targets[index]))
+        return x.movedim(-1, -3), labels
 
 
 class ImageDataset(Dataset):

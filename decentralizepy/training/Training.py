@@ -13,7 +13,7 @@ from pydantic import Field
 from decentralizepy.checkpoints import Stateful
 from decentralizepy.errors import DataError
 from decentralizepy.training import _device, _steps
-from decentralizepy.training.last_batch import check_single
+from decentralizepy.training.last_batch import check_single, ends_with_one
 
 EVALUATION_BATCH = 16  # activations of larger batches do not fit the cache
 
@@ -239,7 +239,7 @@ class Training(Stateful):
                 value=self.batch_size,
             )
         for number, batch in enumerate(loader):
-            if number == 0 and not isinstance(batch, Mapping):
+            if number == 0 and not isinstance(batch, Mapping) and ends_with_one(loader):
                 one = self._placed([part[:1] for part in batch])
                 check_single(self.model, loader, one)
             yield batch

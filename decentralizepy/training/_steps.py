@@ -20,7 +20,8 @@ PLAIN = {
 
 def zero_grad(optimizer: torch.optim.Optimizer) -> None:
     """Forget all gradients, as ``optimizer.zero_grad()``."""
-    if not is_plain(optimizer):
+    known = getattr(type(optimizer), "zero_grad", None)
+    if known is not torch.optim.Optimizer.zero_grad or "zero_grad" in vars(optimizer):
         optimizer.zero_grad()
         return
     for group in optimizer.param_groups:
@@ -45,7 +46,7 @@ def is_plain(optimizer: torch.optim.Optimizer) -> bool:
     if type(optimizer) is not torch.optim.SGD:
         return False
     # a learning-rate scheduler wraps `step` to see whether it is called
-    if not vars(optimizer).keys().isdisjoint(("step", "zero_grad")):
+    if "step" in vars(optimizer):
         return False
     if any(map(len, _hooks(optimizer))):
         return False

@@ -76,11 +76,39 @@ def test_pixels_become_minus_one_to_one_as_torchvision_makes_them():
     assert (x.min(), x.max()) == (-1, 1)
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    "index", [5, slice(2, 6), np.array([7, 0, 7]), np.array([[1], [2]]), [3, 4]]
+)
+def test_images_scaled_in_advance_are_read_with_the_same_bits(
+    monkeypatch, index, channels
+):
+    """Which sets are small enough must not show in a run's numbers."""
+    pixels = np.arange(9 * 4 * 7 * channels, dtype=np.uint8).reshape(9, 4, 7, channels)
+    in_advance = Images(pixels, np.arange(9), highest=16)
+    monkeypatch.setattr("decentralizepy.datasets.scaled.SMALL", 0)
+    batch_by_batch = Images(pixels, np.arange(9), highest=16)
+    (x, y), (expected, labels) = in_advance[index], batch_by_batch[index]
+    assert torch.equal(x, expected)
+    assert x.stride() == expected.stride()  # which decides on the kernels
+    assert torch.equal(y, labels)
+
+
+def test_nodes_of_a_process_scale_their_images_once():
+    pixels, labels = np.zeros((9, 4, 7, 1), np.uint8), np.arange(9)
+    first = Images(pixels, labels, highest=16)
+    assert Images(pixels, labels, highest=16)._scaled is first._scaled
+    assert Images(pixels.copy(), labels, 16)._scaled is not first._scaled
+
+
 def test_reading_a_batch_leaves_the_images_as_they_are():
     """All nodes of a machine share them."""
     images = Images(np.full((2, 1, 1, 1), 9, np.uint8), np.zeros(2, np.int64), 255)
-    images[0:2], images[np.array([0])], images[0]
+    before = images[0:2][0].clone()
+    for index in (slice(0, 2), np.array([0]), 0):
+        images[index][0].zero_()
     assert images.pixels.unique().tolist() == [9]
+    assert torch.equal(images[0:2][0], before)
 
 
 def test_simple_is_the_default():
