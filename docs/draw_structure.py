@@ -20,6 +20,7 @@ LAYERS: Sequence[dict[str, Box]] = (
     },
     {
         "engines": (20, 220, "starting nodes"),
+        "sweep": (280, 400, "many runs of one INI file"),
         "figures": (740, 180, "plots of finished runs"),
     },
     {
@@ -62,6 +63,7 @@ Points = list[tuple[int, int]]
 ROUTES: dict[tuple[str, str], Points] = {
     ("figures", "results"): [(920, 148), (934, 148), (934, 348), (920, 348)],
     ("monitor", "node"): [(740, 262), (600, 262), (600, 320)],
+    ("sweep", "run"): [(400, 176), (400, 198), (200, 198), (200, 220)],
     ("run", "node"): [(240, 262), (330, 262), (330, 320)],
     ("run", "sharing"): [(90, 276), (90, 420)],
     ("run", "graphs"): [(200, 276), (200, 298), (260, 298), (260, 520)],

@@ -47,6 +47,7 @@ ALLOWED = {
     "run": RUN | {"models", "node", "sharing", "training.last_batch"},
     # what a process keeps only once is each node's own
     "engines": TEXT | {"run", "node.process", "communication.workers"},
+    "sweep": RUN,
     "results": TEXT,
     "monitor": TEXT | {"results", "node.notice"},
     "figures": SEEN,

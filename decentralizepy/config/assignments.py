@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from decentralizepy.config.ini import Section, Value, value_of
+from decentralizepy.config.text import SECTIONS
 from decentralizepy.errors import ConfigError, nearest
 
 _ROOT = Path(__file__).resolve().parents[1]
@@ -60,8 +61,18 @@ def override(config: dict[str, Section], assignments: Iterable[str]) -> None:
     Raises
     ------
     ConfigError
-        If an assignment does not have this form.
+        If an assignment does not have this form, or misspells a section.
     """
+    assignments = [*assignments]
+    for each in map(parsed, assignments):
+        near = nearest(each.section, SECTIONS)
+        if near and each.section not in {*SECTIONS, *config}:
+            raise ConfigError(
+                "is unknown",
+                file="--set",
+                section=each.section,
+                suggestion=f"[{near}]",
+            )
     for each in completed(config, [parsed(text) for text in assignments]):
         config.setdefault(each.section, {})[each.key] = each.value
 

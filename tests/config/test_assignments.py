@@ -22,6 +22,16 @@ def test_set_in_another_form_is_refused(word):
         override({}, [word])
 
 
+def test_a_misspelt_section_is_told():
+    with pytest.raises(ConfigError) as caught:
+        override({"SHARING": {}}, ["SHRING.alpha=1"])
+    line = "--set: section [SHRING] is unknown; did you mean [SHARING]?"
+    assert str(caught.value) == line
+    config = {"SHRING": {}}
+    override(config, ["SHRING.alpha=1"])  # the user's own
+    assert config == {"SHRING": {"alpha": 1}}
+
+
 SHARING = {
     "sharing_package": "decentralizepy.sharing.Sharing",
     "sharing_class": "Sharing",
