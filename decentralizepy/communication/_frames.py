@@ -30,14 +30,14 @@ class Encoded:
         Bytes of all frames, and of the largest frame.
     """
 
-    __slots__ = ("_digest", "_rest", "_small", "data", "frames", "largest", "size")
+    __slots__ = ("_digest", "_joined", "data", "frames", "largest", "size")
 
     def __init__(self, frames: Sequence[Any], data: int = 0) -> None:
         sizes = [bytes_of(frame) for frame in frames]
         self.frames, self.data = frames, data
         self.size, self.largest = sum(sizes), max(sizes, default=0)
         self._digest: bytes | None = None
-        self._small, self._rest = _join(frames, sizes)
+        self._joined: tuple[bytes, Sequence[Any]] | None = None
 
     def check(self, limit: int, uid: int) -> None:
         """Raise a ConfigError for a frame that ``uid`` would drop silently (0: no limit)."""
@@ -49,7 +49,10 @@ class Encoded:
 
     def parts(self, envelope: bytes) -> list[Any]:
         """Return the parts: the envelope with the small frames, then the other frames."""
-        return [envelope + self._small, *self._rest]
+        if self._joined is None:
+            self._joined = _join(self.frames)
+        small, rest = self._joined
+        return [envelope + small, *rest]
 
     def digest(self, of: Callable[[Sequence[Any]], bytes]) -> bytes:
         """Return the digest of the frames, computed once for all receivers."""
@@ -81,10 +84,11 @@ def _table(count: int) -> struct.Struct:
     return struct.Struct(f"!B{count}H")
 
 
-def _join(frames: Sequence[Any], sizes: list[int]) -> tuple[bytes, Sequence[Any]]:
+def _join(frames: Sequence[Any]) -> tuple[bytes, Sequence[Any]]:
     """Return the first frames joined, after a table of their lengths, and the rest."""
+    sizes = [bytes_of(frame) for frame in frames[:255]]
     count = room = 0
-    for size in sizes[:255]:
+    for size in sizes:
         room += size
         if room > JOINED:
             break

@@ -15,8 +15,6 @@ from decentralizepy.errors import MessageError
 from decentralizepy.message import Message, Outgoing, check
 
 Array = npt.NDArray[Any]
-Frame = bytes | Array
-
 HEADER_LIMIT = 1 << 19  # bytes; decoding may take 80 times as much memory
 SMALL = 1 << 10  # bytes up to which a list cannot be large, whatever it claims
 DESCRIBED = 1 << 9  # bytes that describe an array of 32 dimensions, at most
@@ -31,10 +29,29 @@ _MALFORMED = (
     MemoryError,  # nested lists that claim to be long
     msgpack.UnpackException,
 )
+_SHARED = {int, float, bool, str, bytes, type(None), np.ndarray}
 _UNSENDABLE = (TypeError, ValueError, OverflowError, RecursionError)
 
 
-def encode(message: Mapping[str, Any]) -> list[Frame]:
+class Frames(list[Any]):
+    """The frames of a message, decoded once for all its receivers in this process.
+
+    Each of them gets a message of its own, but the arrays are shared, and read-only.
+    """
+
+    _message: Message | None = None
+
+    def message(self) -> Message:
+        """Return the message; raise a MessageError if the frames are invalid."""
+        if self._message is None:
+            message = _decoded(self)
+            if not all(type(value) in _SHARED for value in message.values()):
+                return message  # with a list, for example, that its receiver may change
+            self._message = message
+        return dict(self._message)
+
+
+def encode(message: Mapping[str, Any]) -> Frames:
     """Return the frames of ``message``: the header, then one frame per array.
 
     A message may contain arrays and tensors anywhere, as well as tuples, sets, deques,
@@ -59,7 +76,7 @@ def encode(message: Mapping[str, Any]) -> list[Frame]:
         raise MessageError(
             f"a header of {len(header)} bytes exceeds the limit of {HEADER_LIMIT}"
         )
-    return [header, *arrays]
+    return Frames([header, *arrays])
 
 
 def _pack(value: Any, default: Callable[[object], Any]) -> bytes:
@@ -110,6 +127,7 @@ def _describe(array: Any, arrays: list[Array]) -> bytes:
         array.flags.writeable = False
     elif array.flags.writeable or not array.flags.c_contiguous:
         array = np.array(array, order="C")
+        array.flags.writeable = False  # for receivers in this process, who share it
     arrays.append(array)
     return described
 
@@ -133,6 +151,10 @@ def decode(frames: Sequence[Any]) -> Message:
     MessageError
         If the frames are invalid; nothing else is raised, whatever the bytes are.
     """
+    return frames.message() if isinstance(frames, Frames) else _decoded(frames)
+
+
+def _decoded(frames: Sequence[Any]) -> Message:
     if not frames or memoryview(frames[0]).nbytes > HEADER_LIMIT:
         raise MessageError("no header, or one that exceeds its limit")
     unpacker = _Unpacker(frames)

@@ -6,6 +6,8 @@ from typing import Any
 
 import zmq
 
+from decentralizepy.communication._wire import Frames
+
 LINGER_MS = 10_000  # for the last messages to reach another worker
 
 
@@ -43,12 +45,17 @@ class WorkerSockets:
         for worker in self._outgoing:
             self.send(worker, [part])
 
-    def receive(self, seconds: float) -> Iterator[list[Any]]:
-        """Yield the messages that are there, or the first to come within ``seconds``."""
+    def receive(self, seconds: float) -> Iterator[tuple[memoryview, Frames]]:
+        """Yield the first part of each message that is there, and its other parts.
+
+        If there is none, wait up to ``seconds`` for one. The parts are read-only, since
+        several nodes may share them.
+        """
         waiting = self._incoming.poll(int(1000 * seconds))
         while waiting:
-            frames = self._incoming.recv_multipart(copy=False)
-            yield [frame.buffer for frame in frames]
+            parts = self._incoming.recv_multipart(copy=False)
+            header, *frames = [part.buffer.toreadonly() for part in parts]
+            yield header, Frames(frames)
             waiting = self._incoming.poll(0)
 
     def close(self) -> None:

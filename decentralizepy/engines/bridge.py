@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from decentralizepy.communication.workers import WorkerSockets
-from decentralizepy.engines.turns import Frames, Inbox, Turns
+from decentralizepy.engines.turns import Inbox, Message, Turns
 
 
 class Letter(NamedTuple):
@@ -57,7 +57,7 @@ class Bridge:
     def pump(self, seconds: float) -> None:
         """Hand out the messages that are there, or the first to come in ``seconds``."""
         self.flush()
-        for header, *frames in self._sockets.receive(seconds):
+        for header, frames in self._sockets.receive(seconds):
             sender, *receivers = struct.unpack(f"!{len(header) // 4}i", header)
             for uid in receivers:
                 self.inboxes[uid].put((sender, frames))
@@ -100,7 +100,7 @@ class Remote:
     def __init__(self, bridge: Bridge, worker: int, uid: int) -> None:
         self.bridge, self.worker, self.uid = bridge, worker, uid
 
-    def put(self, item: Frames) -> None:
+    def put(self, item: Message) -> None:
         """Send a message."""
         sender, frames = item
         self.bridge.send(self.worker, sender, self.uid, frames)

@@ -12,7 +12,7 @@ import greenlet
 
 from decentralizepy.engines.globals import Globals
 
-Frames = tuple[int, Sequence[Any]]
+Message = tuple[int, Sequence[Any]]
 
 CHECK_S = 0.005  # how often a node's own thread looks for a message
 
@@ -138,7 +138,7 @@ class _Turn(greenlet.greenlet):
         return self.inbox is None or bool(self.inbox)
 
 
-class Inbox(deque[Frames]):
+class Inbox(deque[Message]):
     """The messages to one node; reads like a queue of a thread's.
 
     For :class:`~decentralizepy.communication.InProcess.InProcess`.
@@ -148,10 +148,10 @@ class Inbox(deque[Frames]):
         super().__init__()
         self.turns = turns
 
-    def put(self, item: Frames) -> None:
+    def put(self, item: Message) -> None:
         self.append(item)
 
-    def get(self, timeout: float) -> Frames:
+    def get(self, timeout: float) -> Message:
         """Return the next message; raise queue.Empty if none comes in ``timeout`` s."""
         if not self:
             self.turns.give_way(self, timeout)

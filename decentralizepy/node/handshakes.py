@@ -72,6 +72,8 @@ class Handshakes(Mailbox):
         """Greet the ``uids`` that are not connected yet; wait until they greet back."""
         connected = self.communication.already_connected
         new = {uid for uid in uids if not connected(uid)}
+        if not new:  # as in nearly every round
+            return
         for uid in sorted(new):
             self.connect_neighbor(uid)
         since = time.monotonic()  # the limit is for the whole barrier, not per greeting

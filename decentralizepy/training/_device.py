@@ -66,8 +66,10 @@ def move(
 
 def of(model: torch.nn.Module) -> torch.device:
     """Return the device of a model's parameters; the CPU if it has none."""
-    for parameter in model.parameters():
-        return parameter.device
+    for module in model.modules():  # parameters() takes twice as long
+        for parameter in module._parameters.values():
+            if parameter is not None:
+                return parameter.device
     return torch.device("cpu")
 
 
@@ -83,13 +85,13 @@ def place(
     memory_format
         The layout of 4-d tensors; ``None`` leaves it unchanged.
     """
+    if isinstance(value, torch.Tensor):
+        if memory_format is None or value.dim() != 4:
+            return value.to(device)
+        return value.to(device, memory_format=memory_format)
     if isinstance(value, Mapping):
         return {key: place(each, device, memory_format) for key, each in value.items()}
-    if not isinstance(value, torch.Tensor):
-        return value
-    if memory_format is None or value.dim() != 4:
-        return value.to(device)
-    return value.to(device, memory_format=memory_format)
+    return value
 
 
 def compiled(model: torch.nn.Module) -> Callable[..., Any]:

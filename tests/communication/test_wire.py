@@ -187,6 +187,27 @@ def test_decoding_copies_nothing():
     assert params.flags.writeable
 
 
+def test_receivers_in_one_process_share_the_arrays_and_nothing_else():
+    """Breaks when each of them decodes a broadcast, or when one changes another's."""
+    frames = encode({**MODEL, "params": np.arange(3.0)})
+    one, other = decode(frames), decode(frames)
+    assert one["params"] is other["params"]
+    assert not one["params"].flags.writeable
+    del one["iteration"]
+    assert "iteration" in other
+
+
+@pytest.mark.parametrize("kind", [list, deque, set, torch.tensor])
+def test_what_a_receiver_can_change_is_its_own(kind):
+    frames = encode({**MODEL, "content": kind([1, 2])})
+    one, other = decode(frames), decode(frames)
+    if kind is torch.tensor:
+        one["content"] += 1
+    else:
+        one["content"].clear()
+    assert [*other["content"]] == [1, 2]
+
+
 def test_a_message_is_freed_without_the_collector():
     """Breaks when models pile up in memory until a collection of garbage."""
     gc.disable()
