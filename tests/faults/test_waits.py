@@ -30,28 +30,25 @@ def test_a_paused_node_is_named_while_others_wait(experiment, tmp_path):
     """The wait is told with uid, seconds and round; the result is that of no pause."""
     clean = run(experiment(name="clean", **slow()))
     assert clean.returncode == 0, clean.stderr
-    stopped = tmp_path / "stopped"
-    process = subprocess.Popen(
-        experiment(
-            name="paused",
-            FAULTS={"warn_after": "1"},
-            **slow(who="1", stop_in="4"),
-        ),
-        cwd=ROOT,
-        env={**os.environ, "STOPPED": str(stopped)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    stopped, told = tmp_path / "stopped", tmp_path / "told"
+    with told.open("w") as stderr:
+        process = subprocess.Popen(
+            experiment(
+                name="paused",
+                FAULTS={"warn_after": "1"},
+                **slow(who="1", stop_in="4"),
+            ),
+            cwd=ROOT,
+            env={**os.environ, "STOPPED": str(stopped)},
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
+        )
     wait_for(lambda: stopped.exists() and stopped.read_text())
-    wait_for(lambda: list((tmp_path / "paused").glob("*.waiting")))
-    time.sleep(2.5)  # the launcher looks once a second
+    line = r"^waiting for uid 1 for (\d+) s, round 4(?:; .+)?$"
+    wait_for(lambda: re.search(line, told.read_text(), re.M))
     os.kill(int(stopped.read_text()), signal.SIGCONT)
-    _, told = process.communicate(timeout=LIMIT_S)
-    assert process.returncode == 0, told
-    lines = re.findall(r"^waiting for uid 1 for (\d+) s, round 4(?:; .+)?$", told, re.M)
-    assert len(lines) == 1, told
-    assert int(lines[0]) >= 1
+    assert process.wait(LIMIT_S) == 0, told.read_text()
+    assert int(re.findall(line, told.read_text(), re.M)[0]) >= 1
     assert not list((tmp_path / "paused").glob("*.waiting"))
     assert results(tmp_path / "paused") == results(tmp_path / "clean")
     own, others = (weights(tmp_path / n / "weights") for n in ("paused", "clean"))
