@@ -11,6 +11,7 @@ from decentralizepy.errors import Problem, nearest
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _GRAPH_TYPES = ("edges", "adjacency")
 _ENGINES = ("process", "packed", "debug")
+_BATCHED = ("off", "on")
 _TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -59,7 +60,6 @@ def flags() -> list[Flag]:
     level = Reading(_level, " or ".join(_LEVELS), _LEVELS.__contains__)
     form = Reading(str, " or ".join(_GRAPH_TYPES), _GRAPH_TYPES.__contains__)
     truth = Reading(_truth, "true or false")
-    engine = Reading(str, " or ".join(_ENGINES), _ENGINES.__contains__)
     text = Reading(expanded, "text")
     return [
         Flag("-mid", "machine_id", natural, 0, "number of this machine"),
@@ -78,17 +78,27 @@ def flags() -> list[Flag]:
         Flag("-sm", "server_machine", natural, 0, "machine of the service"),
         Flag("-sr", "server_rank", whole, -1, "rank of the service"),
         Flag("-wr", "working_rate", rate, 1.0, "fraction of clients in a round"),
-        Flag("", "engine", engine, "process", "process, packed or debug"),
-        Flag(
-            "", "workers", natural, 0, "processes of --engine packed; 0: one per core"
-        ),
-        Flag("", "pdb", truth, False, "with --engine debug: stop where code fails"),
+        *_engine_flags(truth),
         Flag("", "force", truth, False, "start even if preflight checks fail"),
         Flag("", "overwrite", truth, False, "replace the run in the log folder"),
         Flag("", "resume", text, "", "log folder to resume, or LOGDIR@ROUND"),
         Flag("", "checkpoint_every", natural, 0, "rounds between checkpoints; 0: none"),
         Flag("", "max_restarts", natural, 3, "maximum number of restarts"),
         Flag("", "allow_disconnected", truth, False, "allow disconnected graphs"),
+    ]
+
+
+def _engine_flags(truth: Reading) -> list[Flag]:
+    """Return the flags that say how the nodes of this machine are run."""
+    engine = Reading(str, " or ".join(_ENGINES), _ENGINES.__contains__)
+    batched = Reading(_switch, " or ".join(_BATCHED), _BATCHED.__contains__)
+    workers = "processes of --engine packed; 0: one per core"
+    together = "on: nodes of a process train together, equal but for rounding"
+    return [
+        Flag("", "engine", engine, "process", "process, packed or debug"),
+        Flag("", "workers", _whole(0), 0, workers),
+        Flag("", "batched", batched, "off", together),
+        Flag("", "pdb", truth, False, "with --engine debug: stop where code fails"),
     ]
 
 
@@ -148,6 +158,11 @@ def _whole(least: int | None = None) -> Reading:
 
 def _truth(text: str) -> bool | None:
     return _TRUTHS.get(text.lower())  # a file's "yes" and "on" are already bools
+
+
+def _switch(text: str) -> str:
+    # a file's "on" and "off" are already bools
+    return {"true": "on", "false": "off"}.get(text.lower(), text.lower())
 
 
 def _level(text: str) -> str:

@@ -5,6 +5,7 @@ import logging
 import pdb
 from collections.abc import Callable
 
+from decentralizepy.engines.batching import Batching
 from decentralizepy.engines.bridge import Bridge
 from decentralizepy.engines.engine import Engine, GoOn
 from decentralizepy.engines.failure import Failed, judge
@@ -34,6 +35,8 @@ class DebugNodes(Engine):
         Called with the error of a node's code, as ``pdb.post_mortem`` is.
     bridge : Bridge, optional
         To the nodes in other processes.
+    batched : {"off", "on"}, default "off"
+        Whether nodes work together where they can, so that results differ by rounding.
     """
 
     def __init__(
@@ -42,12 +45,14 @@ class DebugNodes(Engine):
         go_on: GoOn = None,
         inspect: Callable[[BaseException], None] | None = None,
         bridge: Bridge | None = None,
+        batched: str = "off",
     ) -> None:
         super().__init__(specs, go_on)
         self.inspect = inspect
         self._alive = len(specs)
         self._bridge = bridge
         self._turns = bridge.turns if bridge else Turns()
+        self._batching = None if batched == "off" else Batching(self._turns)
         self._failures: list[Failed] = []
         self._log = OwnLog(logging.getLogger().handlers)
 
@@ -96,7 +101,7 @@ class DebugNodes(Engine):
 
     def _body(self, spec: NodeSpec) -> Callable[[], None]:
         def run() -> None:
-            take_turn()
+            take_turn(self._batching)
             handler = logging.FileHandler(spec.log, "w" if spec.fresh else "a")
             log_to(handler, logging.getLogger().level)
             try:

@@ -33,13 +33,21 @@ class PackedNodes(LocalNodes):
     go_on : callable, optional
         As for :class:`~decentralizepy.engines.process.LocalNodes`. If a worker itself is
         killed, the others do not continue.
+    batched : {"off", "on"}, default "off"
+        As for :class:`~decentralizepy.engines.debug.DebugNodes`.
     """
 
-    def __init__(self, specs: list[NodeSpec], workers: int, go_on: GoOn = None) -> None:
+    def __init__(
+        self,
+        specs: list[NodeSpec],
+        workers: int,
+        go_on: GoOn = None,
+        batched: str = "off",
+    ) -> None:
         self._groups = groups = share_out(specs, workers)
         self._sockets = Scratch()
         self._left: Any = multiprocessing.Array("i", [len(group) for group in groups])
-        arguments = (groups, self._sockets.path, self._left, go_on)
+        arguments = (groups, self._sockets.path, self._left, go_on, batched)
         super().__init__(
             [_worker(number, arguments) for number in range(len(groups))], go_on
         )
@@ -77,7 +85,12 @@ def share_out(specs: list[NodeSpec], workers: int) -> list[list[NodeSpec]]:
 
 
 def work(
-    number: int, groups: list[list[NodeSpec]], folder: Path, left: Any, go_on: GoOn
+    number: int,
+    groups: list[list[NodeSpec]],
+    folder: Path,
+    left: Any,
+    go_on: GoOn,
+    batched: str,
 ) -> None:
     """Run one group of nodes to its end, in a process of its own.
 
@@ -92,7 +105,7 @@ def work(
     workers = {spec.uid: at for at, group in enumerate(groups) for spec in group}
     turns = Turns()
     bridge = Bridge(folder, number, workers, turns)
-    with DebugNodes(groups[number], go_on, bridge=bridge) as nodes:
+    with DebugNodes(groups[number], go_on, bridge=bridge, batched=batched) as nodes:
         nodes.start()
         while not nodes.wait(COUNT_S):
             left[number] = nodes.alive

@@ -12,10 +12,11 @@ def select_engine(args: Namespace, specs: list[NodeSpec], go_on: GoOn) -> Engine
     if args.engine == "debug":
         from decentralizepy.engines.debug import DebugNodes, post_mortem
 
-        return DebugNodes(specs, go_on, post_mortem if args.pdb else None)
+        inspect = post_mortem if args.pdb else None
+        return DebugNodes(specs, go_on, inspect, batched=args.batched)
     if args.engine == "packed":
         from decentralizepy.engines.packed import PackedNodes
         from decentralizepy.node.process import cores
 
-        return PackedNodes(specs, args.workers or cores(), go_on)
+        return PackedNodes(specs, args.workers or cores(), go_on, args.batched)
     return LocalNodes(specs, go_on)

@@ -31,11 +31,15 @@ class Turns:
     pump : callable
         Called with a number of seconds when no node can run: sleeps, but not if messages
         from elsewhere arrive.
+    gather : callable
+        Called when no node can run with what those at :meth:`meet` passed, in order of
+        uid; returns what it returns to each of them.
     """
 
     def __init__(self) -> None:
         self.lost: set[int] = set()
         self.pump: Callable[[float], None] = time.sleep
+        self.gather: Callable[[list[Any]], list[Any]] = list
         self._turns: deque[_Turn] = deque()
         self._current: _Turn | None = None
         self._thread = threading.get_ident()
@@ -43,7 +47,7 @@ class Turns:
 
     def add(self, call: Callable[[], None]) -> None:
         """Have ``call`` take its turns after those added before it."""
-        self._turns.append(_Turn(call))
+        self._turns.append(_Turn(call, len(self._turns)))
 
     def run(self, seconds: float) -> bool:
         """Run for at least one turn and about ``seconds``; return whether all have ended.
@@ -55,7 +59,7 @@ class Turns:
             while self._turns:
                 if self._idle < len(self._turns):
                     self._take_turn()
-                else:
+                elif not self._gather():
                     self._pass_time(deadline)
                 if time.monotonic() >= deadline:
                     break
@@ -78,6 +82,19 @@ class Turns:
         turn.hub.switch()
         turn.inbox = None
 
+    def meet(self, item: Any) -> Any:
+        """Wait until no other node can run; return what ``gather`` has made of ``item``.
+
+        Return None at once in a thread that a node has started.
+        """
+        turn = self._current
+        if turn is None or threading.get_ident() != self._thread:
+            return None
+        turn.item, turn.waits = item, True
+        turn.hub.switch()
+        item, turn.item = turn.item, None
+        return item
+
     @contextmanager
     def _hub(self) -> Iterator[None]:
         """Give back the globals of the code that runs the turns."""
@@ -94,6 +111,22 @@ class Turns:
             self._idle += 1
             return
         self._resume(turn)
+
+    def _gather(self) -> bool:
+        """Let those that wait for each other go on; return whether any node can run."""
+        met = [turn for turn in self._turns if turn.waits]
+        if not met:
+            return False
+        self._idle = 0
+        self.pump(0.0)
+        if any(turn.ready for turn in self._turns):  # may come to wait here, too
+            return True
+        met.sort(key=lambda turn: turn.place)
+        met[0].globals.apply()
+        items = self.gather([turn.item for turn in met])
+        for turn, item in zip(met, items, strict=True):
+            turn.item, turn.waits = item, False
+        return True
 
     def _pass_time(self, deadline: float) -> None:
         """Sleep until the first time limit, and resume the node that it is for."""
@@ -126,15 +159,20 @@ class Turns:
 class _Turn(greenlet.greenlet):
     """A node's own stack, and what it waits for."""
 
-    def __init__(self, call: Callable[[], None]) -> None:
+    def __init__(self, call: Callable[[], None], place: int) -> None:
         super().__init__(call)
+        self.place = place
         self.globals = Globals()
         self.hub: greenlet.greenlet
         self.inbox: Inbox | None = None
         self.until = 0.0
+        self.item: Any = None
+        self.waits = False  # for others to meet
 
     @property
     def ready(self) -> bool:
+        if self.waits:
+            return False
         return self.inbox is None or bool(self.inbox)
 
 

@@ -213,6 +213,15 @@ class Node(Handshakes):
             self.loss,
             self.log_dir,
         )
+        self.batch(self.trainer)
+
+    def batch(self, part: Any) -> None:
+        """Let a part work together with those of other nodes, if the engine does that."""
+        if batching := process.batching():
+            if hasattr(part, "batch_with"):
+                part.batch_with(batching)
+            else:
+                batching.tell(f"{type(part).__name__} is a class of its own")
 
     def init_comm(self, comm_configs: Section) -> None:
         """Build the communication, which binds this node's address."""

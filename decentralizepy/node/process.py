@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextvars import ContextVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ import torch
 from decentralizepy.randomness import torch_seed
 
 _IN_TURN = ContextVar("_IN_TURN", default=False)
+_BATCHING: ContextVar[Any] = ContextVar("_BATCHING", default=None)
 _HANDLER: ContextVar[logging.Handler | None] = ContextVar("_HANDLER", default=None)
 _BUILDING = threading.Lock()  # torch draws initial weights from one global generator
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
@@ -37,12 +39,23 @@ def is_own() -> bool:
     return multiprocessing.parent_process() is not None and not _IN_TURN.get()
 
 
-def take_turn() -> None:
+def take_turn(batching: Any = None) -> None:
     """Say that this node takes turns with others, in a process that is not its own.
 
     Its global generators and log are its own nevertheless: an engine sees to it.
+
+    Parameters
+    ----------
+    batching : Batching, optional
+        Does what it is given, such as a training step, together with other nodes.
     """
     _IN_TURN.set(True)
+    _BATCHING.set(batching)
+
+
+def batching() -> Any:
+    """Return what does this node's work together with that of others; None if none does."""
+    return _BATCHING.get()
 
 
 def is_private() -> bool:

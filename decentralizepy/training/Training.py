@@ -13,6 +13,7 @@ from pydantic import Field
 from decentralizepy.checkpoints import Stateful
 from decentralizepy.errors import DataError
 from decentralizepy.training import _device, _steps
+from decentralizepy.training._together import Kind, Step, kind_of, overridden
 from decentralizepy.training.last_batch import check_single, ends_with_one
 
 EVALUATION_BATCH = 16  # activations of larger batches do not fit the cache
@@ -73,7 +74,18 @@ class Training(Stateful):
     """
 
     checkpointed: tuple[str, ...] = ("epoch_start", "batches_done")
-    derived = ("rank", "machine_id", "log_dir", "_batches", "_compiled")
+    derived = (
+        "rank",
+        "machine_id",
+        "log_dir",
+        "_batches",
+        "_compiled",
+        "batching",
+        "kind",
+    )
+
+    batching: Any = None
+    """Takes a step together with other nodes, if an engine runs several at once."""
 
     def __init__(
         self,
@@ -123,6 +135,11 @@ class Training(Stateful):
         """Replace the optimizer."""
         self.optimizer = optimizer
 
+    def batch_with(self, batching: Any) -> None:
+        """Take steps together with other nodes, by ``batching``, where that is possible."""
+        self.batching = batching
+        batching.tell(overridden(self))
+
     def train(self, dataset: Trainset) -> None:
         """Take ``rounds`` steps, or as many epochs with ``full_epochs``.
 
@@ -151,6 +168,12 @@ class Training(Stateful):
 
     def trainstep(self, data: Any, target: Any = None) -> float:
         """Take one step on a batch (see :meth:`batch_loss`), and return its loss."""
+        if self.batching is None:
+            return self.step_alone(data, target)
+        return float(self.batching.do(Step(self, data, target)))
+
+    def step_alone(self, data: Any, target: Any = None) -> float:
+        """Take one step on a batch, without other nodes."""
 
         def closure() -> torch.Tensor:
             _steps.zero_grad(self.optimizer)
@@ -164,6 +187,16 @@ class Training(Stateful):
         loss = closure()
         _steps.step(self.optimizer)
         return loss.item()
+
+    @functools.cached_property
+    def kind(self) -> Kind:
+        """What the steps of this trainer have in common with those of other nodes."""
+        return kind_of(self)
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether training steps use ``torch.compile``."""
+        return self._compiled is not None
 
     def batch_loss(self, data: Any, target: Any = None) -> tuple[torch.Tensor, int]:
         """Return the mean loss of a batch, a scalar, and its number of samples.

@@ -1,0 +1,98 @@
+"""Does at once what several nodes of a worker are about to do, such as a local step."""
+
+import logging
+from collections.abc import Hashable, Iterator
+from typing import Any, Protocol
+
+from decentralizepy.engines.turns import Turns
+from decentralizepy.errors import one_line
+
+logger = logging.getLogger(__name__)
+
+CHUNK = 128  # fewer waste time on the start of each operation, far more leave the cache
+
+
+class Work(Protocol):
+    """What one node is about to do; works of equal keys can be done together."""
+
+    @property
+    def obstacle(self) -> str:
+        """Why this work has to be done alone; "" if it can be done with others."""
+
+    @property
+    def key(self) -> Hashable: ...
+
+    def alone(self) -> Any:
+        """Do the work; return its result, which is not None."""
+
+    @staticmethod
+    def together(works: list[Any]) -> list[Any]:
+        """Do ``works``; return their results, with None for each that was left undone.
+
+        If it raises an exception, all of them are still undone.
+        """
+
+
+class Batching:
+    """Has nodes wait for each other before they work, so that they work together.
+
+    Parameters
+    ----------
+    turns : Turns
+        Of the nodes of this worker.
+    """
+
+    def __init__(self, turns: Turns) -> None:
+        self.turns = turns
+        self._refused: dict[Hashable, str] = {}  # keys that cannot be done together
+        self._told: set[str] = set()
+        turns.gather = self._gather
+
+    def do(self, work: Work) -> Any:
+        """Do the work of the node that calls this, together with others if possible.
+
+        What has failed together is done alone, so that an error is raised in the node
+        whose code is wrong.
+        """
+        obstacle = work.obstacle or self._refused.get(work.key)
+        result = None if obstacle else self.turns.meet(work)
+        if result is not None:
+            return result
+        self.tell(work.obstacle or self._refused.get(work.key, ""))
+        return work.alone()
+
+    def tell(self, obstacle: str) -> None:
+        """Log why nodes work one by one, once per worker and reason."""
+        if obstacle and obstacle not in self._told:
+            self._told.add(obstacle)
+            logger.warning("nodes are not batched, but work one by one: %s", obstacle)
+
+    def _gather(self, works: list[Work]) -> list[Any]:
+        """Return the results of ``works``, with None for those left undone."""
+        results: list[Any] = [None] * len(works)
+        groups: dict[Hashable, list[int]] = {}
+        for place, work in enumerate(works):
+            groups.setdefault(work.key, []).append(place)
+        for key, places in groups.items():
+            for part in chunks(places):
+                done = self._together(key, [works[place] for place in part])
+                for place, result in zip(part, done, strict=True):
+                    results[place] = result
+        return results
+
+    def _together(self, key: Hashable, works: list[Work]) -> list[Any]:
+        if len(works) > 1 and key not in self._refused:
+            try:
+                return works[0].together(works)
+            except Exception as error:  # of the user's code, or torch cannot batch it
+                why = f"{type(error).__name__}: {one_line(error)}"
+                self._refused[key] = why
+        return [None] * len(works)
+
+
+def chunks(places: list[int]) -> Iterator[list[int]]:
+    """Yield consecutive parts of nearly equal size, of at least ``CHUNK`` if possible."""
+    count = max(1, len(places) // CHUNK)
+    for number in range(count):
+        first, end = (len(places) * edge // count for edge in (number, number + 1))
+        yield places[first:end]
