@@ -83,6 +83,31 @@ def test_threads_do_not_inherit_long_slices():
     assert told[0] == told[1]
 
 
+def test_a_thread_reuses_the_memory_of_a_large_model():
+    """ZeroMQ receives in a thread of its own; a page fault per page doubles its work."""
+    told = in_a_process("""
+        from resource import RUSAGE_SELF, getrusage
+
+        libc = ctypes.CDLL(None)
+        libc.malloc.restype = ctypes.c_void_p
+
+        def receive_models(size=100_000_000):
+            for _ in range(3):
+                before = getrusage(RUSAGE_SELF).ru_minflt
+                block = ctypes.c_void_p(libc.malloc(ctypes.c_size_t(size)))
+                ctypes.memset(block, 1, size)
+                libc.free(block)
+                print(getrusage(RUSAGE_SELF).ru_minflt - before)
+
+        process.keep_freed_memory()
+        thread = threading.Thread(target=receive_models)
+        thread.start()
+        thread.join()
+        """)
+    first, *others = map(int, told)
+    assert first > 10 * max(others)
+
+
 def in_a_process(text, prefix=()):
     """Run Python code in a process of its own, whose scheduling it may change."""
     names = "ctypes, os, struct, threading"
