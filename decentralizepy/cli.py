@@ -6,12 +6,23 @@ from collections.abc import Sequence
 from decentralizepy import factory
 from decentralizepy.errors import did_you_mean
 
-COMMANDS = ("run", "sweep", "graph", "plot", "compare", "final", "data", "keys")
+COMMANDS = (
+    "run",
+    "sweep",
+    "rerun",
+    "graph",
+    "plot",
+    "compare",
+    "final",
+    "data",
+    "keys",
+)
 USAGE = """\
 usage: decentralizepy COMMAND ...
 
   run FILE.ini [FLAGS]   run this machine's nodes of an experiment (run -h: the flags)
   sweep FILE.ini FLAGS   run it with many settings and seeds, and resume what was stopped
+  rerun LOGDIR           repeat a run, and say whether the bits are the same
   graph FLAGS            write a graph file (graph -h: kinds and flags)
   plot DIR ...           plot finished runs: accuracy, loss and bytes
   final LOGDIR DIR ...   metrics over the final models of several machines

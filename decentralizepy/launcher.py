@@ -22,6 +22,7 @@ from decentralizepy.run import lock
 from decentralizepy.run.experiment import Experiment
 from decentralizepy.run.losses import Begun, lost_peers, without_checkpoints
 from decentralizepy.run.machines import Machines
+from decentralizepy.run.notebook import run_in_notebook
 from decentralizepy.run.prepare import prepare, prepare_transport, resume
 from decentralizepy.run.scratch import Scratch
 from decentralizepy.run.signals import Stopped, end_once
@@ -80,21 +81,6 @@ def launch(
             sys.exit(status_of(whole))
 
 
-def run_in_notebook(run: Callable[[], None]) -> None:
-    """Call ``run``, of which IPython shows what it raises, and restore torch's threads."""
-    import torch
-
-    threads = torch.get_num_threads()
-    try:
-        with end_once():
-            run()
-    except SystemExit as end:  # of the parser of flags; 0 after -h
-        if end.code:
-            raise end.__cause__ or end from None
-    finally:
-        torch.set_num_threads(threads)
-
-
 def status_of(run: Callable[[], None]) -> int:
     """Return the exit status of a run, and print why it is not 0."""
     try:
@@ -114,6 +100,8 @@ def status_of(run: Callable[[], None]) -> int:
 
 def run(experiment: Experiment) -> None:
     """Prepare, start, watch and report; raise an error if a node failed."""
+    from decentralizepy.run import manifest
+
     experiment.settings.tell(experiment.parts, experiment.args)
     log_dir = Path(experiment.args.log_dir)
     with (
@@ -126,10 +114,12 @@ def run(experiment: Experiment) -> None:
             note_dataset(experiment)
             if experiment.args.resume:
                 resume(experiment)
-            try:
-                progress, failure = run_nodes(experiment, folder, machines)
-            finally:
-                complete_results(log_dir, experiment.ranks)
+            with manifest.kept(experiment) as record:
+                try:
+                    progress, failure = run_nodes(experiment, folder, machines)
+                finally:
+                    complete_results(log_dir, experiment.ranks)
+                record["outcome"] = failure.cause if failure else "done"
         if not failure:
             measure_final(experiment, progress)
         report(experiment, progress)

@@ -42,7 +42,7 @@ def take(experiment: "Experiment", dataset: Any) -> dict[str, int | None]:
     rate = experiment.args.working_rate if experiment.served else None
     return {
         f"version of {PACKAGE}": _of_package(),
-        "source of plug-ins": of_source(_classes(experiment)),
+        "source of plug-ins": of_source(classes(experiment)),
         "--reset_optimizer": int(experiment.args.reset_optimizer),
         "--working_rate": None if rate is None else round(rate * BILLION),
         "training data": of_data(dataset, "trainset", other),
@@ -51,7 +51,12 @@ def take(experiment: "Experiment", dataset: Any) -> dict[str, int | None]:
 
 
 def of_source(classes: Iterable[Any]) -> int:
-    """Return a digest of the modules of classes outside this package and torch.
+    """Return a digest of the files of :func:`sources`."""
+    return _of_files(sources(classes))
+
+
+def sources(classes: Iterable[Any]) -> dict[str, Path]:
+    """Return the files of the modules of classes outside this package and torch, by name.
 
     This includes the modules of their base classes, and modules imported there, except
     for installed ones.
@@ -63,7 +68,7 @@ def of_source(classes: Iterable[Any]) -> int:
             if each.__name__ not in modules:
                 modules[each.__name__] = each
                 left.append(each)
-    return _of_files({name: Path(str(modules[name].__file__)) for name in modules})
+    return {name: Path(str(modules[name].__file__)) for name in modules}
 
 
 def of_data(dataset: Any, name: str, other: Any = None) -> int | None:
@@ -160,7 +165,8 @@ def _of_files(files: Mapping[str, Path]) -> int:
     return digest.intdigest()
 
 
-def _classes(experiment: "Experiment") -> list[Any]:
+def classes(experiment: "Experiment") -> list[Any]:
+    """Return what an experiment's sections name: classes, and the module of the loss."""
     parts = experiment.parts
     named = [part.cls for part in parts.sections.values()]
     nodes = [experiment.node_class, experiment.service_class]

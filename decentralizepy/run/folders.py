@@ -10,7 +10,7 @@ from decentralizepy.checkpoints import FOLDER as CHECKPOINTS
 from decentralizepy.errors import ConfigError, Problem
 
 WRITTEN = re.compile(
-    r"(args|dataset|final|.*_results|.*_shared_parameters)\.json|.*_results\.jsonl"
+    r"(args|dataset|final|manifest|.*_results|.*_shared_parameters)\.json|.*_results\.jsonl"
     r"|\.lock|\.turn\d+|.*\.log|.*\.waiting|.*\.png|\d+_weight_-?\d+\.pt"
 )
 """Names of files that a run writes or removes in its folders."""
