@@ -152,15 +152,14 @@ class Rounds(ScriptNames, Lifecycle):
         self.awaited = senders
         with self.expecting(lambda: self._missing(senders), since=since):
             while not self.received_from_all():
-                missing = self._missing(senders)
                 try:
                     sender, message = self.receive_DPSGD()
                 except PeerLost as error:
                     senders = self.awaited = senders - self.give_up(error)
                     continue
-                self.file_update(sender, message)
-                if sender in missing:
+                if sender in senders and not self._is_due(sender):
                     last = sender
+                self.file_update(sender, message)
         if last is not None:
             self.note_wait(since, last)
         return {uid: self.peer_deques[uid] for uid in senders - self._missing(senders)}
@@ -187,12 +186,14 @@ class Rounds(ScriptNames, Lifecycle):
     def received_from_all(self) -> bool:
         """Return whether the messages of all awaited senders have arrived."""
         senders = self.my_neighbors if self.awaited is None else self.awaited
-        return not self._missing(senders)
+        return all(map(self._is_due, senders))
 
     def _missing(self, senders: set[int]) -> set[int]:
-        return {uid for uid in senders if not self._is_due(self.peer_deques.get(uid))}
+        return {uid for uid in senders if not self._is_due(uid)}
 
-    def _is_due(self, queue: "deque[Message] | None") -> bool:
+    def _is_due(self, sender: int) -> bool:
+        """Return whether this round's message of ``sender`` has arrived."""
+        queue = self.peer_deques.get(sender)
         while queue and queue[0]["iteration"] < self.iteration:
             queue.popleft()  # its peer was not among the senders of that round
         return bool(queue) and queue[0]["iteration"] == self.iteration  # type: ignore[index]

@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given, strategies as st
 
+from decentralizepy.engines.globals import Globals
 from decentralizepy.engines.turns import Inbox, Turns
 from tests.support import LIMIT_S
 
@@ -87,7 +88,8 @@ def test_a_wait_reaches_its_limit_only_when_no_other_node_can_run():
 
 def draw():
     """Draw from each global generator; of a pair of normal numbers, only the first."""
-    return random.random(), np.random.randn(), np.random.rand(), float(torch.rand(()))
+    python, numpy = (random.gauss(), random.random()), (np.random.randn(),)
+    return *python, *numpy, np.random.rand(), float(torch.rand(()))
 
 
 def seed(uid):
@@ -115,6 +117,16 @@ def test_generators_are_a_nodes_own():
     for uid in range(COUNT):
         seed(uid)
         assert drawn[uid] == [draw() for _ in range(5)]
+
+
+def test_a_generator_is_given_back_in_the_state_that_it_was_in():
+    """The state of Python's is copied as bytes, which must be all of it."""
+    seed(1)
+    draw()
+    kept, before = Globals(), random.getstate()
+    seed(2)
+    kept.apply()
+    assert random.getstate() == before
 
 
 def test_modes_of_torch_are_a_nodes_own():
