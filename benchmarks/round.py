@@ -26,7 +26,7 @@ import torch
 
 from benchmarks import machine, work
 from decentralizepy.datasets.CIFAR10 import CIFAR10, LeNet
-from decentralizepy.datasets.images import Images
+from decentralizepy.datasets.pixels import Images
 from decentralizepy.node import process
 
 WARM_UP = 2  # rounds that are not counted

@@ -28,7 +28,7 @@ ALLOWED = {
         "errors",
         "files",
     }
-    | {"mappings", "models", "randomness"},
+    | {"mappings", "models", "once", "randomness"},
     "training": {"checkpoints", "errors"},
     "sharing": {
         "checkpoints",
@@ -41,7 +41,7 @@ ALLOWED = {
     | {"files", "message", "models.flat", "models.views", "randomness", "utils"},
     "node": TEXT
     | {"checkpoints", "factory", "graphs", "mappings", "models.Model", "models.flat"}
-    | {"models.lazy"}
+    | {"models.lazy", "once"}
     | {"results.write", "sharing.Sharing", "sharing.finite"},
     # a rule about two plug-ins has to know both
     "run": RUN | {"models", "node", "sharing", "training.last_batch"},

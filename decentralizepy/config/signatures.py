@@ -4,9 +4,9 @@ import functools
 import inspect
 import math
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from inspect import Parameter
-from types import MethodType, SimpleNamespace
+from types import MappingProxyType, MethodType, SimpleNamespace
 from typing import Any, NamedTuple
 
 _POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
@@ -28,13 +28,26 @@ class Options(NamedTuple):
         Maximum number of positional arguments.
     """
 
-    known: dict[str, Parameter]
+    known: Mapping[str, Parameter]
     closed: bool
     room: float
 
     @classmethod
     def of(cls, target: Callable[..., Any], passed: int = 0) -> "Options":
         """Return the options of a class, or function, after ``passed`` arguments."""
+        if isinstance(target, type):
+            init: Any = target.__init__  # type: ignore[misc]
+            return cls._kept(target, passed, init)
+        return cls._of(target, passed)
+
+    @classmethod
+    @functools.lru_cache(maxsize=256)
+    def _kept(cls, target: type, passed: int, init: Any) -> "Options":
+        """Return the options of a class, found once for all nodes of a process."""
+        return cls._of(target, passed)
+
+    @classmethod
+    def _of(cls, target: Callable[..., Any], passed: int) -> "Options":
         known: dict[str, Parameter] = {}
         constructors = _constructors(target)
         closed, fixed = True, set[str]()
@@ -49,7 +62,7 @@ class Options(NamedTuple):
                 break
             closed = closed and constructor.is_ours
             fixed |= constructor.fixed
-        return cls(known, closed, _room(constructors[0].call))
+        return cls(MappingProxyType(known), closed, _room(constructors[0].call))
 
 
 class _Constructor(NamedTuple):

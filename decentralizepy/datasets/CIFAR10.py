@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from decentralizepy.config.order import in_order
-from decentralizepy.datasets.images import ImageDataset, Labels, Pixels
+from decentralizepy.datasets.images import ImageDataset
+from decentralizepy.datasets.pixels import Labels, Pixels
 from decentralizepy.datasets.sources.unpickle import Allowed, load
 from decentralizepy.errors import DataError
 from decentralizepy.models.cnn import CNN, LeNet

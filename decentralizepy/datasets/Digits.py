@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from decentralizepy.datasets.images import ImageDataset, Labels, Pixels
+from decentralizepy.datasets.images import ImageDataset
+from decentralizepy.datasets.pixels import Labels, Pixels
 from decentralizepy.errors import DataError
 from decentralizepy.models.digits import CNN, MLP
 

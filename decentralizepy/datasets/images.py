@@ -4,7 +4,6 @@ import math
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from decentralizepy.datasets.batches import Indexable
@@ -15,11 +14,12 @@ from decentralizepy.datasets.options import check_validation, one_of
 from decentralizepy.datasets.Partitioner import (
     DataPartitioner,
     DirichletDataPartitioner,
+    Indices,
     KShardDataPartitioner,
     Partition,
     SimpleDataPartitioner,
 )
-from decentralizepy.datasets.scaled import rows, scaled, scaled_once
+from decentralizepy.datasets.pixels import Images, Labels, Pixels
 from decentralizepy.datasets.skewed_partitioners import (
     ClassesDataPartitioner,
     QuantityDataPartitioner,
@@ -28,10 +28,8 @@ from decentralizepy.datasets.skewed_partitioners import (
 )
 from decentralizepy.errors import ConfigError, DataError
 from decentralizepy.mappings.Linear import Linear
+from decentralizepy.once import once
 from decentralizepy.randomness import torch_seed
-
-Pixels = npt.NDArray[np.uint8]
-Labels = npt.NDArray[np.int64]
 
 PARTITIONS = (
     "iid",
@@ -42,39 +40,11 @@ PARTITIONS = (
     "quantity",
     "classes",
 )
-
-
-class Images:
-    """Images and labels; at a place, a slice or an array of places: ``(x, y)``.
-
-    x has float32 values in [-1, 1] and shape (channels, height, width), or
-    (batch, channels, height, width) in the memory format channels_last; y is int64.
-
-    Parameters
-    ----------
-    pixels : array of uint8, shape (n, height, width, channels)
-        Not copied.
-    labels : array of int64, shape (n,)
-    highest : int
-        The pixel value that becomes 1; 0 becomes -1.
-    """
-
-    def __init__(self, pixels: Pixels, labels: Labels, highest: int) -> None:
-        self.pixels, self.targets = torch.from_numpy(pixels), labels
-        self._pixels, self._half = pixels, highest / 2
-        self._scaled = scaled_once(pixels, self._half)
-
-    def __len__(self) -> int:
-        return len(self.targets)
-
-    def __getitem__(self, index: Any) -> tuple[torch.Tensor, torch.Tensor]:
-        # NumPy's indexing is faster than torch's
-        if self._scaled is None:
-            x = scaled(self._pixels[index], self._half)
-        else:
-            x = torch.from_numpy(rows(self._scaled, index))
-        labels = torch.from_numpy(np.asarray(self.targets[index]))
-        return x.movedim(-1, -3), labels
+# what a partition depends on, besides the labels
+DIVIDED_BY = (
+    *("partition_niid", "random_seed", "num_partitions", "sizes", "even", "alpha"),
+    *("shards", "classes", "num_classes", "validation_source", "validation_size"),
+)
 
 
 class ImageDataset(Dataset):
@@ -195,7 +165,7 @@ class ImageDataset(Dataset):
         if self.dataset_id < 0:  # a service may validate on it, but has no part of it
             self.__training__ = False
             return
-        part = self._partitioner(data).use(self.dataset_id)
+        part = Partition(data, self._divide(images, data)[self.dataset_id])
         if not len(part):
             raise DataError(
                 f"node {self.uid} gets none of the {len(data)} training samples: "
@@ -221,6 +191,15 @@ class ImageDataset(Dataset):
         self.validationset = Partition(data, order[:end])
         return Partition(data, order[end:])
 
+    def _divide(self, images: Images, data: Images | Partition) -> list[Indices]:
+        """Return the places in ``data`` of each node's samples."""
+        own = type(self)._partitioner is not ImageDataset._partitioner
+        key = ("parts", type(self), *(str(getattr(self, each)) for each in DIVIDED_BY))
+        self.sizes = self.shares(len(data))
+        if own:
+            return self._partitioner(data).partitions
+        return once(images.targets, key, lambda: self._partitioner(data).partitions)
+
     def _partitioner(self, data: Images | Partition) -> DataPartitioner:
         sizes = self.sizes = self.shares(len(data))
         seed = self.random_seed
@@ -239,8 +218,10 @@ class ImageDataset(Dataset):
                 return QuantityDataPartitioner(data, sizes, seed, self.alpha)
             case "classes":
                 return ClassesDataPartitioner(data, sizes, seed, self.classes)
-        by_label = Partition(data, np.argsort(data.targets, kind="stable"))
-        return KShardDataPartitioner(by_label, sizes, self.shards, seed)
+        dealt = KShardDataPartitioner(data, sizes, self.shards, seed)
+        by_label = np.argsort(data.targets, kind="stable")
+        dealt.partitions = [by_label[part] for part in dealt.partitions]
+        return dealt
 
     def _skewed(self, part: Partition) -> Indexable:
         if not self.feature_skew:

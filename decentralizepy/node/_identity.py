@@ -9,6 +9,7 @@ from decentralizepy.config.run_section import RunSection
 from decentralizepy.config.signatures import Options
 from decentralizepy.config.text import KINDS
 from decentralizepy.models.flat import tensors
+from decentralizepy.once import once
 
 Identity = dict[str, int | None]
 
@@ -25,10 +26,13 @@ def identify(node: Any, config: dict[str, dict[str, Any]]) -> Identity:
     for name in SECTIONS:
         identity[f"[{name}]"] = _digest(_resolved(name, config.get(name, {})))
     identity["[NODE]"] = _digest(config.get("NODE", {}))
-    identity["[MAPPING]"] = _digest(_places(node.mapping))
+    mapping, graph = node.mapping, node.graph
+    identity["[MAPPING]"] = once(mapping, "places", lambda: _digest(_places(mapping)))
     shapes = [[name, list(part.shape)] for name, part in tensors(node.model).items()]
     identity["model"] = _digest(shapes)
-    identity["graph"] = _digest(_edges(node.graph, config.get("GRAPH")))
+    section = config.get("GRAPH")
+    known = "edges", _text(section)
+    identity["graph"] = once(graph, known, lambda: _digest(_edges(graph, section)))
     faults = config.get("FAULTS", {})
     identity["[FAULTS]"] = _digest({name: faults.get(name) for name in POLICIES})
     run = RunSection.of(config.get("RUN", {}))

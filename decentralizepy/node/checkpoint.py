@@ -21,6 +21,7 @@ from decentralizepy.node import process
 from decentralizepy.node._counters import COUNTERS
 from decentralizepy.node._identity import differences
 from decentralizepy.node._state import Decoder, Encoder, Tensors
+from decentralizepy.once import once
 
 logger = logging.getLogger(__name__)
 
@@ -221,6 +222,10 @@ def _check_identity(node: Any, identity: dict[str, Any]) -> None:
 
 def max_round_lag(graph: Any) -> int:
     """Return the most rounds that two nodes can be apart."""
+    return once(graph, "lag", lambda: _max_round_lag(graph))
+
+
+def _max_round_lag(graph: Any) -> int:
     if not graph.fixed or graph.n_procs > LARGE or not graph.is_connected():
         return int(graph.n_procs)
     return _diameter(graph)

@@ -66,7 +66,8 @@ def is_private() -> bool:
 def log_to(handler: logging.Handler, level: int) -> None:
     """Have everything that this node's code logs go to ``handler``, and nowhere else."""
     root = logging.getLogger()
-    root.setLevel(level)  # unlike .level, clears the cached levels
+    if root.level != level:
+        root.setLevel(level)  # unlike .level, clears the cached levels
     if is_own():
         root.handlers = [handler]
     else:
@@ -199,12 +200,19 @@ def seed(value: int) -> None:
     if is_private():
         random.seed(value)
         np.random.seed(value % 2**32)
-        torch.manual_seed(torch_seed(value))
+        _seed_torch(torch_seed(value))
 
 
 @contextlib.contextmanager
 def initial_weights(value: int) -> Iterator[None]:
     """Seed the initial weights with ``value``, without affecting other generators."""
     with _BUILDING, torch.random.fork_rng(devices=[]):
-        torch.manual_seed(torch_seed(value))
+        _seed_torch(torch_seed(value))
         yield
+
+
+def _seed_torch(value: int) -> None:
+    if torch.accelerator.current_accelerator() is None:
+        torch.default_generator.manual_seed(value)
+    else:  # also where there is only the CPU, this looks for devices, which takes longer
+        torch.manual_seed(value)

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from decentralizepy.datasets.feature_skew import Skewed, change_for
-from decentralizepy.datasets.images import PARTITIONS, ImageDataset, Images
+from decentralizepy.datasets.images import PARTITIONS, ImageDataset
 from decentralizepy.datasets.Partitioner import Partition
+from decentralizepy.datasets.pixels import Images
 from decentralizepy.errors import ConfigError
 from decentralizepy.mappings.Linear import Linear
 

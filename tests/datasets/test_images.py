@@ -12,7 +12,8 @@ import torch
 from hypothesis import given, strategies as st
 from torch.utils.data import random_split
 
-from decentralizepy.datasets.images import PARTITIONS, ImageDataset, Images
+from decentralizepy.datasets.images import PARTITIONS, ImageDataset
+from decentralizepy.datasets.pixels import Images
 from decentralizepy.errors import ConfigError, DataError
 from decentralizepy.mappings.Linear import Linear
 
@@ -86,7 +87,7 @@ def test_images_scaled_in_advance_are_read_with_the_same_bits(
     """Which sets are small enough must not show in a run's numbers."""
     pixels = np.arange(9 * 4 * 7 * channels, dtype=np.uint8).reshape(9, 4, 7, channels)
     in_advance = Images(pixels, np.arange(9), highest=16)
-    monkeypatch.setattr("decentralizepy.datasets.scaled.SMALL", 0)
+    monkeypatch.setattr("decentralizepy.datasets.pixels.SMALL", 0)
     batch_by_batch = Images(pixels, np.arange(9), highest=16)
     (x, y), (expected, labels) = in_advance[index], batch_by_batch[index]
     assert torch.equal(x, expected)
