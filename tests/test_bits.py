@@ -90,6 +90,7 @@ def test_what_differs_is_said(capsys):
     assert "WEIGHTS DIFFER" in out
 
 
+@pytest.mark.slow
 @pytest.mark.processes
 def test_a_run_repeats_its_bits(tmp_path):
     first, second = (

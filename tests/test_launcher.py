@@ -220,6 +220,7 @@ def test_a_signal_stops_all_with_whole_results(experiment, tmp_path, number, sta
     assert all(table["total_bytes"] for table in results(tmp_path / "run").values())
 
 
+@pytest.mark.slow
 def test_a_second_launch_or_a_resume_beside_a_run_is_refused(experiment, tmp_path):
     words = experiment(rounds=10_000, DATASET={"dataset_class": "Endless"})
     process = start_endless(words, tmp_path)

@@ -37,6 +37,7 @@ def test_every_class_ends_with_the_bits_of_processes(tmp_path, part):
     assert ours == packed
 
 
+@pytest.mark.slow
 def test_nodes_that_draw_end_with_the_bits_of_processes(experiment, tmp_path):
     """Dropout draws from torch's one generator, and the trainer from NumPy's."""
     both = {"process": (), **ENGINES}
@@ -58,6 +59,7 @@ def test_nodes_that_draw_end_with_the_bits_of_processes(experiment, tmp_path):
     assert all(each == kinds[0] for each in kinds)
 
 
+@pytest.mark.slow
 def test_a_run_is_resumed_by_another_engine(experiment, tmp_path):
     assert run(experiment("IPC", 6, name="whole", **DRAWING)).returncode == 0
     for rounds, name in ((2, "packed 3"), (4, "debug"), (6, None)):

@@ -61,6 +61,7 @@ def test_a_worker_that_dies_ends_the_run(experiment, how, told, policy):
     assert f"worker 1 (ranks 2 to 3) {told}" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.processes
 def test_a_worker_that_dies_is_restarted(experiment, tmp_path):
     marker = tmp_path / "marker"

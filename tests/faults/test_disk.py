@@ -103,6 +103,7 @@ def test_what_ended_the_run_is_not_hidden_by_a_full_disk(tmp_path):
         raise KeyError("the cause")
 
 
+@pytest.mark.slow
 @pytest.mark.root
 @pytest.mark.processes
 @pytest.mark.parametrize("free_in", [7, 0], ids=["freed", "full to the end"])

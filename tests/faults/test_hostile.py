@@ -207,6 +207,7 @@ def many_files():
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("security", MODES)
 def test_idle_connections_take_no_files(tmp_path, undisturbed, many_files, security):
     """More than a node may open; without a limit, its next evaluation ended the run."""

@@ -131,6 +131,7 @@ def resumed(tmp_path, *more):
     return ends(launchers)
 
 
+@pytest.mark.slow
 def test_machines_with_different_checkpoints_agree_on_the_round(machines, tmp_path):
     """The first has lost its newest; what cannot be agreed on is named by both."""
     launchers = machines(rounds=4, RUN={"checkpoint_every": "1"})
@@ -157,6 +158,7 @@ def test_machines_with_different_checkpoints_agree_on_the_round(machines, tmp_pa
         assert [json.loads(line)["round"] for line in lines] == [*range(1, 9)]
 
 
+@pytest.mark.slow
 def test_machines_that_finish_without_a_node_of_another_say_so(machines):
     """In a ring of six, the third machine has no neighbor of uid 2, on the second."""
     dying = {"dataset_class": "Dying", "how": "kill"}

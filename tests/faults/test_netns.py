@@ -11,7 +11,7 @@ from tests.support import LIMIT_S, ROOT
 from tests.support.launcher import make_experiment, results, weights
 from tests.support.namespaces import Cable, usable
 
-pytestmark = [pytest.mark.processes, pytest.mark.root]
+pytestmark = [pytest.mark.processes, pytest.mark.root, pytest.mark.slow]
 HEARTBEAT_S = 2
 ROUNDS = 100
 

@@ -175,6 +175,7 @@ def test_all_ports_in_use_are_named(experiment, tmp_path):
         refused(words, tmp_path, *lines)
 
 
+@pytest.mark.slow
 def test_results_of_another_run_are_not_mixed_with(experiment, tmp_path):
     """The folder is left as it was."""
     words = experiment("IPC", rounds=2)

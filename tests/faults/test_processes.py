@@ -233,6 +233,7 @@ def test_a_node_that_dies_in_the_start_barrier_ends_all_at_once(experiment):
     assert "uid 2 (rank 2, machine 0) was killed by SIGKILL" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_node_that_dies_while_a_resumed_run_loads_ends_all_at_once(
     experiment, tmp_path, mortal
 ):
@@ -279,6 +280,7 @@ def test_a_server_goes_on_without_a_client_that_died(
     assert list(table["lost_peers"].values())[-1:] == [[3]]
 
 
+@pytest.mark.slow
 def test_epidemic_learning_with_a_time_limit_notices_who_died(
     experiment, tmp_path, mortal
 ):

@@ -111,6 +111,7 @@ def proxied(folder, words, **faults):
     return proxy
 
 
+@pytest.mark.slow
 def test_resets_in_the_middle_of_models_change_nothing(tmp_path, clean):
     """Without sending again on the new connection, a model is lost and all wait."""
     words = make_experiment(tmp_path)(rounds=ROUNDS, **sections(model="Heavy"))
@@ -165,6 +166,7 @@ def test_a_paused_node_changes_nothing(tmp_path, clean):
     assert_equal(tmp_path, undisturbed)
 
 
+@pytest.mark.slow
 def test_a_crowd_of_nodes_loses_nobody(tmp_path):
     """64 nodes on two cores wait long for a turn; none is taken for lost."""
     crowd = {"RUN": {"procs_per_machine": "64"}}

@@ -26,6 +26,7 @@ def slow(**options):
     return {"DATASET": {**dataset, **options}, "TRAIN_PARAMS": {"rounds": "4"}}
 
 
+@pytest.mark.slow
 def test_a_paused_node_is_named_while_others_wait(experiment, tmp_path):
     """The wait is told with uid, seconds and round; the result is that of no pause."""
     clean = run(experiment(name="clean", **slow()))
@@ -62,6 +63,7 @@ def wait_for(condition):
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_a_slow_node_is_named_in_results_and_on_the_screen(experiment, tmp_path):
     """A node ten times slower is no error; the others' lines and the table name it."""
     pause, rounds = 0.3, 20

@@ -49,6 +49,7 @@ def test_islands_are_drawn_again():
     assert all(graph.degree(uid) == 2 for uid in range(12))
 
 
+@pytest.mark.slow
 def test_a_large_graph_of_degree_2_is_drawn_a_few_times_only(monkeypatch):
     """Of 100,000 nodes about 1 draw in 170 is connected: redrawing took a minute."""
     draws = []

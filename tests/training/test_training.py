@@ -254,6 +254,7 @@ def test_a_compiler_that_fails_is_one_line(monkeypatch):
     torch.compiler.reset()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not shutil.which("g++"), reason="torch.compile needs a C++ compiler"
 )

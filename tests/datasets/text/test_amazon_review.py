@@ -304,6 +304,7 @@ def test_a_tiny_model_learns(options):
     assert node.test(model) == (100, pytest.approx(0, abs=0.2))
 
 
+@pytest.mark.slow
 @pytest.mark.dataset
 def test_a_pretrained_model_learns_praise_from_blame():
     """Its head alone, which was drawn, on sentences of real reviews."""
