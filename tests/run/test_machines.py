@@ -14,7 +14,6 @@ from decentralizepy.communication.TCP import TCP
 from decentralizepy.errors import AddressError, ConfigError, NodeFailed, PeerLost
 from decentralizepy.mappings.Linear import Linear
 from decentralizepy.mappings.Manual import Manual
-from decentralizepy.run import machines
 from decentralizepy.run.machines import Ended, Machines
 from decentralizepy.run.signals import Stopped
 from tests.support import LIMIT_S
@@ -231,7 +230,9 @@ def test_nobody_restarts_with_a_machine_whose_launcher_was_killed(tmp_path):
 
 def test_the_last_word_of_a_launcher_that_has_left_counts(tmp_path, monkeypatch):
     """It was busy elsewhere, and finds a message and a broken connection at once."""
-    monkeypatch.setattr(machines, "LONG_FAREWELL_MS", 1_000)  # nobody confirms it
+    monkeypatch.setattr(
+        "decentralizepy.run.machines.LONG_FAREWELL_MS", 1_000
+    )  # nobody confirms it
     first, second = pair(tmp_path, "abort")
     with second:
         meet(second)
