@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import sys
-import traceback
 from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from decentralizepy.mappings.Mapping import Mapping
 from decentralizepy.monitor.output import unfailing
 from decentralizepy.results.read import DATASET_FILE
 from decentralizepy.run import lock
+from decentralizepy.run.ending import complete_results, measure_final
 from decentralizepy.run.experiment import Experiment
 from decentralizepy.run.losses import Begun, lost_peers, without_checkpoints
 from decentralizepy.run.machines import Machines
@@ -30,7 +30,8 @@ from decentralizepy.utils import in_notebook
 
 if TYPE_CHECKING:
     from decentralizepy.figures.preload import Preload
-    from decentralizepy.monitor.screen import Progress, Screen
+    from decentralizepy.monitor.progress import Progress
+    from decentralizepy.monitor.screen import Screen
 
 POLL_S = 0.5
 
@@ -180,8 +181,10 @@ def attempt(
         The uids of all nodes that they finished without.
     """
     from decentralizepy.figures.preload import Preload
-    from decentralizepy.monitor.screen import Progress, Screen
+    from decentralizepy.monitor.progress import Progress
+    from decentralizepy.monitor.screen import Screen
     from decentralizepy.monitor.waiting import Locator
+    from decentralizepy.run.mean_model import MeanModelTests
 
     args, specs = experiment.args, experiment.specs()
     progress = Progress(
@@ -189,11 +192,14 @@ def attempt(
         experiment.ranks,
         args.iterations,
         uids=[spec.uid for spec in specs],
+        evaluators=experiment.evaluators,
     )
-    begun = Begun(specs)
+    begun, tests = Begun(specs), MeanModelTests(experiment)
+    tests.begin()
 
     def check() -> None:
         folder.check()
+        tests.poll()
         if args.machines > 1:
             learners = [spec for spec in specs if spec.rank >= 0]
             machines.check(starting=not all(map(begun, learners)))
@@ -204,6 +210,7 @@ def attempt(
         progress.locator = Locator(nodes.places)
         with Screen(progress) as screen:
             watch(nodes, screen, check, figures)
+        tests.end()
         lost = {spec.uid for spec in nodes.failed}
         lost.update(lost_peers(Path(args.log_dir), experiment.ranks))
         return progress, nodes.failure(), sorted(lost)
@@ -231,46 +238,6 @@ def watch(
         if 2 * progress.slowest > progress.iterations:  # not while nodes start
             figures.start()
     screen.update(0)
-
-
-def complete_results(log_dir: Path, ranks: Sequence[int]) -> None:
-    """Write the results files of nodes that could not do so themselves."""
-    from decentralizepy.results.write import derive, is_derived
-
-    for rank in ranks:
-        lines = log_dir / f"{rank}_results.jsonl"
-        if lines.exists() and not is_derived(lines):
-            try:
-                derive(lines)
-            except OSError as error:
-                print(f"warning: {lines}: not derived: {error}", file=sys.stderr)
-
-
-def measure_final(experiment: Experiment, progress: "Progress") -> None:
-    """Write the metrics of the final models; the results are valid without them."""
-    from decentralizepy.results.write import write_final
-    from decentralizepy.run import final
-
-    log_dir = Path(experiment.args.log_dir)
-    try:
-        measured = final.measure(experiment)
-    except DecentralizepyError as error:
-        print(f"note: the mean model was not tested: {error}", file=sys.stderr)
-        return
-    except Exception:  # a bug in the user's data set or model
-        traceback.print_exc()
-        print("warning: the mean model was not tested", file=sys.stderr)
-        return
-    progress.poll()
-    seen = progress.accuracy
-    if seen and not experiment.served and seen.nodes == experiment.graph.n_procs:
-        measured["worst_test_acc"] = seen.low
-    files = (log_dir / f"{rank}_results.jsonl" for rank in experiment.ranks)
-    results = [file for file in files if file.exists()]
-    try:
-        write_final(log_dir, experiment.args.iterations, measured, results)
-    except OSError as error:
-        print(f"warning: {log_dir}: no final figures: {error}", file=sys.stderr)
 
 
 def report(experiment: Experiment, progress: Any) -> None:

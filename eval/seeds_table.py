@@ -37,7 +37,7 @@ def table(groups: dict[str, list[Run]]) -> Table:
         column.justify = "right"
     ordered = sorted(groups.items(), key=lambda group: -sent(group[1]))
     for name, runs in ordered:
-        local = [run.spread("test_acc").iloc[-1] for run in runs if not run.served]
+        local = [run.spread("test_acc").iloc[-1] for run in runs if not run.one_model]
         factor, unit = byte_unit(sent(runs))
         rows.add_row(
             name,

@@ -42,9 +42,9 @@ ALLOWED = {
     "node": TEXT
     | {"checkpoints", "factory", "graphs", "mappings", "models.Model", "models.flat"}
     | {"models.lazy", "once"}
-    | {"results.write", "sharing.Sharing", "sharing.finite"},
+    | {"results.schedule", "results.write", "sharing.Sharing", "sharing.finite"},
     # a rule about two plug-ins has to know both
-    "run": RUN | {"models", "node", "sharing", "training.last_batch"},
+    "run": RUN | {"models", "node", "results", "sharing", "training.last_batch"},
     # what a process keeps only once is each node's own
     "engines": TEXT | {"run", "node.process", "communication.workers"},
     "sweep": RUN,

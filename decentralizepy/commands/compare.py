@@ -84,7 +84,8 @@ def _shown(value: float | None, digits: int) -> str:
 def _final(run: Run) -> list[str]:
     """Return mean, standard deviation and minimum over nodes of the last accuracy."""
     accuracy = run.spread("test_acc")
-    if run.served or not len(accuracy):
+    if run.one_model or not len(accuracy):
         return ["-"] * 3
     last = accuracy.iloc[-1]
-    return [f"{last[column]:.1f}" for column in ("mean", "std", "low")]
+    mean, *others = (f"{last[column]:.1f}" for column in ("mean", "std", "low"))
+    return [f"{mean} ({run.sample})" if run.sample else mean, *others]

@@ -60,6 +60,7 @@ def flags() -> list[Flag]:
     level = Reading(_level, " or ".join(_LEVELS), _LEVELS.__contains__)
     form = Reading(str, " or ".join(_GRAPH_TYPES), _GRAPH_TYPES.__contains__)
     truth = Reading(_truth, "true or false")
+    nodes = Reading(_nodes, "all, mean_model or a number of nodes")
     text = Reading(expanded, "text")
     return [
         Flag("-mid", "machine_id", natural, 0, "number of this machine"),
@@ -84,6 +85,7 @@ def flags() -> list[Flag]:
         Flag("", "resume", text, "", "log folder to resume, or LOGDIR@ROUND"),
         Flag("", "checkpoint_every", natural, 0, "rounds between checkpoints; 0: none"),
         Flag("", "max_restarts", natural, 3, "maximum number of restarts"),
+        Flag("", "evaluate", nodes, "all", "all, mean_model or a number of nodes"),
         Flag("", "allow_disconnected", truth, False, "allow disconnected graphs"),
     ]
 
@@ -163,6 +165,12 @@ def _truth(text: str) -> bool | None:
 def _switch(text: str) -> str:
     # a file's "on" and "off" are already bools
     return {"true": "on", "false": "off"}.get(text.lower(), text.lower())
+
+
+def _nodes(text: str) -> str | int | None:
+    if text in ("all", "mean_model"):
+        return text
+    return int(text) if int(text) > 0 else None
 
 
 def _level(text: str) -> str:

@@ -20,6 +20,8 @@ class RunSection(dict[str, Any]):
     rounds : iterable of int, optional
         If machines have to agree on ``first_round``: all rounds for which this machine
         has checkpoints.
+    evaluate : str or int, default "all"
+        The nodes that evaluate: ``all``, ``mean_model`` (none) or how many.
     """
 
     def __init__(
@@ -29,10 +31,12 @@ class RunSection(dict[str, Any]):
         checkpoint_every: int = 0,
         fingerprint: Mapping[str, int | None] | None = None,
         rounds: Iterable[int] | None = None,
+        evaluate: str | int = "all",
     ) -> None:
         super().__init__(section)
         self.first_round, self.checkpoint_every = first_round, checkpoint_every
         self.fingerprint = dict(fingerprint or {})
+        self.evaluate = evaluate
         self.rounds = None if rounds is None else list(rounds)
 
     @classmethod

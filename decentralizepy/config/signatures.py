@@ -152,3 +152,14 @@ def _type(annotation: Any, call: Any) -> Any:
         return typing.get_type_hints(holder, names, include_extras=True)["option"]
     except Exception:  # a name that only type checkers import
         return Any
+
+
+def evaluates(service_class: Any) -> bool:
+    """Return whether a service is a parameter server, which has a model to test.
+
+    A peer sampler has none. A user's class without the attribute ``evaluates`` is
+    recognized by its arguments.
+    """
+    if service_class is None or getattr(service_class, "evaluates", False):
+        return service_class is not None
+    return "test_after" in parameters(service_class)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from decentralizepy.figures.style import (
-    BANDS,
+    bands,
     draw_mean,
     draw_spread,
     dress,
@@ -38,7 +38,7 @@ def draw(runs: Sequence[Run]) -> bytes:
         draw_run(by_bytes, sent, accuracy, run.tested_label, number)
     dress(by_round, "round", "test accuracy (%)")
     dress(by_bytes, f"sent per node ({unit})", "test accuracy (%)")
-    title = BANDS if draw_run is draw_spread else "mean of nodes"
+    title = bands(runs) if draw_run is draw_spread else "mean of nodes"
     by_round.set_title(title, loc="left", fontsize=8, color="0.4")
     if max(ends) > _APART * min(ends) > 0:
         by_bytes.set_xscale("log")

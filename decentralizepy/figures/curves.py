@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from decentralizepy.figures.style import (
-    BANDS,
     COLOURS,
     add_legend,
+    bands,
     draw_spread,
     dress,
     figure,
@@ -36,15 +36,20 @@ def curves(runs: list[Run]) -> dict[str, Figure]:
     measured = [m for m in LABELS if any(len(of[m]) for of in spreads.values())]
     tested = {run.label: run.tested_label for run in runs}
     names = {m: tested if m.startswith("test_") else {} for m in LABELS}
-    figures = {m: _compared(spreads, m, names[m]) for m in measured}
+    title = bands(runs)
+    figures = {m: _compared(spreads, m, names[m], title) for m in measured}
     if "total_bytes" in measured:
         for m in measured[:-1]:
-            figures[f"bytes_{m}"] = _compared(spreads, m, names[m], by_bytes=True)
+            figures[f"bytes_{m}"] = _compared(spreads, m, names[m], title, True)
     return figures
 
 
 def _compared(
-    spreads: Spreads, metric: str, names: dict[str, str], by_bytes: bool = False
+    spreads: Spreads,
+    metric: str,
+    names: dict[str, str],
+    title: str,
+    by_bytes: bool = False,
 ) -> Figure:
     """Draw a metric of every run, by round or by mean bytes sent.
 
@@ -61,7 +66,7 @@ def _compared(
         draw_spread(axes, x, spread / scale, names.get(name, name), number)
     x_label = LABELS["total_bytes"].format(unit=unit) if by_bytes else "round"
     dress(axes, x_label, LABELS[metric].format(unit=unit))
-    axes.set_title(BANDS, loc="left", fontsize=8, color="0.4")
+    axes.set_title(title, loc="left", fontsize=8, color="0.4")
     add_legend(drawn, axes, outside)
     return drawn
 

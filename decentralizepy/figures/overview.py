@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from decentralizepy.figures.curves import LABELS, unit_of
 from decentralizepy.figures.style import (
-    BANDS,
+    bands,
     draw_spread,
     drawn_apart,
     dress,
@@ -75,7 +75,8 @@ def _overview(run: Run) -> Iterator[tuple[str, bytes]]:
     drawn = figure(5 * columns, 0.6 + 3.3 * rows)
     for place, (x, metrics) in enumerate(panels, 1):
         _panel(drawn.add_subplot(rows, columns, place), spreads, x, metrics)
-    title = f"{run.label}   nodes: {len(run.nodes)}   {BANDS}"
+    tested = f"   tested: {what}" if (what := run.one_model or run.sample) else ""
+    title = f"{run.label}   nodes: {len(run.nodes)}{tested}   {bands([run])}"
     drawn.suptitle(title, x=0.01, ha="left", fontsize=9, color="0.3")
     yield "results.png", rendered(drawn, dpi=150)
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+
+from decentralizepy.results.read import MANY, Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,7 +22,7 @@ Array = npt.NDArray[np.float64]
 # Okabe and Ito's colorblind-safe palette, without yellow
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _STYLES = ("-", "--", ":", "-.")
-BANDS = "line: mean of nodes   band: ±1 std   light: min to max"
+_STD, _PERCENTILES = "±1 std", "10th to 90th percentile"
 _FEW = 30  # with fewer points, each is marked
 
 
@@ -29,6 +31,15 @@ def figure(width: float, height: float) -> Figure:
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
+
+
+def bands(runs: Iterable[Run]) -> str:
+    """Return what the lines and bands of :func:`draw_spread` are."""
+    many = {run.many for run in runs}
+    band = _PERCENTILES if many == {True} else _STD
+    if len(many) > 1:
+        band = f"{_STD}, of more than {MANY} nodes {_PERCENTILES}"
+    return f"line: mean of nodes   band: {band}   light: min to max"
 
 
 def draw_spread(
@@ -42,18 +53,16 @@ def draw_spread(
     x
         One value per row of ``spread``.
     spread
-        With the columns mean, std, low and high.
+        With the columns mean, lower, upper, low and high.
     label
         For the legend.
     number
         Selects the color and, from the eighth on, the dashes.
     """
     colour = COLOURS[number % len(COLOURS)]
-    mean, std = spread["mean"], spread["std"]
-    axes.fill_between(
-        x, spread["low"], spread["high"], color=colour, alpha=0.1, linewidth=0
-    )
-    axes.fill_between(x, mean - std, mean + std, color=colour, alpha=0.22, linewidth=0)
+    for low, high, alpha in (("low", "high", 0.1), ("lower", "upper", 0.22)):
+        ends = spread[low], spread[high]
+        axes.fill_between(x, *ends, color=colour, alpha=alpha, linewidth=0)
     draw_mean(axes, x, spread, label, number)
 
 

@@ -117,7 +117,8 @@ def draw(tables: Tables, x_label: str, y_label: str) -> Figure:
     axes = drawn.add_subplot()
     for number, (name, table) in enumerate(tables.items()):
         mean, std = table["mean"], table["std"].fillna(0)
-        spread = table.assign(low=mean - std, high=mean + std)
+        low, high = mean - std, mean + std
+        spread = table.assign(low=low, high=high, lower=low, upper=high)
         alone = len(table) and "nr_nodes" in table and (table["nr_nodes"] == 1).all()
         label = f"{name} (one model)" if alone else name  # as of a parameter server
         draw_spread(axes, spread.index, spread, label, number)

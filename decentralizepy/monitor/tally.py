@@ -6,10 +6,12 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from statistics import fmean, median_low
-from typing import NamedTuple
+from statistics import fmean, median_low, quantiles
+from typing import Any, NamedTuple
 
 from decentralizepy.monitor.stragglers import Waits
+from decentralizepy.results.schedule import MEAN_MODEL, Evaluators
+from decentralizepy.results.write import newest_final
 
 _METRICS = ("test_acc", "test_loss", "train_loss")
 
@@ -17,8 +19,9 @@ _METRICS = ("test_acc", "test_loss", "train_loss")
 class Spread(NamedTuple):
     """A metric over the nodes that measured it in one round.
 
-    ``std`` is the population standard deviation. A non-finite value makes ``mean`` and
-    ``std`` nan; ``low``, ``high`` and ``lowest`` (the rank of ``low``) ignore it.
+    ``std`` is the population standard deviation, ``deciles`` are the nine. A non-finite
+    value makes ``mean`` and ``std`` nan; the others ignore it. ``lowest`` is the rank of
+    ``low``.
     """
 
     round: int
@@ -28,6 +31,7 @@ class Spread(NamedTuple):
     low: float
     high: float
     lowest: int
+    deciles: Sequence[float] = ()
 
 
 class Tally:
@@ -45,9 +49,13 @@ class Tally:
         Returns seconds; ``seconds`` counts from construction.
     uids : list of int, optional
         The uids of the ``ranks``; by default the ranks themselves, as on machine 0.
+    evaluators : Evaluators, optional
+        The nodes that evaluate; by default all.
 
     Attributes
     ----------
+    mean_model : (int, dict)
+        If it is tested instead of the nodes' models: the newest round, and its metrics.
     finished : dict
         The last round of each rank, 0 before its first.
     waits : Waits
@@ -61,16 +69,19 @@ class Tally:
         iterations: int,
         clock: Callable[[], float] = time.monotonic,
         uids: Sequence[int] | None = None,
+        evaluators: Evaluators | None = None,
     ) -> None:
         self.log_dir, self.ranks = Path(log_dir), list(ranks)
         self.waits = Waits()
         self._uids = dict(zip(ranks, uids or ranks, strict=True))
         self.iterations = iterations
+        self.evaluators = evaluators or Evaluators()
         self.clock = clock
         self._started = self._moved = clock()
         self._ended: float | None = None
         self._values: dict[str, dict[int, dict[int, float]]] = {m: {} for m in _METRICS}
         self._measuring: dict[str, set[int]] = {metric: set() for metric in _METRICS}
+        self.mean_model: tuple[int, dict[str, Any]] = (0, {})
         self.finished: dict[int, int] = {}
         self._offsets: dict[int, int] = {}
         self._last: dict[int, dict[str, float]] = {}
@@ -85,6 +96,8 @@ class Tally:
                 self._add(rank, line)
         if self.slowest > before:
             self._moved = self.clock()
+        if self.evaluators.which == MEAN_MODEL:
+            self.mean_model = newest_final(self.log_dir)
         for metric, rounds in self._values.items():  # older rounds are never shown
             newest = self._newest(metric)
             self._values[metric] = {r: v for r, v in rounds.items() if r >= newest}
@@ -117,10 +130,12 @@ class Tally:
 
     @property
     def evaluated(self) -> int:
-        """The newest round tested by every node that tests at all; 0 if there is none."""
-        testers = self._measuring["test_acc"]
+        """The newest round with all of its tests; 0 if there is none."""
+        if self.mean_model[0]:
+            return self.mean_model[0]
         rounds = self._values["test_acc"].items()
-        return max((r for r, tests in rounds if len(tests) == len(testers)), default=0)
+        whole = (r for r, of in rounds if len(of) == self._expected("test_acc", r))
+        return max(whole, default=0)
 
     @property
     def reporting(self) -> int:
@@ -235,9 +250,16 @@ class Tally:
                 self._last[rank][key] = value
 
     def _newest(self, metric: str) -> int:
-        needed = max(len(self._measuring[metric]) / 2, 1)
         rounds = self._values[metric].items()
-        return max((r for r, values in rounds if len(values) >= needed), default=0)
+        half = (r for r, of in rounds if 2 * len(of) >= self._expected(metric, r))
+        return max(half, default=0)
+
+    def _expected(self, metric: str, number: int) -> int:
+        """Return how many processes of this machine measure a metric in a round."""
+        if not self.evaluators.sampled:
+            return max(len(self._measuring[metric]), 1)
+        uids = self._uids.values()
+        return sum(self.evaluators.include(uid, number - 1) for uid in uids)
 
     def _spread(self, metric: str) -> Spread | None:
         newest = self._newest(metric)
@@ -250,4 +272,6 @@ def _spread(number: int, values: dict[int, float]) -> Spread:
     finite = [(v, rank) for rank, v in values.items() if math.isfinite(v)]
     low, lowest = min(finite, default=(math.nan, min(values)))
     high = max(finite, default=(math.nan, 0))[0]
-    return Spread(number, len(values), mean, std, low, high, lowest)
+    found = [value for value, _ in finite]
+    tenths = quantiles(found, n=10, method="inclusive") if len(found) > 1 else ()
+    return Spread(number, len(values), mean, std, low, high, lowest, tenths)

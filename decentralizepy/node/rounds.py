@@ -14,19 +14,19 @@ from decentralizepy.errors import PeerLost
 from decentralizepy.files import write_atomic
 from decentralizepy.message import Message
 from decentralizepy.models.Model import Model
-from decentralizepy.node import process
 from decentralizepy.node.checkpoint import Checkpointer
-from decentralizepy.node.lifecycle import Lifecycle
 from decentralizepy.node.mailbox import Received
 from decentralizepy.node.Node import Section
+from decentralizepy.node.recording import Recording
 from decentralizepy.node.scripts import ScriptNames
-from decentralizepy.results.write import Results, Schedule
+from decentralizepy.results.schedule import Schedule
+from decentralizepy.results.write import Results
 from decentralizepy.sharing.finite import finite, sent, spoilt_by_averaging, state_of
 
 logger = logging.getLogger(__name__)
 
 
-class Rounds(ScriptNames, Lifecycle):
+class Rounds(ScriptNames, Recording):
     """A node that runs in rounds: train, share, gather, average, record.
 
     A round calls the steps ``get_neighbors`` (whom to send to), ``share``,
@@ -42,7 +42,6 @@ class Rounds(ScriptNames, Lifecycle):
     """
 
     update_channel = "DPSGD"
-    iteration = 0
     awaited: set[int] | None = None
     """The uids whose messages ``gather`` waits for; None, in a custom loop: neighbors."""
     server_driven = False
@@ -52,8 +51,8 @@ class Rounds(ScriptNames, Lifecycle):
     checkpointer_class: type[Checkpointer] = Checkpointer
     checkpointer: Checkpointer | None = None
     weights_store_dir: str
-    test_after: int
     reset_optimizer: int
+    test_after: int
     train_evaluate_after: int
 
     def state_dict(self) -> dict[str, Any]:
@@ -66,8 +65,9 @@ class Rounds(ScriptNames, Lifecycle):
             setattr(self, name, state[name])
 
     def init_checkpoints(self, config: Section) -> None:
-        """Read from section RUN how often to write checkpoints, and where to resume."""
+        """Read from section RUN where to start, and when to evaluate and keep state."""
         run = RunSection.of(config)
+        self.evaluators = run.evaluate
         self.first_round = run.first_round
         self.checkpointer = self.checkpointer_class(self, run.checkpoint_every)
 
@@ -227,59 +227,6 @@ class Rounds(ScriptNames, Lifecycle):
             if not finite(messages[uid]):
                 raise sent(uid, number)
         raise spoilt_by_averaging(self.uid, type(self.sharing), number)
-
-    def record(self) -> None:
-        """Run the evaluations that are due, and write this round's line of results."""
-        train_due, test_due = self.schedule.step()
-        measured: dict[str, Any] = {}
-        if train_due or test_due:
-            measured |= self.evaluate_due(train_due, test_due)
-        measured |= self.count_bytes() | self.take_waits()
-        if self.lost_peers:
-            measured["lost_peers"] = sorted(self.lost_peers)
-        if rejected := getattr(self.communication, "rejected", 0):
-            measured["rejected"] = rejected
-        self.results.add(self.iteration + 1, measured)
-        if test_due:
-            self.results.write()
-
-    def evaluate_due(self, train: bool, test: bool) -> dict[str, float]:
-        """Run the evaluations that are due, in turn with other nodes of this machine."""
-        local_nodes = self.mapping.get_local_procs_count()
-        patience = self.peer_timeout / 4  # peers wait for this node meanwhile
-        with process.turn(self.log_dir, self.rank, local_nodes, patience):
-            measured = self.evaluate_train() if train else {}
-            return measured | (self.evaluate() if test else {})
-
-    def evaluate_train(self) -> dict[str, float]:
-        """Return the loss on the node's own partition of the training data."""
-        return {"train_loss": self.trainer.eval_loss(self.dataset)}
-
-    def evaluate(self) -> dict[str, float]:
-        """Return losses and accuracies (percent) on the test and validation sets."""
-        measured: dict[str, float] = {}
-        if self.dataset.__testing__:
-            accuracy, loss = self.dataset.test(self.model, self.loss)
-            measured |= {"test_acc": accuracy, "test_loss": loss}
-        if self.dataset.__validating__:
-            accuracy, loss = self.dataset.validate(self.model, self.loss)
-            measured |= {"validation_acc": accuracy, "validation_loss": loss}
-        return measured
-
-    def count_bytes(self) -> dict[str, int]:
-        """Return the transport's counters, cumulative since the start."""
-        total, meta, data = self.bytes_sent()
-        return {
-            "total_bytes": total,
-            "total_meta": meta,
-            "total_data_per_n": data,
-            "total_control": getattr(self.communication, "total_control", 0),
-        }
-
-    def bytes_sent(self) -> tuple[int, int, int]:
-        """Return the bytes sent so far: the total, all but ``params``, and ``params``."""
-        transport = self.communication
-        return transport.total_bytes, transport.total_meta, transport.total_data
 
     def finish(self) -> None:
         """Write the final weights, and say goodbye."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable
-from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from decentralizepy.errors import DataError, did_you_mean
+from decentralizepy.results.parse import numbers, read_first
 from decentralizepy.results.write import read_final
 
 if TYPE_CHECKING:
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     Table = dict[str, dict[int, float]]  # metric -> round -> value
 
 DATASET_FILE = "dataset.json"
+MANY = 100  # nodes, from which on percentiles tell more than a standard deviation
 _GENERATED = "(generated)"
+_OF_MEAN = {"test_acc": "mean_model_acc", "test_loss": "mean_model_loss"}
 _LAYOUT = "<experiment>/<machine>/<rank>_results.json"
 
 
@@ -27,18 +30,29 @@ _LAYOUT = "<experiment>/<machine>/<rank>_results.json"
 class Run:
     """One experiment: its name, the metrics of each node's file, and its data set.
 
-    ``final`` holds the metrics over all final models.
+    ``final`` holds the metrics over the models of all nodes. If the run is ``alone``, the
+    tests of the other nodes are left out.
     """
 
     name: str
     nodes: dict[str, Table]
     data: str = ""
     final: Table = field(default_factory=dict)
+    alone: bool = False
 
     @property
     def served(self) -> bool:
         """Whether a parameter server's model was tested instead of the nodes' models."""
         return any(self.nodes[node].get("test_acc") for node in self._services())
+
+    @property
+    def one_model(self) -> str:
+        """What was tested, if that is one model instead of the nodes' own; else empty."""
+        if self.served:
+            return "server's model"
+        nodes_test = any(table.get("test_acc") for table in self.nodes.values())
+        means = self.final.get("mean_model_acc")
+        return "mean model" if means and not nodes_test else ""
 
     @property
     def distance(self) -> float | None:
@@ -62,19 +76,39 @@ class Run:
 
     @property
     def tested_label(self) -> str:
-        """The label of what was tested: a parameter server's model is called so."""
-        return f"{self.label} (server's model)" if self.served else self.label
+        """The label, with what was tested unless that is every node's own model."""
+        what = self.one_model or self.sample
+        return f"{self.label} ({what})" if what else self.label
+
+    @property
+    def sample(self) -> str:
+        """How many of the nodes were tested in a round; empty if all were."""
+        tested = Counter(
+            n for of in self.nodes.values() for n in of.get("test_acc", ())
+        )
+        most = max(tested.values(), default=0)
+        learners = len(self.nodes) - len(self._services())
+        few = 0 < most < learners and not (self.served or self.alone)
+        return f"{most} of {learners} nodes" if few else ""
+
+    @property
+    def many(self) -> bool:
+        """Whether bands are drawn between percentiles, instead of one std wide."""
+        return len(self.nodes) > MANY
 
     def metric(self, name: str) -> DataFrame:
         """Return a metric by round (index) and node (columns).
 
         Missing measurements are nan. Counters (``total_...``) keep their value in rounds
         in which a node did not participate; after its last round they are nan, unless a
-        parameter server (rank -1) chose the participants.
+        parameter server (rank -1) chose the participants. If only the mean of all models
+        was tested, it is the only column of these metrics.
         """
         import pandas as pd
 
         found = {node: table.get(name) for node, table in self.nodes.items()}
+        if name in _OF_MEAN and self.one_model == "mean model":
+            found = {"mean model": self.final.get(_OF_MEAN[name])}
         columns = {node: pd.Series(v, dtype=float) for node, v in found.items() if v}
         frame = pd.DataFrame(columns).sort_index()
         if not name.startswith("total_"):
@@ -85,17 +119,25 @@ class Run:
         return filled.where(frame.bfill().notna())
 
     def spread(self, name: str) -> DataFrame:
-        """Return mean, std (population), nr_nodes, low and high of a metric by round."""
+        """Return statistics of a metric by round.
+
+        The columns are mean, std (population), nr_nodes, low, high, and the ends of a
+        band: ``lower`` and ``upper`` are one std from the mean or, if the run has more
+        than ``MANY`` nodes, the 10th and 90th percentiles.
+        """
         import pandas as pd
 
         frame = self.metric(name)
+        mean, std = frame.mean(axis=1), frame.std(axis=1, ddof=0)
         spread = pd.DataFrame(
             {
-                "mean": frame.mean(axis=1),
-                "std": frame.std(axis=1, ddof=0),
+                "mean": mean,
+                "std": std,
                 "nr_nodes": frame.count(axis=1),
                 "low": frame.min(axis=1),
                 "high": frame.max(axis=1),
+                "lower": frame.quantile(0.1, axis=1) if self.many else mean - std,
+                "upper": frame.quantile(0.9, axis=1) if self.many else mean + std,
             }
         )
         return spread[spread["nr_nodes"] > 0].rename_axis("rounds")
@@ -116,15 +158,11 @@ class Run:
                 f"{self.name}: CENTRALIZED needs machine0/0_results.json or"
                 " -1_results.json, and neither is there"
             )
-        return Run(
-            self.name,
-            {
-                node: table if node == names[0] else _untested(table)
-                for node, table in self.nodes.items()
-            },
-            self.data,
-            self.final,
-        )
+        nodes = {
+            node: table if node == names[0] else _untested(table)
+            for node, table in self.nodes.items()
+        }
+        return replace(self, nodes=nodes, alone=True)
 
 
 def read_run(name: str, folder: Path, files: Iterable[Path]) -> Run:
@@ -144,11 +182,11 @@ def read_run(name: str, folder: Path, files: Iterable[Path]) -> Run:
         node = file.relative_to(folder).with_name(file.name.rpartition("_")[0])
         found.setdefault(node.as_posix(), []).append(file)
     data = {read_dataset(file.parent) for file in files} - {""}
-    nodes = {node: _read_first(found[node]) for node in sorted(found)}
+    nodes = {node: read_first(found[node]) for node in sorted(found)}
     final: Table = {}
     for place in sorted({file.parent for file in files}):
         for metric, rounds in read_final(place).items():
-            final[metric] = _numbers(rounds)
+            final[metric] = numbers(rounds)
     return Run(name, nodes, ", ".join(sorted(data)), final)
 
 
@@ -220,47 +258,3 @@ def _results(folder: Path, depth: int) -> list[Path]:
 
 def _untested(table: Table) -> Table:
     return {name: rounds for name, rounds in table.items() if name[:5] != "test_"}
-
-
-def _read_first(files: list[Path]) -> Table:
-    """Return the table of the first file that can be read."""
-    for file in files[:-1]:
-        with suppress(DataError):
-            return _read(file)
-    return _read(files[-1])
-
-
-def _read(path: Path) -> Table:
-    try:
-        text = path.read_text(encoding="utf-8")
-        content = _lines(text) if path.suffix == ".jsonl" else json.loads(text)
-        return {
-            name: _numbers(rounds)
-            for name, rounds in content.items()
-            if isinstance(rounds, dict)
-        }
-    except (ValueError, TypeError, AttributeError, KeyError) as error:
-        raise DataError(
-            f"{path}: not a results file ({error}); expected"
-            ' {"test_acc": {"20": 41.0}, ...}'
-        ) from None
-
-
-def _lines(text: str) -> dict[str, dict[int, Any]]:
-    table: dict[str, dict[int, Any]] = {}
-    whole = text[: text.rfind("\n") + 1]  # the last line may be incomplete
-    for line in whole.splitlines():
-        record = json.loads(line)
-        number = record.pop("round")
-        for name, value in record.items():
-            table.setdefault(name, {})[number] = value
-    return table
-
-
-def _numbers(rounds: dict[Any, Any]) -> dict[int, float]:
-    """Keep what can be plotted; null represents a non-finite number."""
-    return {
-        int(number): float("nan") if value is None else float(value)
-        for number, value in rounds.items()
-        if value is None or isinstance(value, (int, float))
-    }

@@ -1,4 +1,4 @@
-"""When a node evaluates, and the files that its measurements are written to."""
+"""The files that a node's measurements are written to."""
 
 import json
 import logging
@@ -6,9 +6,10 @@ import math
 import os
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from decentralizepy.errors import DecentralizepyError
@@ -17,6 +18,8 @@ from decentralizepy.files import write_atomic
 logger = logging.getLogger(__name__)
 
 FINAL_FILE = "final.json"
+MODELS = "models"  # the folder of models that the launcher has yet to average
+EMPTY: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 METRICS = (
     "train_loss",
     "test_loss",
@@ -28,41 +31,6 @@ METRICS = (
     "total_data_per_n",
     "total_control",
 )
-
-
-class Schedule:
-    """Decide in which rounds a node evaluates.
-
-    Evaluations are due every ``test_after`` and ``train_evaluate_after`` rounds; from
-    the 50th test on, half as often (upstream's rule, so that long runs are comparable).
-
-    Parameters
-    ----------
-    test_after, train_evaluate_after : int
-        Rounds between two evaluations on the test data, and on the node's own data.
-    """
-
-    THINNING = 49
-    checkpointed = ("until_test", "until_train", "tests", "change")
-
-    def __init__(self, test_after: int, train_evaluate_after: int) -> None:
-        self.test_after, self.train_evaluate_after = test_after, train_evaluate_after
-        self.until_test, self.until_train = test_after, train_evaluate_after
-        self.tests, self.change = 0, 1
-
-    def step(self) -> tuple[bool, bool]:
-        """Count a round; return whether (train loss, test) are due in it."""
-        self.until_test -= 1
-        self.until_train -= 1
-        train, test = self.until_train == 0, self.until_test == 0
-        if train:
-            self.until_train = self.train_evaluate_after * self.change
-        if test:
-            self.until_test = self.test_after * self.change
-            self.tests += 1
-            if self.tests == self.THINNING:
-                self.change = 2
-        return train, test
 
 
 class Results:
@@ -243,24 +211,54 @@ def write_final(
     round_number: int,
     measured: dict[str, float],
     results: Iterable[Path] = (),
+    earlier: Mapping[str, Mapping[str, Any]] = EMPTY,
 ) -> None:
-    """Write the metrics over all final models, those of round ``round_number``.
+    """Write the metrics over all models of round ``round_number``.
 
-    They are added to the tables of ``results``, the nodes' JSON lines files.
+    They are added to those of ``earlier`` rounds, and to the tables of ``results``, the
+    nodes' JSON lines files.
     """
-    table = {name: {round_number: _finite(value)} for name, value in measured.items()}
+    table = {
+        name: {**earlier.get(name, {}), str(round_number): _finite(value)}
+        for name, value in measured.items()
+    }
     write_atomic(log_dir / FINAL_FILE, json.dumps(table))
     for lines in results:
         derive(lines)
+
+
+def forget_final(log_dir: Path, done: int) -> None:
+    """Drop the metrics of rounds after ``done``."""
+    known = read_final(log_dir)
+    kept = {
+        name: {number: row[number] for number in row if int(number) <= done}
+        for name, row in known.items()
+    }
+    if kept != known:
+        write_atomic(log_dir / FINAL_FILE, json.dumps(kept))
 
 
 def read_final(log_dir: Path) -> dict[str, dict[str, Any]]:
     """Return what :func:`write_final` wrote; empty if the file is missing or damaged."""
     try:
         table = json.loads((log_dir / FINAL_FILE).read_text(encoding="utf-8"))
-        return {name: dict(rounds) for name, rounds in table.items()}
+        return {
+            name: {str(int(number)): row[number] for number in row}
+            for name, row in table.items()
+        }
     except (OSError, ValueError, TypeError, AttributeError):
         return {}
+
+
+def newest_final(log_dir: Path) -> tuple[int, dict[str, Any]]:
+    """Return the newest round that :func:`write_final` wrote, and its metrics by name.
+
+    The round is 0 if there is none.
+    """
+    table = read_final(log_dir)
+    number = max((int(each) for row in table.values() for each in row), default=0)
+    found = {name: row.get(str(number)) for name, row in table.items()}
+    return number, {name: found[name] for name in found if found[name] is not None}
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:

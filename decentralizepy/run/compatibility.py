@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from decentralizepy.config.overrides import check_overrides
-from decentralizepy.config.signatures import is_ours
+from decentralizepy.config.signatures import evaluates, is_ours
 from decentralizepy.errors import ConfigError, Problem
 from decentralizepy.graphs.Graph import Graph
 from decentralizepy.node.DPSGDNodeFederated import DPSGDNodeFederated
@@ -17,6 +17,7 @@ from decentralizepy.node.OverlayNode import OverlayNode
 from decentralizepy.node.PeerSampler import PeerSampler
 from decentralizepy.node.STC.STCClient import STCClient
 from decentralizepy.node.STC.STCServer import STCServer
+from decentralizepy.results.schedule import ALL, MEAN_MODEL
 from decentralizepy.sharing.difference import DifferenceSharing
 from decentralizepy.sharing.PowerGossip import PowerGossip
 from decentralizepy.sharing.PushSum import PushSum
@@ -57,7 +58,7 @@ def check(chosen: Chosen) -> None:
     for each in classes:
         check_overrides(each)  # a driver's own, which no INI file names
     ours = all(each is None or is_ours(each) for each in classes)
-    found = [*survives_loss(chosen)]
+    found = [*survives_loss(chosen), *evaluation_fits(chosen)]
     for rule in RULES if ours else ():
         found += rule(chosen)
     sizes = _islands(chosen.graph)
@@ -80,7 +81,7 @@ def check(chosen: Chosen) -> None:
 
 def survives_loss(chosen: Chosen) -> Iterator[Problem]:
     """Yield a problem if nodes should drop lost peers, but the sharing class cannot."""
-    policy = chosen.config.get("FAULTS", {}).get("on_peer_loss")
+    policy = _policy(chosen)
     if policy == "drop" and getattr(chosen.sharing, "keeps_peer_state", True):
         yield Problem(
             f"{chosen.sharing.__name__} keeps a state that a lost peer has a part in",
@@ -110,6 +111,40 @@ def _meets_anew(chosen: Chosen) -> str:
     if _on_graph(chosen) and not chosen.graph.fixed:
         return f"{_graph_name(chosen)} sends nodes to others that may have died"
     return ""
+
+
+def evaluation_fits(chosen: Chosen) -> Iterator[Problem]:
+    """Yield a problem if the nodes cannot evaluate as section RUN or a flag says."""
+    wanted = getattr(chosen.args, "evaluate", ALL)
+    nodes, few = chosen.graph.n_procs, f"{ALL} or a number of nodes"
+    cause = expected = ""
+    if wanted != ALL and (cause := _evaluates_anyway(chosen)):
+        expected = ALL
+    elif isinstance(wanted, int) and wanted > nodes:
+        expected = f"up to {nodes}, the number of nodes"
+    elif wanted == MEAN_MODEL and chosen.args.machines > 1:
+        expected = f"{few}, as no machine has all models"
+    elif wanted == MEAN_MODEL and _policy(chosen) == "drop":
+        expected = f"{few}, with on_peer_loss = drop"
+    if expected:
+        yield Problem(cause, key="--evaluate", value=wanted, expected=expected)
+
+
+def _evaluates_anyway(chosen: Chosen) -> str:
+    """Return why the flag would have no effect; nothing if it has."""
+    node, service = chosen.node_class, chosen.service_class
+    if evaluates(service):
+        return f"only the model of {service.__name__} is tested"
+    steps = ("instantiate", "run", "record")
+    homes = {
+        name: getattr(getattr(node, name, None), "__module__", "") for name in steps
+    }
+    own = [name for name, home in homes.items() if not is_ours(home)]
+    return f"{node.__name__} has its own {own[0]}" if own else ""
+
+
+def _policy(chosen: Chosen) -> Any:
+    return chosen.config.get("FAULTS", {}).get("on_peer_loss")
 
 
 def service_fits(chosen: Chosen) -> Iterator[Problem]:

@@ -11,10 +11,11 @@ from decentralizepy import factory, utils
 from decentralizepy.checkpoints import common_rounds
 from decentralizepy.config import assignments, checks, flags, ini
 from decentralizepy.config.run_section import RunSection
-from decentralizepy.config.signatures import parameters
+from decentralizepy.config.signatures import evaluates
 from decentralizepy.files import write_atomic
 from decentralizepy.graphs.Graph import Graph
 from decentralizepy.mappings.Mapping import Mapping
+from decentralizepy.results.schedule import Evaluators
 from decentralizepy.run import folders, inputs, resume
 from decentralizepy.run.settings import Settings
 from decentralizepy.run.spec import NodeSpec
@@ -45,6 +46,8 @@ class Experiment:
         Number of rounds already done; nodes start from the checkpoint after them.
     rounds : list of int or None
         Candidates for ``first_round``, if machines have to agree on it.
+    seed : int
+        The seed of the run, once the data set is known.
     continues : bool
         Whether nodes have run before, so that their logs are appended to.
     """
@@ -61,6 +64,7 @@ class Experiment:
     first_round: int = 0
     fingerprint: dict[str, int | None] = field(default_factory=dict)
     rounds: list[int] | None = None
+    seed: int = 0
     continues: bool = False
 
     @classmethod
@@ -154,7 +158,12 @@ class Experiment:
     @property
     def served(self) -> bool:
         """Whether there is a parameter server, whose model is the result of the run."""
-        return self.service_class is not None and self._evaluates()
+        return evaluates(self.service_class)
+
+    @property
+    def evaluators(self) -> Evaluators:
+        """The nodes that evaluate."""
+        return Evaluators(self.args.evaluate, self.graph.n_procs, self.seed)
 
     @property
     def ranks(self) -> list[int]:
@@ -217,6 +226,7 @@ class Experiment:
             self.args.checkpoint_every,
             self.fingerprint,
             self.rounds,
+            self.args.evaluate,
         )
         comm = {**self.config["COMMUNICATION"], **self.comm_options}
         return {**self.config, "RUN": run, "COMMUNICATION": comm}
@@ -226,7 +236,7 @@ class Experiment:
         args = self.args
         log_level = getattr(logging, args.log_level)
         first: tuple[Any, ...] = (args.iterations, args.log_dir)
-        if service and not self._evaluates():
+        if service and not evaluates(self.service_class):
             return (*first, log_level)
         tests = (args.test_after, args.train_evaluate_after)
         first = (*first, args.weights_store_dir, log_level, *tests)
@@ -234,16 +244,6 @@ class Experiment:
             return (*first, args.working_rate)
         services = [args.server_rank] * bool(self.service_class)
         return (*first, args.reset_optimizer, *services)
-
-    def _evaluates(self) -> bool:
-        """Return whether the service is a parameter server, not a peer sampler.
-
-        A user's class without the attribute is recognized by its arguments.
-        """
-        assert self.service_class is not None
-        if getattr(self.service_class, "evaluates", False):
-            return True
-        return "test_after" in parameters(self.service_class)
 
 
 def check_together(args: Namespace, config: Config, *chosen: Any) -> None:

@@ -1,9 +1,9 @@
-"""Metrics over all final models: accuracy of their mean, and distance from it."""
+"""Metrics over the models of all nodes: accuracy of their mean, and distance from it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
@@ -42,13 +42,81 @@ def measure(experiment: Experiment, folders: Sequence[Path] = ()) -> dict[str, f
         If the weights of a node are missing, as with several machines that do not share
         a folder.
     """
-    files = weights(experiment, folders)
-    mean = mean_of(files)
-    model, measured = tested(experiment, mean)
-    if not experiment.served:
-        names = [name for name, _ in model.named_parameters()]
-        measured["consensus_distance"] = distance(files, mean, names)
-    return measured
+    models = Saved(weights(experiment, folders))
+    return MeanTest(experiment).measure(models)
+
+
+class Models(Protocol):
+    """The state dicts of some models, which can be read more than once."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[State]: ...
+
+
+class Saved:
+    """The state dicts in ``files``."""
+
+    def __init__(self, files: Sequence[Path]) -> None:
+        self.files = files
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __iter__(self) -> Iterator[State]:
+        for path in self.files:
+            yield torch.load(path, map_location="cpu", weights_only=True)
+
+
+class MeanTest:
+    """Tests the mean of models.
+
+    Parameters
+    ----------
+    experiment
+    device : str, optional
+        By default that of section TRAIN_PARAMS, or the CPU if there is no such device.
+
+    Attributes
+    ----------
+    model : torch.nn.Module
+        One like those of the nodes.
+    """
+
+    def __init__(self, experiment: Experiment, device: str = "") -> None:
+        self.experiment, config = experiment, experiment.config
+        section = config["DATASET"]
+        if section.get("train_dir") and section.get("test_dir"):
+            # as a server, which has no part to train on
+            section = {**section, "train_dir": ""}
+        place = (-1, experiment.args.machine_id, experiment.mapping)
+        self.dataset = factory.build(section, "dataset", *place)
+        self.model = self.dataset.make_model(
+            factory.load(section["dataset_package"], section["model_class"])
+        )
+        wanted = config["TRAIN_PARAMS"].get("device", "cpu") != "cpu"
+        found = "cuda" if wanted and torch.cuda.is_available() else "cpu"
+        self.device = device or found
+
+    def measure(self, models: Models) -> dict[str, float]:
+        """Return the metrics of ``models``; see :func:`measure`."""
+        mean = mean_of(models)
+        measured = self.test(mean)
+        if not self.experiment.served:
+            names = [name for name, _ in self.model.named_parameters()]
+            measured["consensus_distance"] = distance(models, mean, names)
+        return measured
+
+    def test(self, state: State) -> dict[str, float]:
+        """Return accuracy and loss of a model with ``state``, if the run tests at all."""
+        self.model.load_state_dict({**self.model.state_dict(), **state})
+        args = self.experiment.args
+        if not self.dataset.__testing__ or args.test_after > args.iterations:
+            return {}
+        self.model.to(self.device)
+        loss = factory.load_loss(self.experiment.config["TRAIN_PARAMS"])
+        accuracy, loss = self.dataset.test(self.model, loss)
+        return {"mean_model_acc": accuracy, "mean_model_loss": loss}
 
 
 def weights(experiment: Experiment, folders: Sequence[Path] = ()) -> list[Path]:
@@ -77,24 +145,24 @@ def weights(experiment: Experiment, folders: Sequence[Path] = ()) -> list[Path]:
     return [*files.values()]
 
 
-def mean_of(files: Sequence[Path]) -> State:
-    """Return the mean of the state dicts in ``files``, computed in double precision."""
-    first = _read(files[0])
+def mean_of(models: Models) -> State:
+    """Return the mean of models, computed in double precision."""
+    states = iter(models)
+    first = next(states)
     total = {
         name: value.to(torch.promote_types(value.dtype, torch.float64))
         for name, value in first.items()
         if isinstance(value, torch.Tensor)
         and (value.is_floating_point() or value.is_complex())
     }
-    for path in files[1:]:
-        state = _read(path)
+    for state in states:
         for name, value in total.items():
             value += state[name]
-    mean = {name: value / len(files) for name, value in total.items()}
+    mean = {name: value / len(models) for name, value in total.items()}
     return first | {name: value.to(first[name].dtype) for name, value in mean.items()}
 
 
-def distance(files: Sequence[Path], mean: State, names: Sequence[str]) -> float:
+def distance(models: Models, mean: State, names: Sequence[str]) -> float:
     """Return the consensus distance: how far models are from their mean.
 
     The root mean square, over models, of the norm of their difference from ``mean`` in the
@@ -102,45 +170,13 @@ def distance(files: Sequence[Path], mean: State, names: Sequence[str]) -> float:
     Control for Decentralized Deep Learning, ICML 2021, section 3.
     """
     squares = 0.0
-    for path in files:
-        state = _read(path)
+    for state in models:
         for name in names:
             gap = (state[name] - mean[name]).abs().double()
             squares += float(gap.square().sum())
-    return math.sqrt(squares / len(files))
-
-
-def tested(
-    experiment: Experiment, state: State
-) -> tuple[torch.nn.Module, dict[str, float]]:
-    """Return a model with ``state``, and its accuracy and loss on the test set."""
-    config = experiment.config
-    section = config["DATASET"]
-    if section.get("train_dir") and section.get("test_dir"):
-        # as a server, which has no part to train on
-        section = {**section, "train_dir": ""}
-    place = (-1, experiment.args.machine_id, experiment.mapping)
-    dataset = factory.build(section, "dataset", *place)
-    model = dataset.make_model(
-        factory.load(section["dataset_package"], section["model_class"])
-    )
-    model.load_state_dict(state)
-    if (
-        not dataset.__testing__
-        or experiment.args.test_after > experiment.args.iterations
-    ):
-        return model, {}
-    wanted = config["TRAIN_PARAMS"].get("device", "cpu") != "cpu"
-    model.to("cuda" if wanted and torch.cuda.is_available() else "cpu")
-    accuracy, loss = dataset.test(model, factory.load_loss(config["TRAIN_PARAMS"]))
-    return model, {"mean_model_acc": accuracy, "mean_model_loss": loss}
+    return math.sqrt(squares / len(models))
 
 
 def _since(started: float, path: Path) -> bool:
     """Return whether a file exists and is not from an earlier run."""
     return path.exists() and path.stat().st_mtime >= started - SKEW_S
-
-
-def _read(path: Path) -> State:
-    state: State = torch.load(path, map_location="cpu", weights_only=True)
-    return state

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from decentralizepy.checkpoints import FOLDER as CHECKPOINTS
 from decentralizepy.errors import ConfigError, Problem
+from decentralizepy.results.write import MODELS
 
 WRITTEN = re.compile(
     r"(args|dataset|final|manifest|.*_results|.*_shared_parameters)\.json|.*_results\.jsonl"
@@ -15,7 +16,7 @@ WRITTEN = re.compile(
 )
 """Names of files that a run writes or removes in its folders."""
 
-DEEPER = ("shared_params", "model_change", "model_val", CHECKPOINTS)
+DEEPER = ("shared_params", "model_change", "model_val", CHECKPOINTS, MODELS)
 """Subfolders of the log folder in which a run may write or remove any file."""
 
 
@@ -106,6 +107,7 @@ def clear(log_dir: Path, ranks: Iterable[int], overwrite: bool) -> None:
     if overwrite:
         patterns = ["*_results.json*", "*_shared_parameters.json", "final.json"]
         shutil.rmtree(checkpoints, ignore_errors=True)
+    shutil.rmtree(log_dir / MODELS, ignore_errors=True)
     for pattern in patterns:
         for old in log_dir.glob(pattern):
             old.unlink()

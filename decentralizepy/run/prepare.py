@@ -5,6 +5,7 @@ from typing import Any
 
 from decentralizepy.config.signatures import is_ours
 from decentralizepy.errors import ConfigError
+from decentralizepy.randomness import seed_of
 from decentralizepy.run import preflight
 from decentralizepy.run.experiment import Experiment
 from decentralizepy.run.resume import split
@@ -25,6 +26,7 @@ def prepare(experiment: Experiment) -> None:
     dataset.cls.prepare(**dataset.options)
     rank = max(experiment.ranks)
     example = dataset.build(rank, args.machine_id, experiment.mapping)
+    experiment.seed = seed_of(example)
     size = model_size(experiment, example)
     if args.engine == "process":
         preflight.check(experiment, size)

@@ -8,7 +8,7 @@ from rich.console import Console
 from decentralizepy.commands import compare
 from decentralizepy.figures import comparison
 from decentralizepy.results.read import read_runs
-from decentralizepy.results.write import write_final
+from decentralizepy.results.write import read_final, write_final
 
 
 def write_run(folder, accuracies, sent):
@@ -55,6 +55,34 @@ def test_the_mean_model_stands_apart_from_the_nodes(folders):
         ["60.0", "10.0", "50.0", "81.0", "0.12"],
         ["56.0", "1.0", "55.0", "-", "-"],
     ]
+
+
+def test_a_mean_model_that_was_tested_alone_is_no_nodes(folders, tmp_path, monkeypatch):
+    """With evaluate = mean_model, no node tests; the picture shows the mean's curve."""
+    write_run(tmp_path / "mean", [], 0)
+    machine = tmp_path / "mean/machine0"
+    for rank in (0, 1):
+        (machine / f"{rank}_results.json").write_text('{"total_bytes": {"2": 5.0}}')
+    for number in (1, 2):
+        measured = {"mean_model_acc": 40.0 * number, "consensus_distance": 0.5}
+        write_final(machine, number, measured, earlier=read_final(machine))
+    *_, row = rows_of([*folders, tmp_path / "mean"])
+    assert row[1:6] == ["-", "-", "-", "80.0", "0.50"]
+    assert legend(monkeypatch, tmp_path / "mean") == ["mean (mean model)"]
+    (run,) = read_runs(tmp_path / "mean")
+    assert run.spread("test_acc")["mean"].to_dict() == {1: 40.0, 2: 80.0}
+
+
+def test_a_sample_of_the_nodes_says_of_how_many_it_is(tmp_path, monkeypatch):
+    """Of four nodes, two others are tested each time; the rest does not count as 0."""
+    write_run(tmp_path / "run", [], 0)
+    machine = tmp_path / "run/machine0"
+    for rank, tests in enumerate(({"2": 60.0}, {"2": 50.0}, {"1": 20.0}, {"1": 30.0})):
+        results = {"test_acc": tests, "total_bytes": {"1": 1.0, "2": 2.0}}
+        (machine / f"{rank}_results.json").write_text(json.dumps(results))
+    (row,) = rows_of([tmp_path / "run"])
+    assert row[1:4] == ["55.0 (2 of 4 nodes)", "5.0", "50.0"]
+    assert legend(monkeypatch, tmp_path / "run") == ["run (2 of 4 nodes)"]
 
 
 def test_a_servers_accuracy_is_no_nodes(folders, tmp_path, monkeypatch):

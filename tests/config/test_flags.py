@@ -53,6 +53,9 @@ def test_the_first_sixteen_flags_are_upstreams():
         ("resume", "runs/first", "runs/first"),
         ("checkpoint_every", 10, 10),
         ("max_restarts", 0, 0),
+        ("evaluate", "all", "all"),
+        ("evaluate", "mean_model", "mean_model"),
+        ("evaluate", 10, 10),
     ],
 )
 def test_a_value_in_the_file_means_what_it_means_on_the_command_line(key, value, read):
@@ -76,6 +79,8 @@ FAULTS = [
     ("working_rate", "nan", "nan: expected a number above 0 and up to 1"),
     ("checkpoint_every", -1, "-1: expected a whole number from 0 up"),
     ("max_restarts", "many", "many: expected a whole number from 0 up"),
+    ("evaluate", 0, "0: expected all, mean_model or a number of nodes"),
+    ("evaluate", "some", "some: expected all, mean_model or a number of nodes"),
     ("graph_type", "edge", "edge: expected edges or adjacency"),
     (
         "log_level",

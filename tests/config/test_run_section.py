@@ -9,11 +9,12 @@ WRITTEN = {"iterations": 3, "first_round": 7}
 
 
 def test_what_the_run_knows_is_beside_what_is_written():
-    section = RunSection(WRITTEN, first_round=2, checkpoint_every=5)
+    section = RunSection(WRITTEN, first_round=2, checkpoint_every=5, evaluate=9)
     assert section == WRITTEN
     assert RunSection.of(section) is section
     for again in (pickle.loads(pickle.dumps(section)), copy.deepcopy(section)):
-        assert (again.first_round, again.checkpoint_every) == (2, 5)
+        state = again.first_round, again.checkpoint_every, again.evaluate
+        assert state == (2, 5, 9)
 
 
 def test_a_drivers_own_section_starts_from_the_beginning():

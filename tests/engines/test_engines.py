@@ -1,5 +1,6 @@
 """Breaks when an engine ends with other weights, results or counters of bytes."""
 
+import json
 import re
 
 import pytest
@@ -57,6 +58,54 @@ def test_nodes_that_draw_end_with_the_bits_of_processes(experiment, tmp_path):
         assert "drawing in round 3 as uid 1" in log
         assert "as uid 2" not in log
     assert all(each == kinds[0] for each in kinds)
+
+
+@pytest.mark.parametrize("wanted", ["2", "mean_model"])
+def test_engines_evaluate_the_same(experiment, tmp_path, wanted):
+    """The same two nodes, or the mean of all with the same bits as that of the weights."""
+    whole = run(experiment("IPC", 5, name="whole"))
+    assert whole.returncode == 0, whole.stderr
+    for name in ("process", "debug", "packed 3"):
+        words = [*experiment("IPC", 5, name=name), *ENGINES.get(name, ())]
+        done = run([*words, "-ta", "1", "--evaluate", wanted])
+        assert done.returncode == 0, done.stderr
+        assert results(tmp_path / name) == results(tmp_path / "process")
+    tables = results(tmp_path / "process")
+    final, expected = (
+        json.loads((tmp_path / name / "final.json").read_text())
+        for name in ("process", "whole")
+    )
+    tests = [*tables["0_results.json"]["mean_model_acc"]]
+    if wanted == "2":
+        tested = [{*table["test_acc"]} for table in tables.values()]
+        for number in map(str, range(1, 6)):
+            assert sum(number in each for each in tested) == 2
+        assert tests == ["5"]
+    else:
+        assert not any(table["test_acc"] for table in tables.values())
+        assert tests == ["1", "2", "3", "4", "5"]
+        assert not (tmp_path / "process" / "models").exists()
+    for name in ("mean_model_acc", "mean_model_loss", "consensus_distance"):
+        assert final[name]["5"] == expected[name]["5"]
+
+
+@pytest.mark.slow
+def test_a_mean_model_is_tested_once_after_a_resume(experiment, tmp_path):
+    flags = ("-ta", "2", "--evaluate", "mean_model")
+    whole = run([*experiment("IPC", 8, name="whole"), *flags])
+    assert whole.returncode == 0, whole.stderr
+    for rounds, engine in ((6, "packed 3"), (8, "debug")):
+        words = [*experiment("IPC", rounds, name="parts"), *ENGINES[engine], *flags]
+        words += ["--checkpoint_every", "4"]
+        if rounds > 6:  # from the checkpoint after round 4; round 6 is tested again
+            words += ["--resume", str(tmp_path / "parts")]
+        done = run(words)
+        assert done.returncode == 0, done.stderr
+    ours, theirs = (
+        json.loads((tmp_path / name / "final.json").read_text())
+        for name in ("parts", "whole")
+    )
+    assert ours == theirs
 
 
 @pytest.mark.slow

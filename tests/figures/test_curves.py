@@ -390,3 +390,23 @@ def test_nothing_global_is_touched(two):
     overview.draw_run(two / "star/machine0")
     assert dict(mpl.rcParams) == before
     assert ("matplotlib.pyplot" in sys.modules) == loaded
+
+
+def line_of(count):
+    """Return a run of ``count`` nodes, whose accuracies are 0, 1, 2, ..."""
+    return Run("run", {str(n): {"test_acc": {1: float(n)}} for n in range(count)})
+
+
+def test_bands_of_many_nodes_lie_between_percentiles():
+    """One std on both sides of the mean may reach beyond every node."""
+    few, many = line_of(100), line_of(101)
+    last = many.spread("test_acc").loc[1]
+    assert (last["lower"], last["mean"], last["upper"]) == (10, 50, 90)
+    last = few.spread("test_acc").loc[1]
+    std = math.sqrt((100**2 - 1) / 12)
+    assert last["lower"] == pytest.approx(49.5 - std)
+    assert last["upper"] == pytest.approx(49.5 + std)
+    assert "±1 std " in style.bands([few])
+    assert "band: 10th to 90th percentile " in style.bands([many])
+    both = style.bands([few, many])
+    assert "±1 std, of more than 100 nodes 10th to 90th percentile" in both

@@ -11,10 +11,13 @@ from hypothesis import given, strategies as st
 from rich.console import Console
 
 from decentralizepy.monitor import tally
-from decentralizepy.monitor.screen import Progress, Screen
+from decentralizepy.monitor.progress import Progress
+from decentralizepy.monitor.screen import Screen
 from decentralizepy.monitor.units import byte_unit
 from decentralizepy.monitor.waiting import Locator, Waiting, read_waiting
 from decentralizepy.node.notice import Notice
+from decentralizepy.results.schedule import Evaluators
+from decentralizepy.results.write import write_final
 
 
 class Clock:
@@ -211,7 +214,7 @@ def test_the_view_says_it_all_in_a_screen_of_80_columns(three, clock):
         "50.0%   min 40.0 (node 0)   max 60.0   round 2, nodes: 3",
         "train 0.75   test 1.5",
         "7.81 KiB   2.93 KiB/round   data 99.25%   metadata 0.75%",
-        "2/3 processes",
+        "alive     2/3",
         "6s elapsed   2 s/round   10s left",
     ):
         assert part in shown
@@ -224,6 +227,51 @@ def test_accuracy_tells_of_how_many_nodes_it_is(three):
         append(three.log_dir, rank, row)
     three.poll()
     assert "round 4, nodes: 2 of 3" in text(three.render(3))
+
+
+def test_a_sample_of_nodes_is_complete_when_all_that_were_drawn_have_tested(tmp_path):
+    """Others test in the next round, of whom nobody knows before."""
+    evaluators = Evaluators(2, 6, seed=1)
+    progress = Progress(tmp_path, [*range(6)], 20, Clock(), evaluators=evaluators)
+    for number in (5, 10, 15):
+        for uid in range(6):
+            if evaluators.include(uid, number - 1):
+                assert progress.evaluated < number
+                append(tmp_path, uid, {"round": number, "test_acc": 10.0 + number})
+                progress.poll()
+        assert progress.evaluated == number
+    seen = progress.accuracy
+    assert (seen.round, seen.nodes, seen.mean) == (15, 2, 25.0)
+    assert "25.0% (25.0 to 25.0) in round 15, 2 of 6 nodes" in progress.line(6)
+    assert "round 15, nodes: 2 of 6" in text(progress.render(6))
+
+
+def test_if_the_mean_model_is_tested_it_stands_in_place_of_the_nodes(tmp_path):
+    evaluators = Evaluators("mean_model", 3)
+    progress = Progress(tmp_path, [0, 1, 2], 20, Clock(), evaluators=evaluators)
+    progress.poll()
+    assert re.search(r"mean model +not yet", text(progress.render(3)))
+    for number in (5, 10):
+        earlier = {"mean_model_acc": {"5": 40.0}} if number > 5 else {}
+        measured = {"mean_model_acc": 8.0 * number, "consensus_distance": 0.25}
+        write_final(tmp_path, number, measured, earlier=earlier)
+    progress.poll()
+    shown = text(progress.render(3))
+    assert re.search(r"mean model +80.0%   distance 0.25   round 10", shown)
+    assert "accuracy" not in shown
+    assert "mean model 80.0% in round 10" in progress.line(3)
+    assert progress.evaluated == 10
+
+
+def test_of_many_nodes_percentiles_are_shown(tmp_path):
+    """0 to 100 % in steps of 0.5: the tenth part lies below 10."""
+    progress = Progress(tmp_path, [*range(201)], 20, Clock())
+    for rank in range(201):
+        append(tmp_path, rank, {"round": 1, "test_acc": rank / 2})
+    progress.poll()
+    row = r"percentiles +[│ ]?10th 10.0   50th 50.0   90th 90.0"
+    assert re.search(row, text(progress.render(201)))
+    assert "percentiles" in text(progress.summary([]))
 
 
 def test_that_of_a_server_is_of_one(tmp_path):
@@ -239,7 +287,7 @@ def test_nodes_that_have_ended_are_not_counted_as_lost(three):
     assert "; 2/3 alive, 1 ended; " in three.line(2)
     assert "; 3/3 alive; " in three.line(3)  # it is still saying goodbye
     assert "; 1/3 alive, 1 ended; " in three.line(1)
-    assert "2/3 processes, 1 ended" in text(three.render(2))
+    assert "2/3, 1 ended" in text(three.render(2))
 
 
 def test_the_time_of_a_run_ends_before_its_figures_are_drawn(three, clock):
@@ -255,7 +303,7 @@ def test_the_view_does_not_grow_with_the_nodes(tmp_path, three):
         append(tmp_path, rank, {"round": 1, "test_acc": 10.0, "test_loss": 1.0})
     many.poll()
     few = len(text(three.render(3)).splitlines())
-    assert len(text(many.render(1000)).splitlines()) == few
+    assert len(text(many.render(1000)).splitlines()) == few + 1  # percentiles
 
 
 def test_a_plain_line_holds_the_same(three, clock):

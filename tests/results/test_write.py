@@ -1,30 +1,19 @@
-"""Breaks when results are lost, or evaluated in other rounds than upstream's."""
+"""Breaks when results are lost."""
 
 import json
 
 import pytest
 
 from decentralizepy.results import write
-from decentralizepy.results.write import METRICS, Results, Schedule, derive
-
-
-def due(schedule, rounds):
-    steps = [schedule.step() for _ in range(rounds)]
-    numbers = range(1, rounds + 1)
-    return (
-        [number for number, (train, _) in zip(numbers, steps, strict=True) if train],
-        [number for number, (_, test) in zip(numbers, steps, strict=True) if test],
-    )
-
-
-def test_evaluations_come_in_their_intervals():
-    assert due(Schedule(3, 2), 9) == ([2, 4, 6, 8], [3, 6, 9])
-
-
-def test_from_the_fiftieth_test_on_they_are_half_as_frequent():
-    train, test = due(Schedule(1, 1), 56)
-    assert test == [*range(1, 51), 52, 54, 56]
-    assert train == [*range(1, 51), 52, 54, 56]
+from decentralizepy.results.write import (
+    METRICS,
+    Results,
+    derive,
+    forget_final,
+    newest_final,
+    read_final,
+    write_final,
+)
 
 
 def test_upstreams_file_has_all_keys_and_rounds_as_text(tmp_path):
@@ -76,3 +65,31 @@ def test_the_derived_file_takes_a_twentieth_of_the_time_at_most(tmp_path, monkey
         clock[0] += 1.0
     assert derived == [0.0, 21.0, 42.0]
     writer.close()
+
+
+def test_metrics_of_all_models_are_added_to_those_of_earlier_rounds(tmp_path):
+    write_final(tmp_path, 10, {"mean_model_acc": 40.0, "consensus_distance": 2.0})
+    measured = {"mean_model_acc": 50.0, "mean_model_loss": float("nan")}
+    write_final(tmp_path, 5, measured, earlier=read_final(tmp_path))
+    assert read_final(tmp_path) == {
+        "mean_model_acc": {"10": 40.0, "5": 50.0},
+        "mean_model_loss": {"5": None},
+    }
+    assert newest_final(tmp_path) == (10, {"mean_model_acc": 40.0})
+    write_final(tmp_path, 20, {"mean_model_acc": 60.0})
+    assert read_final(tmp_path) == {"mean_model_acc": {"20": 60.0}}
+
+
+@pytest.mark.parametrize("content", ["{", "[1]", '{"a": {"x": 1}}', '{"a": 3}'])
+def test_damaged_metrics_are_none(tmp_path, content):
+    (tmp_path / "final.json").write_text(content)
+    assert read_final(tmp_path) == {}
+    assert newest_final(tmp_path) == (0, {})
+
+
+def test_metrics_after_the_round_to_resume_from_are_forgotten(tmp_path):
+    earlier = {"mean_model_acc": {"5": 40.0, "10": 50.0}}
+    write_final(tmp_path, 15, {"mean_model_acc": 60.0}, earlier=earlier)
+    forget_final(tmp_path, 10)
+    assert read_final(tmp_path) == earlier
+    forget_final(tmp_path / "nowhere", 0)

@@ -101,3 +101,58 @@ def test_nor_are_nodes_on_a_graph_that_changes():
     chosen = chosen._replace(config={"FAULTS": {"on_peer_loss": "drop"}})
     with pytest.raises(ConfigError, match="DynamicRegular sends nodes to others that"):
         check(chosen)
+
+
+class Looping(DPSGDNode):
+    """A node that has its own loop, and evaluates in it."""
+
+    def run(self):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("wanted", "classes", "sections", "told"),
+    [
+        (5, (DPSGDNode,), {}, "expected up to 4, the number of nodes"),
+        (
+            2,
+            SERVED,
+            {},
+            "only the model of FederatedParameterServer is tested; expected all",
+        ),
+        ("mean_model", (Looping,), {}, "Looping has its own run; expected all"),
+        (2, (lambda *parts: None,), {}, "has its own instantiate; expected all"),
+        (
+            "mean_model",
+            (DPSGDNode,),
+            {"FAULTS": {"on_peer_loss": "drop"}},
+            "expected all or a number of nodes, with on_peer_loss = drop",
+        ),
+    ],
+)
+def test_who_evaluates_is_refused_where_it_would_have_no_effect(
+    wanted, classes, sections, told
+):
+    chosen = parts("Sharing", Ring(4), *classes)
+    chosen.args.evaluate, chosen.args.machines = wanted, 1
+    with pytest.raises(ConfigError) as error:
+        check(chosen._replace(config=sections))
+    assert str(error.value).startswith(f"--evaluate {wanted}: ")
+    assert str(error.value).endswith(told)
+
+
+def test_no_machine_of_several_has_all_models():
+    chosen = parts("Sharing", Ring(4), DPSGDNode)
+    chosen.args.evaluate, chosen.args.machines = "mean_model", 2
+    with pytest.raises(ConfigError, match="as no machine has all models"):
+        check(chosen)
+    chosen.args.evaluate = 2
+    check(chosen)
+
+
+@pytest.mark.parametrize("wanted", ["all", "mean_model", 4])
+@pytest.mark.parametrize("classes", [(Own,), (KNN,), (EL_Local,)])
+def test_nodes_with_the_loop_of_this_package_evaluate_as_they_are_told(wanted, classes):
+    chosen = parts("Sharing", Ring(4), *classes)
+    chosen.args.evaluate, chosen.args.machines = wanted, 1
+    check(chosen)

@@ -72,7 +72,7 @@ def test_the_distance_by_hand(tmp_path):
     files = filled(tmp_path, [0.0, 1.0, 5.0])
     measured = final.measure(experiment(tmp_path, 3))
     assert measured["consensus_distance"] == pytest.approx(math.sqrt(10 * 14 / 3))
-    assert {*final.mean_of(files)["fc.weight"].flatten().tolist()} == {2.0}
+    assert {*final.mean_of(final.Saved(files))["fc.weight"].flatten().tolist()} == {2.0}
 
 
 def test_a_servers_model_is_its_own_mean(tmp_path):
@@ -108,7 +108,7 @@ def test_whole_numbers_are_the_first_nodes(tmp_path):
     for number, path in enumerate(paths):
         state = {"count": torch.tensor(number), "run": torch.tensor(number / 1)}
         torch.save({**state, "text": str(number)}, path)
-    mean = final.mean_of(paths)
+    mean = final.mean_of(final.Saved(paths))
     assert (mean["count"].item(), mean["run"].item(), mean["text"]) == (0, 0.5, "0")
 
 
@@ -116,8 +116,9 @@ def test_whole_numbers_are_the_first_nodes(tmp_path):
 def test_the_mean_is_the_nearest_point(tmp_path_factory, values):
     """Distances to the mean are the least of all, and 0 for equal models alone."""
     files = filled(tmp_path_factory.mktemp("weights"), values)
-    mean, names = final.mean_of(files), ["fc.weight", "fc.bias"]
-    least = final.distance(files, mean, names)
+    models, names = final.Saved(files), ["fc.weight", "fc.bias"]
+    mean = final.mean_of(models)
+    least = final.distance(models, mean, names)
     moved = {name: tensor + 0.5 for name, tensor in mean.items()}
-    assert least <= final.distance(files, moved, names)
+    assert least <= final.distance(models, moved, names)
     assert (least == 0) == (len(set(values)) == 1)

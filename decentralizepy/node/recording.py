@@ -1,0 +1,96 @@
+"""What a node measures in a round: its model, its bytes, its waits."""
+
+import logging
+from typing import Any
+
+from decentralizepy.node import process
+from decentralizepy.node.lifecycle import Lifecycle
+from decentralizepy.node.round_models import RoundModels
+from decentralizepy.randomness import seed_of
+from decentralizepy.results.schedule import ALL, MEAN_MODEL, Evaluators, Schedule
+from decentralizepy.results.write import Results
+
+logger = logging.getLogger(__name__)
+
+
+class Recording(Lifecycle):
+    """A node that evaluates its model when that is due, and records every round."""
+
+    iteration = 0
+    evaluators: str | int = ALL
+    """The nodes that evaluate: see :class:`~decentralizepy.results.schedule.Evaluators`."""
+    schedule: Schedule
+    results: Results
+
+    def record(self) -> None:
+        """Run the evaluations that are due, and write this round's line of results."""
+        train_due, test_due = self.schedule.step()
+        measured: dict[str, Any] = {}
+        if (train_due or test_due) and self.is_evaluator():
+            measured |= self.evaluate_due(train_due, test_due)
+        if test_due and self.evaluators == MEAN_MODEL and self.dataset.__testing__:
+            self.hand_in_model()
+        measured |= self.count_bytes() | self.take_waits()
+        if self.lost_peers:
+            measured["lost_peers"] = sorted(self.lost_peers)
+        if rejected := getattr(self.communication, "rejected", 0):
+            measured["rejected"] = rejected
+        self.results.add(self.iteration + 1, measured)
+        if test_due:
+            self.results.write()
+
+    def is_evaluator(self) -> bool:
+        """Return whether this node evaluates in this round, if that is due."""
+        nodes, seed = self.mapping.get_n_procs(), seed_of(self.dataset)
+        return Evaluators(self.evaluators, nodes, seed).include(
+            self.uid, self.iteration
+        )
+
+    def hand_in_model(self) -> None:
+        """Write the model where the launcher averages those of all nodes."""
+        models = RoundModels(
+            self.log_dir, self.iteration + 1, self.mapping.get_n_procs()
+        )
+        try:
+            models.put(self.uid, self.model)
+        except OSError as error:
+            text = "round %d: not in the mean model, which is not tested: %s"
+            logger.warning(text, self.iteration + 1, error)
+
+    def evaluate_due(self, train: bool, test: bool) -> dict[str, float]:
+        """Run the evaluations that are due, in turn with other nodes of this machine."""
+        local_nodes = self.mapping.get_local_procs_count()
+        patience = self.peer_timeout / 4  # peers wait for this node meanwhile
+        with process.turn(self.log_dir, self.rank, local_nodes, patience):
+            measured = self.evaluate_train() if train else {}
+            return measured | (self.evaluate() if test else {})
+
+    def evaluate_train(self) -> dict[str, float]:
+        """Return the loss on the node's own partition of the training data."""
+        return {"train_loss": self.trainer.eval_loss(self.dataset)}
+
+    def evaluate(self) -> dict[str, float]:
+        """Return losses and accuracies (percent) on the test and validation sets."""
+        measured: dict[str, float] = {}
+        if self.dataset.__testing__:
+            accuracy, loss = self.dataset.test(self.model, self.loss)
+            measured |= {"test_acc": accuracy, "test_loss": loss}
+        if self.dataset.__validating__:
+            accuracy, loss = self.dataset.validate(self.model, self.loss)
+            measured |= {"validation_acc": accuracy, "validation_loss": loss}
+        return measured
+
+    def count_bytes(self) -> dict[str, int]:
+        """Return the transport's counters, cumulative since the start."""
+        total, meta, data = self.bytes_sent()
+        return {
+            "total_bytes": total,
+            "total_meta": meta,
+            "total_data_per_n": data,
+            "total_control": getattr(self.communication, "total_control", 0),
+        }
+
+    def bytes_sent(self) -> tuple[int, int, int]:
+        """Return the bytes sent so far: the total, all but ``params``, and ``params``."""
+        transport = self.communication
+        return transport.total_bytes, transport.total_meta, transport.total_data
