@@ -52,6 +52,7 @@ BASE = {
     "message": "channels",
     "utils": "flags",
     "files": "atomic writes",
+    "once": "shared results",
     "errors": "exceptions",
 }
 NAMED_IN_INI = {
@@ -65,6 +66,7 @@ ROUTES: dict[tuple[str, str], Points] = {
     ("monitor", "node"): [(740, 262), (600, 262), (600, 320)],
     ("sweep", "run"): [(400, 176), (400, 198), (200, 198), (200, 220)],
     ("run", "node"): [(240, 262), (330, 262), (330, 320)],
+    ("run", "results"): [(240, 249), (724, 249), (724, 334), (740, 334)],
     ("run", "sharing"): [(90, 276), (90, 420)],
     ("run", "graphs"): [(200, 276), (200, 298), (260, 298), (260, 520)],
     ("run", "mappings"): [(240, 236), (710, 236), (710, 520)],
