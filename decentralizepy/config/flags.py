@@ -95,7 +95,7 @@ def _engine_flags(truth: Reading) -> list[Flag]:
     engine = Reading(str, " or ".join(_ENGINES), _ENGINES.__contains__)
     batched = Reading(_switch, " or ".join(_BATCHED), _BATCHED.__contains__)
     workers = "processes of --engine packed; 0: one per core"
-    together = "on: nodes of a process train together, equal but for rounding"
+    together = "on: nodes of a process compute together, up to rounding"
     return [
         Flag("", "engine", engine, "process", "process, packed or debug"),
         Flag("", "workers", _whole(0), 0, workers),

@@ -2,22 +2,32 @@
 
 import logging
 from collections.abc import Hashable, Iterator
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from decentralizepy.engines.turns import Turns
 from decentralizepy.errors import one_line
 
 logger = logging.getLogger(__name__)
 
-CHUNK = 128  # fewer waste time on the start of each operation, far more leave the cache
-
 
 class Work(Protocol):
-    """What one node is about to do; works of equal keys can be done together."""
+    """What one node is about to do; works of equal keys can be done together.
+
+    Attributes
+    ----------
+    name : str
+        What it is, in the plural.
+    least : int
+        How many to do at once, if there are so many: fewer waste time on the start of
+        each operation, far more leave the cache. 0 for all at once.
+    """
+
+    name: ClassVar[str]
+    least: ClassVar[int]
 
     @property
     def obstacle(self) -> str:
-        """Why this work has to be done alone; "" if it can be done with others."""
+        """Why it has to be done alone; "" if it can be done with others."""
 
     @property
     def key(self) -> Hashable: ...
@@ -45,7 +55,7 @@ class Batching:
     def __init__(self, turns: Turns) -> None:
         self.turns = turns
         self._refused: dict[Hashable, str] = {}  # keys that cannot be done together
-        self._told: set[str] = set()
+        self._told: set[tuple[str, str]] = set()
         turns.gather = self._gather
 
     def do(self, work: Work) -> Any:
@@ -58,14 +68,14 @@ class Batching:
         result = None if obstacle else self.turns.meet(work)
         if result is not None:
             return result
-        self.tell(work.obstacle or self._refused.get(work.key, ""))
+        self.tell(work.name, work.obstacle or self._refused.get(work.key, ""))
         return work.alone()
 
-    def tell(self, obstacle: str) -> None:
-        """Log why nodes work one by one, once per worker and reason."""
-        if obstacle and obstacle not in self._told:
-            self._told.add(obstacle)
-            logger.warning("nodes are not batched, but work one by one: %s", obstacle)
+    def tell(self, name: str, obstacle: str) -> None:
+        """Log why works of this name are done one by one, once per worker and reason."""
+        if obstacle and (name, obstacle) not in self._told:
+            self._told.add((name, obstacle))
+            logger.warning("%s are not batched, but one by one: %s", name, obstacle)
 
     def _gather(self, works: list[Work]) -> list[Any]:
         """Return the results of ``works``, with None for those left undone."""
@@ -74,7 +84,7 @@ class Batching:
         for place, work in enumerate(works):
             groups.setdefault(work.key, []).append(place)
         for key, places in groups.items():
-            for part in chunks(places):
+            for part in chunks(places, works[places[0]].least):
                 done = self._together(key, [works[place] for place in part])
                 for place, result in zip(part, done, strict=True):
                     results[place] = result
@@ -90,9 +100,9 @@ class Batching:
         return [None] * len(works)
 
 
-def chunks(places: list[int]) -> Iterator[list[int]]:
-    """Yield consecutive parts of nearly equal size, of at least ``CHUNK`` if possible."""
-    count = max(1, len(places) // CHUNK)
+def chunks(places: list[int], least: int) -> Iterator[list[int]]:
+    """Yield consecutive parts of nearly equal size, of at least ``least`` if possible."""
+    count = max(1, len(places) // least) if least else 1
     for number in range(count):
         first, end = (len(places) * edge // count for edge in (number, number + 1))
         yield places[first:end]

@@ -73,6 +73,11 @@ class Flat:
         self._pull_in()
         return self._buffer
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether all tensors were views of the vector when it was last returned."""
+        return not self._apart
+
     def unflatten(self, vector: torch.Tensor) -> Views:
         """Return views of ``vector``, of shape (N,), by name; complex tensors as pairs.
 

@@ -221,7 +221,8 @@ class Node(Handshakes):
             if hasattr(part, "batch_with"):
                 part.batch_with(batching)
             else:
-                batching.tell(f"{type(part).__name__} is a class of its own")
+                name = type(part).__name__
+                batching.tell(f"steps of {name}", "it has no batch_with")
 
     def init_comm(self, comm_configs: Section) -> None:
         """Build the communication, which binds this node's address."""
@@ -259,6 +260,7 @@ class Node(Handshakes):
             self.log_dir,
         )
         self.sharing.nonfinite = self.nonfinite
+        self.batch(self.sharing)
 
     def init_node(self, node_configs: Section) -> None:
         """Read the class's own options from section NODE; none by default."""

@@ -10,13 +10,14 @@ import torch
 
 from decentralizepy.checkpoints import Stateful
 from decentralizepy.config.signatures import parameters
-from decentralizepy.errors import DecentralizepyError, MessageError
+from decentralizepy.errors import DecentralizepyError
 from decentralizepy.message import Message, Outgoing, outgoing
 from decentralizepy.models.flat import Flat, difference, to_tensor
 from decentralizepy.models.views import copy_of, vector_of
+from decentralizepy.sharing._together import Average, overridden
 from decentralizepy.sharing.checks import (
+    check_degree,
     check_names,
-    count,
     numbers,
     present,
     reading,
@@ -79,17 +80,18 @@ class Sharing(Stateful):
 
     checkpointed: tuple[str, ...] = ("communication_round",)
     derived: tuple[str, ...] = (
-        *("rank", "machine_id", "uid", "log_dir", "flat", "shapes", "lens"),
+        *("rank", "machine_id", "uid", "log_dir"),
+        *("flat", "shapes", "lens", "batching"),
     )
 
     keeps_peer_state = False
     """Whether state per peer is kept across rounds; then no peer can be dropped."""
 
     nonfinite = "abort"
-    """What to do with a non-finite model, from section FAULTS.
+    """For a non-finite model: ``abort``, ``drop`` it and use the own, or ``keep`` it."""
 
-    ``abort``, ``drop`` it and use the own model instead, or ``keep`` it.
-    """
+    batching: Any = None
+    """Averages together with other nodes, if an engine runs several at once."""
 
     degrees_are_static = False
     """Whether degrees must be those of the graph; if not, any possible one is accepted."""
@@ -134,6 +136,11 @@ class Sharing(Stateful):
         """
         names = parameters(make_compressor)
         make_compressor(**{key: options.get(key) for key in names})
+
+    def batch_with(self, batching: Any) -> None:
+        """Average together with other nodes, by ``batching``, where that is possible."""
+        self.batching = batching
+        batching.tell(Average.name, overridden(self))
 
     def get_data_to_send(self, degree: int | None = None) -> Message:
         """Return this round's message; ``degree`` defaults to that of the static graph."""
@@ -201,7 +208,8 @@ class Sharing(Stateful):
         own: float | None = graph.weight(self.uid, uid)
         if own is not None:
             return own
-        self._check_degree(uid, message)
+        known = len(graph.neighbors(uid)) if self.degrees_are_static else None
+        check_degree(message, known, self.graph.n_procs - 1)
         return self.weight(n_peers, message)
 
     def local(self) -> State:
@@ -227,7 +235,10 @@ class Sharing(Stateful):
 
     def _averaging(self, peer_deques: Mapping[int, Queue]) -> None:
         """Average with one message from each peer, in the order of their uids."""
-        self._average(peer_deques, self.edge_weight)
+        if self.batching is None:
+            self._average(peer_deques, self.edge_weight)
+        else:
+            self.batching.do(Average(self, peer_deques))
 
     def _averaging_server(self, peer_deques: Mapping[int, Queue]) -> None:
         """Average one message per worker, weighted by ``samples`` if they send them."""
@@ -273,16 +284,6 @@ class Sharing(Stateful):
         if self.keeps_peer_state:
             raise error
         logger.warning("%s: dropped", error)
-
-    def _check_degree(self, uid: int, message: Message) -> None:
-        """Raise a MessageError if a peer reports an impossible degree."""
-        if "degree" not in message:  # not needed by this sharing class
-            return
-        degree = count(message, "degree", 0, self.graph.n_procs - 1)
-        if self.degrees_are_static:
-            known = len(self.graph.at(self.communication_round).neighbors(uid))
-            if degree != known:
-                raise MessageError(f"degree: {degree}, but the graph says {known}")
 
     def _pre_step(self) -> None:
         """Run before a message is created."""

@@ -76,6 +76,23 @@ def count(message: Message, key: str, least: int, most: int) -> int:
     return value
 
 
+def check_degree(message: Message, known: int | None, most: int) -> None:
+    """Raise a MessageError if a peer reports an impossible ``degree``, if any.
+
+    Parameters
+    ----------
+    message : dict
+    known : int or None
+        The only possible degree; None if any up to ``most`` is.
+    most : int
+    """
+    if "degree" not in message:  # not needed by this sharing class
+        return
+    degree = count(message, "degree", 0, most)
+    if known not in (None, degree):
+        raise MessageError(f"degree: {degree}, but the graph says {known}")
+
+
 def shares(messages: Mapping[int, Message]) -> dict[int, float]:
     """Return the weight of each worker in a mean, by uid.
 

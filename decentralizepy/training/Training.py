@@ -138,7 +138,7 @@ class Training(Stateful):
     def batch_with(self, batching: Any) -> None:
         """Take steps together with other nodes, by ``batching``, where that is possible."""
         self.batching = batching
-        batching.tell(overridden(self))
+        batching.tell(Step.name, overridden(self))
 
     def train(self, dataset: Trainset) -> None:
         """Take ``rounds`` steps, or as many epochs with ``full_epochs``.

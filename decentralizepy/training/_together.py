@@ -1,7 +1,7 @@
 """Steps of plain SGD of several nodes at once, with gradients of stacked parameters."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import nn
@@ -51,6 +51,9 @@ class Step:
     data, target
         As for :meth:`~decentralizepy.training.Training.Training.batch_loss`.
     """
+
+    name: ClassVar[str] = "training steps"
+    least: ClassVar[int] = 128
 
     def __init__(self, trainer: Any, data: Any, target: Any) -> None:
         self.trainer, self.data, self.target = trainer, data, target

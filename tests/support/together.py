@@ -4,6 +4,7 @@ import torch
 
 from decentralizepy.datasets.Digits import Digits
 from decentralizepy.models.Model import Model
+from decentralizepy.sharing.Sharing import Sharing
 from decentralizepy.training.Training import Training
 from tests.support.debugged import Dropping
 from tests.support.toy import Counting, Linear, Points, Uneven
@@ -49,6 +50,27 @@ class Steady(Training):
 
     def trainstep(self, data, target=None):
         return super().trainstep(data, target)
+
+
+class Pulling(Sharing):
+    """Averages by itself, as a user's class does."""
+
+    def pull(self, total, own, message, weight):
+        super().pull(total, own, message, weight)
+
+
+class Lone:
+    """Stands for an engine: does the work of each node alone, keeps what it was told."""
+
+    def __init__(self):
+        self.told = []
+
+    def do(self, work):
+        self.tell(work.name, work.obstacle)
+        return work.alone()
+
+    def tell(self, name, obstacle):
+        self.told.append((name, obstacle))
 
 
 class Doubtful(torch.nn.CrossEntropyLoss):
