@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping as Options
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import zmq
 from pydantic import Field
 
 from decentralizepy.communication import _security
@@ -26,6 +27,7 @@ from decentralizepy.mappings.Mapping import Mapping
 # unused here, but existing scripts import them
 HELLO, BYE = "HELLO", "BYE"
 OFFSET = 9000
+LOCAL_BUFFER = 1 << 18  # bytes in the kernel on their way to a node on this machine
 
 
 class TCP(ZeroMQ):
@@ -133,6 +135,14 @@ class TCP(ZeroMQ):
         """Return ``options`` with an offset at which no node listens."""
         offset = options.get("offset", OFFSET) - 1
         return {**options, "offset": offset, "recv_timeout": 50}
+
+    def _socket(self, kind: int, peer: int | None = None) -> "zmq.Socket[bytes]":
+        made = super()._socket(kind, peer)
+        if is_local(self.mapping):
+            # by default up to 4 MiB, which no longer fit the cache when they are received;
+            # a network whose round trips are long needs them
+            made.sndbuf = LOCAL_BUFFER
+        return made
 
     def address(self, rank: int, machine_id: int) -> str:
         host = host_of(self.ip_addresses, machine_id, self.addresses_filepath)

@@ -12,7 +12,7 @@ import zmq
 
 from decentralizepy.communication.InProcess import InProcess, make_exchange
 from decentralizepy.communication.IPC import IPC
-from decentralizepy.communication.TCP import TCP
+from decentralizepy.communication.TCP import LOCAL_BUFFER, TCP
 from decentralizepy.errors import AddressError
 from decentralizepy.mappings.Linear import Linear
 from tests.support.ports import free_offset
@@ -168,6 +168,17 @@ def test_garbage_and_strangers_are_dropped_and_counted(tmp_path):
         expected = len(identities) * len(frames)
         while receiver.rejected < expected:
             assert receiver.receive(block=False) is None
+
+
+@pytest.mark.parametrize(("machines", "kept"), [(1, LOCAL_BUFFER), (2, -1)])
+def test_little_of_a_model_waits_in_the_kernel_of_one_machine(tmp_path, machines, kept):
+    """More of it no longer fits the cache; slow networks need what the kernel grants."""
+    mapping, addresses = Linear(machines, 2), '{"0": "localhost", "1": "localhost"}'
+    given = tcp_options(tmp_path, addresses, offset=free_offset(8))
+    end = TCP(0, 0, mapping, mapping.get_n_procs(), **given)
+    end.init_connection(1)
+    assert end.peer_sockets[1].sndbuf == kept
+    end.terminate(0)
 
 
 def tcp_options(tmp_path, text='{"0": "localhost"}', **options):
