@@ -15,9 +15,9 @@ from decentralizepy import factory
 from decentralizepy.config import ini
 from decentralizepy.datasets.MovieLens import MovieLens
 from decentralizepy.datasets.Partitioner import labels_of
-from decentralizepy.figures.comparison import sent_per_node
 from decentralizepy.mappings.Linear import Linear
 from decentralizepy.monitor.units import byte_unit
+from decentralizepy.results.methods import sent_per_node
 from decentralizepy.results.read import read_dataset, read_runs
 
 COLUMNS = ("data set", "model", "parameters", "baseline", "reached", "sent", "time")

@@ -24,7 +24,6 @@ run() { # NAME [key=value ...]: one run; the default section of a key is SHARING
         --set GRAPH.seed="$seed" --set OPTIMIZER_PARAMS.lr=0.05 "${settings[@]}" \
         "${flags[@]}" -ld "$folder/machine0" -wsd "$folder/weights" >"$folder.txt"
     echo "$name, seed $seed: done"
-    runs+=("$folder")
 }
 
 module() { echo "sharing_package=decentralizepy.sharing.$1 sharing_class=${1##*.}"; }
@@ -71,9 +70,7 @@ partial="accumulation=True accumulate_averaging_changes=True"
 wavelet="wavelet=sym2 metadata_cap=0.5"
 read -ra seeds <<<"${SEEDS:-90 91 92 93 94}"
 for seed in "${seeds[@]}"; do
-    runs=()
     all
-    [ "$seed" != "${seeds[0]}" ] || first=("${runs[@]}")
 done
-"$bin/decentralizepy" compare -o "$out/compare.png" "${first[@]}" | tee "$out/compare.txt"
-"$bin/python" eval/seeds_table.py "$out" | tee "$out/seeds.txt"
+"$bin/decentralizepy" compare -o "$out/compare.png" \
+    --columns seeds,final,worst,mean_model,sent "$out" | tee "$out/compare.txt"

@@ -1,21 +1,46 @@
-"""``decentralizepy compare``: final accuracy and bytes of finished runs, side by side."""
+"""``decentralizepy compare``: finished runs side by side, with intervals over seeds."""
 
 from __future__ import annotations
 
 import argparse
+import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from decentralizepy.errors import ConfigError
-from decentralizepy.figures.comparison import draw, sent_per_node
+from decentralizepy.errors import ConfigError, did_you_mean
+from decentralizepy.figures.comparison import draw
 from decentralizepy.files import write_atomic
-from decentralizepy.monitor.units import byte_unit
-from decentralizepy.results.read import Run, read_runs
+from decentralizepy.monitor.units import duration, size
+from decentralizepy.results.methods import Method, read_methods
+from decentralizepy.results.statistics import compare
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
     from rich.table import Table
+
+    Row = Mapping[str, Any]
+    Text = Callable[[Row], str]
+
+FORMS = ("table", "csv", "latex", "markdown")
+ABOUT = """\
+Compare finished runs. Runs that only differ in their seed are one method, with the mean
+over seeds and a 95 % confidence interval (Student's t over seeds, never over nodes).
+Differences are to the first method, paired by seed, with the p-value of a t-test.
+"""
+EXAMPLE = """\
+example:
+  decentralizepy compare config_sweep --target 80
+  decentralizepy compare runs/full runs/jwins --latex --columns final,sent,p > table.tex
+"""
+
+
+class Column(NamedTuple):
+    """A column of the text tables: its title, and the text of a cell."""
+
+    title: str
+    text: Text
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -26,66 +51,205 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         The exit status: 0, or 2 after one line on standard error.
     """
-    from rich.console import Console
-
-    parser = argparse.ArgumentParser(prog="decentralizepy compare", description=__doc__)
-    parser.add_argument("runs", metavar="RUN", type=Path, nargs="+", help="log folders")
-    parser.add_argument(
-        "-o", "--output", type=Path, default=Path("compare.png"), help="the picture"
-    )
-    args = parser.parse_args(argv)
+    args = _parser().parse_args(argv)
     try:
-        runs = [run for folder in args.runs for run in read_runs(folder)]
-        write_atomic(args.output, draw(runs))
+        methods, remarks = read_methods(args.runs)
+        number = _baseline(methods, args.baseline)
+        columns = _chosen(args.columns)
+        numbers = compare(methods, number, args.target)
+        write_atomic(args.output, draw(methods, args.output.suffix[1:] or "png"))
     except (ConfigError, OSError) as error:
         print(f"compare: {error}", file=sys.stderr)
         return 2
-    Console().print(table(runs))
-    print(f"{args.output} written")
+    for remark in remarks:
+        print(f"warning: {remark}", file=sys.stderr)
+    _print(numbers, columns, args.form, methods[number].label, args.target)
+    told = sys.stdout if args.form == "table" else sys.stderr
+    print(f"{args.output} written", file=told)
     return 0
 
 
-def table(runs: Sequence[Run]) -> Table:
-    """Return one row per run: final accuracy, bytes, and bytes relative to the first.
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="decentralizepy compare",
+        description=ABOUT,
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add(
+        "runs", metavar="RUN", type=Path, nargs="+", help="runs, sweeps, or log folders"
+    )
+    help = "the figure: .png, .pdf or .svg (default: compare.png)"
+    add("-o", "--output", type=Path, default=Path("compare.png"), help=help)
+    add("--baseline", metavar="NAME", help="the method to compare with")
+    add("--target", metavar="PERCENT", type=_percent, help="an accuracy to reach")
+    add("--columns", metavar="A,B", default="", help=f"of {', '.join(COLUMNS)}")
+    for form in FORMS[1:]:
+        add(
+            f"--{form}",
+            dest="form",
+            action="store_const",
+            const=form,
+            default="table",
+            help=f"print {form} on standard output",
+        )
+    return parser
 
-    The accuracy of the nodes' own models (mean, spread and worst) has separate columns
-    from that of a single model: the mean of the nodes' models, or a parameter server's.
-    ``distance`` is the consensus distance: how far the nodes' models are from their mean;
-    ``sent`` is the mean over nodes.
+
+def _percent(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= 100:
+        raise argparse.ArgumentTypeError(f"{text}: expected percent, such as 80")
+    return value
+
+
+def _baseline(methods: Sequence[Method], name: str | None) -> int:
+    names = [each.name for each in methods]
+    if name is None:
+        return 0
+    if name not in names:
+        hint = did_you_mean(name, names) or f"; these are: {', '.join(names)}"
+        raise ConfigError(f"--baseline {name}: no such method{hint}")
+    return names.index(name)
+
+
+def _chosen(text: str) -> list[str]:
+    """Return the names of columns; of those that have values, if none are chosen."""
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    for name in names:
+        if name not in COLUMNS:
+            hint = did_you_mean(name, COLUMNS) or f"; these are: {', '.join(COLUMNS)}"
+            raise ConfigError(f"--columns {name}: no such column{hint}")
+    return names
+
+
+def _print(
+    numbers: DataFrame,
+    chosen: Sequence[str],
+    form: str,
+    base: str,
+    target: float | None,
+) -> None:
+    if form == "csv":
+        print(numbers.to_csv(index=False), end="")
+        return
+    cells = text_table(numbers, chosen, base, target)
+    if form == "table":
+        from rich.console import Console
+
+        for each in tables(cells):
+            Console().print(each)
+    else:
+        print(written(cells, form))
+
+
+def text_table(
+    numbers: DataFrame, chosen: Sequence[str], base: str, target: float | None
+) -> dict[str, list[str]]:
+    """Return the cells of each column, by title; ``-`` where there is no value.
+
+    Columns without any value are left out, unless they are ``chosen``.
     """
+    rows = [{str(k): v for k, v in row.items()} for row in numbers.to_dict("records")]
+    places = {
+        "base": base,
+        "target": f"{target or 0:g}",
+        "budget": size(rows[0]["budget"]),
+    }
+    found = {"method": [str(row["method"]) for row in rows]}
+    for name in chosen or COLUMNS:
+        column = COLUMNS[name]
+        cells = [column.text(row) for row in rows]
+        if chosen or any(cell != "-" for cell in cells):
+            found[column.title.format(**places)] = cells
+    return found
+
+
+def tables(cells: Mapping[str, Sequence[str]]) -> list[Table]:
+    """Return the table for a terminal, in parts if it is wide."""
     from rich.table import Table
 
-    rows = Table("run", "nodes (%)", "± std", "worst", "mean model (%)", "distance")
-    rows.columns[0].overflow = "fold"  # a name is not to be cut short
-    rows.add_column("sent", no_wrap=True)
-    rows.add_column("of the first")
-    for column in rows.columns[1:]:
-        column.justify = "right"
-    base = sent_per_node(runs[0])
-    for run in runs:
-        sent = sent_per_node(run)
-        factor, unit = byte_unit(sent)
-        share = f"{100 * sent / base:.1f}%" if base else "-"
-        rows.add_row(
-            run.label,
-            *_final(run),
-            _shown(run.mean_model, 1),
-            _shown(run.distance, 2),
-            f"{sent / factor:.2f} {unit}",
-            share,
-        )
-    return rows
+    titles = [*cells][1:]
+    several = -(-len(titles) // WIDE)
+    length = -(-len(titles) // several)
+    found = []
+    for start in range(0, len(titles), length):
+        some = titles[start : start + length]
+        rows = Table("method", *some)
+        rows.columns[0].overflow = "fold"  # a name is not to be cut short
+        for title, column in zip(some, rows.columns[1:], strict=True):
+            column.justify, column.min_width = "right", max(map(len, cells[title]))
+        for row in zip(cells["method"], *(cells[title] for title in some), strict=True):
+            rows.add_row(*row)
+        found.append(rows)
+    return found
 
 
-def _shown(value: float | None, digits: int) -> str:
-    return "-" if value is None else f"{value:.{digits}f}"
+def written(cells: Mapping[str, Sequence[str]], form: str) -> str:
+    """Return a table in LaTeX, for the package booktabs, or in Markdown."""
+    from tabulate import tabulate
+
+    style = {"latex": "latex_booktabs", "markdown": "github"}[form]
+    right = ["left"] + ["right"] * (len(cells) - 1)
+    text: str = tabulate(cells, "keys", style, disable_numparse=True, colalign=right)
+    return text.replace("±", r"$\pm$") if form == "latex" else text
 
 
-def _final(run: Run) -> list[str]:
-    """Return mean, standard deviation and minimum over nodes of the last accuracy."""
-    accuracy = run.spread("test_acc")
-    if run.one_model or not len(accuracy):
-        return ["-"] * 3
-    last = accuracy.iloc[-1]
-    mean, *others = (f"{last[column]:.1f}" for column in ("mean", "std", "low"))
-    return [f"{mean} ({run.sample})" if run.sample else mean, *others]
+def number(name: str, digits: int = 1, sign: str = "") -> Text:
+    """Return a function that shows a value of a row, with its interval."""
+
+    def text(row: Row) -> str:
+        value, half = row.get(name, math.nan), row.get(f"{name}_half", math.nan)
+        if math.isnan(value):
+            return "-"
+        shown = f"{value:{sign}.{digits}f}"
+        return shown if math.isnan(half) else f"{shown} ± {half:.{digits}f}"
+
+    return text
+
+
+def _as(name: str, show: Callable[[float], str]) -> Text:
+    """Return a function that shows the mean of a value by ``show``."""
+
+    def text(row: Row) -> str:
+        value = row.get(name, math.nan)
+        return "-" if math.isnan(value) else show(value)
+
+    return text
+
+
+def _final(row: Row) -> str:
+    text = number("final")(row)
+    return f"{text} ({row['sample']})" if row["sample"] else text
+
+
+def _p(row: Row) -> str:
+    value = row["p"]
+    if math.isnan(value):
+        return "-"
+    return "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _reached(row: Row) -> str:
+    return f"{row['reached']:.0f}/{row['seeds']}" if "reached" in row else "-"
+
+
+WIDE = 5  # columns that fit a terminal beside the names
+COLUMNS: Mapping[str, Column] = {
+    "seeds": Column("seeds", lambda row: str(row["seeds"])),
+    "final": Column("nodes (%)", _final),
+    "spread": Column("std over nodes", _as("spread", "{:.1f}".format)),
+    "worst": Column("worst node (%)", number("worst")),
+    "mean_model": Column("mean model (%)", number("mean_model")),
+    "distance": Column("distance", _as("distance", "{:.2f}".format)),
+    "best": Column("best (%)", number("best")),
+    "difference": Column("vs. {base}", number("difference", sign="+")),
+    "p": Column("p", _p),
+    "sent": Column("sent", _as("sent", size)),
+    "equal": Column("after {budget} (%)", number("equal")),
+    "reached": Column("reached {target} %", _reached),
+    "rounds": Column("rounds to {target} %", number("rounds", 0)),
+    "bytes": Column("sent to {target} %", _as("bytes", size)),
+    "seconds": Column("time to {target} %", _as("seconds", duration)),
+}

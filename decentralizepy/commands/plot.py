@@ -11,6 +11,7 @@ from decentralizepy.errors import ConfigError
 from decentralizepy.figures.curves import LABELS, bars, curves
 from decentralizepy.figures.style import rendered
 from decentralizepy.files import write_atomic
+from decentralizepy.results.methods import Method, read_methods
 from decentralizepy.results.read import Run, read_runs
 
 
@@ -30,9 +31,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     try:
         runs = read_runs(args.dir)
+        methods, remarks = read_methods([args.dir])
         if args.centralized:
             runs = [run.centralized() for run in runs]
-        files = dict([*_tables(runs), *_figures(runs, args.formats)])
+            methods = [method.centralized() for method in methods]
+        files = dict([*_tables(runs), *_figures(methods, args.formats)])
         out = args.output or args.dir
         out.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
@@ -40,13 +43,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ConfigError, OSError) as error:
         print(f"plot: {error}", file=sys.stderr)
         return 2
+    for remark in remarks:
+        print(f"warning: {remark}", file=sys.stderr)
     print(f"{len(files)} figures and tables written to {out}")
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        description="Plot finished runs: per round, mean and spread over the nodes."
+        description="Plot finished runs: per round, mean and spread over the nodes, or over "
+        "the seeds of runs that only differ in these. Tables are of single runs.",
+        epilog="example: decentralizepy plot config_sweep -o figures --formats pdf",
     )
     parser.add_argument(
         "dir",
@@ -101,7 +108,7 @@ def _tables(runs: Iterable[Run]) -> Iterator[tuple[str, bytes]]:
                 yield f"{metric}_{run.name}.csv", table.to_csv().encode()
 
 
-def _figures(runs: list[Run], formats: list[str]) -> Iterator[tuple[str, bytes]]:
-    for name, drawn in {**curves(runs), **bars(runs)}.items():
+def _figures(methods: list[Method], formats: list[str]) -> Iterator[tuple[str, bytes]]:
+    for name, drawn in {**curves(methods), **bars(methods)}.items():
         for form in formats:
             yield f"{name}.{form}", rendered(drawn, form)

@@ -159,7 +159,9 @@ def _run(
     from rich.console import Console
 
     from decentralizepy.sweep.pool import Pool
+    from decentralizepy.sweep.record import note_order
 
+    note_order(out, [job.point.name for job in jobs])
     left = [job for job in jobs if not job.done]
     ended = {job.point.name: job for job in jobs if job.done}
     print(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from decentralizepy.figures.style import (
@@ -14,6 +14,7 @@ from decentralizepy.figures.style import (
     figure,
 )
 from decentralizepy.monitor.units import byte_unit
+from decentralizepy.results.methods import Method
 from decentralizepy.results.read import Run
 
 if TYPE_CHECKING:
@@ -31,7 +32,14 @@ LABELS = {
 _INSIDE = 4  # with more runs, the legend would hide the curves
 
 
-def curves(runs: list[Run]) -> dict[str, Figure]:
+def curves(runs: Sequence[Run | Method]) -> dict[str, Figure]:
+    """Return figures of each metric, by round and by bytes, with a line per run or method.
+
+    Returns
+    -------
+    dict
+        The figures, by the names of their files.
+    """
     spreads = {run.label: {m: run.spread(m) for m in LABELS} for run in runs}
     measured = [m for m in LABELS if any(len(of[m]) for of in spreads.values())]
     tested = {run.label: run.tested_label for run in runs}
@@ -81,7 +89,8 @@ def unit_of(spreads: Iterable[dict[str, DataFrame]]) -> tuple[float, str]:
     return byte_unit(max(ends, default=0))
 
 
-def bars(runs: list[Run]) -> dict[str, Figure]:
+def bars(runs: Sequence[Run | Method]) -> dict[str, Figure]:
+    """Return figures of the bytes sent, with a bar per run or method."""
     names = [run.label for run in runs]
     sent, data, meta = (
         [run.total(counter) for run in runs]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from decentralizepy.results.methods import Method
 from decentralizepy.results.read import MANY, Run
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ Array = npt.NDArray[np.float64]
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _STYLES = ("-", "--", ":", "-.")
 _STD, _PERCENTILES = "±1 std", "10th to 90th percentile"
-_FEW = 30  # with fewer points, each is marked
+_MARKERS = "os^Dv<>PXp"
+_MARKED = 15  # points of a line that are marked
 
 
 def figure(width: float, height: float) -> Figure:
@@ -33,12 +35,17 @@ def figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def bands(runs: Iterable[Run]) -> str:
+def bands(runs: Iterable[Run | Method]) -> str:
     """Return what the lines and bands of :func:`draw_spread` are."""
-    many = {run.many for run in runs}
+    drawn = [*runs]
+    repeated = [isinstance(each, Method) and each.repeated for each in drawn]
+    many = {each.many for each, seeds in zip(drawn, repeated, strict=True) if not seeds}
     band = _PERCENTILES if many == {True} else _STD
     if len(many) > 1:
         band = f"{_STD}, of more than {MANY} nodes {_PERCENTILES}"
+    if any(repeated):
+        alone = f" (of one seed: {band} over nodes)" if many else ""
+        return f"line: mean of seeds   band: 95 % interval over seeds{alone}"
     return f"line: mean of nodes   band: {band}   light: min to max"
 
 
@@ -57,12 +64,14 @@ def draw_spread(
     label
         For the legend.
     number
-        Selects the color and, from the eighth on, the dashes.
+        Selects the color, the marker and, from the eighth on, the dashes.
     """
     colour = COLOURS[number % len(COLOURS)]
-    for low, high, alpha in (("low", "high", 0.1), ("lower", "upper", 0.22)):
-        ends = spread[low], spread[high]
-        axes.fill_between(x, *ends, color=colour, alpha=alpha, linewidth=0)
+    low, high = spread["low"], spread["high"]
+    axes.fill_between(x, low, high, color=colour, alpha=0.1, linewidth=0)
+    # a band must not leave the range of what was measured, such as 0 to 100 %
+    lower, upper = spread["lower"].clip(lower=low), spread["upper"].clip(upper=high)
+    axes.fill_between(x, lower, upper, color=colour, alpha=0.22, linewidth=0)
     draw_mean(axes, x, spread, label, number)
 
 
@@ -72,10 +81,9 @@ def draw_mean(
     """Draw only a mean, for when the bands of many runs would overlap."""
     colour = COLOURS[number % len(COLOURS)]
     style = _STYLES[number // len(COLOURS) % len(_STYLES)]
-    marker = "o" if len(spread) <= _FEW else ""
-    axes.plot(
-        x, spread["mean"], style, color=colour, marker=marker, ms=3, lw=1.6, label=label
-    )
+    marker, every = _MARKERS[number % len(_MARKERS)], -(-len(spread) // _MARKED)
+    (line,) = axes.plot(x, spread["mean"], style, color=colour, lw=1.6, label=label)
+    line.set(marker=marker, markersize=4, markevery=max(1, every))
 
 
 def dress(axes: Axes, x_label: str, y_label: str) -> None:
@@ -83,12 +91,26 @@ def dress(axes: Axes, x_label: str, y_label: str) -> None:
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)
     right, top = (end if 1e-100 < end < math.inf else 1 for end in axes.dataLim.max)
-    axes.set(xlim=(0, right * 1.04), ylim=(0, top * 1.06))
+    room = 1.06 * top
+    if "(%)" in y_label and top <= 100:
+        room = min(room, 100)
+    axes.set(xlim=(0, right * 1.04), ylim=(0, room))
     axes.grid(color="0.9", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     if x_label == "round":
         axes.locator_params(axis="x", integer=True)
+
+
+def log_axis(axes: Axes) -> None:
+    """Make the x-axis logarithmic, with few labels, so that they do not collide."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axes.set_xscale("log")
+    axes.autoscale(axis="x")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=8))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, place: f"{x:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def add_legend(drawn: Figure, axes: Axes, outside: bool) -> None:

@@ -1,6 +1,7 @@
 """What became of a point of a sweep, in a file in its folder."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -10,7 +11,7 @@ from decentralizepy.errors import ConfigError
 from decentralizepy.files import write_atomic
 from decentralizepy.run.experiment import Experiment
 
-FILE = "point.json"
+FILE, ORDER = "point.json", "sweep.json"
 # what does not change the numbers of a run, or is the sweep's own
 _APART = {"log_dir", "weights_store_dir", "set", "config_file", "resume", "overwrite"}
 _APART |= {"force", "pdb", "max_restarts"}
@@ -67,6 +68,12 @@ def read(folder: Path) -> Record | None:
             f"{folder / FILE}: damaged ({error}); remove the folder to redo the point"
         )
         raise ConfigError(cause) from None
+
+
+def note_order(out: Path, names: Iterable[str]) -> None:
+    """Write the names of a sweep's points, in their order, for those who compare them."""
+    out.mkdir(parents=True, exist_ok=True)
+    write_atomic(out / ORDER, json.dumps({"points": [*names]}, indent=1))
 
 
 def digest(experiment: Experiment) -> str:

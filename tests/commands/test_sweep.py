@@ -1,5 +1,6 @@
 """Breaks when a sweep does not run every point once, or a mistake in it is not one line."""
 
+import json
 import subprocess
 import sys
 
@@ -55,6 +56,8 @@ def test_a_sweep_carries_on_past_a_failed_point_and_is_resumed(toy, tmp_path):
         "Points": "done",
     }
     assert (out / "Points,seed=1/machine0/0_results.json").exists()
+    order = json.loads((out / "sweep.json").read_text())
+    assert order == {"points": ["Dying,seed=1", "Points,seed=1"]}
     again = toy(*words, "--seeds", "1", "--dry-run")
     told = [line for line in again.stdout.splitlines() if not line.startswith(" ")]
     assert told == ["Dying,seed=1: to run", "Points,seed=1: done"]
