@@ -1,5 +1,6 @@
 """Unix sockets between the worker processes of one machine, which trust each other."""
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import zmq
 
 from decentralizepy.communication._wire import Frames
 
+LONGEST = 90  # bytes of the folder's path; that of a socket has at most 107
 LINGER_MS = 10_000  # for the last messages to reach another worker
 
 
@@ -29,12 +31,17 @@ class WorkerSockets:
 
     def __init__(self, folder: Path, worker: int, others: Iterable[int]) -> None:
         self._context = zmq.Context()
+        self._folder: int | None = None
+        place = str(folder)
+        if len(os.fsencode(place)) > LONGEST:
+            self._folder = os.open(folder, os.O_RDONLY)
+            place = f"/proc/self/fd/{self._folder}"  # the same one, on Linux
         self._incoming = self._socket(zmq.PULL)
-        self._incoming.bind(_address(folder, worker))
+        self._incoming.bind(_address(place, worker))
         self._outgoing: dict[int, zmq.Socket[bytes]] = {}
         for other in others:
             self._outgoing[other] = self._socket(zmq.PUSH)
-            self._outgoing[other].connect(_address(folder, other))
+            self._outgoing[other].connect(_address(place, other))
 
     def send(self, worker: int, parts: Sequence[Any]) -> None:
         """Send a message, which may have any number of parts."""
@@ -61,6 +68,8 @@ class WorkerSockets:
     def close(self) -> None:
         """Close the sockets, once the other workers have what was sent."""
         self._context.destroy(linger=LINGER_MS)
+        if self._folder is not None:
+            os.close(self._folder)
 
     def _socket(self, kind: int) -> "zmq.Socket[bytes]":
         socket = self._context.socket(kind)
@@ -68,5 +77,5 @@ class WorkerSockets:
         return socket
 
 
-def _address(folder: Path, worker: int) -> str:
+def _address(folder: str, worker: int) -> str:
     return f"ipc://{folder}/worker{worker}"

@@ -37,6 +37,19 @@ def test_messages_arrive_in_order_with_all_their_frames(bridges):
     assert heard(bridges[1], 2, 2) == [(0, first), (-1, second)]
 
 
+def test_the_temporary_folder_may_have_a_long_path(tmp_path):
+    """The path of a Unix socket has at most 107 bytes."""
+    folder = tmp_path / ("long" * 30)
+    folder.mkdir()
+    with ExitStack() as stack:
+        one, other = (Bridge(folder, at, {0: 0, 1: 1}, Turns()) for at in range(2))
+        stack.callback(other.close)
+        stack.callback(one.close)
+        one.inboxes[1].put((0, [b"model"]))
+        one.flush()
+        assert heard(other, 1, 1) == [(0, [b"model"])]
+
+
 def test_a_broadcast_crosses_to_a_worker_once(bridges):
     sent = []
     send = bridges[0]._sockets.send
