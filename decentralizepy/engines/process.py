@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing import connection
 from multiprocessing.process import BaseProcess
+from multiprocessing.synchronize import Semaphore
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -47,7 +48,11 @@ class LocalNodes(Engine):
         self._oom_kills = Machine().oom_kills()
 
     def start(self) -> None:
-        """Fork all nodes, which share the memory of what the launcher has loaded."""
+        """Fork all nodes, which share the memory of what the launcher has loaded.
+
+        They wait until all are there: the first ones would take the cores from the
+        launcher, which would be longer and longer in forking the others.
+        """
         gc.collect()
         gc.freeze()  # the collector would write to shared pages, which copies them
         openmp.end_threads()
@@ -55,13 +60,16 @@ class LocalNodes(Engine):
         context: Any = multiprocessing.get_context(
             "fork" if "fork" in methods else None
         )
+        gate = context.Semaphore(0)
         with _signals_held():
             for spec in self.specs:
                 # not daemonic: a user's DataLoader may have workers
-                arguments = (spec, os.getpid(), self._report(spec))
+                arguments = (spec, os.getpid(), self._report(spec), gate)
                 process = context.Process(target=_run, args=arguments)
                 process.start()
                 self.processes.append(process)
+            for _ in self.specs:
+                gate.release()
 
     def wait(self, timeout: float) -> bool:
         """Wait up to ``timeout`` seconds for a process to end; return whether all have.
@@ -145,8 +153,11 @@ def _signals_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
 
-def _run(spec: NodeSpec, launcher: int, report: Path) -> NoReturn:
-    """Run a node in its process, log its failure, and exit with its status."""
+def _run(spec: NodeSpec, launcher: int, report: Path, gate: Semaphore) -> NoReturn:
+    """Run a node in its process, log its failure, and exit with its status.
+
+    It begins once ``gate`` is released.
+    """
     _end_with(launcher)
     _end_children()
     with suppress(OSError):  # if memory runs out, kill a node, not the launcher
@@ -155,6 +166,7 @@ def _run(spec: NodeSpec, launcher: int, report: Path) -> NoReturn:
         signal.signal(number, signal.SIG_IGN)  # the launcher decides
     signal.signal(signal.SIGTERM, _stop)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+    gate.acquire()
     if spec.fresh:
         spec.log.write_text("")
     with open(spec.log, "a", encoding="utf-8") as log:

@@ -40,13 +40,47 @@ def test_a_node_that_fails_frees_nothing(tmp_path, how):
     """Its sockets would linger for 10 s, and a signal would be raised in a destructor."""
     marker = tmp_path / "marker"
     spec = NodeSpec(Holder, (how, marker), 0, 0, 0, tmp_path / "0.log")
-    node = multiprocessing.get_context("fork").Process(
-        target=process._run, args=(spec, os.getpid(), tmp_path / "report")
-    )
+    context = multiprocessing.get_context("fork")
+    arguments = spec, os.getpid(), tmp_path / "report", context.Semaphore(1)
+    node = context.Process(target=process._run, args=arguments)
     node.start()
     node.join()
     assert node.exitcode == STATUS[how]
     assert not marker.exists()
+
+
+def test_no_node_begins_before_all_are_forked(tmp_path, monkeypatch):
+    """With 512, the first ones would leave the launcher no time to fork the others."""
+    specs = [
+        NodeSpec(lambda: None, (), rank, 0, rank, tmp_path / f"{rank}.log")
+        for rank in range(2)
+    ]
+    report, seen = LocalNodes._report, []
+
+    def look(nodes, spec):
+        for forked in nodes.processes:
+            forked.join(0.5)  # it would end at once
+            seen.append(forked.exitcode)
+        return report(nodes, spec)
+
+    monkeypatch.setattr(LocalNodes, "_report", look)
+    with LocalNodes(specs) as nodes:
+        nodes.start()
+        assert seen == [None]
+        while not nodes.wait(LIMIT_S):
+            pass
+
+
+def test_nodes_that_have_not_begun_are_stopped(tmp_path):
+    """As where the last one cannot be forked."""
+    spec = NodeSpec(lambda: None, (), 0, 0, 0, tmp_path / "0.log")
+    context = multiprocessing.get_context("fork")
+    arguments = spec, os.getpid(), tmp_path / "report", context.Semaphore(0)
+    node = context.Process(target=process._run, args=arguments)
+    node.start()
+    node.terminate()
+    node.join()
+    assert node.exitcode in (STATUS["stop"], -signal.SIGTERM)  # before its handler
 
 
 class Deaf:
