@@ -9,9 +9,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from decentralizepy.config.signatures import is_ours
 from decentralizepy.errors import ConfigError
+from decentralizepy.node.process import cores
 from decentralizepy.run.machine import Free, Machine
 
 if TYPE_CHECKING:
@@ -19,13 +21,14 @@ if TYPE_CHECKING:
     from decentralizepy.run.experiment import Experiment
 
 MIB = 1 << 20
-# Measured with 2 to 4 nodes, and models of 10 to 17 million numbers. Memory is what a
-# node does not share: 17 MiB with the smallest model; 10 to 20 models with larger ones.
-NODE_MEMORY = 32 * MIB
+# Measured with models of 5 thousand to 17 million numbers: what a process does not share
+# (14 to 18 MiB with the smallest model), and what a node adds to a process of many.
+PROCESS_MEMORY, NODE_MEMORY = 20 * MIB, MIB // 2
 MODELS = 8  # weights, gradients, buffers of the encoding and averaging, ...
-THREADS = 6
+THREADS = 6  # of a process
 FILES, FILES_PER_PEER, FILES_PER_NODE = 32, 5, 2
 ROW = 300  # bytes per round in both results files
+FORCE = "; --force starts anyway"
 CHECKPOINTS, STATES = 3, 2  # number kept; size of each, in models
 
 
@@ -48,51 +51,106 @@ def check(experiment: Experiment, numbers: int) -> None:
         for each in found:
             print(f"warning: {each}", file=sys.stderr)
     elif found:
-        raise ConfigError("\n".join(f"{each}; --force starts anyway" for each in found))
+        ways = _ways(experiment, numbers)
+        raise ConfigError(
+            "\n".join(each + ways.get(_kind(each), FORCE) for each in found)
+        )
+
+
+def _ways(experiment: Experiment, numbers: int) -> dict[str, str]:
+    """Return what to do about each kind of resource that --engine packed has enough of."""
+    args, comm = experiment.args, experiment.parts["COMMUNICATION"].cls
+    if _engine(experiment) != "process" or args.machines > 1 or not is_ours(comm):
+        return {}
+    lacking = set(map(_kind, examine(experiment, numbers, engine="packed")))
+    way = f"; --engine packed does with less{FORCE.replace(';', ',')}"
+    return dict.fromkeys({"memory", "processes", "open files"} - lacking, way)
+
+
+def _kind(finding: str) -> str:
+    return finding.partition(":")[0]
+
+
+def _engine(experiment: Experiment) -> str:
+    return str(getattr(experiment.args, "engine", "process"))
+
+
+class Load(NamedTuple):
+    """What the nodes of this machine need, of whichever engine.
+
+    ``processes`` is the number of them, ``memory`` their bytes in all, ``files`` what one
+    of them opens, and ``who`` describes it.
+    """
+
+    nodes: int
+    processes: int
+    memory: int
+    files: int
+    who: str
+
+    @classmethod
+    def of(cls, experiment: Experiment, model: int, engine: str) -> Load:
+        """Return the load of an experiment with a model of ``model`` bytes."""
+        nodes = len(experiment.ranks)
+        if engine == "process":
+            known = peers(experiment)
+            memory = nodes * (PROCESS_MEMORY + models(experiment) * model)
+            files = FILES + FILES_PER_PEER * known + FILES_PER_NODE * nodes
+            who = f"a node with {known} peers, one of {nodes} on this machine,"
+            return cls(nodes, nodes, memory, files, who)
+        chosen = getattr(experiment.args, "workers", 0) or cores()
+        workers = 1 if engine == "debug" else min(chosen, nodes)
+        share = -(-nodes // workers)
+        # messages are shared, and only one node at a time trains or averages
+        memory = workers * PROCESS_MEMORY + nodes * (NODE_MEMORY + MODELS * model)
+        files, who = FILES + FILES_PER_NODE * share, f"a process with {share} nodes"
+        return cls(nodes, workers, memory, files, who)
 
 
 def examine(
-    experiment: Experiment, numbers: int, machine: Machine | None = None
+    experiment: Experiment,
+    numbers: int,
+    machine: Machine | None = None,
+    engine: str = "",
 ) -> list[str]:
     """Return what this machine lacks for its part of a run, one line per resource."""
-    machine = machine or Machine()
-    nodes, model = len(experiment.ranks), 4 * numbers
+    machine, model = machine or Machine(), 4 * numbers
+    load = Load.of(experiment, model, engine or _engine(experiment))
     return [
-        *memory(nodes, model, models(experiment), machine.memory()),
-        *threads(nodes, machine.threads()),
-        *threads(nodes, user_threads()),
-        *files(nodes, peers(experiment), resource.getrlimit(resource.RLIMIT_NOFILE)[0]),
+        *memory(load, model, machine.memory()),
+        *threads(load, machine.threads()),
+        *threads(load, user_threads()),
+        *files(load, resource.getrlimit(resource.RLIMIT_NOFILE)[0]),
         *disk(experiment, model),
     ]
 
 
-def memory(nodes: int, model: int, models: int, free: Free | None) -> Iterator[str]:
+def memory(load: Load, model: int, free: Free | None) -> Iterator[str]:
     """Yield a message if the nodes need more bytes than are ``free``."""
-    each = NODE_MEMORY + models * model
-    if free and nodes * each > free.amount:
+    if free and load.memory > free.amount:
         yield (
-            f"memory: {nodes} nodes need about {_mib(nodes * each)}, {_mib(each)} each"
-            f" (a model has {_mib(model)}), but {_mib(free.amount)} are free"
-            f" ({free.where})"
+            f"memory: {load.nodes} nodes need about {_mib(load.memory)},"
+            f" {_mib(load.memory / load.nodes)} each (a model has {_mib(model)}), but"
+            f" {_mib(free.amount)} are free ({free.where})"
         )
 
 
-def threads(nodes: int, free: Free | None) -> Iterator[str]:
+def threads(load: Load, free: Free | None) -> Iterator[str]:
     """Yield a message if the nodes need more threads than are allowed."""
-    if free and nodes * THREADS > free.amount:
+    need = load.processes * THREADS
+    if free and need > free.amount:
         yield (
-            f"processes: {nodes} nodes need about {nodes * THREADS} processes and"
+            f"processes: {load.nodes} nodes need about {need} processes and"
             f" threads, but {free.amount} more are allowed ({free.where})"
         )
 
 
-def files(nodes: int, peers: int, limit: int) -> Iterator[str]:
-    """Yield a message if a node needs more files and sockets than are allowed."""
-    need = FILES + FILES_PER_PEER * peers + FILES_PER_NODE * nodes
-    if limit != resource.RLIM_INFINITY and need > limit:
+def files(load: Load, limit: int) -> Iterator[str]:
+    """Yield a message if a process needs more files and sockets than are allowed."""
+    if limit != resource.RLIM_INFINITY and load.files > limit:
         yield (
-            f"open files: a node with {peers} peers, one of {nodes} on this machine,"
-            f" needs about {need} files and sockets, but {limit} are allowed (ulimit -Hn)"
+            f"open files: {load.who} needs about {load.files} files and sockets, but"
+            f" {limit} are allowed (ulimit -Hn)"
         )
 
 

@@ -27,9 +27,7 @@ def prepare(experiment: Experiment) -> None:
     rank = max(experiment.ranks)
     example = dataset.build(rank, args.machine_id, experiment.mapping)
     experiment.seed = seed_of(example)
-    size = model_size(experiment, example)
-    if args.engine == "process":
-        preflight.check(experiment, size)
+    preflight.check(experiment, model_size(experiment, example))
     experiment.fingerprint = fingerprint.take(experiment, example)
 
 

@@ -6,46 +6,75 @@ from types import SimpleNamespace
 
 import pytest
 
+from decentralizepy.communication.IPC import IPC
 from decentralizepy.errors import ConfigError
+from decentralizepy.factory import Part
 from decentralizepy.graphs.FullyConnected import FullyConnected
 from decentralizepy.graphs.OnePeerExponential import OnePeerExponential
 from decentralizepy.graphs.Ring import Ring
 from decentralizepy.run import preflight
 from decentralizepy.run.machine import Free, Machine
+from decentralizepy.run.preflight import Load
 
 MIB = 1 << 20
 
 
-def test_nodes_need_a_share_each_and_copies_of_the_model():
-    """4 x (32 MiB + 10 models of 16 MiB) are 768 MiB."""
-    said = [*preflight.memory(4, 16 * MIB, 10, Free(767 * MIB, "MemAvailable"))]
+def test_nodes_need_a_share_each_and_copies_of_the_model(experiment):
+    """4 x (20 MiB + 10 models of 16 MiB) are 720 MiB."""
+    load = Load.of(experiment, 16 * MIB, "process")
+    said = [*preflight.memory(load, 16 * MIB, Free(719 * MIB, "MemAvailable"))]
     assert said == [
-        "memory: 4 nodes need about 768.0 MiB, 192.0 MiB each (a model has 16.0 MiB), but"
-        " 767.0 MiB are free (MemAvailable)"
+        "memory: 4 nodes need about 720.0 MiB, 180.0 MiB each (a model has 16.0 MiB), but"
+        " 719.0 MiB are free (MemAvailable)"
     ]
-    assert not [*preflight.memory(4, 16 * MIB, 10, Free(768 * MIB, ""))]
-    assert not [*preflight.memory(4, 16 * MIB, 10, None)]
+    assert not [*preflight.memory(load, 16 * MIB, Free(720 * MIB, ""))]
+    assert not [*preflight.memory(load, 16 * MIB, None)]
 
 
 def test_threads_count_as_processes():
-    said = [*preflight.threads(16, Free(95, "pids.max"))]
+    load = Load(16, 16, 0, 0, "")
+    said = [*preflight.threads(load, Free(95, "pids.max"))]
     assert said == [
         "processes: 16 nodes need about 96 processes and threads, but 95 more are"
         " allowed (pids.max)"
     ]
-    assert not [*preflight.threads(16, Free(96, ""))]
-    assert not [*preflight.threads(16, None)]
+    assert not [*preflight.threads(load, Free(96, ""))]
+    assert not [*preflight.threads(load, None)]
 
 
-def test_sockets_come_with_peers():
+def test_sockets_come_with_peers(experiment):
     """32 + 5 x 99 + 2 x 100 are 727."""
-    said = [*preflight.files(100, 99, 726)]
+    experiment.ranks, experiment.graph = [*range(100)], FullyConnected(100)
+    load = Load.of(experiment, 1, "process")
+    said = [*preflight.files(load, 726)]
     assert said == [
         "open files: a node with 99 peers, one of 100 on this machine, needs about 727"
         " files and sockets, but 726 are allowed (ulimit -Hn)"
     ]
-    assert not [*preflight.files(100, 99, 727)]
-    assert not [*preflight.files(100, 99, resource.RLIM_INFINITY)]
+    assert not [*preflight.files(load, 727)]
+    assert not [*preflight.files(load, resource.RLIM_INFINITY)]
+
+
+def test_nodes_that_share_processes_need_less(experiment):
+    """Two workers with 500 nodes each: 2 x 20 MiB, and half a MiB per node."""
+    experiment.ranks, experiment.graph = [*range(1000)], Ring(1000)
+    experiment.args.workers = 2
+    load = Load.of(experiment, 0, "packed")
+    assert load.processes == 2
+    assert load.memory == 540 * MIB
+    assert load.files == 32 + 2 * 500
+    (said,) = preflight.files(load, 1000)
+    assert said.startswith(
+        "open files: a process with 500 nodes needs about 1032 files"
+    )
+    assert Load.of(experiment, MIB, "packed").memory == (540 + 8 * 1000) * MIB
+    assert Load.of(experiment, 0, "debug").processes == 1
+
+
+def test_small_models_fit_a_thousand_processes_into_twenty_gib(experiment):
+    """Breaks when a node is counted with much more than it takes."""
+    experiment.ranks, experiment.graph = [*range(1024)], Ring(1024)
+    assert Load.of(experiment, 4 * 4810, "process").memory < 21 * 1024 * MIB
 
 
 @pytest.fixture
@@ -55,6 +84,9 @@ def experiment(tmp_path):
         log_dir=str(tmp_path / "logs"),
         weights_store_dir=str(tmp_path / "logs" / "weights"),
         iterations=1000,
+        machines=1,
+        engine="process",
+        workers=0,
     )
     return SimpleNamespace(
         args=args,
@@ -63,6 +95,7 @@ def experiment(tmp_path):
         node_class=object,
         service_class=None,
         config={},
+        parts={"COMMUNICATION": Part(IPC, {})},
     )
 
 
@@ -152,6 +185,30 @@ def test_all_that_is_wrong_is_said_at_once(no_room):
     assert kinds[:2] == ["memory", "processes"]
     assert kinds[-2:] == ["open files", "disk"]
     assert all(line.endswith("; --force starts anyway") for line in lines)
+
+
+def test_another_engine_is_named_for_what_it_has_enough_of(no_room, monkeypatch):
+    """Memory for two workers of two nodes, but no more files or room on the disk."""
+    no_room.args.workers = 2
+    monkeypatch.setattr(Machine, "memory", lambda machine: Free(43 * MIB, ""))
+    with pytest.raises(ConfigError) as error:
+        preflight.check(no_room, 10)
+    memory, *others = str(error.value).split("\n")
+    assert memory.startswith("memory: 4 nodes need about 80.0 MiB")
+    assert memory.endswith("; --engine packed does with less, --force starts anyway")
+    assert not any("packed" in line for line in others)
+
+
+@pytest.mark.parametrize("name", ["engine", "machines", "class"])
+def test_no_engine_is_named_that_cannot_run_it(no_room, monkeypatch, name):
+    monkeypatch.setattr(Machine, "memory", lambda machine: Free(43 * MIB, ""))
+    if name == "class":
+        no_room.parts["COMMUNICATION"] = Part(type("Own", (IPC,), {}), {})
+    else:
+        setattr(no_room.args, name, {"engine": "packed", "machines": 2}[name])
+    with pytest.raises(ConfigError) as error:
+        preflight.check(no_room, 10)
+    assert "packed" not in str(error.value)
 
 
 def test_force_makes_them_warnings(no_room, capsys):
