@@ -129,6 +129,7 @@ class Run:
 
         frame = self.metric(name)
         mean, std = frame.mean(axis=1), frame.std(axis=1, ddof=0)
+        many = self.many and not frame.empty  # there are no quantiles of nothing
         spread = pd.DataFrame(
             {
                 "mean": mean,
@@ -136,8 +137,8 @@ class Run:
                 "nr_nodes": frame.count(axis=1),
                 "low": frame.min(axis=1),
                 "high": frame.max(axis=1),
-                "lower": frame.quantile(0.1, axis=1) if self.many else mean - std,
-                "upper": frame.quantile(0.9, axis=1) if self.many else mean + std,
+                "lower": frame.quantile(0.1, axis=1) if many else mean - std,
+                "upper": frame.quantile(0.9, axis=1) if many else mean + std,
             }
         )
         return spread[spread["nr_nodes"] > 0].rename_axis("rounds")

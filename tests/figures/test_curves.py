@@ -406,6 +406,7 @@ def test_bands_of_many_nodes_lie_between_percentiles():
     std = math.sqrt((100**2 - 1) / 12)
     assert last["lower"] == pytest.approx(49.5 - std)
     assert last["upper"] == pytest.approx(49.5 + std)
+    assert many.spread("train_loss").empty  # a metric that was never measured
     assert "±1 std " in style.bands([few])
     assert "band: 10th to 90th percentile " in style.bands([many])
     both = style.bands([few, many])
