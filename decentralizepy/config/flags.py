@@ -11,7 +11,7 @@ from decentralizepy.errors import Problem, nearest
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _GRAPH_TYPES = ("edges", "adjacency")
 _ENGINES = ("process", "packed", "debug")
-_BATCHED = ("off", "on")
+_BATCHED = ("off", "on", "auto")
 _TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -95,7 +95,7 @@ def _engine_flags(truth: Reading) -> list[Flag]:
     engine = Reading(str, " or ".join(_ENGINES), _ENGINES.__contains__)
     batched = Reading(_switch, " or ".join(_BATCHED), _BATCHED.__contains__)
     workers = "processes of --engine packed; 0: one per core"
-    together = "on: nodes of a process compute together, up to rounding"
+    together = "on: nodes of a process compute together; auto: if faster"
     return [
         Flag("", "engine", engine, "process", "process, packed or debug"),
         Flag("", "workers", _whole(0), 0, workers),

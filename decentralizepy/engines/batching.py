@@ -1,7 +1,10 @@
 """Does at once what several nodes of a worker are about to do, such as a local step."""
 
 import logging
-from collections.abc import Hashable, Iterator
+import math
+import time
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterator
 from typing import Any, ClassVar, Protocol
 
 from decentralizepy.engines.turns import Turns
@@ -43,6 +46,36 @@ class Work(Protocol):
         """
 
 
+class Trial:
+    """Which way of doing a kind of work takes less time, found in its first meetings.
+
+    Attributes
+    ----------
+    together, alone : float
+        Seconds of a node, the least so far.
+    """
+
+    ALONE = (3, 5)
+    LAST = 5
+
+    def __init__(self) -> None:
+        self.meetings = 0
+        self.together = self.alone = math.inf
+
+    def note_together(self, seconds: float) -> None:
+        """Note what a node took in the present meeting; the first one is to warm up."""
+        if self.meetings > 1:
+            self.together = min(self.together, seconds)
+
+    @property
+    def result(self) -> str:
+        """Why to do the work alone; "" if together is faster."""
+        if self.alone >= self.together:
+            return ""
+        ms = f"{1e3 * self.alone:.3g} instead of {1e3 * self.together:.3g} ms"
+        return f"that is faster here, {ms} per node"
+
+
 class Batching:
     """Has nodes wait for each other before they work, so that they work together.
 
@@ -50,11 +83,21 @@ class Batching:
     ----------
     turns : Turns
         Of the nodes of this worker.
+    auto : bool, default False
+        Whether to do works one by one if that takes less time in the first rounds.
+    clock : callable, optional
+        Returns the seconds of CPU that this process has used.
     """
 
-    def __init__(self, turns: Turns) -> None:
-        self.turns = turns
-        self._refused: dict[Hashable, str] = {}  # keys that cannot be done together
+    def __init__(
+        self,
+        turns: Turns,
+        auto: bool = False,
+        clock: Callable[[], float] = time.process_time,
+    ) -> None:
+        self.turns, self.auto, self.clock = turns, auto, clock
+        self._refused: dict[Hashable, str] = {}  # keys that are not done together
+        self._trials: defaultdict[Hashable, Trial] = defaultdict(Trial)
         self._told: set[tuple[str, str]] = set()
         turns.gather = self._gather
 
@@ -69,7 +112,12 @@ class Batching:
         if result is not None:
             return result
         self.tell(work.name, work.obstacle or self._refused.get(work.key, ""))
-        return work.alone()
+        if obstacle or not self.auto:
+            return work.alone()
+        trial, start = self._trials[work.key], self.clock()
+        result = work.alone()
+        trial.alone = min(trial.alone, self.clock() - start)
+        return result
 
     def tell(self, name: str, obstacle: str) -> None:
         """Log why works of this name are done one by one, once per worker and reason."""
@@ -84,20 +132,38 @@ class Batching:
         for place, work in enumerate(works):
             groups.setdefault(work.key, []).append(place)
         for key, places in groups.items():
+            if len(places) == 1 or self._are_alone(key):
+                continue
             for part in chunks(places, works[places[0]].least):
                 done = self._together(key, [works[place] for place in part])
                 for place, result in zip(part, done, strict=True):
                     results[place] = result
         return results
 
+    def _are_alone(self, key: Hashable) -> bool:
+        """Return whether works are done one by one in this meeting."""
+        if key in self._refused or not self.auto:
+            return key in self._refused
+        trial = self._trials[key]
+        trial.meetings += 1
+        if trial.meetings > Trial.LAST and trial.result:
+            self._refused[key] = trial.result
+            return True
+        return trial.meetings in Trial.ALONE
+
     def _together(self, key: Hashable, works: list[Work]) -> list[Any]:
-        if len(works) > 1 and key not in self._refused:
-            try:
-                return works[0].together(works)
-            except Exception as error:  # of the user's code, or torch cannot batch it
-                why = f"{type(error).__name__}: {one_line(error)}"
-                self._refused[key] = why
-        return [None] * len(works)
+        if key in self._refused:  # since an earlier part
+            return [None] * len(works)
+        start = self.clock()
+        try:
+            results = works[0].together(works)
+        except Exception as error:  # of the user's code, or torch cannot batch it
+            self._refused[key] = f"{type(error).__name__}: {one_line(error)}"
+            return [None] * len(works)
+        if self.auto:
+            seconds = (self.clock() - start) / len(works)
+            self._trials[key].note_together(seconds)
+        return results
 
 
 def chunks(places: list[int], least: int) -> Iterator[list[int]]:

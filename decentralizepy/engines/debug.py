@@ -35,8 +35,9 @@ class DebugNodes(Engine):
         Called with the error of a node's code, as ``pdb.post_mortem`` is.
     bridge : Bridge, optional
         To the nodes in other processes.
-    batched : {"off", "on"}, default "off"
-        Whether nodes work together where they can, so that results differ by rounding.
+    batched : {"off", "on", "auto"}, default "off"
+        Whether nodes work together where they can, so that results differ by rounding;
+        with ``auto``, if that takes less time in the first rounds.
     """
 
     def __init__(
@@ -52,7 +53,9 @@ class DebugNodes(Engine):
         self._alive = len(specs)
         self._bridge = bridge
         self._turns = bridge.turns if bridge else Turns()
-        self._batching = None if batched == "off" else Batching(self._turns)
+        self._batching = None
+        if batched != "off":
+            self._batching = Batching(self._turns, batched == "auto")
         self._failures: list[Failed] = []
         self._log = OwnLog(logging.getLogger().handlers)
 

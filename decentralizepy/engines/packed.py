@@ -33,7 +33,7 @@ class PackedNodes(LocalNodes):
     go_on : callable, optional
         As for :class:`~decentralizepy.engines.process.LocalNodes`. If a worker itself is
         killed, the others do not continue.
-    batched : {"off", "on"}, default "off"
+    batched : {"off", "on", "auto"}, default "off"
         As for :class:`~decentralizepy.engines.debug.DebugNodes`.
     """
 

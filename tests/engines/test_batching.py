@@ -105,6 +105,50 @@ def test_what_fails_together_is_done_alone_from_then_on(caplog):
     assert told == ["sums are not batched, but one by one: ValueError: odd"]
 
 
+class Timed(Sum):
+    """Takes the given seconds of a clock that the works share, alone or together."""
+
+    def alone(self):
+        self.clock[0] += self.cost_alone
+        return super().alone()
+
+    @staticmethod
+    def together(works):
+        works[0].clock[0] += works[0].cost_together
+        return Sum.together(works)
+
+
+@pytest.mark.parametrize(
+    ("alone", "faster"), [(1.0, "together"), (0.4, "alone")], ids=str
+)
+def test_what_took_less_time_in_the_first_meetings_is_done_from_then_on(
+    caplog, alone, faster
+):
+    """Of two nodes, one takes 1 or 0.4 s alone, and both 1 s together."""
+    turns, clock, done = Turns(), [0.0], []
+    batching = Batching(turns, auto=True, clock=lambda: clock[0])
+
+    def body(uid):
+        for _ in range(8):
+            work = Timed(uid)
+            work.clock, work.done = clock, done
+            work.cost_alone, work.cost_together = alone, 1.0
+            batching.do(work)
+
+    for uid in range(2):
+        turns.add(lambda uid=uid: body(uid))
+    assert turns.run(LIMIT_S)
+    both, each = [[0, 1]], [[0], [1]]
+    trial = both + both + each + both + each
+    assert done[: len(trial)] == trial
+    rest = 3 * (both if faster == "together" else each)
+    assert sorted(done[len(trial) :]) == sorted(rest)  # they no longer wait
+    told = [record.getMessage() for record in caplog.records]
+    reason = "that is faster here, 400 instead of 500 ms per node"
+    words = [f"sums are not batched, but one by one: {reason}"]
+    assert told == ([] if faster == "together" else words)
+
+
 def test_nodes_meet_only_once_no_other_can_run():
     """Node 0 waits to meet, 1 for a message of 2, which 2 sends before it comes, too."""
     turns, done = Turns(), []
