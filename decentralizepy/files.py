@@ -5,7 +5,9 @@ import secrets
 from pathlib import Path
 
 
-def write_atomic(path: str | os.PathLike[str], data: str | bytes) -> None:
+def write_atomic(
+    path: str | os.PathLike[str], data: str | bytes, sync: bool = True
+) -> None:
     """Write ``data`` so that, even after a crash, the file is either the old or the new one.
 
     The data is written to a temporary file next to ``path``, synced, and renamed. If
@@ -18,6 +20,9 @@ def write_atomic(path: str | os.PathLike[str], data: str | bytes) -> None:
         The file; its folder must exist.
     data
         Bytes, or text, which is written as UTF-8 with line endings unchanged.
+    sync
+        Whether to wait until the disk has it. Otherwise a crash of the system, but not of
+        the process, may leave an empty file.
 
     Raises
     ------
@@ -34,7 +39,8 @@ def write_atomic(path: str | os.PathLike[str], data: str | bytes) -> None:
         with beside.open("xb") as file:
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            if sync:
+                os.fsync(file.fileno())
         os.replace(beside, target)
     except BaseException:
         beside.unlink(missing_ok=True)

@@ -16,6 +16,7 @@ from decentralizepy.errors import ConfigError, DecentralizepyError, NodeFailed
 from decentralizepy.files import write_atomic
 from decentralizepy.mappings.Mapping import Mapping
 from decentralizepy.monitor.output import unfailing
+from decentralizepy.results.lines import arrange
 from decentralizepy.results.read import DATASET_FILE
 from decentralizepy.run import lock
 from decentralizepy.run.ending import complete_results, measure_final
@@ -194,6 +195,7 @@ def attempt(
         uids=[spec.uid for spec in specs],
         evaluators=experiment.evaluators,
     )
+    arrange(args.log_dir, shared=args.engine != "process")
     begun, tests = Begun(specs), MeanModelTests(experiment)
     tests.begin()
 

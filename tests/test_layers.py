@@ -46,7 +46,7 @@ ALLOWED = {
     # a rule about two plug-ins has to know both
     "run": RUN | {"models", "node", "results", "sharing", "training.last_batch"},
     # what a process keeps only once is each node's own
-    "engines": TEXT | {"run", "node.process", "communication.workers"},
+    "engines": TEXT | {"run", "node.process", "communication.workers", "results.lines"},
     "sweep": RUN,
     "results": TEXT,
     "monitor": TEXT | {"results", "node.notice"},

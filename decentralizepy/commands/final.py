@@ -49,12 +49,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _measure(log_dir: str, folders: Sequence[Path]) -> dict[str, float]:
     """Compute the metrics, and add them to the results in ``log_dir``."""
-    from decentralizepy.results.write import write_final
+    from decentralizepy.results.write import derive_all, write_final
     from decentralizepy.run import final
     from decentralizepy.run.experiment import Experiment
 
     experiment = Experiment.load(["--resume", log_dir])
     measured = final.measure(experiment, folders)
-    results = Path(log_dir).glob("*_results.jsonl")
-    write_final(Path(log_dir), experiment.args.iterations, measured, results)
+    write_final(Path(log_dir), experiment.args.iterations, measured)
+    derive_all(Path(log_dir))
     return measured

@@ -4,14 +4,16 @@ import bdb
 import logging
 import pdb
 from collections.abc import Callable
+from contextlib import suppress
 
 from decentralizepy.engines.batching import Batching
 from decentralizepy.engines.bridge import Bridge
 from decentralizepy.engines.engine import Engine, GoOn
 from decentralizepy.engines.failure import Failed, judge
 from decentralizepy.engines.turns import Inbox, Turns
-from decentralizepy.errors import NodeFailed
+from decentralizepy.errors import DecentralizepyError, NodeFailed
 from decentralizepy.node.process import OwnLog, log_to, take_turn
+from decentralizepy.results.lines import SharedLines, share
 from decentralizepy.run.signals import Stopped
 from decentralizepy.run.spec import NodeSpec
 
@@ -58,9 +60,11 @@ class DebugNodes(Engine):
             self._batching = Batching(self._turns, batched == "auto")
         self._failures: list[Failed] = []
         self._log = OwnLog(logging.getLogger().handlers)
+        self._results: SharedLines | None = None
 
     def start(self) -> None:
         """Give each node its place in the order of turns."""
+        self._results = SharedLines(self.specs[0].log.parent)
         logging.getLogger().handlers = [self._log]
         if self._bridge:
             inboxes = self._bridge.inboxes
@@ -80,7 +84,10 @@ class DebugNodes(Engine):
 
         Errors as in the base class.
         """
-        ended = self._turns.run(timeout)
+        try:
+            ended = self._turns.run(timeout)
+        finally:
+            self._save()
         if not self.may_go_on() and (failure := self.failure()):
             raise failure
         return ended
@@ -101,12 +108,30 @@ class DebugNodes(Engine):
             super().__exit__(*exception)
         finally:
             logging.getLogger().handlers = self._log.others
+            if self._results:
+                self._close(self._results, any(exception))
+
+    def _close(self, results: SharedLines, failed: bool) -> None:
+        try:
+            results.close()
+        except DecentralizepyError as error:
+            if not failed:
+                raise
+            logging.error("%s", error)  # another error ends the run
+
+    def _save(self) -> None:
+        """Write the results of all nodes; if the disk is full, try again later."""
+        if self._results:
+            with suppress(OSError):
+                self._results.flush()
 
     def _body(self, spec: NodeSpec) -> Callable[[], None]:
         def run() -> None:
             take_turn(self._batching)
             handler = logging.FileHandler(spec.log, "w" if spec.fresh else "a")
             log_to(handler, logging.getLogger().level)
+            if self._results:
+                share(self._results)
             try:
                 spec.node_class(*spec.args, **spec.kwargs)
             except (Stopped, KeyboardInterrupt):  # not the node's

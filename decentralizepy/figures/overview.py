@@ -17,7 +17,7 @@ from decentralizepy.figures.style import (
     rendered,
 )
 from decentralizepy.files import write_atomic
-from decentralizepy.results.read import Run, read_run
+from decentralizepy.results.read import Run, read_run, result_files
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,8 +52,8 @@ def draw_run(log_dir: Path | str) -> list[Path]:
         If a file cannot be read or written.
     """
     folder = Path(log_dir)
-    files = folder.glob("*_results.json*")
-    run = read_run("/".join(folder.resolve().parts[-2:]), folder, files)
+    name = "/".join(folder.resolve().parts[-2:])
+    run = read_run(name, folder, result_files(folder))
     contents = dict([*_overview(run), *_node_figures(run)])
     for name, content in contents.items():
         write_atomic(folder / name, content)

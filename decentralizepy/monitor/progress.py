@@ -104,10 +104,11 @@ class Progress(Tally):
         if not (seen := self.accuracy):
             return ""
         std = f" ± {seen.std:.1f}" if with_std else ""
-        return (
-            f"[bold]{seen.mean:.1f}{std}%[/]   min {seen.low:.1f} (node {seen.lowest})"
-            f"   max {seen.high:.1f}   round {seen.round}, nodes: {seen.nodes}"
-            + self._of(seen)
+        parts = [f"[bold]{seen.mean:.1f}{std}%[/]"]
+        if seen.nodes <= MANY:
+            parts += _ends(seen)
+        return "   ".join(
+            [*parts, f"round {seen.round}, nodes: {seen.nodes}{self._of(seen)}"]
         )
 
     def _of(self, seen: Spread) -> str:
@@ -149,7 +150,7 @@ class Progress(Tally):
             return [("mean model", self._mean_model(metrics) + where)]
         return [
             ("accuracy", self._accuracy() or "not yet"),
-            ("percentiles", self._percentiles()),
+            ("spread", self._spread_of_many()),
             ("loss", self._losses("   ") or "not yet"),
         ]
 
@@ -162,7 +163,7 @@ class Progress(Tally):
             ("time", duration(self.seconds)),
             ("slowest", str(self.waits.overall() or "")),
             ("accuracy", self._accuracy(with_std=True)),
-            ("percentiles", self._percentiles()),
+            ("spread", self._spread_of_many()),
             ("mean model", self._mean_model(newest_final(self.log_dir)[1])),
             ("loss", self._losses("   ")),
             ("sent", f"{mean}   {total}"),
@@ -177,12 +178,14 @@ class Progress(Tally):
             if name in metrics
         )
 
-    def _percentiles(self) -> str:
+    def _spread_of_many(self) -> str:
         seen = self.accuracy
         if not seen or seen.nodes <= MANY or not seen.deciles:
             return ""
-        shown = (("10th", 0), ("50th", 4), ("90th", 8))
-        return "   ".join(f"{name} {seen.deciles[at]:.1f}" for name, at in shown)
+        low, high = _ends(seen)
+        shown = (("p10", 0), ("p50", 4), ("p90", 8))
+        percentiles = [f"{name} {seen.deciles[at]:.1f}" for name, at in shown]
+        return "   ".join([low, *percentiles, high])
 
     def _losses(self, between: str) -> str:
         kinds = (("train", self.train_loss), ("test", self.test_loss))
@@ -199,6 +202,10 @@ class Progress(Tally):
         if self.remaining is not None:
             parts.append(f"{duration(self.remaining)} left")
         return between.join(parts)
+
+
+def _ends(seen: Spread) -> tuple[str, str]:
+    return f"min {seen.low:.1f} (node {seen.lowest})", f"max {seen.high:.1f}"
 
 
 def _range(seen: Spread, of: str) -> str:

@@ -10,6 +10,7 @@ from statistics import fmean, median_low, quantiles
 from typing import Any, NamedTuple
 
 from decentralizepy.monitor.stragglers import Waits
+from decentralizepy.results.lines import KEPT, SHARED, parsed
 from decentralizepy.results.schedule import MEAN_MODEL, Evaluators
 from decentralizepy.results.write import newest_final
 
@@ -40,7 +41,8 @@ class Tally:
     Parameters
     ----------
     log_dir : Path or str
-        The machine's folder; node r appends to ``<r>_results.jsonl`` there.
+        The machine's folder; node r appends to ``<r>_results.jsonl`` there, or all nodes
+        to one file.
     ranks : list of int
         The processes of this machine; services have negative ranks.
     iterations : int
@@ -83,7 +85,7 @@ class Tally:
         self._measuring: dict[str, set[int]] = {metric: set() for metric in _METRICS}
         self.mean_model: tuple[int, dict[str, Any]] = (0, {})
         self.finished: dict[int, int] = {}
-        self._offsets: dict[int, int] = {}
+        self._offsets: dict[str, int] = {}
         self._last: dict[int, dict[str, float]] = {}
         for rank in self.ranks:
             self._forget(rank)
@@ -91,9 +93,11 @@ class Tally:
     def poll(self) -> None:
         """Read what was appended since the last poll."""
         before = self.slowest
-        for rank in self.ranks:
-            for line in self._appended(rank):
-                self._add(rank, line)
+        for line in self._appended(SHARED, self.ranks):
+            self._add_shared(*parsed(line))
+        for rank in self.ranks if SHARED not in self._offsets else ():
+            for line in self._appended(f"{rank}_results.jsonl", [rank]):
+                self._add(rank, _record(line))
         if self.slowest > before:
             self._moved = self.clock()
         if self.evaluators.which == MEAN_MODEL:
@@ -206,38 +210,49 @@ class Tally:
         servers = [rank for rank in self.ranks if rank < 0 and self.finished[rank]]
         return servers or [rank for rank in self.ranks if rank >= 0]
 
-    def _appended(self, rank: int) -> list[bytes]:
-        path = os.path.join(self.log_dir, f"{rank}_results.jsonl")
+    def _appended(self, name: str, ranks: Sequence[int]) -> list[bytes]:
+        """Return the new lines of a file of the log folder, which are of ``ranks``."""
+        path, offset = os.path.join(self.log_dir, name), self._offsets.get(name, 0)
         try:
             size = os.stat(path).st_size
-            if size == self._offsets[rank]:
+            if size == offset:
                 return []
-            if size < self._offsets[rank]:  # from an earlier run, now overwritten
-                self._forget(rank)
+            if size < offset:  # from an earlier run, now overwritten
+                offset = 0
+                for rank in ranks:
+                    self._forget(rank)
             with open(path, "rb") as file:
-                file.seek(self._offsets[rank])
+                file.seek(offset)
                 data = file.read()
         except OSError:  # not created yet, for example: the view must never end the run
             return []
         whole = data[: data.rfind(b"\n") + 1]  # the last line may be half written
-        self._offsets[rank] += len(whole)
+        self._offsets[name] = offset + len(whole)
         return whole.splitlines()
 
-    def _forget(self, rank: int) -> None:
-        self.finished[rank] = self._offsets[rank] = 0
-        self._last[rank] = {}
+    def _forget(self, rank: int, done: int = 0) -> None:
+        """Forget what a node reported of the rounds after ``done``."""
+        self.finished[rank] = min(self.finished.get(rank, 0), done)
+        self._last.setdefault(rank, {})
         self.waits.forget(self._uids[rank])
+        if not done:
+            self._last[rank] = {}
         for rounds in self._values.values():
-            for values in rounds.values():
-                values.pop(rank, None)
+            for number in rounds:
+                if number > done:
+                    rounds[number].pop(rank, None)
         for ranks in self._measuring.values():
             ranks.discard(rank)
 
-    def _add(self, rank: int, line: bytes) -> None:
-        try:
-            record = json.loads(line)
-            number = int(record["round"])
-        except (ValueError, TypeError, KeyError):
+    def _add_shared(self, rank: int, record: dict[str, Any]) -> None:
+        if rank in self.finished:
+            if KEPT in record:
+                self._forget(rank, record[KEPT])
+            self._add(rank, record)
+
+    def _add(self, rank: int, record: dict[str, Any]) -> None:
+        number = record.get("round")
+        if not isinstance(number, int):
             return
         self.finished[rank] = max(number, self.finished[rank])
         self.waits.add(self._uids[rank], record)
@@ -264,6 +279,14 @@ class Tally:
     def _spread(self, metric: str) -> Spread | None:
         newest = self._newest(metric)
         return _spread(newest, self._values[metric][newest]) if newest else None
+
+
+def _record(line: bytes) -> dict[str, Any]:
+    """Return a line of a node's own file; nothing if it is damaged."""
+    try:
+        return dict(json.loads(line))
+    except (ValueError, TypeError):
+        return {}
 
 
 def _spread(number: int, values: dict[int, float]) -> Spread:

@@ -93,6 +93,7 @@ class Checkpointer:
 
     def write(self, number: int) -> None:
         """Write the state after ``number`` rounds; if the disk is full, only log it."""
+        self.node.results.flush()
         states = {
             name: self._known(name, state)
             for name, state in part_states(self.node).items()

@@ -1,6 +1,7 @@
 """Parsing of a node's results files."""
 
 import json
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,10 @@ def read_first(files: list[Path]) -> Table:
 def _read(path: Path) -> Table:
     try:
         text = path.read_text(encoding="utf-8")
-        content = _lines(text) if path.suffix == ".jsonl" else json.loads(text)
+        if path.suffix == ".jsonl":
+            whole = text[: text.rfind("\n") + 1]  # the last line may be incomplete
+            return tabled(map(json.loads, whole.splitlines()))
+        content = json.loads(text)
         return {
             name: numbers(rounds)
             for name, rounds in content.items()
@@ -35,15 +39,14 @@ def _read(path: Path) -> Table:
         ) from None
 
 
-def _lines(text: str) -> dict[str, dict[int, Any]]:
+def tabled(rows: Iterable[dict[str, Any]]) -> Table:
+    """Return rows as a table."""
     table: dict[str, dict[int, Any]] = {}
-    whole = text[: text.rfind("\n") + 1]  # the last line may be incomplete
-    for line in whole.splitlines():
-        record = json.loads(line)
-        number = record.pop("round")
-        for name, value in record.items():
+    for row in rows:
+        number = row.pop("round")
+        for name, value in row.items():
             table.setdefault(name, {})[number] = value
-    return table
+    return {name: numbers(rounds) for name, rounds in table.items()}
 
 
 def numbers(rounds: dict[Any, Any]) -> dict[int, float]:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from decentralizepy.errors import DataError, did_you_mean
-from decentralizepy.results.parse import numbers, read_first
+from decentralizepy.results.lines import SHARED, read_shared
+from decentralizepy.results.parse import numbers, read_first, tabled
 from decentralizepy.results.write import read_final
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 DATASET_FILE = "dataset.json"
 MANY = 100  # nodes, from which on percentiles tell more than a standard deviation
+_RESULTS = re.compile(r".*_results\.jsonl?|" + re.escape(SHARED))
 _GENERATED = "(generated)"
 _OF_MEAN = {"test_acc": "mean_model_acc", "test_loss": "mean_model_loss"}
 _LAYOUT = "<experiment>/<machine>/<rank>_results.json"
@@ -169,8 +171,9 @@ class Run:
 def read_run(name: str, folder: Path, files: Iterable[Path]) -> Run:
     """Read the results ``files``, below ``folder``, of one experiment.
 
-    ``<rank>_results.jsonl`` is authoritative; ``<rank>_results.json``, which is derived
-    from it, is read only if the former is missing or damaged.
+    ``<rank>_results.jsonl``, or the file that nodes share, is authoritative;
+    ``<rank>_results.json``, which is derived from it, is read only if the former is
+    missing or damaged.
 
     Raises
     ------
@@ -178,12 +181,21 @@ def read_run(name: str, folder: Path, files: Iterable[Path]) -> Run:
         If no file of a node can be read.
     """
     found: dict[str, list[Path]] = {}
+    shared: dict[str, Table] = {}
     files = sorted(files, key=lambda file: (file.suffix != ".jsonl", file))
     for file in files:
-        node = file.relative_to(folder).with_name(file.name.rpartition("_")[0])
+        place = file.relative_to(folder)
+        if file.name == SHARED:
+            for rank, rows in read_shared(file.parent).items():
+                shared[place.with_name(str(rank)).as_posix()] = tabled(rows)
+            continue
+        node = place.with_name(file.name.rpartition("_")[0])
         found.setdefault(node.as_posix(), []).append(file)
     data = {read_dataset(file.parent) for file in files} - {""}
-    nodes = {node: read_first(found[node]) for node in sorted(found)}
+    nodes = {
+        node: shared[node] if node in shared else read_first(found[node])
+        for node in sorted({*found, *shared})
+    }
     final: Table = {}
     for place in sorted({file.parent for file in files}):
         for metric, rounds in read_final(place).items():
@@ -228,7 +240,7 @@ def read_runs(folder: Path) -> list[Run]:
         names = [path.name for path in folder.parent.glob("*/")]
         raise DataError(f"{folder}: no such folder{did_you_mean(folder.name, names)}")
     for depth in (2, 1, 0):
-        files = _results(folder, depth)
+        files = result_files(folder, depth)
         if files:
             break
     else:
@@ -247,12 +259,13 @@ def _natural(name: str) -> str:
     return re.sub(r"\d+", lambda digits: digits[0].zfill(20), name)
 
 
-def _results(folder: Path, depth: int) -> list[Path]:
-    files = folder.glob("*/" * depth + "*_results.json*")
+def result_files(folder: Path, depth: int = 0) -> list[Path]:
+    """Return the results files ``depth`` folders below ``folder``."""
+    files = folder.glob("*/" * depth + "*results.json*")
     return sorted(
         file
         for file in files
-        if file.suffix in (".json", ".jsonl")
+        if _RESULTS.fullmatch(file.name)
         and "weights" not in file.relative_to(folder).parts
     )
 

@@ -3,17 +3,16 @@
 import json
 import logging
 import math
-import os
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from decentralizepy.errors import DecentralizepyError
 from decentralizepy.files import write_atomic
+from decentralizepy.results.lines import SHARED, place_of, read_rows, read_shared
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +36,7 @@ class Results:
     """One node's measurements: one JSON line per round, and upstream's results file.
 
     ``<rank>_results.jsonl`` contains complete lines after each round, whatever happens
-    later. ``<rank>_results.json``, derived from it, maps ``{metric: {round: value}}`` with
+    later; nodes that take turns in a process share a file instead. ``<rank>_results.json``, derived from it, maps ``{metric: {round: value}}`` with
     rounds from "1", as upstream's scripts expect. While the disk is full, lines are kept
     in memory and retried after each round. A context manager, which closes the files.
 
@@ -58,22 +57,20 @@ class Results:
     SHARE = 20  # rewriting upstream's file may take 1/20 of the time
 
     def __init__(self, log_dir: str, rank: int, done: int = 0) -> None:
-        self.path = Path(log_dir) / f"{rank}_results.jsonl"
+        self._place = place_of(Path(log_dir) / f"{rank}_results.jsonl", rank)
+        self.path = self._place.path
         self._unsaved: deque[str] = deque()
         self._warned = -math.inf
         self._write_next = -math.inf
         self._keep(done)
 
     def _keep(self, done: int) -> None:
-        kept = [line for line in _lines(self.path) if line["round"] <= done]
-        write_atomic(self.path, "".join(json.dumps(line) + "\n" for line in kept))
-        self._file = _Lines(self.path)
+        kept = self._place.keep(done)
         self.done = kept[-1]["round"] if kept else 0
         self._start = time.monotonic() - (kept[-1]["time"] if kept else 0)
 
     def forget_after(self, done: int) -> None:
         """Drop the lines of all rounds after ``done``, before any is added."""
-        self._file.close()
         self._keep(done)
 
     def add(self, round_number: int, measured: dict[str, Any]) -> None:
@@ -89,9 +86,12 @@ class Results:
             self._warn(error)
 
     def write(self) -> None:
-        """Write upstream's file, unless writing it has taken too much time so far."""
+        """Write upstream's file, unless writing it has taken too much time so far.
+
+        Of nodes that share a file, the launcher writes it at the end.
+        """
         began = time.monotonic()
-        if began < self._write_next:
+        if began < self._write_next or self.path.name == SHARED:
             return
         try:
             derive(self.path)
@@ -110,7 +110,8 @@ class Results:
         """
         try:
             self._save()
-            derive(self.path)
+            if self.path.name != SHARED:
+                derive(self.path)
         except OSError as error:
             rounds = len(self._unsaved)
             raise DecentralizepyError(
@@ -120,7 +121,15 @@ class Results:
                 f"whole in {self.path}"
             ) from error
         finally:
-            self._file.close()
+            self._place.close()
+
+    def flush(self) -> None:
+        """Write what is held back, before a checkpoint says that it is there."""
+        try:
+            self._save()
+            self._place.flush()
+        except OSError as error:
+            self._warn(error)
 
     def __enter__(self) -> "Results":
         return self
@@ -135,7 +144,7 @@ class Results:
 
     def _save(self) -> None:
         while self._unsaved:
-            self._file.append(self._unsaved[0])
+            self._place.append(self._unsaved[0])
             self._unsaved.popleft()
 
     def _warn(self, error: OSError) -> None:
@@ -144,41 +153,6 @@ class Results:
             self._warned = now
             text = "%s: %s; %d rounds are kept in memory and tried again"
             logger.warning(text, self.path, error.strerror, len(self._unsaved))
-
-
-class _Lines:
-    """A file that grows by whole lines: a partial write to a full disk is undone."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = os.open(path, os.O_WRONLY | os.O_APPEND)
-        self._whole = os.fstat(self._file).st_size
-        self._torn = False
-
-    def append(self, line: str) -> None:
-        """Append a line, or raise an OSError."""
-        if self._torn:
-            self._mend()
-        content = line.encode() + b"\n"
-        self._torn = True
-        try:
-            sent = 0
-            while sent < len(
-                content
-            ):  # a disk that fills up accepts a part, then fails
-                sent += os.write(self._file, content[sent:])
-        except OSError:
-            with suppress(OSError):  # then before the next line
-                self._mend()
-            raise
-        self._whole += len(content)
-        self._torn = False
-
-    def close(self) -> None:
-        os.close(self._file)
-
-    def _mend(self) -> None:
-        os.ftruncate(self._file, self._whole)
-        self._torn = False
 
 
 def _brief(value: Any) -> str:
@@ -193,38 +167,58 @@ def derive(lines: Path) -> Path:
     """Write ``<rank>_results.json`` from ``<rank>_results.jsonl`` and return its path.
 
     A last line that was truncated, for example by a kill, is skipped. Besides the node's
-    own metrics, the file contains the launcher's metrics over all final models, if any.
+    own metrics, the file contains the launcher's metrics over all models, if any.
     """
-    table: dict[str, dict[str, Any]] = {name: {} for name in METRICS}
-    for row in _lines(lines):
+    path = lines.with_suffix(".json")
+    write_atomic(path, _table(read_rows(lines), read_final(lines.parent)))
+    return path
+
+
+def derive_shared(log_dir: Path) -> None:
+    """Write ``<rank>_results.json`` of all nodes that share a file.
+
+    They are not synced to the disk one by one, which takes seconds for 1,000 nodes: what
+    they contain is also in that file.
+    """
+    final = read_final(log_dir)
+    for rank, rows in read_shared(log_dir).items():
+        if rows:
+            path = log_dir / f"{rank}_results.json"
+            write_atomic(path, _table(rows, final), sync=False)
+
+
+def derive_all(log_dir: Path) -> None:
+    """Write ``<rank>_results.json`` of all nodes."""
+    for lines in log_dir.glob("*_results.jsonl"):
+        derive(lines)
+    derive_shared(log_dir)
+
+
+def _table(rows: Iterable[dict[str, Any]], final: Mapping[str, Any]) -> str:
+    table: dict[str, Any] = {name: {} for name in METRICS}
+    for row in rows:
         number = str(row.pop("round"))
         for name, value in row.items():
             table.setdefault(name, {})[number] = value
-    table |= read_final(lines.parent)
-    path = lines.with_suffix(".json")
-    write_atomic(path, json.dumps(table))
-    return path
+    return json.dumps({**table, **final})
 
 
 def write_final(
     log_dir: Path,
     round_number: int,
     measured: dict[str, float],
-    results: Iterable[Path] = (),
     earlier: Mapping[str, Mapping[str, Any]] = EMPTY,
 ) -> None:
     """Write the metrics over all models of round ``round_number``.
 
-    They are added to those of ``earlier`` rounds, and to the tables of ``results``, the
-    nodes' JSON lines files.
+    They are added to those of ``earlier`` rounds. :func:`derive_all` adds them to the
+    nodes' results.
     """
     table = {
         name: {**earlier.get(name, {}), str(round_number): _finite(value)}
         for name, value in measured.items()
     }
     write_atomic(log_dir / FINAL_FILE, json.dumps(table))
-    for lines in results:
-        derive(lines)
 
 
 def forget_final(log_dir: Path, done: int) -> None:
@@ -259,17 +253,6 @@ def newest_final(log_dir: Path) -> tuple[int, dict[str, Any]]:
     number = max((int(each) for row in table.values() for each in row), default=0)
     found = {name: row.get(str(number)) for name, row in table.items()}
     return number, {name: found[name] for name in found if found[name] is not None}
-
-
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a JSON lines file, up to a damaged line; none if it is missing."""
-    if not path.exists():
-        return
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            yield json.loads(line)
-        except ValueError:
-            return
 
 
 def is_derived(lines: Path) -> bool:

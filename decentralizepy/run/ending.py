@@ -7,14 +7,21 @@ from pathlib import Path
 from typing import Any
 
 from decentralizepy.errors import DecentralizepyError
+from decentralizepy.results.lines import SHARED
 from decentralizepy.results.schedule import MEAN_MODEL
+from decentralizepy.results.write import (
+    derive,
+    derive_all,
+    derive_shared,
+    is_derived,
+    read_final,
+    write_final,
+)
 from decentralizepy.run.experiment import Experiment
 
 
 def complete_results(log_dir: Path, ranks: Sequence[int]) -> None:
     """Write the results files of nodes that could not do so themselves."""
-    from decentralizepy.results.write import derive, is_derived
-
     for rank in ranks:
         lines = log_dir / f"{rank}_results.jsonl"
         if lines.exists() and not is_derived(lines):
@@ -22,11 +29,14 @@ def complete_results(log_dir: Path, ranks: Sequence[int]) -> None:
                 derive(lines)
             except OSError as error:
                 print(f"warning: {lines}: not derived: {error}", file=sys.stderr)
+    try:
+        derive_shared(log_dir)
+    except OSError as error:
+        print(f"warning: {log_dir / SHARED}: not derived: {error}", file=sys.stderr)
 
 
 def measure_final(experiment: Experiment, progress: Any) -> None:
     """Write the metrics of the final models; the results are valid without them."""
-    from decentralizepy.results.write import read_final, write_final
     from decentralizepy.run import final
 
     log_dir = Path(experiment.args.log_dir)
@@ -43,11 +53,10 @@ def measure_final(experiment: Experiment, progress: Any) -> None:
     seen = progress.accuracy
     if seen and not experiment.served and seen.nodes == experiment.graph.n_procs:
         measured["worst_test_acc"] = seen.low
-    files = (log_dir / f"{rank}_results.jsonl" for rank in experiment.ranks)
-    results = [file for file in files if file.exists()]
     during = experiment.args.evaluate == MEAN_MODEL
     earlier = read_final(log_dir) if during else {}
     try:
-        write_final(log_dir, experiment.args.iterations, measured, results, earlier)
+        write_final(log_dir, experiment.args.iterations, measured, earlier)
+        derive_all(log_dir)
     except OSError as error:
         print(f"warning: {log_dir}: no final figures: {error}", file=sys.stderr)

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from decentralizepy.checkpoints import FOLDER as CHECKPOINTS
 from decentralizepy.errors import ConfigError, Problem
+from decentralizepy.results.lines import SHARED, read_shared
 from decentralizepy.results.write import MODELS
 
 WRITTEN = re.compile(
-    r"(args|dataset|final|manifest|.*_results|.*_shared_parameters)\.json|.*_results\.jsonl"
+    r"(args|dataset|final|manifest|.*_results|.*_shared_parameters)\.json|(.*_)?results\.jsonl"
     r"|\.lock|\.turn\d+|.*\.log|.*\.waiting|.*\.png|\d+_weight_-?\d+\.pt"
 )
 """Names of files that a run writes or removes in its folders."""
@@ -97,6 +98,7 @@ def clear(log_dir: Path, ranks: Iterable[int], overwrite: bool) -> None:
     """
     checkpoints = log_dir / CHECKPOINTS
     results = [*filter(_measured, log_dir.glob("*_results.json*"))]
+    results += [log_dir / SHARED] if any(read_shared(log_dir).values()) else []
     if results and not overwrite:
         more = f", --resume {log_dir} continues it" if checkpoints.exists() else ""
         raise ConfigError(
@@ -108,6 +110,7 @@ def clear(log_dir: Path, ranks: Iterable[int], overwrite: bool) -> None:
         patterns = ["*_results.json*", "*_shared_parameters.json", "final.json"]
         shutil.rmtree(checkpoints, ignore_errors=True)
     shutil.rmtree(log_dir / MODELS, ignore_errors=True)
+    Path(log_dir, SHARED).unlink(missing_ok=True)
     for pattern in patterns:
         for old in log_dir.glob(pattern):
             old.unlink()

@@ -1,6 +1,6 @@
 """With which lost peers a run may finish, and what a finished run has lost."""
 
-import json
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from decentralizepy.checkpoints import Checkpoints
 from decentralizepy.errors import NodeFailed
+from decentralizepy.results.lines import KEPT, SHARED, parsed, read_all
 from decentralizepy.run.spec import NodeSpec
 
 if TYPE_CHECKING:
@@ -17,15 +18,23 @@ if TYPE_CHECKING:
 class Begun:
     """Tells which nodes have passed the start barrier since this object was created.
 
-    They then replace their results file, which may be that of a run that is resumed. A
-    service never counts: without it, its nodes would wait for answers in vain.
+    They then replace their results file, or mark its place in the shared one, which may be
+    that of a run that is resumed. A service never counts: without it, its nodes would
+    wait for answers in vain.
     """
 
     def __init__(self, specs: Iterable[NodeSpec]) -> None:
         self._before = {spec.rank: _version(spec) for spec in specs}
+        self._marks = marks({spec.log.parent for spec in specs})
+        self._known: set[int] = set()
 
     def __call__(self, spec: NodeSpec) -> bool:
-        return spec.rank >= 0 and _version(spec) not in (None, self._before[spec.rank])
+        if spec.rank >= 0 and spec.rank not in self._known:
+            own = _version(spec) not in (None, self._before[spec.rank])
+            shared = marks({spec.log.parent})[spec.rank] > self._marks[spec.rank]
+            if own or shared:
+                self._known.add(spec.rank)
+        return spec.rank in self._known
 
 
 def _version(spec: NodeSpec) -> tuple[int, int] | None:
@@ -37,14 +46,21 @@ def _version(spec: NodeSpec) -> tuple[int, int] | None:
     return found.st_ino, found.st_mtime_ns
 
 
+def marks(folders: Iterable[Path]) -> Counter[int]:
+    """Return how often each rank has begun to write to the shared file of a folder."""
+    found: Counter[int] = Counter()
+    for folder in folders:
+        with suppress(OSError), open(folder / SHARED, "rb") as file:
+            rows = map(parsed, file)
+            found.update(rank for rank, row in rows if KEPT in row)
+    return found
+
+
 def lost_peers(log_dir: Path, ranks: Iterable[int]) -> list[int]:
     """Return the uids that nodes of this machine have finished without."""
-    lost: set[int] = set()
-    for rank in ranks:
-        with suppress(OSError, ValueError, IndexError):
-            lines = (log_dir / f"{rank}_results.jsonl").read_text(encoding="utf-8")
-            lost.update(json.loads(lines.splitlines()[-1]).get("lost_peers", ()))
-    return sorted(lost)
+    rows = read_all(log_dir)
+    last = [rows[rank][-1] for rank in ranks if rows.get(rank)]
+    return sorted({uid for row in last for uid in row.get("lost_peers", ())})
 
 
 def without_checkpoints(experiment: "Experiment") -> NodeFailed | None:

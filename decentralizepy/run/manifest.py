@@ -4,7 +4,7 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
@@ -17,6 +17,7 @@ from decentralizepy.config.signatures import Options
 from decentralizepy.config.text import KINDS
 from decentralizepy.errors import ConfigError
 from decentralizepy.files import write_atomic
+from decentralizepy.results.lines import read_all
 from decentralizepy.run import fingerprint, inputs, provenance
 from decentralizepy.run.experiment import Experiment
 
@@ -96,18 +97,18 @@ def produced(experiment: Experiment) -> dict[str, Any]:
     places = [experiment.mapping.get_uid(r, args.machine_id) for r in experiment.ranks]
     names = [f"{args.iterations - 1}_weight_{uid}.pt" for uid in places]
     weights = [folder / name for name in names if (folder / name).exists()]
-    results = [log_dir / f"{rank}_results.jsonl" for rank in experiment.ranks]
+    rows = read_all(log_dir)
+    named = {f"{r}_results.jsonl": rows[r] for r in experiment.ranks if r in rows}
     return {
         "weights": {path.name: provenance.of_path(path) for path in weights},
-        "results": {each.name: of_results(each) for each in results if each.exists()},
+        "results": {name: of_results(named[name]) for name in named},
     }
 
 
-def of_results(path: Path) -> str:
-    """Return a digest of a node's JSON lines, without what depends on time."""
+def of_results(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Return a digest of a node's rows, without what depends on time."""
     digest = xxhash.xxh3_128()
-    for line in path.read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
+    for row in rows:
         same = {name: row[name] for name in ("round", *REPEATED) if name in row}
         digest.update(json.dumps(same, sort_keys=True).encode())
     return digest.hexdigest()

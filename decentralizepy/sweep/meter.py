@@ -49,7 +49,7 @@ class Meter:
         return self._in_rounds and elapsed >= ENOUGH_S
 
     def _has_results(self) -> bool:
-        lines = self._log_dir.glob("*_results.jsonl")
+        lines = self._log_dir.glob("*results.jsonl")
         return any(path.stat().st_size for path in lines)
 
 

@@ -120,3 +120,4 @@ def test_a_run_is_resumed_by_another_engine(experiment, tmp_path):
         assert done.returncode == 0, done.stderr
     ours, theirs = (weights(tmp_path / name / "weights") for name in ("parts", "whole"))
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    assert results(tmp_path / "parts") == results(tmp_path / "whole")

@@ -90,7 +90,7 @@ def test_ctrl_c_ends_all_workers(experiment, tmp_path):
         stderr=subprocess.PIPE,
         text=True,
     )
-    lines = tmp_path / "run" / "3_results.jsonl"
+    lines = tmp_path / "run" / "results.jsonl"
     deadline = time.monotonic() + LIMIT_S
     while not (lines.exists() and lines.stat().st_size):
         assert time.monotonic() < deadline

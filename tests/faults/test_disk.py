@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from decentralizepy.errors import DecentralizepyError
-from decentralizepy.results.write import Results, _Lines, derive
+from decentralizepy.results.lines import Lines
+from decentralizepy.results.write import Results, derive
 from tests.support import LIMIT_S, ROOT
 from tests.support.launcher import results, run, weights
 from tests.support.slow import fill
@@ -86,8 +87,8 @@ def test_rounds_that_could_not_be_saved_are_an_error_at_the_end(small_disk):
 
 def test_a_disk_that_takes_nothing_raises_at_the_end_only(tmp_path):
     writer = Results(str(tmp_path), 0)
-    writer._file.close()
-    writer._file = _Lines("/dev/full")
+    writer._place.close()
+    writer._place._file = Lines("/dev/full")
     for number in range(1, 4):
         writer.add(number, ROW)
     with pytest.raises(DecentralizepyError, match="the last 3 rounds are not saved"):
@@ -96,8 +97,8 @@ def test_a_disk_that_takes_nothing_raises_at_the_end_only(tmp_path):
 
 def test_what_ended_the_run_is_not_hidden_by_a_full_disk(tmp_path):
     writer = Results(str(tmp_path), 0)
-    writer._file.close()
-    writer._file = _Lines("/dev/full")
+    writer._place.close()
+    writer._place._file = Lines("/dev/full")
     writer.add(1, ROW)
     with pytest.raises(KeyError), writer:
         raise KeyError("the cause")

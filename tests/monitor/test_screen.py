@@ -164,6 +164,45 @@ def test_a_file_that_was_begun_anew_replaces_the_old_one(three):
     assert three.accuracy.nodes == 2
 
 
+def share(folder, *records):
+    with open(folder / "results.jsonl", "a") as file:
+        file.writelines(json.dumps(record) + "\n" for record in records)
+
+
+def test_nodes_that_share_a_file_are_told_apart(tmp_path):
+    progress = Progress(tmp_path, [0, 1], 10, Clock())
+    rows = [{"rank": rank, "kept": 0} for rank in (0, 1, 5)]
+    rows += [{"rank": 0, "round": 1, "test_acc": 40.0, "total_bytes": 3}]
+    rows += [{"rank": 1, "round": 1, "test_acc": 60.0, "total_bytes": 4}]
+    share(tmp_path, *rows)
+    with open(tmp_path / "results.jsonl", "a") as file:
+        file.write('\n{"rank": 0, "rou')  # of a worker that was killed
+    progress.poll()
+    assert (progress.slowest, progress.total_bytes) == (1, 7)
+    assert (progress.accuracy.mean, progress.accuracy.nodes) == (50.0, 2)
+    with open(tmp_path / "results.jsonl", "a") as file:
+        file.write("\n")
+    share(tmp_path, {"rank": 0, "round": 2}, {"rank": 1, "round": 3})
+    progress.poll()
+    assert progress.finished == {0: 2, 1: 3}
+
+
+def test_rounds_that_are_done_again_are_forgotten(tmp_path):
+    """All nodes restart after round 1, which they had tested; round 2 is no more."""
+    progress = Progress(tmp_path, [0, 1], 10, Clock())
+    for number in (1, 2):
+        share(tmp_path, {"rank": 0, "round": number, "test_acc": 10.0 * number})
+    progress.poll()
+    assert progress.accuracy.round == 2
+    share(tmp_path, {"rank": 0, "kept": 1}, {"rank": 1, "kept": 1})
+    progress.poll()
+    assert progress.finished == {0: 1, 1: 0}
+    assert progress.accuracy is None
+    share(tmp_path, {"rank": 0, "round": 2, "test_acc": 30.0})
+    progress.poll()
+    assert progress.accuracy.mean == 30.0
+
+
 def test_a_loss_that_was_not_finite_shows(tmp_path):
     append(tmp_path, 0, {"round": 1, "test_loss": None, "test_acc": 10.0})
     append(tmp_path, 1, {"round": 1, "test_loss": 2.0, "test_acc": 30.0})
@@ -269,9 +308,9 @@ def test_of_many_nodes_percentiles_are_shown(tmp_path):
     for rank in range(201):
         append(tmp_path, rank, {"round": 1, "test_acc": rank / 2})
     progress.poll()
-    row = r"percentiles +[│ ]?10th 10.0   50th 50.0   90th 90.0"
-    assert re.search(row, text(progress.render(201)))
-    assert "percentiles" in text(progress.summary([]))
+    row = "min 0.0 (node 0)   p10 10.0   p50 50.0   p90 90.0   max 100.0"
+    assert re.search(rf"spread +{re.escape(row)}", text(progress.render(201)))
+    assert re.search(rf"spread +│ {re.escape(row)}", text(progress.summary([])))
 
 
 def test_that_of_a_server_is_of_one(tmp_path):

@@ -60,6 +60,18 @@ def test_a_run_that_measured_nothing_is_no_obstacle(tmp_path):
     assert {path.name[0] for path in tmp_path.iterdir()} == {"1"}  # another machine's
 
 
+def test_results_that_nodes_share_are_results(tmp_path):
+    shared = tmp_path / "results.jsonl"
+    shared.write_text('{"rank": 0, "kept": 0}\n')  # it has ended at the start barrier
+    folders.clear(tmp_path, [0], overwrite=False)
+    assert not shared.exists()
+    shared.write_text('{"rank": 0, "round": 1}\n')
+    with pytest.raises(ConfigError, match=r"such as results\.jsonl"):
+        folders.clear(tmp_path, [0], overwrite=False)
+    folders.clear(tmp_path, [0], overwrite=True)
+    assert not shared.exists()
+
+
 def test_a_folder_is_made_and_tried(tmp_path):
     folders.make("--log_dir", tmp_path / "a" / "b")
     assert os.listdir(tmp_path / "a" / "b") == []
@@ -86,6 +98,7 @@ def test_many_may_try_a_folder_at_the_same_time(tmp_path):
         "args.json",
         "dataset.json",
         "-1_results.jsonl",
+        "results.jsonl",
         "results.png",
         "3_weight_0.pt",
         "checkpoints/0/8.safetensors",

@@ -36,3 +36,19 @@ def test_nobody_waits_for_a_node_that_died_before_it_greeted(
     if passed:
         Results(str(tmp_path), rank)  # as a node does after the start barrier
     assert begins(spec) == begun
+
+
+def test_where_nodes_share_a_file_each_marks_its_beginning(tmp_path):
+    rows = [{"rank": 0, "kept": 0}, {"rank": 1, "kept": 0}, {"rank": 0, "round": 1}]
+    rows += [{"rank": 1, "round": 1, "lost_peers": [0]}]
+    with (tmp_path / "results.jsonl").open("w") as file:
+        file.writelines(json.dumps(row) + "\n" for row in rows)
+        specs = [NodeSpec(object, (), n, 0, n, tmp_path / f"{n}.log") for n in (0, 1)]
+        file.flush()
+        begins = Begun(specs)
+        assert [*map(begins, specs)] == [False, False]
+        file.write('{"rank": 1, "kept": 1}\n')
+        file.flush()
+        assert [*map(begins, specs)] == [False, True]
+    assert lost_peers(tmp_path, [0, 1]) == [0]
+    assert lost_peers(tmp_path, [0]) == []

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from decentralizepy.errors import ConfigError
+from decentralizepy.results.lines import read_rows
 from decentralizepy.run import manifest
 from decentralizepy.run.experiment import Experiment
 from tests.support import ROOT
@@ -63,7 +64,7 @@ def test_the_digest_of_results_leaves_out_time_alone(tmp_path):
     def digest(**line):
         path = tmp_path / "x.jsonl"
         path.write_text(json.dumps({"round": 1, "test_acc": 3.5, **line}) + "\n")
-        return manifest.of_results(path)
+        return manifest.of_results(read_rows(path))
 
     assert digest(time=1.0, wait=2.0, total_control=5) == digest(time=3.0)
     assert digest(test_acc=3.6) != digest()
