@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 _SHOWN = 200  # characters of a value: enough for a path
+_FOREIGN = 500  # characters of what another machine says
 
 
 class Absent:
@@ -106,6 +107,11 @@ def shown(value: Any) -> str:
         return str(value).lower()
     text = str(value).replace("\n", "\\n")
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
+
+
+def printable(text: str) -> str:
+    """Return what another machine says such that it cannot garble a terminal or a log."""
+    return "".join(c if c.isprintable() else " " for c in text)[:_FOREIGN]
 
 
 def one_line(error: Exception) -> str:

@@ -16,6 +16,7 @@ from decentralizepy.errors import ConfigError, DecentralizepyError, NodeFailed
 from decentralizepy.files import write_atomic
 from decentralizepy.mappings.Mapping import Mapping
 from decentralizepy.monitor.output import unfailing
+from decentralizepy.placement.placed import placed
 from decentralizepy.results.lines import arrange
 from decentralizepy.results.read import DATASET_FILE
 from decentralizepy.run import lock
@@ -74,7 +75,8 @@ def launch(
     classes = node_class, service_class, mapping_class
 
     def whole() -> None:
-        run(Experiment.load(argv, *classes, parser))
+        with placed(argv, classes, parser) as experiment:
+            run(experiment)
 
     with unfailing():
         if in_notebook():

@@ -137,8 +137,9 @@ def _parsed(
     argv: Sequence[str] | None, parser: ArgumentParser
 ) -> tuple[dict[str, Any], list[str]]:
     """Return the flags that a parser knows, and the remaining arguments."""
+    words = map(_spelt, _words() if argv is None else argv)
     try:
-        args, left = parser.parse_known_args(_words() if argv is None else argv)
+        args, left = parser.parse_known_args([*words])
     except ArgumentError as error:
         parser.error(f"{error.argument_name}: {error.message}")
     return vars(args), left
@@ -152,6 +153,13 @@ def in_notebook() -> bool:
 def _words() -> list[str]:
     """Return the command-line arguments; none in a notebook, where they are Jupyter's."""
     return [] if in_notebook() else sys.argv[1:]
+
+
+def _spelt(word: str) -> str:
+    """Return ``--machine-id`` as ``--machine_id``, and likewise for the other flags."""
+    name, equals, value = word.partition("=")
+    joined = f"--{name[2:].replace('-', '_')}"
+    return f"{joined}{equals}{value}" if joined in _known() else word
 
 
 def _extra(left: Sequence[str]) -> tuple[dict[str, Any], list[str]]:

@@ -20,7 +20,8 @@ LAYERS: Sequence[dict[str, Box]] = (
     },
     {
         "engines": (20, 220, "starting nodes"),
-        "sweep": (280, 400, "many runs of one INI file"),
+        "placement": (255, 215, "how machines find each other"),
+        "sweep": (485, 235, "many runs of one INI file"),
         "figures": (740, 180, "plots of finished runs"),
     },
     {
@@ -64,12 +65,13 @@ Points = list[tuple[int, int]]
 ROUTES: dict[tuple[str, str], Points] = {
     ("figures", "results"): [(920, 148), (934, 148), (934, 348), (920, 348)],
     ("monitor", "node"): [(740, 262), (600, 262), (600, 320)],
-    ("sweep", "run"): [(400, 176), (400, 198), (200, 198), (200, 220)],
+    ("sweep", "run"): [(600, 176), (600, 198), (200, 198), (200, 220)],
     ("run", "node"): [(240, 262), (330, 262), (330, 320)],
     ("run", "results"): [(240, 249), (724, 249), (724, 334), (740, 334)],
     ("run", "sharing"): [(90, 276), (90, 420)],
     ("run", "graphs"): [(200, 276), (200, 298), (260, 298), (260, 520)],
     ("run", "mappings"): [(240, 236), (710, 236), (710, 520)],
+    ("placement", "mappings"): [(450, 176), (450, 212), (726, 212), (726, 520)],
     ("node", "results"): [(680, 348), (740, 348)],
     ("node", "sharing"): [(280, 348), (150, 348), (150, 420)],
     ("node", "graphs"): [(472, 376), (472, 504), (360, 504), (360, 520)],

@@ -48,6 +48,7 @@ ALLOWED = {
     # what a process keeps only once is each node's own
     "engines": TEXT | {"run", "node.process", "communication.workers", "results.lines"},
     "sweep": RUN,
+    "placement": RUN,
     "results": TEXT,
     "monitor": TEXT | {"results", "node.notice"},
     "figures": SEEN,

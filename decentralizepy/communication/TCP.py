@@ -3,7 +3,7 @@
 import errno
 import socket
 import sys
-from collections.abc import Iterable, Mapping as Options
+from collections.abc import Iterable, Mapping as Options, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -20,6 +20,7 @@ from decentralizepy.mappings.addresses import (
     host_of,
     hosts_of,
     is_loopback,
+    offset_of,
     read_addresses,
 )
 from decentralizepy.mappings.Mapping import Mapping
@@ -40,9 +41,10 @@ class TCP(ZeroMQ):
     ----------
     rank, machine_id, mapping, total_procs
         As for :class:`~decentralizepy.communication.Communication.Communication`.
-    addresses_filepath : str
+    addresses_filepath : str, default ""
         A JSON file that maps machine numbers to host names or to IPv4 or IPv6
-        addresses: ``{"0": "localhost"}``.
+        addresses: ``{"0": "localhost"}``. ``"10.0.0.1:21000"`` also gives the offset of
+        that machine. Not needed on a single machine, nor with ``--rendezvous``.
     offset : int, default 9000
         Offsets of runs on one machine must differ by at least twice the number of ranks.
     recv_timeout : int, default 50
@@ -80,7 +82,7 @@ class TCP(ZeroMQ):
         machine_id: int,
         mapping: Mapping,
         total_procs: int,
-        addresses_filepath: str,
+        addresses_filepath: str = "",
         offset: int = OFFSET,
         recv_timeout: int = 50,
         security: Literal["none", "mac", "curve"] = "none",
@@ -90,7 +92,7 @@ class TCP(ZeroMQ):
         heartbeat_timeout: Annotated[float, Field(ge=0)] = 10,
     ) -> None:
         self.addresses_filepath, self.offset = addresses_filepath, offset
-        self.ip_addrs = self.ip_addresses = read_addresses(addresses_filepath)
+        self.ip_addrs = self.ip_addresses = _addresses(addresses_filepath)
         self.heartbeat_timeout = 0 if is_local(mapping) else heartbeat_timeout
         super().__init__(
             rank,
@@ -111,24 +113,39 @@ class TCP(ZeroMQ):
         ranks: Iterable[int],
         scratch: Path,
     ) -> dict[str, Any]:
-        path = options["addresses_filepath"]
-        addresses = read_addresses(path)
+        path = options.get("addresses_filepath") or ""
+        if not path and not is_local(mapping):
+            raise AddressError(
+                section="COMMUNICATION",
+                key="addresses_filepath",
+                value=path,
+                expected="a file with the addresses of all machines, or --rendezvous",
+            )
+        addresses = _addresses(path)
         uids = range(mapping.get_n_procs())
         machines = {mapping.get_machine_and_rank(uid)[1] for uid in uids}
         hosts = hosts_of(addresses, machines, path)
         hosts[machine_id] = host_of(addresses, machine_id, path)
-        offset = options.get("offset", OFFSET)
+        offset = offset_of(addresses, machine_id, options.get("offset", OFFSET))
         ranks = sorted(ranks)
-        ports = [port_of(rank, offset) for rank in ranks]
-        if not is_local(mapping):  # the launcher's
-            ports.append(port_of(0 if 0 in ranks else ranks[0], offset - 1))
-        check_free(hosts[machine_id], *ports)
+        ports = cls.ports(ranks, offset)
+        check_free(hosts[machine_id], *(ports[:-1] if is_local(mapping) else ports))
         local = [mapping.get_uid(rank, machine_id) for rank in ranks]
         made = _security.prepare(options, local, uids, is_local(mapping), scratch)
         if is_local(mapping) and "key_file" in parameters(cls):  # not in every subclass
             made = _security.share_secret(made, scratch)
         warn_if_open(made.get("security", "none"), set(hosts.values()))
         return made
+
+    @classmethod
+    def ports(cls, ranks: Sequence[int], offset: int) -> list[int]:
+        """Return the ports of a machine's nodes, and that of its launcher.
+
+        The launcher of a run on several machines listens in the name of rank 0, or of
+        the service if that is all that runs there.
+        """
+        nodes = [port_of(rank, offset) for rank in ranks]
+        return [*nodes, port_of(0 if 0 in ranks else ranks[0], offset - 1)]
 
     @classmethod
     def between_launchers(cls, options: Options[str, Any]) -> dict[str, Any]:
@@ -146,11 +163,17 @@ class TCP(ZeroMQ):
 
     def address(self, rank: int, machine_id: int) -> str:
         host = host_of(self.ip_addresses, machine_id, self.addresses_filepath)
-        return endpoint(host, port_of(rank, self.offset))
+        offset = offset_of(self.ip_addresses, machine_id, self.offset)
+        return endpoint(host, port_of(rank, offset))
 
     def addr(self, rank: int, machine_id: int) -> str:
         """Return the endpoint of a node; DecentralizePy's name for ``address``."""
         return self.address(rank, machine_id)
+
+
+def _addresses(path: str) -> dict[str, str]:
+    """Return the addresses of a file; without one, that of a single machine."""
+    return read_addresses(path) if path else {"0": "127.0.0.1"}
 
 
 def is_local(mapping: Mapping) -> bool:

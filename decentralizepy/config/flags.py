@@ -12,6 +12,7 @@ _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _GRAPH_TYPES = ("edges", "adjacency")
 _ENGINES = ("process", "packed", "debug")
 _BATCHED = ("off", "on", "auto")
+_PLACEMENTS = ("torchrun", "mpi", "local")
 _TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -86,6 +87,8 @@ def flags() -> list[Flag]:
         Flag("", "checkpoint_every", natural, 0, "rounds between checkpoints; 0: none"),
         Flag("", "max_restarts", natural, 3, "maximum number of restarts"),
         Flag("", "evaluate", nodes, "all", "all, mean_model or a number of nodes"),
+        Flag("", "rendezvous", text, "", "HOST:PORT of machine 0, where machines meet"),
+        Flag("", "placement", _placement(), "", "torchrun, mpi or local"),
         Flag("", "allow_disconnected", truth, False, "allow disconnected graphs"),
     ]
 
@@ -102,6 +105,10 @@ def _engine_flags(truth: Reading) -> list[Flag]:
         Flag("", "batched", batched, "off", together),
         Flag("", "pdb", truth, False, "with --engine debug: stop where code fails"),
     ]
+
+
+def _placement() -> Reading:
+    return Reading(str, " or ".join(_PLACEMENTS), _PLACEMENTS.__contains__)
 
 
 def run_problems(section: Mapping[str, Any]) -> Iterator[Problem]:
@@ -137,8 +144,9 @@ def _filled(section: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _run_flags() -> dict[str, Flag]:
-    # an INI file cannot name itself
-    return {flag.name: flag for flag in flags() if flag.name != "config_file"}
+    # an INI file cannot name itself, nor the machines that it is run on
+    barred = ("config_file", "rendezvous", "placement")
+    return {flag.name: flag for flag in flags() if flag.name not in barred}
 
 
 def _words(flag: Flag, value: Any) -> list[str]:

@@ -12,6 +12,7 @@ from typing import Any
 from decentralizepy.errors import AddressError
 
 # the C library accepts these as addresses, but not as intended: 010 is octal for 8
+_WITH_OFFSET = re.compile(r"(\[.*\]|[^:]*):([0-9]+)")
 _NUMBERS = re.compile(r"(0[xX][0-9a-fA-F]*|[0-9]+)(\.(0[xX][0-9a-fA-F]*|[0-9]+))*\.?")
 
 
@@ -47,6 +48,12 @@ def read_addresses(path: str) -> dict[str, str]:
     return addresses
 
 
+def offset_of(addresses: dict[str, str], machine_id: int, default: int) -> int:
+    """Return the port that follows a machine's host in the file, or else the default."""
+    offset = _split(addresses.get(str(machine_id), ""))[1]
+    return default if offset is None else offset
+
+
 def host_of(addresses: dict[str, str], machine_id: int, path: str) -> str:
     """Return the IP address of a machine, IPv4 if it has both.
 
@@ -59,7 +66,7 @@ def host_of(addresses: dict[str, str], machine_id: int, path: str) -> str:
     if host is None:
         known = ", ".join(sorted(addresses)) or "none"
         raise AddressError(f'no machine "{machine_id}"; it has {known}', file=path)
-    where = f'machine "{machine_id}"'
+    where, host = f'machine "{machine_id}"', _split(host)[0]
     if written := _literal(host):
         return written
     if _NUMBERS.fullmatch(host):
@@ -87,11 +94,13 @@ def hosts_of(
     Raises
     ------
     AddressError
-        If two are the same, or one is a loopback address and another is not.
+        If two are the same, at the same offset, or one is a loopback address and another
+        is not.
     """
     hosts = {machine: host_of(addresses, machine, path) for machine in sorted(machines)}
+    offsets = {machine: offset_of(addresses, machine, 0) for machine in hosts}
     for one, other in combinations(hosts, 2):
-        if hosts[one] == hosts[other]:
+        if (hosts[one], offsets[one]) == (hosts[other], offsets[other]):
             raise AddressError(
                 f'machines "{one}" and "{other}" are both {hosts[one]}: their nodes '
                 "would listen at the same ports",
@@ -124,6 +133,13 @@ def endpoint(host: str, port: int) -> str:
 def family(host: str) -> socket.AddressFamily:
     """Return the address family of an IP address."""
     return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def _split(written: str) -> tuple[str, int | None]:
+    """Return the host and the offset of ``HOST`` or ``HOST:OFFSET``."""
+    if found := _WITH_OFFSET.fullmatch(written):
+        return found[1], int(found[2])
+    return written, None
 
 
 def _literal(host: str) -> str | None:

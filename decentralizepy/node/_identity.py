@@ -5,6 +5,7 @@ import zlib
 from typing import Any
 
 from decentralizepy import factory
+from decentralizepy.config.alike import LOCAL, SECTIONS
 from decentralizepy.config.run_section import RunSection
 from decentralizepy.config.signatures import Options
 from decentralizepy.config.text import KINDS
@@ -15,9 +16,7 @@ Identity = dict[str, int | None]
 
 TO_AGREE = -1
 PROTOCOL = 3  # version of the message format; nodes with different ones cannot talk
-SECTIONS = ("DATASET", "OPTIMIZER_PARAMS", "TRAIN_PARAMS", "SHARING")
 POLICIES = ("on_peer_loss", "nonfinite")  # of section FAULTS; its timeouts may differ
-LOCAL = {"train_dir", "test_dir", "images_dir", "device", "compile"}  # may differ
 
 
 def identify(node: Any, config: dict[str, dict[str, Any]]) -> Identity:

@@ -50,6 +50,8 @@ class Experiment:
         The seed of the run, once the data set is known.
     continues : bool
         Whether nodes have run before, so that their logs are appended to.
+    launchers : dict
+        Options of the transport among launchers, where they are not those of the nodes.
     """
 
     args: Namespace
@@ -66,6 +68,7 @@ class Experiment:
     rounds: list[int] | None = None
     seed: int = 0
     continues: bool = False
+    launchers: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def load(
@@ -86,8 +89,29 @@ class Experiment:
         ConfigError
             For any mistake of the user in these.
         """
+        classes = node_class, service_class, mapping_class
+        return cls.of(utils.given(argv, parser), classes)
+
+    @classmethod
+    def of(
+        cls,
+        chosen: dict[str, Any],
+        classes: tuple[Any, Any, type[Mapping] | None] = (None, None, None),
+        addresses: str = "",
+    ) -> "Experiment":
+        """Do the same with flags that have been read.
+
+        Parameters
+        ----------
+        chosen
+            The flags that are given, by long name.
+        classes
+            The three classes of :meth:`load`.
+        addresses
+            An address file instead of that of the INI.
+        """
+        node_class, service_class, mapping_class = classes
         drivers = [each for each in (node_class, service_class) if each is not None]
-        chosen = utils.given(argv, parser)
         if chosen.get("resume"):
             chosen = resume.complete(chosen)
         path = chosen.get("config_file", flags.defaults()["config_file"])
@@ -96,6 +120,8 @@ class Experiment:
         assignments.override(config, settings.texts)
         with assignments.blamed(settings.texts):
             checks.check_text(config, path, drivers)
+            if addresses:
+                config["COMMUNICATION"]["addresses_filepath"] = addresses
             args = utils.merged(config.get("RUN", {}), chosen)
             if config.get("GRAPH") and "graph_file" not in chosen:
                 args.graph_file = None

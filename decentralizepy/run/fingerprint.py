@@ -41,7 +41,7 @@ def take(experiment: "Experiment", dataset: Any) -> dict[str, int | None]:
     other = _other(experiment, dataset)
     rate = experiment.args.working_rate if experiment.served else None
     return {
-        f"version of {PACKAGE}": _of_package(),
+        f"version of {PACKAGE}": of_package(),
         "source of plug-ins": of_source(classes(experiment)),
         "--reset_optimizer": int(experiment.args.reset_optimizer),
         "--working_rate": None if rate is None else round(rate * BILLION),
@@ -148,7 +148,8 @@ def _sample(array: Any) -> Any:
     return array[:: max(1, step)] if array.ndim else array
 
 
-def _of_package() -> int:
+def of_package() -> int:
+    """Return a digest of the source of this package."""
     folder = Path(decentralizepy.__path__[0])
     return _of_files(
         {str(path.relative_to(folder)): path for path in folder.rglob("*.py")}

@@ -8,14 +8,13 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from decentralizepy.errors import ConfigError, NodeFailed, PeerError
+from decentralizepy.errors import ConfigError, NodeFailed, PeerError, printable
 from decentralizepy.run.experiment import Experiment
 
 MEET_S = 5.0  # for a launcher to connect, if its nodes have already finished
 # for the last message to arrive: of a run that failed, and over a network that loses a third
 # of all packets, as TCP doubles its wait with each retransmission
 FAREWELL_MS, LONG_FAREWELL_MS = 1_000, 30_000
-MOST_SHOWN = 500  # characters of what another launcher says
 
 
 class Ended(NamedTuple):
@@ -77,6 +76,7 @@ class Machines:
         options = between(experiment.comm_options) if between else None
         if options is None:
             return None
+        options |= experiment.launchers
         # its warnings are for logs, and a launcher has none
         logging.getLogger("decentralizepy").addHandler(logging.NullHandler())
         n_procs = self.mapping.get_n_procs()
@@ -259,12 +259,9 @@ class Machines:
             machine = self.mapping.get_machine_and_rank(uid)[1]
             news = self._news.setdefault(machine, deque())
             if message["CHANNEL"] == "LAUNCHER":
-                text = "".join(c if c.isprintable() else " " for c in message["CAUSE"])
+                text = printable(message["CAUSE"])
                 lost = [each for each in message["LOST"] if type(each) is int]
-                ended = Ended(
-                    message["STATUS"], text[:MOST_SHOWN], lost, message["FINAL"]
-                )
-                news.append(ended)
+                news.append(Ended(message["STATUS"], text, lost, message["FINAL"]))
 
     def _tell(self, own: Ended) -> None:
         message = {

@@ -9,6 +9,7 @@ from decentralizepy.config.flags import defaults, run_problems, run_values
 from decentralizepy.errors import ConfigError
 
 ONCE = {"resume", "force", "overwrite", "log_dir", "config_file"}
+ONCE |= {"rendezvous", "placement"}  # which machines meet where
 
 
 def flags(folder: str) -> dict[str, Any]:
@@ -52,6 +53,15 @@ def split(text: str) -> tuple[str, int | None]:
     return text, None
 
 
+def of_machine(text: str, machine: int | None) -> str:
+    """Return the same for the folder of a machine, if ``text`` is that of the whole run."""
+    folder, number = split(text)
+    part = Path(folder, f"machine{machine}")
+    if machine is None or Path(folder, "args.json").exists() or not part.exists():
+        return text
+    return str(part) if number is None else f"{part}@{number}"
+
+
 def choose(rounds: Sequence[int], chosen: int | None, text: str) -> list[int]:
     """Return the ``rounds`` to resume from, only the chosen one if there is one.
 
@@ -81,7 +91,7 @@ def choose(rounds: Sequence[int], chosen: int | None, text: str) -> list[int]:
 
 def complete(chosen: Mapping[str, Any]) -> dict[str, Any]:
     """Return the flags of the run to resume, updated by those of the command line."""
-    folder, _ = split(chosen["resume"])
+    folder, _ = split(of_machine(chosen["resume"], chosen.get("machine_id")))
     earlier = flags(folder)
     machine = earlier["machine_id"]
     if chosen.get("machine_id", machine) != machine:

@@ -15,10 +15,14 @@ from decentralizepy.mappings.Mapping import Mapping
 def make_mapping(
     part: Part | None, args: Namespace, mapping_class: type[Mapping] | None = None
 ) -> Mapping:
-    """Return the mapping named by a driver or section MAPPING, or else Linear."""
-    if part is None or mapping_class is not None:
-        part = Part(mapping_class or Linear, {})
+    """Return the mapping named by a driver or section MAPPING.
+
+    By default it is Linear, or Manual if ``--procs_per_machine`` has unlike numbers.
+    """
     counts = args.procs_per_machine
+    if part is None or mapping_class is not None:
+        default = Manual if len(set(counts)) > 1 else Linear
+        part = Part(mapping_class or default, {})
     per_machine = counts if issubclass(part.cls, Manual) else _one(counts)
     mapping: Mapping = part.build(
         args.machines, per_machine, args.server_machine, args.machine_id

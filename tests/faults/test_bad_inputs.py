@@ -534,7 +534,7 @@ ARGUMENTS = {
     "no processes": ("-ps 0", "a mapping has at least 1 machine and 1 process, not 1 machines and 0 processes"),
     "a machine too high": ("-mid 1", "--machine_id 1: expected a number below --machines 1; machines are counted from 0"),
     "a server's machine": ("-sm 2 -ms 2", "--server_machine 2: expected a number below --machines 2; machines are counted from 0"),
-    "unlike machines": ("-ms 2 -ps 1 3", "--procs_per_machine 1 3: expected one number, of all machines; one for each takes [MAPPING] mapping_class = Manual"),
+    "unlike machines": ("-ms 3 -ps 1 3", "procs_per_machine [1, 3]: expected 3 numbers of processes, one for each machine, none of them negative"),
     "a graph of more nodes": (f"-gf {ROOT}/tutorial/regular_16.txt", f"{ROOT}/tutorial/regular_16.txt: a graph of 16 nodes, but there are 4 processes (-ms 1, -ps [4])"),
     "too many processes": ("-ps 2", "run.ini: [GRAPH] graph_class = Regular: 2 nodes cannot all have degree 2: it must be a number from 0 to 1"),
 }  # fmt: skip

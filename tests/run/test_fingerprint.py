@@ -177,5 +177,5 @@ def test_another_version_of_the_package_is_seen(tmp_path, monkeypatch):
     digests = set()
     for text in (b"x = 1\n", b"x = 1\r\n", b"x = 2\n"):
         source.write_bytes(text)
-        digests.add(fingerprint._of_package())
+        digests.add(fingerprint.of_package())
     assert len(digests) == 2  # line ends are no difference

@@ -37,6 +37,7 @@ def linked(tmp_path, machine, policy="abort", offset=9000, mapping=None, comm=TC
         config={"FAULTS": {"on_peer_loss": policy}},
         parts={"COMMUNICATION": SimpleNamespace(cls=comm)},
         comm_options=options,
+        launchers={},
     )
     return Machines(experiment)
 

@@ -1,0 +1,80 @@
+"""Finds out, before anything else, which machine of a run this is."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from decentralizepy.config import assignments, flags, ini
+from decentralizepy.errors import ConfigError
+from decentralizepy.placement.boards import Fixed
+from decentralizepy.placement.place import START_S, Place, Plan
+
+
+def find(chosen: Mapping[str, Any], environ: Mapping[str, str]) -> Place | None:
+    """Return the place of this launcher; None on a single machine, or by hand.
+
+    Parameters
+    ----------
+    chosen
+        The flags given on the command line, by long name.
+    environ
+        The environment variables.
+
+    Raises
+    ------
+    ConfigError
+        If the flags, or the variables, contradict each other.
+    """
+    if not chosen.get("rendezvous"):
+        return None
+    board = fixed(chosen["rendezvous"])
+    machines, machine = chosen.get("machines"), chosen.get("machine_id")
+    if machines is None:
+        raise ConfigError(
+            "also needs the number of machines",
+            key="--rendezvous",
+            value=board,
+            expected="--machines N",
+        )
+    return Place(board, machines, machine) if machines > 1 else None
+
+
+def fixed(text: str) -> Fixed:
+    """Return where machine 0 is met, from ``HOST:PORT``.
+
+    Raises
+    ------
+    ConfigError
+        If it does not have this form.
+    """
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise ConfigError(
+            key="--rendezvous",
+            value=text,
+            expected="HOST:PORT, a name or address of machine 0 and a free port there",
+        )
+    return Fixed(host, int(port))
+
+
+def plan(chosen: Mapping[str, Any]) -> Plan:
+    """Return what a launcher has to know before it has checked its INI file.
+
+    Mistakes in that file are left for later, when the others can be told of them.
+    """
+    try:
+        config = ini.read(chosen.get("config_file", flags.defaults()["config_file"]))
+        assignments.override(config, chosen.get("set", ()))
+    except ConfigError:
+        config = {}
+    section = config.get("RUN", {})
+    written = {} if any(flags.run_problems(section)) else flags.run_values(section)
+    values = {**flags.defaults(), **written, **chosen}
+    weights = {**written, **chosen}.get("weights_store_dir")
+    limit = config.get("FAULTS", {}).get("start_timeout")
+    return Plan(
+        tuple(values["procs_per_machine"]),
+        values["log_dir"],
+        weights or str(Path(values["log_dir"], "weights")),
+        limit if isinstance(limit, (int, float)) and limit > 0 else START_S,
+    )

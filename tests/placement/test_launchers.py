@@ -1,0 +1,127 @@
+"""Three launchers at one rendezvous; breaks when they are not one run."""
+
+import re
+import subprocess
+import sys
+import textwrap
+
+import pytest
+import torch
+
+from tests.support import LIMIT_S, ROOT
+from tests.support.launcher import run, weights
+from tests.support.ports import free_offset
+
+pytestmark = pytest.mark.processes
+COUNT = 3
+
+
+@pytest.fixture
+def launch():
+    """Return a function that starts commands; those still running are killed at the end."""
+    started = []
+
+    def launch(words, cwd=ROOT):
+        process = subprocess.Popen(
+            words,
+            cwd=cwd,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield launch
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def meeting():
+    return ["--rendezvous", f"127.0.0.1:{free_offset(1)}", "--machines", str(COUNT)]
+
+
+def ends(launchers):
+    """Return exit status, output and errors of each launcher."""
+    told = [each.communicate(timeout=LIMIT_S) for each in launchers]
+    return [
+        (each.returncode, *text) for each, text in zip(launchers, told, strict=True)
+    ]
+
+
+def test_three_machines_get_the_weights_of_one(experiment, tmp_path, launch, meeting):
+    """They have unlike numbers of nodes, one address, and no address file."""
+    assert run([*experiment(name="alone"), "-ps", "4"]).returncode == 0
+    file = {"COMMUNICATION": {"addresses_filepath": str(tmp_path / "none.json")}}
+    words = [*experiment(name="three", **file), *meeting, "-ps", "1", "2", "1"]
+    launchers = [launch([*words, "--machine-id", str(m)]) for m in range(COUNT)]
+    (first, shown, _), *others = ends(launchers)
+    assert first == 0
+    assert f"machine 0 of 3; meeting at {meeting[1]}" in shown
+    assert [(status, out) for status, out, _ in others] == [(0, "")] * 2
+    folder = tmp_path / "three"
+    made = {each.name for each in folder.iterdir()}
+    assert made == {"machine0", "machine1", "machine2", "weights"}
+    expected, found = weights(tmp_path / "alone/weights"), weights(folder / "weights")
+    assert expected.keys() == found.keys()
+    assert all(torch.equal(expected[name], found[name]) for name in expected)
+
+
+def test_another_file_on_one_machine_ends_all(experiment, launch, meeting):
+    words = experiment(name="run")
+    other = experiment(name="other", OPTIMIZER_PARAMS={"lr": "0.5"})
+    launchers = [
+        launch([*each, *meeting, "--machine-id", str(machine)])
+        for machine, each in enumerate((words, words, other))
+    ]
+    for status, _, errors in ends(launchers):
+        assert status == 2, errors
+        last = errors.splitlines()[-1]
+        assert re.fullmatch(
+            r"machine 2 \(.*\): \[OPTIMIZER_PARAMS\] lr = 0.5, but .* on machine 0 .*",
+            last,
+        )
+
+
+def test_a_launcher_that_is_killed_at_the_rendezvous_ends_the_others(
+    experiment, launch, meeting
+):
+    """Machine 1 is killed while all wait for machine 2."""
+    words = [*experiment(), *meeting]
+    first, second = (launch([*words, "--machine-id", str(m)]) for m in range(2))
+    while "waiting for machine 2" not in first.stderr.readline():
+        assert first.poll() is None
+    second.kill()
+    ((status, _, errors),) = ends([first])
+    assert status == 3
+    assert re.search(r"machine 1 \(.*\): its launcher has died", errors)
+
+
+def test_a_transport_within_one_machine_is_refused(experiment, launch, meeting):
+    words = [*experiment(comm="IPC"), *meeting]
+    launchers = [launch([*words, "--machine-id", str(m)]) for m in range(COUNT)]
+    for status, _, errors in ends(launchers):
+        assert status == 2
+        assert "comm_class = IPC: expected TCP, which connects machines" in errors
+
+
+def block(name):
+    """Return a code block of the page on clusters, by its caption."""
+    page = (ROOT / "docs/clusters.rst").read_text()
+    start = f":caption: {name}\n\n"
+    text = page[page.index(start) + len(start) :]
+    return textwrap.dedent(re.match(r"(    .*\n|\n)+", text)[0]).strip()
+
+
+def test_the_command_of_the_page_runs_on_all_machines(tmp_path, launch):
+    """Only its port is another, and its rounds are fewer."""
+    port = free_offset(1)
+    command = block("rendezvous.sh").replace("29400", str(port))
+    program = f"{sys.executable} -m decentralizepy"
+    words = command.replace("decentralizepy", program, 1).split()
+    flags = ["-is", "2", "-ld", str(tmp_path / "run")]
+    told = ends([launch([*words, *flags]) for _ in range(COUNT)])
+    assert [status for status, _, _ in told] == [0] * COUNT, told
+    assert len([*(tmp_path / "run/weights").glob("1_weight_*.pt")]) == 20
