@@ -12,9 +12,8 @@ from decentralizepy.graphs.Graph import Graph
 from decentralizepy.graphs.Regular import Regular
 from decentralizepy.graphs.Ring import Ring
 from decentralizepy.graphs.SmallWorld import SmallWorld
+from decentralizepy.graphs.spectrum import MAX_NODES, second_eigenvalue
 from decentralizepy.graphs.Star import Star
-
-MAX_SPECTRUM = 1000  # eigenvalues take n ** 3 operations
 
 # the arguments that each kind needs besides the number of nodes
 _KINDS: dict[str, tuple[Callable[..., Graph], dict[str, str]]] = {
@@ -66,18 +65,10 @@ def describe(graph: Graph) -> str:
         f"{graph.n_procs} nodes, {sum(degrees) // 2} edges,"
         f" degree {min(degrees)} to {max(degrees)}, {connected}"
     )
-    if 1 < graph.n_procs <= MAX_SPECTRUM:
+    if 1 < graph.n_procs <= MAX_NODES:
         second = second_eigenvalue(graph)
         text += f", second eigenvalue {second:.4f} (spectral gap {1 - second:.4f})"
     return text
-
-
-def second_eigenvalue(graph: Graph) -> float:
-    """Return the second largest eigenvalue modulus of the mixing matrix; n >= 2."""
-    import numpy as np
-
-    moduli = np.abs(np.linalg.eigvalsh(graph.mixing_matrix()))
-    return float(np.sort(moduli)[-2])
 
 
 def _make(args: argparse.Namespace) -> Graph:

@@ -13,22 +13,41 @@ from decentralizepy.run.resume import split
 
 def prepare(experiment: Experiment) -> None:
     """Find mistakes before anything starts, and load what all nodes share."""
-    import torch
-
     from decentralizepy.run import fingerprint
 
-    torch.set_num_threads(1)  # a pool of threads does not survive a fork
-    args, dataset = experiment.args, experiment.parts["DATASET"]
+    prepare_nodes(experiment)
+    experiment.make_folders()
+    example, size = load(experiment)
+    preflight.check(experiment, size)
+    experiment.fingerprint = fingerprint.take(experiment, example)
+
+
+def prepare_nodes(experiment: Experiment) -> None:
+    """Let the node classes find mistakes in the sections and the graph."""
     for each in (experiment.node_class, experiment.service_class):
         if prepare_node := getattr(each, "prepare", None):
             prepare_node(experiment.config, experiment.graph)
-    experiment.make_folders()
+
+
+def load(experiment: Experiment) -> tuple[Any, int]:
+    """Load what all nodes share, and find mistakes in it.
+
+    Returns
+    -------
+    example
+        The data set as a node has it.
+    size : int
+        How many numbers the model has.
+    """
+    import torch
+
+    torch.set_num_threads(1)  # a pool of threads does not survive a fork
+    args, dataset = experiment.args, experiment.parts["DATASET"]
     dataset.cls.prepare(**dataset.options)
     rank = max(experiment.ranks)
     example = dataset.build(rank, args.machine_id, experiment.mapping)
     experiment.seed = seed_of(example)
-    preflight.check(experiment, model_size(experiment, example))
-    experiment.fingerprint = fingerprint.take(experiment, example)
+    return example, model_size(experiment, example)
 
 
 def prepare_transport(experiment: Experiment, scratch: Path) -> None:

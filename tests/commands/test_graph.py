@@ -2,8 +2,9 @@
 
 import pytest
 
-from decentralizepy.commands.graph import describe, main, second_eigenvalue
+from decentralizepy.commands.graph import describe, main
 from decentralizepy.graphs import FullyConnected, Graph, Regular, Ring, SmallWorld, Star
+from decentralizepy.graphs.spectrum import second_eigenvalue
 
 KINDS = {
     "Regular -d 3 -s 1": Regular(16, 3, seed=1),
