@@ -530,7 +530,7 @@ ARGUMENTS = {
     "no values": ("-ps", "-ps/--procs_per_machine: expected at least one argument"),
     "a word": ("-is many", "-is/--iterations: many: expected a whole number from 1 up"),
     "a setting": ("--set lr=1", "--set lr=1: expected SECTION.key=value"),
-    "a set value": ("--set OPTIMIZER_PARAMS.lr=abc", "run.ini: [OPTIMIZER_PARAMS] lr = abc: expected a number (SGD)"),
+    "a set value": ("--set OPTIMIZER_PARAMS.lr=abc", "--set: [OPTIMIZER_PARAMS] lr = abc: expected a number (SGD)"),
     "no processes": ("-ps 0", "a mapping has at least 1 machine and 1 process, not 1 machines and 0 processes"),
     "a machine too high": ("-mid 1", "--machine_id 1: expected a number below --machines 1; machines are counted from 0"),
     "a server's machine": ("-sm 2 -ms 2", "--server_machine 2: expected a number below --machines 2; machines are counted from 0"),
