@@ -126,7 +126,8 @@ class ZeroMQ(Communication):
 
     def deliver(self, neighbor: int, message: Encoded) -> None:
         message.check(self.max_message, neighbor)
-        self._wait_for_room(neighbor)
+        if self.links[neighbor].full:
+            self._wait_for_room(neighbor)
         with self._sending:
             link = self.links[neighbor]
             if len(link.unacknowledged) % SETTLED == 1:
@@ -177,8 +178,8 @@ class ZeroMQ(Communication):
         with self._reading, self._sending:
             if sum(self._settle(uid) for uid in uids):
                 return
-            dealers = [self.peer_sockets[uid] for uid in uids]
-            came, _, _ = zmq.select([self.router, *dealers], [], [], TICK_S)
+            sockets = [self.router, *(self.peer_sockets[uid] for uid in uids)]
+            came = _sockets.wait(sockets, TICK_S)
             if self.router in came or self._is_tick_due():
                 self._pump(0)
 
@@ -218,13 +219,12 @@ class ZeroMQ(Communication):
 
     def _next(self, timeout: int) -> list[zmq.Frame] | None:
         """Return the next message within ``timeout`` ms, if any; acknowledge when idle."""
-        parts = _sockets.received(self.router)
-        if parts is None and timeout:
-            if self._owed and not self._poller.poll(REST_MS):
-                self._answer_all()
-            if self._poller.poll(timeout):
-                parts = _sockets.received(self.router)
-        return parts
+        rest = REST_MS if timeout and self._owed else timeout
+        came = self._poller.poll(rest)
+        if not came and timeout and self._owed:
+            self._answer_all()
+            came = self._poller.poll(timeout)
+        return _sockets.polled(self.router) if came else None
 
     def _take(self, first: zmq.Frame, parts: list[zmq.Frame]) -> None:
         """Handle a message, and answer it on the connection on which it arrived."""
