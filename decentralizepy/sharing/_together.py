@@ -1,5 +1,6 @@
 """Averages of several nodes at once, as one sparse product with the models they received."""
 
+import functools
 from collections.abc import Hashable, Mapping
 from itertools import accumulate, chain
 from typing import Any, ClassVar, NamedTuple
@@ -8,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from decentralizepy.message import Message
+from decentralizepy.errors import MessageError
 from decentralizepy.sharing.checks import reading
 
 METHODS = (
@@ -48,22 +49,25 @@ class Average:
         self.sharing = sharing
         self.peer_deques = {uid: peer_deques[uid] for uid in sorted(peer_deques)}
         self.pulls: list[Pull] = []
+        self.vector = sharing.flat.vector()
         self.obstacle = overridden(sharing) or _obstacle(sharing)
         if self.obstacle:
             return
-        self.pulls = [
-            self._pull(uid, self.peer_deques[uid][0]) for uid in self.peer_deques
-        ]
-        if any(pull.params.dtype != np.float32 for pull in self.pulls):
-            self.obstacle = "a message is not in float32"
+        try:
+            self.pulls = [self._pull(uid) for uid in self.peer_deques]
+        except MessageError:
+            for uid, queue in self.peer_deques.items():
+                with reading(uid, queue[0]):
+                    self._pull(uid)
         if not self.pulls:
             self.obstacle = "a node received no message"
+        if any(pull.params.dtype != np.float32 for pull in self.pulls):
+            self.obstacle = "a message is not in float32"
 
-    def _pull(self, uid: int, message: Message) -> Pull:
-        with reading(uid, message):
-            count = len(self.peer_deques)
-            weight = self.sharing.edge_weight(uid, count, message)
-            return Pull(weight, self.sharing._numbers(message))
+    def _pull(self, uid: int) -> Pull:
+        message, count = self.peer_deques[uid][0], len(self.peer_deques)
+        weight = self.sharing.edge_weight(uid, count, message)
+        return Pull(weight, self.sharing._numbers(message))
 
     @property
     def key(self) -> Hashable:
@@ -82,11 +86,10 @@ class Average:
         arrays: list[npt.NDArray[Any]] = []
         index: list[int] = []
         for pull in chain.from_iterable(each.pulls for each in averages):
-            pointer = pull.params.__array_interface__["data"][0]
-            if pointer not in places:
-                places[pointer] = len(arrays)
+            place = places.setdefault(id(pull.params), len(arrays))
+            if place == len(arrays):
                 arrays.append(pull.params)
-            index.append(places[pointer])
+            index.append(place)
         received = torch.from_numpy(np.stack(arrays))
         done: list[bool | None] = []
         first = 0
@@ -105,7 +108,7 @@ def _average(
     weights = [[pull.weight for pull in each.pulls] for each in averages]
     starts = [0, *accumulate(map(len, weights))][:-1]
     kept = torch.tensor([[1 - sum(each)] for each in weights])
-    own = [each.sharing.flat.vector() for each in averages]
+    own = [each.vector for each in averages]
     mean = torch.nn.functional.embedding_bag(
         index,
         received,
@@ -132,13 +135,18 @@ def _finish(average: Average) -> None:
 
 def overridden(sharing: Any) -> str:
     """Return which method of a class stands in the way of batching; "" if none does."""
-    for method in METHODS:
-        function = getattr(type(sharing), method)
-        if method in vars(sharing) or function.__module__ != BASE:
-            return f"{type(sharing).__name__} overrides {method}"
-    if not type(sharing)._averaging.__module__.startswith(OURS):
-        return f"{type(sharing).__name__} overrides _averaging"
-    return ""
+    own = [method for method in METHODS if method in vars(sharing)]
+    cls: Any = type(sharing)
+    method = own[0] if own else _overridden(cls)
+    return f"{cls.__name__} overrides {method}" if method else ""
+
+
+@functools.cache
+def _overridden(cls: Any) -> str:
+    found = [name for name in METHODS if getattr(cls, name).__module__ != BASE]
+    if not cls._averaging.__module__.startswith(OURS):
+        found.append("_averaging")
+    return found[0] if found else ""
 
 
 def _obstacle(sharing: Any) -> str:
@@ -147,7 +155,6 @@ def _obstacle(sharing: Any) -> str:
         return "[SHARING] compress is set"
     if sharing.nonfinite == "drop":
         return "[FAULTS] nonfinite = drop"
-    sharing.flat.vector()
     if not sharing.flat.is_whole:
         return f"not all of {type(sharing.model).__name__} is float32 on the CPU"
     return ""
