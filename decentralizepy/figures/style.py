@@ -68,10 +68,13 @@ def draw_spread(
     """
     colour = COLOURS[number % len(COLOURS)]
     low, high = spread["low"], spread["high"]
-    axes.fill_between(x, low, high, color=colour, alpha=0.1, linewidth=0)
     # a band must not leave the range of what was measured, such as 0 to 100 %
     lower, upper = spread["lower"].clip(lower=low), spread["upper"].clip(upper=high)
-    axes.fill_between(x, lower, upper, color=colour, alpha=0.22, linewidth=0)
+    for ends, alpha in (((low, high), 0.1), ((lower, upper), 0.22)):
+        if len(spread) == 1:  # a band of one round has no width
+            axes.vlines(x, *ends, color=colour, alpha=alpha, linewidth=6)
+        else:
+            axes.fill_between(x, *ends, color=colour, alpha=alpha, linewidth=0)
     draw_mean(axes, x, spread, label, number)
 
 

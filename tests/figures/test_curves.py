@@ -383,6 +383,16 @@ def test_axes_begin_at_zero_and_hold_every_point(values, stops):
     assert top >= max(values)
 
 
+def test_the_spread_of_a_single_round_is_seen():
+    """A band between one round and itself would have no width."""
+    nodes = {name: {"test_acc": {20: acc}} for name, acc in (("0", 30.0), ("1", 50.0))}
+    spread = Run("a", nodes).spread("test_acc")
+    axes = Figure().add_subplot()
+    style.draw_spread(axes, spread.index, spread, "a")
+    bars = [bar for each in axes.collections for bar in each.get_segments()]
+    assert [bar.tolist() for bar in bars] == [[[20, 30], [20, 50]]] * 2
+
+
 def test_nothing_global_is_touched(two):
     """The launcher draws in the process of the user's own program."""
     before = dict(mpl.rcParams)
