@@ -12,7 +12,7 @@ _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _GRAPH_TYPES = ("edges", "adjacency")
 _ENGINES = ("process", "packed", "debug")
 _BATCHED = ("off", "on", "auto")
-_PLACEMENTS = ("torchrun", "mpi", "local")
+_PLACEMENTS = ("torchrun", "mpi", "slurm", "local")
 _TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -88,7 +88,7 @@ def flags() -> list[Flag]:
         Flag("", "max_restarts", natural, 3, "maximum number of restarts"),
         Flag("", "evaluate", nodes, "all", "all, mean_model or a number of nodes"),
         Flag("", "rendezvous", text, "", "HOST:PORT of machine 0, where machines meet"),
-        Flag("", "placement", _placement(), "", "torchrun, mpi or local"),
+        Flag("", "placement", _placement(), "", "torchrun, mpi, slurm or local"),
         Flag("", "allow_disconnected", truth, False, "allow disconnected graphs"),
     ]
 

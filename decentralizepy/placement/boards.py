@@ -1,13 +1,19 @@
 """Where the launcher of machine 0 announces the address at which the others meet it."""
 
 import errno
+import json
+import os
 import socket
 from collections.abc import Sequence
-from typing import Protocol
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Protocol
 
 from decentralizepy.errors import AddressError
+from decentralizepy.files import write_atomic
 from decentralizepy.mappings.addresses import family, is_loopback
 
+STORE_S = 5.0  # for torchrun's store to answer
 Address = tuple[str, int]
 
 
@@ -31,6 +37,9 @@ class Board(Protocol):
         AddressError
             If they will never be known.
         """
+
+    def clear(self) -> None:
+        """Remove the announcement: all have met, or never will."""
 
 
 class Fixed:
@@ -61,6 +70,9 @@ class Fixed:
             key = "--rendezvous"
             raise AddressError(cause, key=key, value=str(self)) from None
 
+    def clear(self) -> None:
+        """Do nothing: the address is the user's."""
+
     def try_listen(self) -> socket.socket | None:
         """Return the socket of machine 0, or None if that is another launcher."""
         try:
@@ -87,3 +99,96 @@ class Fixed:
             raise AddressError(cause, key="--rendezvous", value=str(self)) from None
         found.sort(key=lambda each: each[0] != socket.AF_INET)
         return str(found[0][4][0])
+
+
+class Store:
+    """torchrun's own key-value store, whose port is ``MASTER_PORT``.
+
+    Parameters
+    ----------
+    host, port
+        Where the store is, on the host of machine 0.
+    run
+        Identifies the run, also after torchrun has restarted it.
+    """
+
+    def __init__(self, host: str, port: int, run: str) -> None:
+        self.host, self.port, self._key = host, port, f"decentralizepy/{run}"
+
+    def __str__(self) -> str:
+        return f"{self.host} (torchrun's store)"
+
+    def listen(self) -> socket.socket:
+        server = Fixed(self.host, 0).listen()
+        self._open().set(self._key, str(server.getsockname()[1]))
+        return server
+
+    def find(self) -> list[Address]:
+        try:
+            store = self._open()
+            known = store.check([self._key])
+            port = int(store.get(self._key)) if known else 0
+        except (RuntimeError, ValueError):  # it is not there yet, or not any more
+            return []
+        return [(self.host, port)] if known else []
+
+    def clear(self) -> None:
+        """Do nothing: a restarted run has another key."""
+
+    def _open(self) -> Any:
+        from torch.distributed import TCPStore  # type: ignore[attr-defined]
+
+        wait = timedelta(seconds=STORE_S)
+        return TCPStore(self.host, self.port, is_master=False, timeout=wait)
+
+
+class Folder:
+    """A file in the current folder, which all machines share.
+
+    Parameters
+    ----------
+    run : str
+        Identifies the run.
+    """
+
+    def __init__(self, run: str) -> None:
+        name = "".join(c if c.isalnum() else "-" for c in run)
+        self._path = Path.cwd() / f".rendezvous-{name}.json"
+
+    def __str__(self) -> str:
+        return str(self._path)
+
+    def listen(self) -> socket.socket:
+        server = socket.create_server(("", 0))
+        port = server.getsockname()[1]
+        try:
+            write_atomic(self._path, json.dumps([[each, port] for each in own_hosts()]))
+        except OSError as error:
+            server.close()
+            raise AddressError(f"{self._path}: {error.strerror}") from None
+        return server
+
+    def find(self) -> list[Address]:
+        try:
+            os.listdir(self._path.parent)  # has NFS ask its server
+            found = json.loads(self._path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return []
+        return [(str(host), int(port)) for host, port in found]
+
+    def clear(self) -> None:
+        """Remove the file."""
+        self._path.unlink(missing_ok=True)
+
+
+def own_hosts() -> list[str]:
+    """Return this machine's IPv4 addresses, without loopback if there are others."""
+    import psutil
+
+    found = [
+        each.address
+        for interface in psutil.net_if_addrs().values()
+        for each in interface
+        if each.family == socket.AF_INET
+    ]
+    return [each for each in found if not is_loopback(each)] or ["127.0.0.1"]

@@ -6,7 +6,8 @@ from typing import Any
 
 from decentralizepy.config import assignments, flags, ini
 from decentralizepy.errors import ConfigError
-from decentralizepy.placement.boards import Fixed
+from decentralizepy.placement.boards import Board, Fixed
+from decentralizepy.placement.environment import infer
 from decentralizepy.placement.place import START_S, Place, Plan
 
 
@@ -25,9 +26,29 @@ def find(chosen: Mapping[str, Any], environ: Mapping[str, str]) -> Place | None:
     ConfigError
         If the flags, or the variables, contradict each other.
     """
-    if not chosen.get("rendezvous"):
+    by_hand = not chosen.get("placement") and "machine_id" in chosen
+    inferred = None if by_hand else infer(chosen.get("placement", ""), environ)
+    told = fixed(chosen["rendezvous"]) if chosen.get("rendezvous") else None
+    if inferred is None:
+        return _told(chosen, told) if told else None
+    kind, found = inferred
+    if found.machines == 1:
         return None
-    board = fixed(chosen["rendezvous"])
+    for name in ("machine_id", "machines"):
+        said = found.machine if name == "machine_id" else found.machines
+        if chosen.get(name, said) != said:
+            cause = f"{kind} says {said} ({found.names})"
+            raise ConfigError(cause, key=f"--{name}", value=chosen[name])
+    board: Board | None = told or found.board
+    if board is None:
+        expected = "--rendezvous HOST:PORT, since its variables name no host"
+        raise ConfigError(key="--placement", value=kind, expected=expected)
+    source = f" (from {kind}: {found.names})"
+    return Place(board, found.machines, found.machine, found.run, source)
+
+
+def _told(chosen: Mapping[str, Any], board: Fixed) -> Place | None:
+    """Return the place that flags alone tell."""
     machines, machine = chosen.get("machines"), chosen.get("machine_id")
     if machines is None:
         raise ConfigError(

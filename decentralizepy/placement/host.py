@@ -227,3 +227,4 @@ class Host:
             line.close(deadline - time.monotonic())
         self._selector.close()
         self._server.close()
+        self.place.board.clear()

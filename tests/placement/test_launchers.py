@@ -1,6 +1,8 @@
 """Three launchers at one rendezvous; breaks when they are not one run."""
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -21,10 +23,11 @@ def launch():
     """Return a function that starts commands; those still running are killed at the end."""
     started = []
 
-    def launch(words, cwd=ROOT):
+    def launch(words, cwd=ROOT, **options):
         process = subprocess.Popen(
             words,
             cwd=cwd,
+            **options,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -125,3 +128,34 @@ def test_the_command_of_the_page_runs_on_all_machines(tmp_path, launch):
     told = ends([launch([*words, *flags]) for _ in range(COUNT)])
     assert [status for status, _, _ in told] == [0] * COUNT, told
     assert len([*(tmp_path / "run/weights").glob("1_weight_*.pt")]) == 20
+
+
+@pytest.mark.slow
+def test_torchrun_starts_a_launcher_on_each_machine(tmp_path, launch):
+    """The command of the page, at another port; the two agents are two machines."""
+    command = block("torchrun.sh").replace("29500", str(free_offset(1)))
+    words = [sys.executable, "-m", "torch.distributed.run", *command.split()[1:]]
+    flags = ["-is", "2", "-ld", str(tmp_path / "run")]
+    told = ends([launch([*words, *flags]) for _ in range(2)])
+    assert [status for status, _, _ in told] == [0, 0], told
+    assert "machine 0 of 2 (from torchrun: RANK" in told[0][1] + told[1][1]
+    assert len([*(tmp_path / "run/weights").glob("1_weight_*.pt")]) == 12
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("mpirun"), reason="needs openmpi-bin")
+def test_mpirun_starts_a_launcher_for_each_rank(tmp_path, launch):
+    """The command of the page, in a folder that all ranks share."""
+    program = f"{sys.executable} -m decentralizepy"
+    command = block("mpirun.sh").replace("decentralizepy", program, 1)
+    command = command.replace("eval/", f"{ROOT}/eval/")
+    command += (
+        f" -is 2 -ld run --set COMMUNICATION.addresses_filepath={ROOT}/eval/ip.json"
+    )
+    root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+    environ = {**os.environ, **root, "PYTHONPATH": str(ROOT)}
+    ((status, out, errors),) = ends([launch(command.split(), tmp_path, env=environ)])
+    assert status == 0, errors
+    assert "machine 0 of 3 (from mpi: OMPI_COMM_WORLD_RANK" in out
+    assert len([*(tmp_path / "run/weights").glob("1_weight_*.pt")]) == 20
+    assert [each.name for each in tmp_path.iterdir()] == ["run"]
