@@ -12,7 +12,7 @@ from decentralizepy.engines.engine import Engine, GoOn
 from decentralizepy.engines.failure import Failed, judge
 from decentralizepy.engines.turns import Inbox, Turns
 from decentralizepy.errors import DecentralizepyError, NodeFailed
-from decentralizepy.node.process import OwnLog, log_to, take_turn
+from decentralizepy.node.process import OwnLog, log_file, log_to, take_turn
 from decentralizepy.results.lines import SharedLines, share
 from decentralizepy.run.signals import Stopped
 from decentralizepy.run.spec import NodeSpec
@@ -128,7 +128,9 @@ class DebugNodes(Engine):
     def _body(self, spec: NodeSpec) -> Callable[[], None]:
         def run() -> None:
             take_turn(self._batching)
-            handler = logging.FileHandler(spec.log, "w" if spec.fresh else "a")
+            if spec.fresh:
+                spec.log.write_text("")
+            handler = log_file(spec.log)
             log_to(handler, logging.getLogger().level)
             if self._results:
                 share(self._results)

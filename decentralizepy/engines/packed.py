@@ -100,7 +100,7 @@ def work(
         If a node has failed.
     """
     configure(len(groups))
-    raise_limit(resource.RLIMIT_NOFILE)  # each node has a log
+    raise_limit(resource.RLIMIT_NOFILE)  # a node that waits long keeps a notice open
     signal.signal(signal.SIGTERM, _stop)
     workers = {spec.uid: at for at, group in enumerate(groups) for spec in group}
     turns = Turns()

@@ -144,7 +144,7 @@ class Node(Handshakes):
 
         Without ``force``, logging that the process has already set up is left alone.
         """
-        handler = logging.FileHandler(os.path.join(log_dir, f"{rank}.log"))
+        handler = process.log_file(os.path.join(log_dir, f"{rank}.log"))
         handler.setFormatter(logging.Formatter(LOG_FORMAT))
         self.logger = logging.Logger(f"{rank}", log_level)
         self.logger.addHandler(handler)

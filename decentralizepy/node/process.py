@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from decentralizepy.node.turn_log import TurnLog
 from decentralizepy.randomness import torch_seed
 
 _IN_TURN = ContextVar("_IN_TURN", default=False)
@@ -72,6 +73,16 @@ def log_to(handler: logging.Handler, level: int) -> None:
         root.handlers = [handler]
     else:
         _HANDLER.set(handler)
+
+
+def log_file(path: str | os.PathLike[str]) -> logging.Handler:
+    """Return a handler that appends to ``path``: that of this turn, if it does so."""
+    if not _IN_TURN.get():
+        return logging.FileHandler(path)
+    present = _HANDLER.get()
+    if isinstance(present, TurnLog) and present.path == os.path.abspath(path):
+        return present
+    return TurnLog(path)
 
 
 class OwnLog(logging.Handler):

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from decentralizepy.engines.packed import share_out
+from decentralizepy.results.lines import read_shared
 from tests.support import LIMIT_S, ROOT
 from tests.support.launcher import results, run
 
@@ -90,9 +91,8 @@ def test_ctrl_c_ends_all_workers(experiment, tmp_path):
         stderr=subprocess.PIPE,
         text=True,
     )
-    lines = tmp_path / "run" / "results.jsonl"
     deadline = time.monotonic() + LIMIT_S
-    while not (lines.exists() and lines.stat().st_size):
+    while sum(map(bool, read_shared(tmp_path / "run").values())) < 4:  # with a round
         assert time.monotonic() < deadline
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
