@@ -4,7 +4,9 @@ import itertools
 import multiprocessing
 import resource
 import signal
+import time
 from collections.abc import Collection
+from multiprocessing import connection
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -13,6 +15,7 @@ from decentralizepy.engines.debug import DebugNodes
 from decentralizepy.engines.engine import GoOn
 from decentralizepy.engines.process import LocalNodes
 from decentralizepy.engines.turns import Turns
+from decentralizepy.errors import NodeFailed, PeerError
 from decentralizepy.node.process import configure
 from decentralizepy.run.preflight import raise_limit
 from decentralizepy.run.scratch import Scratch
@@ -20,6 +23,7 @@ from decentralizepy.run.signals import Stopped
 from decentralizepy.run.spec import NodeSpec
 
 COUNT_S = 0.5  # how often a worker counts its nodes
+CAUSE_S = 10.0  # how long a worker with a failed node may take to end
 
 
 class PackedNodes(LocalNodes):
@@ -61,6 +65,20 @@ class PackedNodes(LocalNodes):
     def failed(self) -> list[NodeSpec]:
         """None: it is workers that end, and results name the nodes that were lost."""
         return []
+
+    def failure(self) -> NodeFailed | None:
+        """Return an error for the node that failed first, not because of a peer.
+
+        Workers that lose a peer may end before that of the peer, which has other nodes.
+        """
+        deadline = time.monotonic() + CAUSE_S
+        while {each.status for each in self.failures()} == {PeerError.exit_status}:
+            running = [each.sentinel for each in self.processes if each.is_alive()]
+            left = deadline - time.monotonic()
+            if not running or left <= 0:
+                break
+            connection.wait(running, left)
+        return super().failure()
 
     def may_go_on(self) -> bool:
         return self.go_on is not None and all(

@@ -35,6 +35,19 @@ def test_a_bug_is_shown_with_its_line_and_ends_the_run(experiment):
 
 
 @pytest.mark.processes
+def test_a_bug_is_shown_although_the_other_worker_ends_first(experiment):
+    """It hears of the node that failed, which has a worker with a node that lingers."""
+    module = "tests.support.debugged"
+    sections = {
+        "TRAIN_PARAMS": {"training_package": module, "training_class": "Broken"},
+        "NODE": {"node_package": module, "node_class": "Lingering"},
+    }
+    done = run([*experiment(**sections), *PACKED])
+    assert done.returncode == 1
+    assert "uid 1 (rank 1, machine 0) failed in round 1" in done.stderr
+
+
+@pytest.mark.processes
 def test_the_others_finish_without_a_node_that_fails(experiment, tmp_path):
     """Node 2 fails in its third round; node 1, its neighbor, runs in another worker."""
     sections = {

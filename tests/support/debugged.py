@@ -1,6 +1,7 @@
 """Plug-ins that draw numbers, fail, stop in a debugger, or send nothing."""
 
 import logging
+import time
 
 import numpy as np
 import torch
@@ -58,3 +59,17 @@ class Silent(DPSGDNode):
 
     def share(self, receivers):
         super().share(() if self.uid == 1 else receivers)
+
+
+class Lingering(DPSGDNode):
+    """Takes long to end, on node 0."""
+
+    def gather(self, senders):
+        ended = False
+        try:
+            found = super().gather(senders)
+            ended = True
+            return found
+        finally:
+            if self.uid == 0 and not ended:
+                time.sleep(1)
