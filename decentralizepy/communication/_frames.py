@@ -37,7 +37,7 @@ class Encoded:
         self.frames, self.data = frames, data
         self.size, self.largest = sum(sizes), max(sizes, default=0)
         self._digest: bytes | None = None
-        self._joined: tuple[bytes, Sequence[Any]] | None = None
+        self._joined: list[Any] | None = None
 
     def check(self, limit: int, uid: int) -> None:
         """Raise a ConfigError for a frame that ``uid`` would drop silently (0: no limit)."""
@@ -49,16 +49,19 @@ class Encoded:
 
     def parts(self, envelope: bytes) -> list[Any]:
         """Return the parts: the envelope with the small frames, then the other frames."""
-        if self._joined is None:
-            self._joined = _join(self.frames)
-        small, rest = self._joined
-        return [envelope + small, *rest]
+        joined, *rest = self._bodies()
+        return [envelope + joined, *rest]
 
     def digest(self, of: Callable[[Sequence[Any]], bytes]) -> bytes:
-        """Return the digest of the frames, computed once for all receivers."""
+        """Return the digest of all but the envelope, computed once for all receivers."""
         if self._digest is None:
-            self._digest = of(self.frames)
+            self._digest = of(self._bodies())
         return self._digest
+
+    def _bodies(self) -> list[Any]:
+        if self._joined is None:
+            self._joined = _join(self.frames)
+        return self._joined
 
 
 def bytes_of(frame: Any) -> int:
@@ -84,8 +87,8 @@ def _table(count: int) -> struct.Struct:
     return struct.Struct(f"!B{count}H")
 
 
-def _join(frames: Sequence[Any]) -> tuple[bytes, Sequence[Any]]:
-    """Return the first frames joined, after a table of their lengths, and the rest."""
+def _join(frames: Sequence[Any]) -> list[Any]:
+    """Return the first frames joined, after a table of their lengths, and the others."""
     sizes = [bytes_of(frame) for frame in frames[:255]]
     count = room = 0
     for size in sizes:
@@ -94,28 +97,33 @@ def _join(frames: Sequence[Any]) -> tuple[bytes, Sequence[Any]]:
             break
         count += 1
     table = _table(count).pack(count, *sizes[:count])
-    return b"".join([table, *frames[:count]]), frames[count:]
+    return [b"".join([table, *frames[:count]]), *frames[count:]]
 
 
-def split(parts: Sequence[Any], size: int) -> tuple[bytes, list[Any]]:
-    """Return the envelope, of ``size`` bytes, and the frames of :meth:`Encoded.parts`.
+def bodies(parts: Sequence[Any], size: int) -> Sequence[Any]:
+    """Return all but the envelope, of ``size`` bytes, of a message in ``parts``."""
+    rest = parts[1:]
+    return rest if len(parts[0]) == size else [memoryview(parts[0])[size:], *rest]
+
+
+def split(bodies: Sequence[Any]) -> list[Any]:
+    """Return the frames of a message, given all but its envelope.
 
     Raises
     ------
     Damaged
         If the table of lengths does not match the first part.
     """
-    first = memoryview(parts[0])
-    envelope = first[:size].tobytes()
+    if not bodies:
+        return []
+    joined, *rest = bodies
+    count = joined[0]
+    start = 1 + 2 * count
     frames: list[Any] = []
-    if len(first) > size:
-        count = first[size]
-        start = size + 1 + 2 * count
-        if len(first) < start:
-            raise Damaged("a message whose frames do not fit its envelope")
-        for length in _table(count).unpack_from(first, size)[1:]:
-            frames.append(first[start : start + length])
+    if len(joined) >= start:
+        for length in _table(count).unpack_from(joined)[1:]:
+            frames.append(joined[start : start + length])
             start += length
-        if start != len(first):
-            raise Damaged("a message whose frames do not fit its envelope")
-    return envelope, [*frames, *parts[1:]]
+    if start != len(joined):
+        raise Damaged("a message whose frames do not fit its envelope")
+    return [*frames, *rest]

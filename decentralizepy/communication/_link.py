@@ -3,16 +3,15 @@
 import secrets
 import struct
 from collections import deque
-from dataclasses import dataclass
 from hmac import compare_digest
 from typing import Any, NamedTuple
 
-from decentralizepy.communication._frames import Damaged, Encoded, split
+from decentralizepy.communication._frames import Damaged, Encoded, bodies, split
 from decentralizepy.communication._seal import Seal
 from decentralizepy.errors import MessageError
 
 DATA, FIRST, ACK, NACK, ASK = range(5)
-MAGIC = b"dp\x02"  # the last byte is the version of this layout
+MAGIC = b"dp\x03"  # the last byte is the version of this layout
 WINDOW = 64  # messages in flight; a receiver holds no more
 WINDOW_BYTES = 1 << 29  # a sender keeps at most that many, plus one message
 ACK_MESSAGES, ACK_BYTES = 16, 1 << 21  # an acknowledgement is due after either
@@ -42,14 +41,6 @@ class Head(NamedTuple):
     sender: int
     receiver: int
     number: int
-
-
-@dataclass(slots=True)
-class Sent:
-    """A message that the peer has not acknowledged yet."""
-
-    number: int
-    message: Encoded
 
 
 class Link:
@@ -85,9 +76,11 @@ class Link:
 
     def __init__(self, me: int, peer: int, instance: int, seal: Seal) -> None:
         self.me, self.peer, self.instance, self.seal = me, peer, instance, seal
+        self._outward, self._inward = (me, peer), (peer, me)
+        self._envelope = _HEAD.size + seal.size
         self.token = secrets.token_hex(16)
         self.peer_instance = self.repeated = 0
-        self.unacknowledged: deque[Sent] = deque()
+        self.unacknowledged: deque[Encoded] = deque()
         self.sent = self.expected = self._bytes = self._asked = 0
         self.held: dict[int, Frames] = {}
         self.owed = self._owed_bytes = 0
@@ -99,18 +92,24 @@ class Link:
         """Whether the peer must acknowledge messages before more may be sent."""
         return len(self.unacknowledged) >= WINDOW or self._bytes >= WINDOW_BYTES
 
+    @property
+    def _arrived(self) -> int:
+        """How many messages the peer has acknowledged."""
+        return self.sent - len(self.unacknowledged)
+
     def outgoing(self, message: Encoded) -> Frames:
         """Number a message and keep it; return the frames to send."""
         kind = DATA if self.unacknowledged else FIRST
-        sent = Sent(self.sent, message)
+        parts = self._sealed(message, self.sent, kind)
         self.sent += 1
         self._bytes += message.size
-        self.unacknowledged.append(sent)
-        return self._sealed(sent, kind)
+        self.unacknowledged.append(message)
+        return parts
 
     def again(self) -> list[Frames]:
         """Return the messages that a connection may have lost."""
-        return [self._sealed(sent) for sent in self.unacknowledged]
+        numbered = enumerate(self.unacknowledged, self._arrived)
+        return [self._sealed(message, number) for number, message in numbered]
 
     def overdue(self, now: float) -> bool:
         """Return whether to poll the peer at time ``now`` (s), with exponential backoff."""
@@ -190,11 +189,11 @@ class Link:
         if head.kind not in (ACK, NACK) or head.number > self.sent:
             raise MessageError("an answer to a message that was never sent")
         self._silent_since = None
-        while self.unacknowledged and self.unacknowledged[0].number < head.number:
-            self._bytes -= self.unacknowledged.popleft().message.size
+        for _ in range(self._arrived, head.number):
+            self._bytes -= self.unacknowledged.popleft().size
         if head.kind == ACK or not self.unacknowledged:
             return []
-        return [self._sealed(self.unacknowledged[0]), self.ask()]
+        return [self._sealed(self.unacknowledged[0], self._arrived), self.ask()]
 
     def open(self, parts: Frames) -> tuple[Head, Frames]:
         """Return the head and the frames of a message from this peer.
@@ -204,38 +203,36 @@ class Link:
         MessageError
             If it is damaged, for another process, or of another version.
         """
-        start = memoryview(parts[0])[: _HEAD.size].tobytes() if parts else b""
-        if len(start) < _HEAD.size or not start.startswith(MAGIC):
+        envelope = bytes(parts[0][: self._envelope]) if parts else b""
+        if len(envelope) < _HEAD.size or not envelope.startswith(MAGIC):
             raise MessageError("not a message of this version of decentralizepy")
+        start, seal = envelope[: _HEAD.size], envelope[_HEAD.size :]
         _, code, kind, sender, receiver, number = _HEAD.unpack(start)
         if code != self.seal.code:
             raise MessageError(
                 f"a message with a seal of kind {code!r}, not {self.seal.code!r}: the "
                 "machines differ in `security` or in whether blake3 is installed"
             )
-        envelope, frames = split(parts, _HEAD.size + self.seal.size)
-        seal = self.seal.sign(start, self.seal.of(frames), (self.peer, self.me))
-        if not compare_digest(envelope[_HEAD.size :], seal):
+        content = bodies(parts, self._envelope)
+        digest = self.seal.of(content)
+        if not compare_digest(seal, self.seal.sign(start, digest, self._inward)):
             raise Damaged("a message whose seal does not match its content")
         if receiver not in (0, self.instance):
             raise Stray("a message for another process, such as a previous one")
-        return Head(kind, sender, receiver, number), frames
+        return Head(kind, sender, receiver, number), split(content)
 
     def _meet(self, head: Head) -> None:
         if self.peer_instance and head.sender != self.peer_instance:
             raise MessageError("a second process with the same uid")
         self.peer_instance = head.sender
 
-    def _sealed(self, sent: Sent, kind: int = DATA) -> Frames:
-        message = sent.message
-        return message.parts(
-            self._head(kind, sent.number, message.digest(self.seal.of))
-        )
+    def _sealed(self, message: Encoded, number: int, kind: int = DATA) -> Frames:
+        return message.parts(self._head(kind, number, message.digest(self.seal.of)))
 
     def _head(self, kind: int, number: int, digest: bytes = b"") -> bytes:
         instances = self.instance, self.peer_instance
         head = _HEAD.pack(MAGIC, self.seal.code, kind, *instances, number)
-        return head + self.seal.sign(head, digest, (self.me, self.peer))
+        return head + self.seal.sign(head, digest, self._outward)
 
 
 class Stray(MessageError):

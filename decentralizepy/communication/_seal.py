@@ -27,8 +27,8 @@ class Seal(Protocol):
     code: bytes
     size: int
 
-    def of(self, frames: Iterable[Any]) -> bytes:
-        """Return a digest of ``frames`` and their boundaries."""
+    def of(self, parts: Iterable[Any]) -> bytes:
+        """Return a digest of ``parts`` and their boundaries."""
         ...
 
     def sign(self, head: bytes, digest: bytes, ends: tuple[int, int]) -> bytes:
@@ -41,8 +41,8 @@ class Checksum:
 
     code, size = b"x", 8
 
-    def of(self, frames: Iterable[Any]) -> bytes:
-        return b"".join([xxh3_64_digest(frame) for frame in frames])
+    def of(self, parts: Iterable[Any]) -> bytes:
+        return b"".join([xxh3_64_digest(part) for part in parts])
 
     def sign(self, head: bytes, digest: bytes, ends: tuple[int, int]) -> bytes:
         return xxh3_64_digest(head + digest)
@@ -56,8 +56,8 @@ class Mac:
     def __init__(self, key: bytes) -> None:
         self._key = _whole(key)
 
-    def of(self, frames: Iterable[Any]) -> bytes:
-        return b"".join([self._digest(frame) for frame in frames])
+    def of(self, parts: Iterable[Any]) -> bytes:
+        return b"".join([self._digest(part) for part in parts])
 
     def sign(self, head: bytes, digest: bytes, ends: tuple[int, int]) -> bytes:
         return self._digest(b"%s%s%d>%d" % (head, digest, *ends))[: self.size]

@@ -18,7 +18,6 @@ from decentralizepy.communication._link import (
     ACK_MESSAGES,
     ASK,
     DATA,
-    FIRST,
     MAGIC,
     NACK,
     WINDOW,
@@ -271,10 +270,12 @@ def test_a_mac_needs_the_key_and_the_two_ends(make_mac):
     for other in (*others, sender):
         with pytest.raises(Damaged):
             other.open(parts)
-    envelope = parts[0][:-4]  # without the count, the length and the frame
-    with pytest.raises(Damaged):
-        receiver.open([envelope, b"", b"x"])
-    assert receiver.open([envelope, b"x"])[0].kind == FIRST
+    # the last four bytes are the count of frames, the length of one, and the frame
+    envelope, content = parts[0][:-4], parts[0][-4:]
+    for moved in ([b"", b"x"], [b"x"], [content, b""], [content[:-1], b"x"]):
+        with pytest.raises(Damaged):
+            receiver.open([envelope, *moved])
+    assert receiver.open([envelope, content]) == receiver.open(parts)
 
 
 def test_machines_with_other_seals_say_so():
@@ -313,17 +314,29 @@ def test_a_large_message_is_answered_at_once():
     assert receiver.due(head)
 
 
+class Counting(Checksum):
+    """Notes of how many parts each digested message consists."""
+
+    def __init__(self):
+        self.digested = []
+
+    def of(self, parts):
+        self.digested.append(len(parts))
+        return super().of(parts)
+
+
 def test_a_broadcast_is_digested_once():
-    class Counting(Checksum):
-        digested = 0
-
-        def of(self, frames):
-            self.digested += 1
-            return super().of(frames)
-
     seal, message = Counting(), Encoded([b"header", bytes(100_000)])
     for peer in range(1, 5):
         link = Link(0, peer, 70, seal)
         link.outgoing(message)
         link.again()
-    assert seal.digested == 1
+    assert seal.digested == [2]
+
+
+def test_small_frames_are_digested_together():
+    """A keyed digest of 50 bytes takes as long as one of 1000."""
+    seal = Counting()
+    sender, receiver = make_pair(lambda: seal)
+    receiver.open(send(sender, b"header", b"array", b"another"))
+    assert seal.digested == [1, 1]

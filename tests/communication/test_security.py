@@ -11,7 +11,7 @@ import pytest
 import zmq
 
 from decentralizepy.communication import keys as key_files
-from decentralizepy.communication._frames import Encoded
+from decentralizepy.communication._frames import JOINED, Encoded
 from decentralizepy.communication._guard import PROOF_BYTES, Guard
 from decentralizepy.communication._link import ACK, ASK, DATA, Link
 from decentralizepy.communication._seal import Checksum, Mac
@@ -128,25 +128,25 @@ def changed(frames, place, value):
 
 def test_a_mac_covers_the_head_and_each_frame(open_end, stranger):
     end = open_end(0, "mac")
-    arrays = {"params": np.ones(2, np.float32), "more": np.zeros(2, np.float32)}
-    (whole,) = sealed(Mac(KEY), message={**MODEL, **arrays})
-    body, one, two = encode({**MODEL, **arrays})
-    one, two = one.tobytes(), two.tobytes()
-    head = whole[: -(len(body) + 7 + len(one + two))]  # without the lengths of three
-    forgeries = [changed([head, body, one, two], at, 7) for at in (4, 6, 14, 26)]
+    (small,) = sealed(Mac(KEY), message={**MODEL, "params": np.ones(2, np.float32)})
+    arrays = {"params": np.ones(JOINED, np.uint8), "more": np.zeros(JOINED, np.uint8)}
+    parts = sealed(Mac(KEY), message={**MODEL, **arrays})
+    head, one, two = map(bytes, parts)
+    forgeries = [changed([head, one, two], at, 7) for at in (4, 6, 14, 26)]
     forgeries += [
-        [head, body, two, one],
-        [head, body, one],
-        [head, body, one, two, b""],
-        [*sealed(Mac(KEY), message={**MODEL, **arrays}), b""],
-        [head, body, one + two[:4], two[4:]],
-        [head, body, one[:-1] + b"\1", two],
-        [whole[:-1] + b"\1"],
+        [head, two, one],
+        [head, one],
+        [head, one, two, b""],
+        [small, b""],
+        [head, one + two[:4], two[4:]],
+        [head[:-1] + b"\1", one, two],
+        [head, one[:-1] + b"\0", two],
+        [small[:-1] + b"\1"],
     ]
     stranger(end, b"1", *forgeries)
     assert heard(end) == []
     assert end.rejected == len(forgeries)
-    stranger(end, b"1", [head, body, one, two])
+    stranger(end, b"1", parts)
     assert len(heard(end)) == 1
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import zmq
 
 from decentralizepy.communication._frames import Encoded
-from decentralizepy.communication._link import Link
+from decentralizepy.communication._link import MAGIC, Link
 from decentralizepy.communication._seal import Checksum
 from decentralizepy.communication._wire import encode
 from tests.support.toy import Linear, Points
@@ -84,7 +84,7 @@ def babble(stranger):
     for number in range(10_000):
         frames = [stranger.bytes(300) for _ in range(stranger.random.randint(1, 5))]
         if number % 3 == 0:
-            frames[0] = b"dp\x02" + frames[0]  # almost a head of ours
+            frames[0] = MAGIC + frames[0]  # almost a head of ours
         send(dealers[number % len(dealers)], frames)
     time.sleep(1)
 
