@@ -107,11 +107,11 @@ class Batching:
         What has failed together is done alone, so that an error is raised in the node
         whose code is wrong.
         """
-        obstacle = work.obstacle or self._refused.get(work.key)
+        obstacle = work.obstacle or self._refused.get(work.key, "")
         result = None if obstacle else self.turns.meet(work)
         if result is not None:
             return result
-        self.tell(work.name, work.obstacle or self._refused.get(work.key, ""))
+        self.tell(work.name, obstacle or self._refused.get(work.key, ""))
         if obstacle or not self.auto:
             return work.alone()
         trial, start = self._trials[work.key], self.clock()
