@@ -1,7 +1,9 @@
 """Builds objects from sections of the INI file; the only module that imports by name."""
 
 import importlib
+import os
 import pkgutil
+import sys
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType, ModuleType
 from typing import Any, NamedTuple
@@ -191,6 +193,8 @@ def _why(path: str, error: ImportError) -> Problem:
     missing = error.name if isinstance(error, ModuleNotFoundError) else None
     if missing and f"{path}.".startswith(f"{missing}."):
         cause = "no such module" if missing == path else f"no module {missing}"
+        if "." not in path:
+            cause += f"; looked for it in {_searched()}, and among installed ones"
         return Problem(cause, value=path, suggestion=_nearest_module(missing))
     if missing and "." not in missing:
         library = _DISTRIBUTIONS.get(missing, missing)
@@ -200,11 +204,21 @@ def _why(path: str, error: ImportError) -> Problem:
     return Problem(cause, value=path)
 
 
+def _searched() -> str:
+    """Return where modules are looked up, besides what is installed."""
+    found = [
+        path or os.getcwd()
+        for path in sys.path
+        if "-packages" not in path and not path.startswith(sys.base_prefix)
+    ]
+    return " and ".join(dict.fromkeys(filter(os.path.isdir, found))) or "no folder"
+
+
 def _nearest_module(missing: str) -> str:
     """Return the path of the existing module closest to a missing one, or ""."""
     package, _, name = missing.rpartition(".")
     if not package:
-        return nearest(name, _names(None)) or ""
+        return nearest(name, _names(None), cutoff=0.75) or ""  # of hundreds
     if package == __package__:
         near = nearest(name, FAMILIES)
     else:

@@ -1,7 +1,6 @@
 """Runs one machine's part of an experiment: prepare, fork the nodes, watch, report."""
 
 import json
-import os
 import signal
 import sys
 from argparse import ArgumentParser
@@ -71,7 +70,6 @@ def launch(
     checkpoint, 2 for what a user must mend before anything starts, 3 if a peer was lost,
     130 after Ctrl-C, 143 after SIGTERM and 129 after SIGHUP.
     """
-    sys.path.append(os.getcwd())  # for import paths of the user's classes
     classes = node_class, service_class, mapping_class
 
     def whole() -> None:

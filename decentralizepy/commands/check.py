@@ -43,7 +43,6 @@ def main(argv: Sequence[str]) -> int:
         words.insert(0, "--config_file")
     parser = _parser()
     chosen = utils.given(words, parser)
-    sys.path.append(os.getcwd())  # for import paths of the user's classes
     try:
         content = check(words, parser, bool(chosen.get("measure")))
     except DecentralizepyError as error:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from decentralizepy import factory, utils
-from decentralizepy.config import checks, ini
+from decentralizepy.config import checks, ini, places
 from decentralizepy.datasets.generated import is_generated
 from decentralizepy.errors import ConfigError
 from decentralizepy.figures.census import Census, Counts, draw
@@ -37,6 +37,7 @@ def main(path: str, nodes: int | None, output: Path) -> int:
 def read_config(path: str) -> dict[str, dict[str, Any]]:
     """Return the sections of an INI file, after the checks of a run."""
     settings = ini.read(path)
+    places.importable(path)
     checks.check(settings, path)
     return settings
 

@@ -1,7 +1,6 @@
 """``decentralizepy final``: metrics over the final models of a run on several machines."""
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,7 +35,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="the weights folders of all machines, copied to this one",
     )
     args = parser.parse_args(argv)
-    sys.path.append(os.getcwd())  # for import paths of the user's classes
     try:
         measured = _measure(args.log_dir, args.weights)
     except DecentralizepyError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
@@ -84,7 +83,6 @@ def sweep(chosen: Mapping[str, Any]) -> int:
     path = chosen.get("config_file", "config.ini")
     out = Path(chosen["output"] or f"{Path(path).stem}_sweep")
     words = ["--config_file", path, *_shared(chosen)]
-    sys.path.append(os.getcwd())  # for import paths of the user's classes
     jobs = plan(find_points(chosen, path), words, out, "overwrite" in chosen)
     if chosen["dry_run"]:
         _list(jobs, words)

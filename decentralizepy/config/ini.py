@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
+from decentralizepy.config.places import PATHS, beside
 from decentralizepy.errors import ConfigError, Problem, shown
 
 Value: TypeAlias = int | float | bool | str | None
 Section: TypeAlias = dict[str, Value]
 
-PATHS = ("dir", "path", "file")  # suffixes of keys whose values are paths
 _WORDS: dict[str, Value] = {
     **dict.fromkeys(("true", "yes", "on"), True),
     **dict.fromkeys(("false", "no", "off"), False),
@@ -44,7 +44,8 @@ def read(path: str | os.PathLike[str]) -> dict[str, Section]:
     Keys are lower-cased, sections keep their case. Lines that begin with ``;`` or ``#``
     are comments, and so is the rest of a line after a space and ``;``. ``%`` has no
     special meaning, and ``[DEFAULT]`` is an ordinary section. ``~`` and ``$HOME`` are
-    expanded in paths.
+    expanded in paths, and one that is not in the working directory but beside the INI
+    file is the latter.
 
     Raises
     ------
@@ -64,9 +65,13 @@ def read(path: str | os.PathLike[str]) -> dict[str, Section]:
     config = {section: dict(parser.items(section)) for section in parser.sections()}
     _refuse_swallowed(path, text, config)
     return {
-        section: {key: value_of(key, text) for key, text in items.items()}
+        section: {key: _found(path, key, text) for key, text in items.items()}
         for section, items in config.items()
     }
+
+
+def _found(path: str | os.PathLike[str], key: str, text: str) -> Value:
+    return beside(path, key, value_of(key, text))  # type: ignore[return-value]
 
 
 def value_of(key: str, text: str) -> Value:

@@ -172,4 +172,6 @@ def _folders(section: Section) -> Iterator[Problem]:
         folder = section.get(key)
         if isinstance(folder, str) and folder and not os.path.exists(folder):
             cause = f"no such folder ({os.path.abspath(folder)})"
+            if not os.path.isabs(folder):
+                cause += ", nor one beside the INI file"
             yield Problem(cause, key=key, value=folder)

@@ -9,7 +9,7 @@ from typing import Any
 
 from decentralizepy import factory, utils
 from decentralizepy.checkpoints import common_rounds
-from decentralizepy.config import assignments, checks, flags, ini
+from decentralizepy.config import assignments, checks, flags, ini, places
 from decentralizepy.config.run_section import RunSection
 from decentralizepy.config.signatures import evaluates
 from decentralizepy.files import write_atomic
@@ -123,6 +123,8 @@ class Experiment:
             if addresses:
                 config["COMMUNICATION"]["addresses_filepath"] = addresses
             args = utils.merged(config.get("RUN", {}), chosen)
+            args.ini_folder = places.origin(path)
+            places.importable(path)
             if config.get("GRAPH") and "graph_file" not in chosen:
                 args.graph_file = None
             written = inputs.read(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from decentralizepy import factory
 from decentralizepy.checkpoints import common_rounds
-from decentralizepy.config import ini
+from decentralizepy.config import ini, places
 from decentralizepy.config.assignments import Assignment, override
 from decentralizepy.config.signatures import Options
 from decentralizepy.errors import ConfigError
@@ -62,6 +62,7 @@ def seed_keys(path: str, settings: Sequence[Assignment], seed: int) -> list[Assi
     ConfigError
         If the classes take no seed, or ``--set`` sets it.
     """
+    places.importable(path)
     config = ini.read(path)
     override(config, map(str, settings))
     found = []

@@ -598,7 +598,7 @@ def test_a_folder_is_shown_as_given_and_in_full(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     text = GOOD.replace("train_dir =", "train_dir = ./data")
     line = f"[DATASET] train_dir = ./data: no such folder ({tmp_path}/data)"
-    assert found(tmp_path, text) == [line]
+    assert found(tmp_path, text) == [f"{line}, nor one beside the INI file"]
 
 
 def test_every_part_is_a_known_section():

@@ -597,7 +597,7 @@ DATA = {
     "no shards": (data("shards = 0"), "[DATASET] shards = 0: expected at least 1"),
     "a source": (data("validation_source = test\nvalidation_size = 0.1"), "[DATASET] validation_source = test: expected one of Train, Test; did you mean Test?"),
     "a validation set of all": (data("validation_source = Test\nvalidation_size = 1.0"), "[DATASET] validation_size = 1.0: expected a fraction between 0 and 1"),
-    "no folder": (data("train_dir = nowhere", "CIFAR10", "LeNet"), "run.ini: [DATASET] train_dir = nowhere: no such folder ({folder}/nowhere)"),
+    "no folder": (data("train_dir = nowhere", "CIFAR10", "LeNet"), "run.ini: [DATASET] train_dir = nowhere: no such folder ({folder}/nowhere), nor one beside the INI file"),
     "an empty folder": (data("train_dir = empty", "CIFAR10", "LeNet"), "[DATASET] train_dir = empty: no folder cifar-10-batches-py there; `python download_dataset.py` makes one in ./eval/data"),
     "a part of the files": (data("train_dir = part", "CIFAR10", "LeNet"), "part/cifar-10-batches-py/data_batch_1: cannot be read: No such file or directory"),
     "a program for a file": (data("train_dir = evil", "CIFAR10", "LeNet"), "evil/cifar-10-batches-py/data_batch_1:"),

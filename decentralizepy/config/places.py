@@ -1,0 +1,51 @@
+"""Where the files and modules that an INI file names are looked up."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+PATHS = ("dir", "path", "file")
+"""Suffixes of keys whose values are paths."""
+
+WRITTEN = ("log_dir", "weights_store_dir", "socket_dir")
+"""Keys of folders that a run creates, always in the working directory."""
+
+ARGS, KEPT = "args.json", "ini_folder"
+
+
+def folders(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield the folder of an INI file and, if it is a run's copy, that of the original."""
+    folder = Path(path).resolve().parent
+    yield folder
+    try:
+        kept = json.loads((folder / ARGS).read_text(encoding="utf-8"))[KEPT]
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    yield Path(str(kept))
+
+
+def origin(path: str | os.PathLike[str]) -> str:
+    """Return the folder of an INI file, or of the original if it is a run's copy."""
+    return str([*folders(path)][-1])
+
+
+def beside(path: str | os.PathLike[str], key: str, value: object) -> object:
+    """Return a value, or the file or folder beside the INI file that it names.
+
+    The working directory comes first.
+    """
+    if not isinstance(value, str) or not value or not key.endswith(PATHS):
+        return value
+    if key in WRITTEN or os.path.isabs(value) or os.path.exists(value):
+        return value
+    found = (folder / value for folder in folders(path))
+    return next((str(each) for each in found if each.exists()), value)
+
+
+def importable(path: str | os.PathLike[str]) -> None:
+    """Have modules found in the working directory and beside an INI file, too."""
+    for folder in (os.getcwd(), *map(str, folders(path))):
+        if folder not in sys.path:
+            sys.path.append(folder)
