@@ -7,6 +7,7 @@ from decentralizepy import factory
 from decentralizepy.errors import did_you_mean
 
 COMMANDS = (
+    "init",
     "check",
     "run",
     "sweep",
@@ -21,6 +22,7 @@ COMMANDS = (
 USAGE = """\
 usage: decentralizepy COMMAND ...
 
+  init [FILE.ini]        write a complete, commented INI file
   check FILE.ini [FLAGS] check an experiment, and show what it resolves to
   run FILE.ini [FLAGS]   run this machine's nodes of an experiment (run -h: the flags)
   sweep FILE.ini FLAGS   run it with many settings and seeds, and resume what was stopped
