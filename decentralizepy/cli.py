@@ -30,7 +30,7 @@ usage: decentralizepy COMMAND ...
   graph FLAGS            write a graph file (graph -h: kinds and flags)
   plot DIR ...           plot finished runs: accuracy, loss and bytes
   final LOGDIR DIR ...   metrics over the final models of several machines
-  compare RUN ...        compare runs in a table and a figure: accuracy against bytes
+  compare RUN ...        compare runs, with intervals over seeds: a table and a figure
   data COMMAND ...       data sets: list, download, prepare, verify, describe
   keys FLAGS             create keys for security = mac or curve (keys -h: the flags)
 
