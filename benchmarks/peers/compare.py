@@ -13,14 +13,16 @@ from benchmarks.machine import describe
 from benchmarks.scale import LONG, SHORT, cpu, step
 
 HERE = Path(__file__).parent
+OURS = "process", "packed", "batched"  # engines, as in benchmarks.scale
 PEERS = {"gossipy": "gossipy_run.py", "Flower": "flower_run.py"}
 ROUNDS = 10
-MOST = {"Flower": 128}  # nodes; a round of 1,024 takes minutes
+MOST = {"process": 128, "Flower": 128}  # nodes; a run of 1,024 takes long
 
 
-def ours(engine: str, nodes: int, folder: Path) -> float:
+def ours(engine: str, nodes: int) -> float:
     """Return the steps that a node-round of this package takes."""
-    long, short = (cpu(engine, nodes, rounds, folder) for rounds in (LONG, SHORT))
+    with tempfile.TemporaryDirectory(prefix="peers-") as folder:
+        long, short = (cpu(engine, nodes, n, Path(folder)) for n in (LONG, SHORT))
     return (long - short) / (LONG - SHORT) / nodes / step()
 
 
@@ -41,15 +43,16 @@ def main() -> None:
     parser.add_argument("--nodes", nargs="+", type=int, default=[16, 128, 1024])
     args = parser.parse_args()
     print(describe())
-    print(f"{'framework':24} {'nodes':>6} {'steps':>7}")
+    print(f"{'framework':10} {'nodes':>6} {'steps':>7}")
     for nodes in args.nodes:
-        with tempfile.TemporaryDirectory(prefix="peers-") as folder:
-            steps = {"decentralizepy, packed": ours("packed", nodes, Path(folder))}
-        for name, script in PEERS.items():
-            if nodes <= MOST.get(name, nodes):
-                steps[name] = theirs(args.python, script, nodes)
-        for name, each in steps.items():
-            print(f"{name:24} {nodes:6} {each:7.2f}", flush=True)
+        for name in (*OURS, *PEERS):
+            if nodes > MOST.get(name, nodes):
+                continue
+            if name in PEERS:
+                steps = theirs(args.python, PEERS[name], nodes)
+            else:
+                steps = ours(name, nodes)
+            print(f"{name:10} {nodes:6} {steps:7.2f}", flush=True)
 
 
 if __name__ == "__main__":
