@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import torch
 
@@ -159,7 +158,6 @@ class Flat:
     def _state(self) -> dict[str, torch.Tensor]:
         return tensors(self.model, keep_vars=True)
 
-    @torch.no_grad()
     def _pull_in(self) -> dict[str, torch.Tensor]:
         """Copy tensors into the vector, and turn them into views of it if possible.
 
@@ -167,10 +165,13 @@ class Flat:
         """
         if self._places is None or not self._places.hold():
             self._find()
-        for name, tensor in self._apart.items():
-            self._views[name].copy_(self._held(name, tensor))
+        if self._apart:
+            with torch.no_grad():
+                for name, tensor in self._apart.items():
+                    self._views[name].copy_(self._held(name, tensor))
         return self._apart
 
+    @torch.no_grad()
     def _find(self) -> None:
         """Go through the model, whose tensors may be others than before."""
         taken, state = set(), self._state()
@@ -229,11 +230,9 @@ def to_tensor(array: npt.NDArray[Any]) -> torch.Tensor:
     return torch.from_numpy(array if array.flags.writeable else array.copy())
 
 
-def difference(array: npt.NDArray[Any], vector: torch.Tensor) -> torch.Tensor:
-    """Return ``array - vector``, both of shape (N,), without a copy of a read-only array.
-
-    ``vector`` is float32 and on the CPU.
-    """
-    if array.dtype == np.float32:
-        return torch.from_numpy(array - vector.numpy())
-    return to_tensor(array) - vector  # NumPy would widen other types differently
+def difference(array: npt.NDArray[Any], own: Views) -> torch.Tensor:
+    """Return ``array`` minus the vector of ``own``, without copying a read-only array."""
+    if array.dtype == own.array.dtype:
+        return torch.from_numpy(array - own.array)
+    # NumPy's rules for other types differ from torch's
+    return to_tensor(array) - torch.from_numpy(own.array)

@@ -1,8 +1,10 @@
 """Tensors by name that are views of one vector, as a model's are."""
 
+import functools
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any
 
+import numpy.typing as npt
 import torch
 
 Tensors = dict[str, torch.Tensor]
@@ -29,6 +31,12 @@ class Views(MutableMapping[str, torch.Tensor]):
         self.cut, self._whole = cut, vector
         self.vector: torch.Tensor | None = vector
         self._tensors: Tensors | None = None
+
+    @functools.cached_property
+    def array(self) -> npt.NDArray[Any]:
+        """The vector, which must be on the CPU, as an array that shares its memory."""
+        array: npt.NDArray[Any] = self._whole.detach().numpy()
+        return array
 
     def __getitem__(self, name: str) -> torch.Tensor:
         return self._made()[name]
@@ -65,6 +73,11 @@ class Views(MutableMapping[str, torch.Tensor]):
         if self._tensors is None:
             self._tensors = self.cut(self._whole)
         return self._tensors
+
+
+def whole(state: Mapping[str, Any]) -> Views | None:
+    """Return ``state`` if all of it are views of one vector; else None."""
+    return state if isinstance(state, Views) and state.vector is not None else None
 
 
 def vector_of(state: Mapping[str, Any]) -> torch.Tensor | None:

@@ -13,7 +13,7 @@ from decentralizepy.config.signatures import parameters
 from decentralizepy.errors import DecentralizepyError
 from decentralizepy.message import Message, Outgoing, outgoing
 from decentralizepy.models.flat import Flat, difference, to_tensor
-from decentralizepy.models.views import copy_of, vector_of
+from decentralizepy.models.views import copy_of, vector_of, whole
 from decentralizepy.sharing._together import Average, overridden
 from decentralizepy.sharing.checks import (
     check_degree,
@@ -222,10 +222,9 @@ class Sharing(Stateful):
 
     def pull(self, total: State, own: State, message: Message, weight: float) -> None:
         """Add to ``total`` the sender's difference from ``own``, times ``weight``."""
-        sum_, mine = vector_of(total), vector_of(own)
+        sum_, mine = vector_of(total), whole(own)
         read = getattr(self.deserialized_model, "__func__", None)
-        base = read is Sharing.deserialized_model
-        if base and sum_ is not None and mine is not None:
+        if read is Sharing.deserialized_model and sum_ is not None and mine is not None:
             sum_.add_(difference(self._numbers(message), mine), alpha=weight)
             return
         theirs = self.deserialized_model(message)
