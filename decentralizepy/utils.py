@@ -110,7 +110,7 @@ def get_args(
         With status 2 and a line on stderr, if a flag is invalid.
     """
     parser = parser or make_parser()
-    chosen, left = _parsed(argv, parser)
+    chosen, left = parsed(argv, parser)
     extra, wrong = _extra(left)
     _refuse(wrong, parser)
     if extra:
@@ -128,15 +128,16 @@ def given(
     included.
     """
     parser = parser or make_parser()
-    chosen, left = _parsed(argv, parser)
+    chosen, left = parsed(argv, parser)
     _refuse(left, parser)
     return chosen
 
 
-def _parsed(
-    argv: Sequence[str] | None, parser: ArgumentParser
+def parsed(
+    argv: Sequence[str] | None, parser: ArgumentParser | None = None
 ) -> tuple[dict[str, Any], list[str]]:
     """Return the flags that a parser knows, and the remaining arguments."""
+    parser = parser or make_parser()
     words = map(_spelt, _words() if argv is None else argv)
     try:
         args, left = parser.parse_known_args([*words])

@@ -99,6 +99,7 @@ def load(
                 value=chosen["resume"],
             )
         mine["resume"] = of_machine(chosen["resume"], machine)
+        mine.pop("log_dir", None)  # that of the whole run
     else:
         mine["log_dir"] = str(Path(agent.log_dir, f"machine{machine}"))
         mine["weights_store_dir"] = agent.weights_store_dir

@@ -1,0 +1,71 @@
+"""Breaks when a batch script does not run what was asked for."""
+
+import shlex
+import sys
+
+import pytest
+
+from decentralizepy.commands.submit import main
+
+INI = "[RUN]\niterations = 3\n"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    (tmp_path / "run.ini").write_text(INI)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_script_has_all_options_and_flags(folder, capsys):
+    options = ["--nodes", "3", "--partition", "gpu", "--time=5", "--exclusive"]
+    flags = ["-ps", "4", "8", "8", "--set", "GRAPH.degree=2", "--checkpoint_every", "5"]
+    assert main(["run.ini", *options, *flags, "-ld", "my runs/a", "--dry-run"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    lines = out.splitlines()
+    for option in (
+        "--nodes=3",
+        "--partition=gpu",
+        "--time=5",
+        "--exclusive",
+        "--requeue",
+    ):
+        assert f"#SBATCH {option}" in lines
+    log_dir = folder / "my runs/a"
+    assert f"#SBATCH --output={log_dir}/slurm-%j.out" in lines
+    words = shlex.split(out[out.index("srun ") :].partition("&")[0].replace("\\\n", ""))
+    run = words[words.index(sys.executable) :]
+    assert run[1:5] == ["-m", "decentralizepy", "run", "run.ini"]
+    told = (
+        "--procs_per_machine 4 8 8 --set GRAPH.degree=2 --checkpoint_every 5 --log_dir"
+    )
+    assert run[5:] == [*told.split(), str(log_dir), "${again[@]}"]
+    assert not log_dir.exists()
+
+
+def test_the_users_options_win_as_the_last_ones(folder, capsys):
+    main(["run.ini", "--signal", "B:USR2@600", "--dry-run"])
+    lines = [each for each in capsys.readouterr().out.splitlines() if "signal=" in each]
+    assert lines[-1] == "#SBATCH --signal=B:USR2@600"
+
+
+def test_a_job_without_checkpoints_is_warned_of(folder, capsys):
+    assert main(["run.ini", "--dry-run"]) == 0
+    assert "warning: without --checkpoint_every, a" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["none.ini"], "none.ini: no such file"),
+        (["run.ini", "--nodes", "3", "4"], "4: neither a flag nor the value of one"),
+        (["run.ini", "--array", "0-3"], "--array=0-3: all tasks of the array would"),
+        (["run.ini", "-p", "gpu"], "-p: expected the long form of an option of sbatch"),
+        (["run.ini", "--nodes", "3"], "sbatch: not found on this machine; --dry-run"),
+    ],
+)
+def test_what_cannot_be_submitted(folder, capsys, monkeypatch, words, line):
+    monkeypatch.setenv("PATH", "")
+    assert main([*words, "--checkpoint_every", "5"]) == 2
+    assert capsys.readouterr().err.startswith(line)
