@@ -10,6 +10,7 @@ from decentralizepy.files import write_atomic
 
 FOLDER = "checkpoints"
 OURS = f"{__package__}."
+PLACE = "rank", "machine_id", "uid", "log_dir"  # set whenever a node is built
 
 
 class Stateful:

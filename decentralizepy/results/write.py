@@ -36,7 +36,8 @@ class Results:
     """One node's measurements: one JSON line per round, and upstream's results file.
 
     ``<rank>_results.jsonl`` contains complete lines after each round, whatever happens
-    later; nodes that take turns in a process share a file instead. ``<rank>_results.json``, derived from it, maps ``{metric: {round: value}}`` with
+    later; nodes that take turns in a process share a file instead.
+    ``<rank>_results.json`` is derived from it and maps ``{metric: {round: value}}``, with
     rounds from "1", as upstream's scripts expect. While the disk is full, lines are kept
     in memory and retried after each round. A context manager, which closes the files.
 

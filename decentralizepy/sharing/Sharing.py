@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from decentralizepy.checkpoints import Stateful
+from decentralizepy.checkpoints import PLACE, Stateful
 from decentralizepy.config.signatures import parameters
 from decentralizepy.errors import DecentralizepyError
 from decentralizepy.message import Message, Outgoing, outgoing
@@ -79,10 +79,7 @@ class Sharing(Stateful):
     """Options of a parent class that this class sets itself, and that users cannot set."""
 
     checkpointed: tuple[str, ...] = ("communication_round",)
-    derived: tuple[str, ...] = (
-        *("rank", "machine_id", "uid", "log_dir"),
-        *("flat", "shapes", "lens", "batching"),
-    )
+    derived: tuple[str, ...] = (*PLACE, "flat", "shapes", "lens", "batching")
 
     keeps_peer_state = False
     """Whether state per peer is kept across rounds; then no peer can be dropped."""

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Protocol
 import torch
 from pydantic import Field
 
-from decentralizepy.checkpoints import Stateful
+from decentralizepy.checkpoints import PLACE, Stateful
 from decentralizepy.errors import DataError
 from decentralizepy.training import _device, _steps
 from decentralizepy.training._together import Kind, Step, kind_of, overridden
@@ -74,15 +74,7 @@ class Training(Stateful):
     """
 
     checkpointed: tuple[str, ...] = ("epoch_start", "batches_done")
-    derived = (
-        "rank",
-        "machine_id",
-        "log_dir",
-        "_batches",
-        "_compiled",
-        "batching",
-        "kind",
-    )
+    derived = (*PLACE, "_batches", "_compiled", "batching", "kind")
 
     batching: Any = None
     """Takes a step together with other nodes, if an engine runs several at once."""
