@@ -18,7 +18,7 @@ class Recording(Lifecycle):
 
     iteration = 0
     evaluators: str | int = ALL
-    """The nodes that evaluate: see :class:`~decentralizepy.results.schedule.Evaluators`."""
+    """Which nodes evaluate (``all``, ``mean_model`` or how many)."""
     schedule: Schedule
     results: Results
 

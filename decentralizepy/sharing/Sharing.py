@@ -85,7 +85,7 @@ class Sharing(Stateful):
     """Whether state per peer is kept across rounds; then no peer can be dropped."""
 
     nonfinite = "abort"
-    """For a non-finite model: ``abort``, ``drop`` it and use the own, or ``keep`` it."""
+    """What to do about a non-finite model (``abort``, ``drop`` it for the own, ``keep``)."""
 
     batching: Any = None
     """Averages together with other nodes, if an engine runs several at once."""
