@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from decentralizepy.config.signatures import is_ours
 from decentralizepy.errors import ConfigError
-from decentralizepy.node.process import cores
 from decentralizepy.run.machine import Free, Machine
 
 if TYPE_CHECKING:
@@ -91,6 +90,8 @@ class Load(NamedTuple):
     @classmethod
     def of(cls, experiment: Experiment, model: int, engine: str) -> Load:
         """Return the load of an experiment with a model of ``model`` bytes."""
+        from decentralizepy.node.process import cores  # which imports torch
+
         nodes = len(experiment.ranks)
         if engine == "process":
             known = peers(experiment)
