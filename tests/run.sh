@@ -4,4 +4,4 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bash eval/venv.sh dev
-exec "${VENV:-.venv}/bin/python" -m pytest -n auto --maxprocesses=4 -m "not slow" "$@"
+exec "${VENV:-.venv}/bin/python" -m pytest -n auto --maxprocesses=4 --maxschedchunk=16 -m "not slow" "$@"

@@ -77,7 +77,8 @@ class LocalNodes(Engine):
         Errors as in the base class.
         """
         running = [process for process in self.processes if process.exitcode is None]
-        connection.wait([process.sentinel for process in running], timeout)
+        if running:  # else it would wait for nothing until the timeout
+            connection.wait([process.sentinel for process in running], timeout)
         if not self.may_go_on() and (failure := self.failure()):
             if failure.exit_status == PeerError.exit_status:
                 nodes = zip(self.specs, self.processes, strict=True)

@@ -71,6 +71,16 @@ def test_no_node_begins_before_all_are_forked(tmp_path, monkeypatch):
             pass
 
 
+def test_nobody_is_waited_for_once_all_have_ended(tmp_path, monkeypatch):
+    """Waiting for none of them would take the whole timeout."""
+    spec = NodeSpec(lambda: None, (), 0, 0, 0, tmp_path / "0.log")
+    with LocalNodes([spec]) as nodes:
+        nodes.start()
+        nodes.processes[0].join()
+        monkeypatch.setattr(process.connection, "wait", None)
+        assert nodes.wait(LIMIT_S)
+
+
 def test_nodes_that_have_not_begun_are_stopped(tmp_path):
     """As where the last one cannot be forked."""
     spec = NodeSpec(lambda: None, (), 0, 0, 0, tmp_path / "0.log")
