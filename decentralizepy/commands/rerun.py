@@ -150,7 +150,7 @@ def _distance(names: Sequence[str], before: Path, after: Path) -> str:
 def _first(names: Sequence[str], log_dir: Path, out: Path) -> str:
     """Return the first round in which results differ."""
     from decentralizepy.results.read import read_run
-    from decentralizepy.run.manifest import REPEATED
+    from decentralizepy.results.write import REPEATED
 
     rounds: dict[int, str] = {}
     try:

@@ -19,7 +19,8 @@ logger = logging.getLogger(__name__)
 FINAL_FILE = "final.json"
 MODELS = "models"  # the folder of models that the launcher has yet to average
 EMPTY: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
-METRICS = (
+#: Metrics that have the same bits when a run is repeated, unlike times and waits.
+REPEATED = (
     "train_loss",
     "test_loss",
     "test_acc",
@@ -28,8 +29,8 @@ METRICS = (
     "total_bytes",
     "total_meta",
     "total_data_per_n",
-    "total_control",
 )
+METRICS = (*REPEATED, "total_control")
 
 
 class Results:

@@ -18,22 +18,12 @@ from decentralizepy.config.text import KINDS
 from decentralizepy.errors import ConfigError
 from decentralizepy.files import write_atomic
 from decentralizepy.results.lines import read_all
+from decentralizepy.results.write import REPEATED
 from decentralizepy.run import fingerprint, inputs, provenance
 from decentralizepy.run.experiment import Experiment
 
 FILE = "manifest.json"
 SEEDS = ("seed", "random_seed")
-#: Metrics that have the same bits when a run is repeated, unlike times and waits.
-REPEATED = (
-    "train_loss",
-    "test_loss",
-    "test_acc",
-    "validation_loss",
-    "validation_acc",
-    "total_bytes",
-    "total_meta",
-    "total_data_per_n",
-)
 EARLIER = ("command", "started", "ended", "outcome")
 
 

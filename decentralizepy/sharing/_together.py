@@ -13,8 +13,14 @@ from decentralizepy.errors import MessageError
 from decentralizepy.sharing.checks import reading
 
 METHODS = (
-    *("_average", "pull", "local", "adopt", "_post_step"),
-    *("deserialized_model", "decompress_data", "_numbers"),
+    "_average",
+    "pull",
+    "local",
+    "adopt",
+    "_post_step",
+    "deserialized_model",
+    "decompress_data",
+    "_numbers",
 )
 ROWS = 256  # of a product, so that they stay in the cache
 OURS, BASE = "decentralizepy.", "decentralizepy.sharing.Sharing"
