@@ -7,13 +7,14 @@ import resource
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from decentralizepy.machine import cores
+
 LIBRARIES = ("torch", "numpy", "pyzmq", "msgpack")
 FLAGS = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16")
 
 
 def describe() -> str:
     """Return two lines: the processor with its vector units, and the versions."""
-    cores = len(os.sched_getaffinity(0))
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     text = _read("/proc/cpuinfo")
     flags = set(_field(text, "flags").split())
@@ -22,7 +23,7 @@ def describe() -> str:
     family = f"family {_field(text, 'cpu family')}, model {_field(text, 'model')}"
     libraries = ", ".join(f"{name} {_version(name)}" for name in LIBRARIES)
     return (
-        f"{cores} cores of {name} ({family}; {vectors}), {memory:.0f} GiB\n"
+        f"{cores()} cores of {name} ({family}; {vectors}), {memory:.0f} GiB\n"
         f"{platform.system()} {platform.release()}, "
         f"Python {platform.python_version()}, {libraries}"
     )

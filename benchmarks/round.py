@@ -27,6 +27,7 @@ import torch
 from benchmarks import machine, work
 from decentralizepy.datasets.CIFAR10 import CIFAR10, LeNet
 from decentralizepy.datasets.pixels import Images
+from decentralizepy.machine import cores
 from decentralizepy.node import process
 
 WARM_UP = 2  # rounds that are not counted
@@ -59,11 +60,11 @@ def main() -> None:
     if args.against:
         compare(args)
         return
-    cores = process.cores()
+    count = cores()
     columns = {
-        "alone": bare(args, cores, cores),
+        "alone": bare(args, count, count),
         "at once": bare(args, work.NODES, work.NODES),
-        "in turn": bare(args, work.NODES, cores),
+        "in turn": bare(args, work.NODES, count),
         "run": seams(work.ROOT, args),
     }
     if args.beside:

@@ -3,7 +3,6 @@
 import argparse
 import configparser
 import contextlib
-import os
 import random
 import signal
 import subprocess
@@ -21,6 +20,7 @@ import torch
 from decentralizepy.communication.TCP import TCP
 from decentralizepy.datasets.Data import Data
 from decentralizepy.datasets.Dataset import Dataset
+from decentralizepy.machine import cores
 from decentralizepy.mappings.Mapping import Mapping
 from decentralizepy.models.Model import Model
 
@@ -264,7 +264,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="seed of the faults")
     args = parser.parse_args()
     print(
-        f"{args.nodes} nodes, {args.rounds} rounds, seed {args.seed}, {os.cpu_count()} cores"
+        f"{args.nodes} nodes, {args.rounds} rounds, seed {args.seed}, {cores()} cores"
     )
     wrong, expected = 0, None
     with tempfile.TemporaryDirectory() as scratch:

@@ -11,13 +11,13 @@ in bare torch loops, data in memory, one process per core, no communication. Wit
 
 import argparse
 import multiprocessing
-import os
 import sys
 import time
 from typing import Any
 
 from benchmarks import machine, work
 from benchmarks.work import BATCH, NODES, SAMPLES, STEPS
+from decentralizepy.machine import cores
 
 EVERY = 10  # rounds between evaluations
 
@@ -52,10 +52,10 @@ def main() -> None:
 
 def compute_limit(data: str, rounds: int, evaluations: int) -> float:
     """Return the seconds for the bare loops of all nodes, one process per core."""
-    cores = len(os.sched_getaffinity(0))
+    count = cores()
     context = multiprocessing.get_context("spawn")
-    barrier = context.Barrier(cores + 1)
-    share = [NODES // cores + (core < NODES % cores) for core in range(cores)]
+    barrier = context.Barrier(count + 1)
+    share = [NODES // count + (core < NODES % count) for core in range(count)]
     workers = [
         context.Process(
             target=bare_loops, args=(data, nodes, rounds, evaluations, barrier)

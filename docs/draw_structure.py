@@ -53,6 +53,7 @@ BASE = {
     "message": "channels",
     "utils": "flags",
     "files": "atomic writes",
+    "machine": "cores, memory",
     "once": "shared results",
     "errors": "exceptions",
 }
@@ -81,6 +82,7 @@ ROUTES: dict[tuple[str, str], Points] = {
 }
 
 WIDTH, LEFT, BOX, LAYER, CORNER = 950, 20, 56, 100, 7
+ROW = 5  # boxes of the base layer
 STYLE = """
 text { font-family: Helvetica, Arial, sans-serif; fill: #1f2933; text-anchor: middle }
 .name { font-size: 15px; font-weight: bold }
@@ -145,7 +147,7 @@ def svg() -> str:
     placed = {name for layer in LAYERS for name in layer} | set(BASE)
     if moved := packages() ^ placed:
         raise ValueError(f"{__file__}: LAYERS and BASE have no place for {moved}")
-    height = _top(len(LAYERS)) + 150
+    height = _bottom() + 80
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}">',
         f"<style>{STYLE}</style>",
@@ -164,6 +166,11 @@ def _top(layer: int) -> int:
     return LEFT + LAYER * layer
 
 
+def _bottom() -> int:
+    """Return where the base layer ends."""
+    return _top(len(LAYERS)) + -(-len(BASE) // ROW) * (BOX + 4) + 10
+
+
 def _boxes() -> Iterator[str]:
     for number, layer in enumerate(LAYERS):
         for name, (left, width, words) in layer.items():
@@ -173,8 +180,9 @@ def _boxes() -> Iterator[str]:
 
 def _base() -> Iterator[str]:
     for number, (name, words) in enumerate(BASE.items()):
-        left = LEFT + number * 113
-        yield _box("base", left, _top(len(LAYERS)), 109, name, words)
+        row, column = divmod(number, ROW)
+        top = _top(len(LAYERS)) + row * (BOX + 4)
+        yield _box("base", LEFT + column * 181, top, 176, name, words)
 
 
 def _box(kind: str, left: int, top: int, width: int, name: str, words: str) -> str:
@@ -236,7 +244,7 @@ def _place(package: str) -> tuple[int, int, int]:
 
 
 def _notes() -> Iterator[str]:
-    top, left = _top(len(LAYERS)) + BOX + 26, LEFT
+    top, left = _bottom() + 12, LEFT
     for kind, words in NOTES:
         yield f'<rect class="{kind}" x="{left}" y="{top}" width="22" height="14" rx="3"/>'
         yield f'<text class="note" x="{left + 30}" y="{top + 11}">{words}</text>'

@@ -8,7 +8,7 @@ import pytest
 
 TESTS = Path(__file__).resolve().parent
 PACKAGE = Path(__file__).resolve().parent.parent / "decentralizepy"
-TEXT = {"errors", "files", "message", "randomness", "utils", "config"}
+TEXT = {"errors", "files", "machine", "message", "randomness", "utils", "config"}
 RUN = TEXT | {"checkpoints", "factory", "graphs", "mappings", "run"}
 SEEN = TEXT | {"results", "monitor", "figures"}
 # what the modules of a folder may import of the package, besides their own folder

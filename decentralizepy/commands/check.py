@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from decentralizepy import utils
 from decentralizepy.errors import ConfigError, DecentralizepyError, shown
+from decentralizepy.machine import cores
 from decentralizepy.monitor.units import duration, size
 
 if TYPE_CHECKING:
@@ -125,12 +125,12 @@ def measure(experiment: Experiment) -> dict[str, float]:
         (run,) = read_runs(Path(folder, "log"))
     sent = run.spread("total_bytes")["mean"].iloc[-1] / MEASURED
     busy = run.spread("time")["mean"].iloc[-1] / MEASURED  # of all nodes, in turn
-    cores = min(len(os.sched_getaffinity(0)), len(experiment.ranks))
+    busy_cores = min(cores(), len(experiment.ranks))
     return {
         "bytes_per_round": float(sent),
         "bytes": float(sent) * args.iterations,
-        "seconds_per_round": float(busy) / cores,
-        "seconds": float(busy) / cores * args.iterations,
+        "seconds_per_round": float(busy) / busy_cores,
+        "seconds": float(busy) / busy_cores * args.iterations,
     }
 
 

@@ -21,7 +21,7 @@ from decentralizepy.engines import hanging, openmp
 from decentralizepy.engines.engine import Engine, GoOn
 from decentralizepy.engines.failure import Failed, judge
 from decentralizepy.errors import PeerError
-from decentralizepy.run.machine import Machine
+from decentralizepy.machine import Machine
 from decentralizepy.run.scratch import Scratch
 from decentralizepy.run.signals import ENDING, at_signal
 from decentralizepy.run.spec import NodeSpec

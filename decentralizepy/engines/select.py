@@ -4,6 +4,7 @@ from argparse import Namespace
 
 from decentralizepy.engines.engine import Engine, GoOn
 from decentralizepy.engines.process import LocalNodes
+from decentralizepy.machine import cores
 from decentralizepy.run.spec import NodeSpec
 
 
@@ -16,7 +17,6 @@ def select_engine(args: Namespace, specs: list[NodeSpec], go_on: GoOn) -> Engine
         return DebugNodes(specs, go_on, inspect, batched=args.batched)
     if args.engine == "packed":
         from decentralizepy.engines.packed import PackedNodes
-        from decentralizepy.node.process import cores
 
         return PackedNodes(specs, args.workers or cores(), go_on, args.batched)
     return LocalNodes(specs, go_on)

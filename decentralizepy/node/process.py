@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from decentralizepy.machine import cores
 from decentralizepy.node.turn_log import TurnLog
 from decentralizepy.randomness import torch_seed
 
@@ -138,11 +139,6 @@ def schedule_in_long_slices() -> None:
 def threads(local_nodes: int) -> int:
     """Return the number of threads that each of a machine's nodes may use."""
     return max(1, cores() // max(1, local_nodes))
-
-
-def cores() -> int:
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0))
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from decentralizepy.config.signatures import is_ours
 from decentralizepy.errors import ConfigError
-from decentralizepy.run.machine import Free, Machine
+from decentralizepy.machine import Free, Machine, cores
 
 if TYPE_CHECKING:
     from decentralizepy.graphs.Graph import Graph
@@ -90,8 +90,6 @@ class Load(NamedTuple):
     @classmethod
     def of(cls, experiment: Experiment, model: int, engine: str) -> Load:
         """Return the load of an experiment with a model of ``model`` bytes."""
-        from decentralizepy.node.process import cores  # which imports torch
-
         nodes = len(experiment.ranks)
         if engine == "process":
             known = peers(experiment)

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from decentralizepy.run.machine import Machine
+from decentralizepy.machine import Machine, cores
 
 GIT_S = 10.0  # seconds that git may take
 HASHED = 1 << 28  # bytes of a folder; of a larger one, only names and sizes are hashed
@@ -35,7 +35,7 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "cpu": cpu(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": cores(),
         "memory_free": free.amount if free else None,
         "gpus": gpus(),
         "threads": os.environ.get("OMP_NUM_THREADS"),

@@ -12,8 +12,8 @@ from decentralizepy.config.assignments import completed, parsed
 from decentralizepy.config.signatures import Options
 from decentralizepy.config.text import KINDS
 from decentralizepy.graphs import spectrum
+from decentralizepy.machine import Machine
 from decentralizepy.run import preflight
-from decentralizepy.run.machine import Machine
 
 if TYPE_CHECKING:
     from decentralizepy.graphs.Graph import Graph

@@ -1,13 +1,12 @@
 """Measures one run, to tell how many like it the machine can hold at once."""
 
-import os
 import time
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
-from decentralizepy.run.machine import Machine
+from decentralizepy.machine import Machine
 
 ENOUGH_S = 10.0  # of rounds, after the start, which keeps one core busy at most
 SHARE = 0.8  # of the free memory that runs may fill
@@ -72,7 +71,7 @@ def at_once(cores: float, memory: int) -> int:
     machine with others seems to need less than it does. But not more than fit in 80 % of
     the memory that is free while the first of them runs; and at least one.
     """
-    count = round(len(os.sched_getaffinity(0)) / max(cores, 1.0))
+    count = round(Machine().cores() / max(cores, 1.0))
     free = Machine().memory()
     if free and memory:
         count = min(count, 1 + int(SHARE * free.amount / memory))

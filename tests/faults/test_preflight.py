@@ -81,7 +81,7 @@ def test_processes_that_the_kernel_killed_for_memory_are_counted():
     """What a launcher asks before and after a node was killed by signal 9."""
     code = (
         "import os, sys\n"
-        "from decentralizepy.run.machine import Machine\n"
+        "from decentralizepy.machine import Machine\n"
         "before = Machine().oom_kills()\n"
         "child = os.fork()\n"
         "if not child: bytearray(500 << 20); os._exit(0)\n"

@@ -12,8 +12,8 @@ from decentralizepy.factory import Part
 from decentralizepy.graphs.FullyConnected import FullyConnected
 from decentralizepy.graphs.OnePeerExponential import OnePeerExponential
 from decentralizepy.graphs.Ring import Ring
+from decentralizepy.machine import Free, Machine
 from decentralizepy.run import preflight
-from decentralizepy.run.machine import Free, Machine
 from decentralizepy.run.preflight import Load
 
 MIB = 1 << 20

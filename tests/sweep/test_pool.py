@@ -104,7 +104,7 @@ def test_the_first_run_is_measured_alone(jobs, monkeypatch, capsys):
     ],
 )
 def test_cores_and_memory_limit_how_many_run_at_once(monkeypatch, cores, memory, count):
-    monkeypatch.setattr(meter.os, "sched_getaffinity", lambda pid: {0, 1, 2, 3})
+    monkeypatch.setattr(meter.Machine, "cores", lambda self: 4)
     free = meter.Machine.memory(meter.Machine())._replace(amount=1000)
     monkeypatch.setattr(meter.Machine, "memory", lambda self: free)
     assert meter.at_once(cores, memory) == count

@@ -1,5 +1,7 @@
-"""The memory and processes that the kernel and its control groups still allow."""
+"""The cores, memory and processes that the kernel and its control groups allow."""
 
+import math
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +18,7 @@ _CACHED = {
     "memory.current": ("active_file", "inactive_file"),
     "pids.current": (),
 }
+_CPU = ("cpu.cfs_quota_us", "cpu.cfs_period_us")
 _KILLS = ("memory.oom_control", "memory.events")
 
 
@@ -31,6 +34,15 @@ class Machine(NamedTuple):
 
     proc: Path = Path("/proc")
     cgroups: Path = Path("/sys/fs/cgroup")
+
+    def cores(self) -> int:
+        """Return how many cores this process can keep busy, at least 1.
+
+        Those that it may be scheduled on, or the quota of a control group, rounded up.
+        """
+        affinity = getattr(os, "sched_getaffinity", None)  # not on macOS
+        allowed = len(affinity(0)) if affinity else os.cpu_count() or 1
+        return min([allowed, *self._quotas()])
 
     def memory(self) -> Free | None:
         """Return the bytes available without swapping, or None if unknown."""
@@ -57,6 +69,15 @@ class Machine(NamedTuple):
                 return kills
         return 0
 
+    def _quotas(self) -> Iterator[int]:
+        """Yield how many cores each control group of this process may keep busy."""
+        for folder in self._groups("cpu"):
+            first = [_text(folder / name) for name in _CPU]
+            for text in (_text(folder / "cpu.max"), " ".join(first)):
+                words = text.split()  # microseconds, and the period that they are for
+                if len(words) == 2 and all(map(str.isdecimal, words)):
+                    yield math.ceil(int(words[0]) / int(words[1]))
+
     def _groups_leave(self, controller: str) -> Iterator[Free]:
         """Yield what each control group of this process leaves of its limit."""
         for folder in self._groups(controller):
@@ -81,6 +102,11 @@ class Machine(NamedTuple):
             for base in bases:
                 for depth in range(len(parts), -1, -1):
                     yield base.joinpath(*parts[:depth])
+
+
+def cores() -> int:
+    """Return how many cores this process can keep busy: affinity and quotas count."""
+    return Machine().cores()
 
 
 def _text(path: Path) -> str:

@@ -1,8 +1,10 @@
 """Fake kernels; breaks when a limit is overlooked, or free memory is miscounted."""
 
+import os
+
 import pytest
 
-from decentralizepy.run.machine import Free, Machine
+from decentralizepy.machine import Free, Machine
 
 MIB = 1 << 20
 UNLIMITED = 9223372036854771712  # what version 1 says
@@ -46,6 +48,32 @@ def second(bare):
     write(group, memory__events="low 0\noom 2\noom_kill 2")
     write(group, pids__max=20, pids__current=5)
     return bare
+
+
+def test_the_cores_are_those_that_this_process_may_run_on(bare, monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {1, 2, 5, 7})
+    assert bare.cores() == 4
+
+
+def test_a_quota_of_version_1_limits_the_cores_and_is_rounded_up(first, monkeypatch):
+    """Four cores' worth around the group, and two and a half for the group."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {*range(8)})
+    write(first.proc / "self", cgroup="4:cpu,cpuacct:/outer/inner")
+    outer = first.cgroups / "cpu" / "outer"
+    write(outer, cpu__cfs_quota_us=400_000, cpu__cfs_period_us=100_000)
+    assert first.cores() == 4
+    write(outer / "inner", cpu__cfs_quota_us=250_000, cpu__cfs_period_us=100_000)
+    assert first.cores() == 3
+    write(outer / "inner", cpu__cfs_quota_us=-1)
+    assert first.cores() == 4
+
+
+def test_a_quota_of_version_2_limits_the_cores(second, monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {*range(8)})
+    write(second.cgroups / "run", cpu__max="max 100000")
+    assert second.cores() == 8
+    write(second.cgroups / "run", cpu__max="50000 100000")
+    assert second.cores() == 1
 
 
 def test_without_groups_the_kernel_alone_says_what_is_free(bare):
