@@ -83,13 +83,14 @@ def check(
     DecentralizepyError
         If the experiment could not be started.
     """
+    from decentralizepy.placement.placed import free_ports
     from decentralizepy.run import preflight, view
     from decentralizepy.run.experiment import Experiment
     from decentralizepy.run.prepare import load, prepare_nodes, prepare_transport
     from decentralizepy.run.scratch import Scratch
 
     experiment = Experiment.load(words, parser=parser)
-    with Scratch() as scratch:
+    with Scratch() as scratch, free_ports(experiment):
         prepare_transport(experiment, scratch)
     prepare_nodes(experiment)
     _, numbers = load(experiment)

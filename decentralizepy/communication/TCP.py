@@ -20,6 +20,7 @@ from decentralizepy.mappings.addresses import (
     host_of,
     hosts_of,
     is_loopback,
+    not_here,
     offset_of,
     read_addresses,
 )
@@ -34,7 +35,8 @@ LOCAL_BUFFER = 1 << 18  # bytes in the kernel on their way to a node on this mac
 class TCP(ZeroMQ):
     """ZeroMQ over TCP; the node of rank r listens on port ``offset + 2 r + 1``.
 
-    With several machines, the launcher listens on port ``offset`` (``offset - 2`` if a
+    On a single machine, the launcher finds an offset at which all ports are free, unless
+    the INI file or the address file gives one. With several machines, the launcher listens on port ``offset`` (``offset - 2`` if a
     service of rank -1 is all that runs on its machine).
 
     Parameters
@@ -46,7 +48,9 @@ class TCP(ZeroMQ):
         addresses: ``{"0": "localhost"}``. ``"10.0.0.1:21000"`` also gives the offset of
         that machine. Not needed on a single machine, nor with ``--rendezvous``.
     offset : int, default 9000
-        Offsets of runs on one machine must differ by at least twice the number of ranks.
+        If given, runs at once on one machine need offsets that differ by at least twice the
+        number of ranks. The default is for several machines with an address file, and for
+        scripts without a launcher.
     recv_timeout : int, default 50
         Milliseconds after which ``receive(block=False)`` returns None.
     security : {"none", "mac", "curve"}, default "none"
@@ -208,9 +212,7 @@ def check_free(host: str, *ports: int) -> None:
     """Raise an AddressError, with one line per port, if ports cannot be bound."""
     causes = {port: cause for port in ports if (cause := _refusal(host, port))}
     if any(cause.errno == errno.EADDRNOTAVAIL for cause in causes.values()):
-        raise AddressError(
-            f"{host} is not an address of this machine; correct the address file or -mid"
-        )
+        raise not_here(host)
     owners = _owners() if causes else {}
     lines = (
         f"port {port} of {host} cannot be used: {cause.strerror}{owners.get(port, '')}; set "

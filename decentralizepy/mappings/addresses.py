@@ -120,6 +120,14 @@ def hosts_of(
     return hosts
 
 
+def not_here(host: str) -> AddressError:
+    """Return the error about an IP address that no interface of this machine has."""
+    cause = (
+        f"{host} is not an address of this machine; correct the address file or -mid"
+    )
+    return AddressError(cause)
+
+
 def is_loopback(host: str) -> bool:
     """Return whether an IP address is a loopback address."""
     return ipaddress.ip_address(host).is_loopback

@@ -10,7 +10,9 @@ from typing import Any
 
 from decentralizepy import utils
 from decentralizepy.config.alike import LOCAL, SECTIONS
+from decentralizepy.config.signatures import Options
 from decentralizepy.errors import ConfigError
+from decentralizepy.mappings.addresses import host_of, offset_of, read_addresses
 from decentralizepy.placement import ports
 from decentralizepy.placement.boards import Fixed
 from decentralizepy.placement.find import find, plan
@@ -49,7 +51,9 @@ def placed(
     chosen = utils.given(argv, parser)
     place = find(chosen, os.environ)
     if place is None:
-        yield Experiment.of(chosen, classes)
+        experiment = Experiment.of(chosen, classes)
+        with free_ports(experiment):
+            yield experiment
         return
     with ExitStack() as stack:
         folder = stack.enter_context(Scratch())
@@ -106,6 +110,40 @@ def load(
     nodes = folder / "nodes.json"
     nodes.write_text("{}")  # until the addresses are known
     return Experiment.of(mine, classes, str(nodes))
+
+
+@contextmanager
+def free_ports(experiment: Experiment) -> Iterator[None]:
+    """Hold free ports for nodes that are all on this machine, unless the user chose some.
+
+    Raises
+    ------
+    AddressError
+        If there are none, or the address in the address file is not of this machine.
+    """
+    host = _host_of_any_ports(experiment)
+    if host is None:
+        yield
+        return
+    with ports_of(experiment, host) as offset:
+        experiment.free_ports = {"offset": offset}
+        yield
+
+
+def _host_of_any_ports(experiment: Experiment) -> str | None:
+    """Return the address of the nodes; None if they have no ports, or given ones."""
+    args, (cls, options) = experiment.args, experiment.parts["COMMUNICATION"]
+    if args.engine != "process" or args.machines > 1 or not hasattr(cls, "ports"):
+        return None
+    if "offset" in options or "offset" not in Options.of(cls).known:
+        return None
+    path = options.get("addresses_filepath")
+    if not path:
+        return "127.0.0.1"
+    addresses = read_addresses(path)
+    if offset_of(addresses, args.machine_id, 0):
+        return None
+    return host_of(addresses, args.machine_id, path)
 
 
 @contextmanager

@@ -1,12 +1,16 @@
 """Ports for the nodes of a machine, held until they listen there."""
 
+import errno
+import os
 import random
+import resource
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from decentralizepy.errors import AddressError
-from decentralizepy.mappings.addresses import family
+from decentralizepy.mappings.addresses import family, not_here
+from decentralizepy.run.preflight import raise_limit
 
 LOWEST, HIGHEST = 10_000, 32_000  # Linux gives connections those from 32,768 on
 TRIES = 1_000
@@ -19,7 +23,7 @@ def held(
     """Yield an offset at which all ports are free and remain so for this run.
 
     The sockets that hold them are bound but do not listen, so that nodes can listen at
-    the same ports, and nobody is heard there before.
+    the same ports, and nobody is heard there before. Forked processes close them.
 
     Parameters
     ----------
@@ -33,8 +37,9 @@ def held(
     Raises
     ------
     AddressError
-        If no offset has as many free ports.
+        If no offset has as many free ports, or they cannot be held.
     """
+    raise_limit(resource.RLIMIT_NOFILE)
     draw = random.SystemRandom()  # several launchers on one host must not draw the same
     drawn = (draw.randrange(LOWEST, HIGHEST) for _ in range(TRIES))
     for offset in drawn if wished is None else (wished, *drawn):
@@ -42,11 +47,22 @@ def held(
             try:
                 for port in ports(offset):
                     sockets.enter_context(_hold(host, port))
-            except OSError:
+            except OSError as error:
+                _check_taken(error, host)
                 continue
+            os.register_at_fork(after_in_child=sockets.close)
             yield offset
             return
     raise AddressError(f"{host} does not have enough free ports for this run")
+
+
+def _check_taken(error: OSError, host: str) -> None:
+    """Raise an AddressError if other ports would not do either."""
+    if error.errno == errno.EADDRNOTAVAIL:
+        raise not_here(host) from None
+    if error.errno != errno.EADDRINUSE:
+        cause = f"the ports of a run cannot be held: {error.strerror}"
+        raise AddressError(cause) from None
 
 
 def _hold(host: str, port: int) -> socket.socket:

@@ -52,6 +52,8 @@ class Experiment:
         Whether nodes have run before, so that their logs are appended to.
     launchers : dict
         Options of the transport among launchers, where they are not those of the nodes.
+    free_ports : dict
+        The option of the transport that gives the ports which the launcher has found.
     """
 
     args: Namespace
@@ -69,6 +71,7 @@ class Experiment:
     seed: int = 0
     continues: bool = False
     launchers: dict[str, Any] = field(default_factory=dict)
+    free_ports: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def load(

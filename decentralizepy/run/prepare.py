@@ -60,8 +60,9 @@ def prepare_transport(experiment: Experiment, scratch: Path) -> None:
     """
     args, comm = experiment.args, experiment.parts["COMMUNICATION"]
     if args.engine == "process":
+        options = {**comm.options, **experiment.free_ports}
         experiment.comm_options = comm.cls.prepare(
-            comm.options, experiment.mapping, args.machine_id, experiment.ranks, scratch
+            options, experiment.mapping, args.machine_id, experiment.ranks, scratch
         )
         return
     if args.machines > 1:

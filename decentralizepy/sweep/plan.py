@@ -14,7 +14,6 @@ from decentralizepy.config.assignments import Assignment, override
 from decentralizepy.config.signatures import Options
 from decentralizepy.errors import ConfigError
 from decentralizepy.run.experiment import Experiment
-from decentralizepy.run.settings import default_of
 from decentralizepy.sweep import record
 from decentralizepy.sweep.points import Point
 
@@ -38,7 +37,7 @@ class Job:
     checkpointed : int
         The newest round that an earlier sweep left checkpoints of; 0 if none.
     ports : range or None
-        The ports of its nodes, if it has an offset of them.
+        The ports of its nodes, if its file gives an offset of them.
     """
 
     point: Point
@@ -165,10 +164,9 @@ def _job(point: Point, experiment: Experiment, out: Path, overwrite: bool) -> Jo
 
 
 def ports(experiment: Experiment) -> range | None:
-    """Return the ports that a run uses, with those of its services and launcher."""
+    """Return the ports that a run's file names, with those of its services and launcher."""
     offset = experiment.parts["COMMUNICATION"].options.get("offset")
-    offset = offset or default_of("COMMUNICATION", "offset", experiment.parts)
-    if not isinstance(offset, int):
+    if offset is None:  # each launcher finds free ones
         return None
     return range(offset - 4, offset + 2 * experiment.graph.n_procs + 4)
 

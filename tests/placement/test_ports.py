@@ -1,12 +1,33 @@
 """Breaks when the ports of a run are taken between its launchers' start and its nodes'."""
 
+import contextlib
+import errno
+import os
+import re
 import socket
+import subprocess
 
 import pytest
+import torch
 import zmq
 
+from decentralizepy.errors import AddressError
+from decentralizepy.placement import ports
 from decentralizepy.placement.ports import held
+from tests.support import LIMIT_S, ROOT
+from tests.support.launcher import results, weights
 from tests.support.ports import free_offset
+
+
+def has_bound(address):
+    """Tell whether this process has a socket that is bound to an address."""
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError), socket.socket(fileno=int(name)) as each:
+            bound = each.getsockname() == address
+            each.detach()  # leaves the descriptor open
+            if bound:
+                return True
+    return False
 
 
 def pair(offset):
@@ -37,3 +58,64 @@ def test_ports_are_free_again_after_the_run():
         pass
     with held("127.0.0.1", pair, offset) as again:
         assert again == offset
+
+
+def test_forked_processes_do_not_keep_the_ports():
+    """A process of hundreds of nodes would otherwise have a descriptor for each of them."""
+    with held("127.0.0.1", pair) as offset:
+        address = "127.0.0.1", offset
+        if not (child := os.fork()):
+            os._exit(has_bound(address))
+        assert has_bound(address)
+        assert os.waitpid(child, 0)[1] == 0
+
+
+@pytest.mark.parametrize(
+    ("host", "number", "line"),
+    [
+        ("192.0.2.1", None, "192.0.2.1 is not an address of this machine"),
+        ("127.0.0.1", errno.EMFILE, "cannot be held: Too many open files"),
+    ],
+)
+def test_ports_that_no_offset_makes_free_are_said_at_once(
+    monkeypatch, host, number, line
+):
+    def hold(host, port):
+        raise OSError(number, os.strerror(number))
+
+    if number:
+        monkeypatch.setattr(ports, "_hold", hold)
+    with pytest.raises(AddressError, match=line), held(host, pair):
+        pass
+
+
+def start(words, tmp_path, name):
+    folders = ["-ld", str(tmp_path / name), "-wsd", str(tmp_path / name / "weights")]
+    return subprocess.Popen(
+        [*words, *folders], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+
+
+@pytest.mark.processes
+def test_two_runs_of_one_file_at_once_do_not_meet(experiment, tmp_path):
+    """Node 0 of each trains only when that of the other does."""
+    (tmp_path / "meeting").mkdir()
+    meeting = {
+        "dataset_package": "tests.support.slow",
+        "dataset_class": "Meeting",
+        "folder": str(tmp_path / "meeting"),
+    }
+    words = experiment(rounds=3, DATASET=meeting)
+    file = tmp_path / "run.ini"
+    file.write_text(re.sub("offset = .*", "", file.read_text()))
+    runs = [start(words, tmp_path, name) for name in ("one", "two")]
+    try:
+        told = [run.communicate(timeout=LIMIT_S)[1] for run in runs]
+    finally:
+        for run in runs:
+            run.kill()
+    assert [run.returncode for run in runs] == [0, 0], told
+    assert results(tmp_path / "one") == results(tmp_path / "two") != {}
+    one, two = (weights(tmp_path / name / "weights") for name in ("one", "two"))
+    assert one.keys() == two.keys()
+    assert all(torch.equal(one[name], two[name]) for name in one)

@@ -1,6 +1,7 @@
 """Plug-ins that hold up a run or fill its disk for a while; an INI file can name them."""
 
 import contextlib
+import multiprocessing
 import os
 import signal
 import time
@@ -8,7 +9,7 @@ from pathlib import Path
 
 from tests.support.toy import Linear, Points
 
-__all__ = ["Filling", "Linear", "Slow"]
+__all__ = ["Filling", "Linear", "Meeting", "Slow"]
 
 
 class Slow(Points):
@@ -38,6 +39,21 @@ class Slow(Points):
             if self.passes == self.stop_in:
                 Path(os.environ["STOPPED"]).write_text(str(os.getpid()))
                 os.kill(os.getpid(), signal.SIGSTOP)
+        return super().get_trainset(batch_size, shuffle)
+
+
+class Meeting(Points):
+    """Points whose node 0 waits in its first pass until that of another run is there."""
+
+    def __init__(self, rank, machine_id, mapping, folder: str = "", **options):
+        super().__init__(rank, machine_id, mapping, **options)
+        self.folder = Path(folder)
+
+    def get_trainset(self, batch_size=1, shuffle=False):
+        if self.uid == 0 and shuffle and multiprocessing.parent_process():
+            (self.folder / str(os.getppid())).touch()
+            while len(list(self.folder.iterdir())) < 2:
+                time.sleep(0.01)
         return super().get_trainset(batch_size, shuffle)
 
 
