@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 NODES, DEGREE, STEPS, BATCH, SAMPLES = 16, 5, 3, 8, 50_000
 NEVER = 10**6
 START_S = 20  # how long to look often whether the nodes have begun
+MEMORY_SHARE = 0.01  # of the time; the kernel takes 0.1 s of CPU for 16 processes
 
 CONFIG = """\
 [DATASET]
@@ -191,19 +192,21 @@ class Watcher(threading.Thread):
     def __init__(self, pid: int, logs: Path) -> None:
         super().__init__(daemon=True)
         self.process, self.logs = psutil.Process(pid), logs
-        self.first, self.peak, self.running = math.nan, 0, True
+        self.first, self.peak, self.over = math.nan, 0, threading.Event()
         self.start()
 
     def run(self) -> None:
         began = time.monotonic()
-        while self.running:
+        while not self.over.is_set():
             waiting = math.isnan(self.first)
             if waiting and len(list(self.logs.glob("*.jsonl"))) == NODES:
                 self.first = time.monotonic()
-            often = waiting and time.monotonic() < began + START_S
+            asked = time.monotonic()
+            often = waiting and asked < began + START_S
             if not often:
                 self.peak = max(self.peak, self._memory())
-            time.sleep(0.02 if often else 1)
+            spent = time.monotonic() - asked
+            self.over.wait(0.02 if often else max(1, spent / MEMORY_SHARE))
 
     def _memory(self) -> int:
         total = 0
@@ -216,5 +219,5 @@ class Watcher(threading.Thread):
 
     def stop(self) -> None:
         """Stop watching."""
-        self.running = False
+        self.over.set()
         self.join()

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from numpy.random.mtrand import get_bit_generator, set_bit_generator
 
+from decentralizepy.node.process import gpu_generators, restore_gpu_generators
+
 _TWISTER_BYTES = 2_500  # of its state: 624 words, and the position of the next one
 _END_BYTES = 8  # the last word and the position, one of which changes with every draw
 _PYTHON: Any = random._inst  # behind random.random() and the like
@@ -37,6 +39,7 @@ class Globals:
         self._python = ctypes.string_at(_PYTHON_STATE, _PYTHON_BYTES)
         self._gauss = _PYTHON.gauss_next
         self._torch = torch.get_rng_state()
+        self._gpus = gpu_generators()
         self._grad = torch.is_grad_enabled()
         self._dtype = torch.get_default_dtype()
         seen = _end_of(get_bit_generator())
@@ -54,6 +57,7 @@ class Globals:
         ctypes.memmove(_PYTHON_STATE, self._python, _PYTHON_BYTES)
         _PYTHON.gauss_next = self._gauss
         torch.set_rng_state(self._torch)
+        restore_gpu_generators(self._gpus)
         if torch.is_grad_enabled() != self._grad:
             torch.set_grad_enabled(self._grad)
         if torch.get_default_dtype() != self._dtype:

@@ -54,9 +54,14 @@ class Model(torch.nn.Module):
         return torch.cat([tensor.flatten() for tensor in tensors(self).values()])
 
     def dump_weights(self, directory: str, uid: int, round: int) -> None:
-        """Write the ``state_dict`` to ``<round>_weight_<uid>.pt``, atomically."""
-        buffer = io.BytesIO()
-        torch.save(self.state_dict(), buffer)
+        """Write the ``state_dict`` to ``<round>_weight_<uid>.pt``, atomically.
+
+        Its tensors are on the CPU, so that machines without a GPU can read them.
+        """
+        state, buffer = self.state_dict(), io.BytesIO()
+        for name, value in state.items():
+            state[name] = value.cpu() if isinstance(value, torch.Tensor) else value
+        torch.save(state, buffer)
         path = Path(directory, f"{round}_weight_{uid}.pt")
         write_atomic(path, buffer.getvalue())
 

@@ -251,13 +251,15 @@ def _own_generators() -> Any:
     """Return the states of the global generators, which dropout and foreign code use."""
     if not process.is_private():
         return None
-    return random.getstate(), np.random.get_state(), torch.get_rng_state()
+    gpus = process.gpu_generators()
+    return random.getstate(), np.random.get_state(), torch.get_rng_state(), *gpus
 
 
 def _restore_own_generators(states: Any) -> None:
     if states is None or not process.is_private():
         return
-    python, numpy, drawn = states
+    python, numpy, drawn, *gpus = states
     random.setstate(python)
     np.random.set_state(numpy)
     torch.set_rng_state(drawn)
+    process.restore_gpu_generators(gpus)

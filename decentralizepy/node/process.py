@@ -12,7 +12,7 @@ import random
 import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from typing import Any
 
@@ -223,3 +223,15 @@ def _seed_torch(value: int) -> None:
         torch.default_generator.manual_seed(value)
     else:  # also where there is only the CPU, this looks for devices, which takes longer
         torch.manual_seed(value)
+
+
+def gpu_generators() -> list[torch.Tensor]:
+    """Return the states of the GPUs' global generators, if the process uses GPUs."""
+    used = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    return torch.cuda.get_rng_state_all() if used else []
+
+
+def restore_gpu_generators(states: Sequence[torch.Tensor]) -> None:
+    """Set the states that :func:`gpu_generators` returned."""
+    for number, state in enumerate(states):
+        torch.cuda.set_rng_state(state, number)
