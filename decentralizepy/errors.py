@@ -1,6 +1,6 @@
 """All exceptions that decentralizepy raises on purpose.
 
-::
+.. code-block:: text
 
     DecentralizepyError
     ├── ConfigError            an INI file, a flag, or a class that they name

@@ -2,21 +2,36 @@
 
 import inspect
 import re
+import sys
 from inspect import Parameter
 from pathlib import Path
 from typing import Any
 
+from docutils import nodes
+from docutils.utils.math.latex2mathml import tex2mathml
+
 from decentralizepy.config.signatures import Options
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.append(str(ROOT / "docs"))
 
 project = "decentralizepy"
 exclude_patterns = ["_build"]
-html_theme = "alabaster"
-html_theme_options = {"fixed_sidebar": True, "page_width": "60em"}
+html_theme = "furo"
+html_title = "decentralizepy"
+html_theme_options = {"footer_icons": [], "navigation_with_keys": True}
+html_static_path = ["_static"]
+html_css_files = ["wide.css"]
+html_js_files = ["filter.js"]
 html_show_copyright = False
+html_show_sphinx = False
 html_show_sourcelink = False
-toc_object_entries = False
+html_copy_source = False
+# browsers draw MathML themselves; MathJax would need a network
+html_math_renderer = "mathml"
+# a block without a language holds commands
+highlight_language = "bash"
+toc_object_entries_show_parents = "hide"
 
 extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 # a data set's module also exports its models; they are documented where they are defined
@@ -56,6 +71,14 @@ def list_plugins(app: Any, page: str, source: list[str]) -> None:
     )
 
 
+def insert_options(app: Any, page: str, source: list[str]) -> None:
+    """Replace a line ``.. options::`` with the table of all options."""
+    if "\n.. options::\n" in source[0]:
+        import option_table
+
+        source[0] = source[0].replace(".. options::", option_table.table())
+
+
 def list_options(
     app: Any,
     what: str,
@@ -80,7 +103,17 @@ def list_options(
     return whole, returned
 
 
+def write_formula(writer: Any, node: nodes.Element) -> None:
+    """Write a formula as MathML."""
+    block = isinstance(node, nodes.math_block)
+    writer.body.append(tex2mathml(node.astext(), as_block=block))
+    raise nodes.SkipNode
+
+
 def setup(app: Any) -> None:
     """Connect to Sphinx."""
     app.connect("source-read", list_plugins)
+    app.connect("source-read", insert_options)
     app.connect("autodoc-process-signature", list_options)
+    formula = (write_formula, None)
+    app.add_html_math_renderer("mathml", formula, formula)

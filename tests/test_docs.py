@@ -8,16 +8,20 @@ import subprocess
 import sys
 import textwrap
 
+import numpy as np
 import pytest
 import torch
 
 from decentralizepy.communication._wire import encode
+from decentralizepy.config import ini
+from decentralizepy.config.checks import check
 from decentralizepy.config.text import KINDS
 from decentralizepy.datasets.Digits import CNN, MLP
 from decentralizepy.graphs.Ring import Ring
 from decentralizepy.mappings.Linear import Linear
 from decentralizepy.sharing.Sharing import Sharing
 from tests.support import LIMIT_S, ROOT
+from tests.support.toy import CONFIG
 
 PAGES = {path.stem: path.read_text() for path in (ROOT / "docs").glob("*.rst")}
 BLOCK = re.compile(
@@ -60,13 +64,13 @@ def results(tmp_path):
 
 
 def assert_told(folder):
-    """Assert that the page on structure names every file of a run."""
+    """Assert that the page on results names every file of a run."""
     pictures_and_copies = {".png", ".ini"}
     for path in folder.iterdir():
         if path.is_file() and path.suffix not in pictures_and_copies:
             name = re.sub(r"^\d+", "<rank>", path.name)
             name = re.sub(r"^.turn\d+$", ".turn<n>", name)
-            assert f"``{name}``" in PAGES["structure"], path
+            assert f"``{name}``" in PAGES["results"], path
     names = {path.name for path in (folder / "weights").iterdir()}
     assert names == {f"{ROUNDS - 1}_weight_{uid}.pt" for uid in range(NODES)}
 
@@ -98,11 +102,59 @@ def test_circle_is_learned(results):
         assert node["test_acc"][str(ROUNDS)] > 80  # 61.5 % are in class 1
 
 
+def namespace(name):
+    """Return what a module of the page on extending defines."""
+    names = {}
+    exec(blocks("extending")[f"{name}.py"], names)
+    return names
+
+
+def test_chords_join_nodes_a_step_apart():
+    graph = namespace("chords")["Chords"](10, step=4)
+    assert graph.neighbors(0) == {1, 9, 4, 6}
+
+
+def test_the_proximal_term_counts_in_training_alone():
+    model = torch.nn.Linear(1, 1, bias=False)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
+    parts = (0, 0, None, model, optimizer, torch.nn.MSELoss(), ".")
+    training = namespace("proximal")["Proximal"](*parts, mu=0.5)
+    model.weight.data.fill_(2.0)
+    training.start = [torch.tensor([[4.0]])]
+    x = torch.tensor([[1.0]])
+    assert training.batch_loss(x, x)[0] == 1 + 0.25 * 4  # (2 - 1)^2 + mu/2 (2 - 4)^2
+    training.train(Three())
+    assert training.batch_loss(x, x)[0] == 1
+
+
+def test_the_codec_halves_the_bytes():
+    codec = namespace("half_codec")["HalfCodec"]()
+    values = np.array([1.0, -0.5, 3.0], np.float32)
+    encoded = codec.compress_float(values)
+    assert encoded.nbytes == 6
+    assert codec.decompress_float(encoded).tolist() == values.tolist()
+
+
+@pytest.mark.parametrize("name", ["chords", "proximal", "half_codec"])
+def test_the_lines_of_an_example_are_options_of_its_class(name, tmp_path, monkeypatch):
+    texts = blocks("extending")
+    (tmp_path / f"{name}.py").write_text(texts[f"{name}.py"])
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "run.ini").write_text(texts[f"{name}.ini"])
+    section = ini.read(str(tmp_path / "run.ini"))
+    wire = {"comm_package": "decentralizepy.communication.IPC", "comm_class": "IPC"}
+    sharing = {
+        "sharing_package": "decentralizepy.sharing.Sharing",
+        "sharing_class": "Sharing",
+    }
+    whole = {**CONFIG, "COMMUNICATION": wire, "SHARING": sharing, **section}
+    check(whole, "run.ini")
+
+
 def test_every_example_is_tested():
+    examples = ("half", "gossip", "circle", "chords", "proximal", "half_codec")
     assert set(blocks("extending")) == {
-        f"{name}.{ending}"
-        for name in ("half", "gossip", "circle")
-        for ending in ("py", "ini")
+        f"{name}.{ending}" for name in examples for ending in ("py", "ini")
     }
 
 
@@ -124,7 +176,8 @@ def test_the_header_is_that_of_the_first_message():
 
 def test_the_sections_are_those_that_are_checked():
     rows = re.findall(
-        r"   \* - ``(\w+)``.*\n     - ``(\w+)``\n     - ``(.*)``", PAGES["structure"]
+        r"   \* - ``(\w+)``.*\n     - ``(\w+)``\n     - ``(.*)``",
+        PAGES["configuration"],
     )
     assert {name: (prefix, words) for name, prefix, words in rows} == KINDS
 
@@ -204,7 +257,15 @@ def test_walks_have_eight_steps_at_most():
 
 def test_the_files_to_open_are_there():
     table = PAGES["structure"].partition("Which file to open")[2]
-    table = table.partition("The files of a run")[0]
+    table = table.partition("Random streams")[0]
     paths = re.findall(r"``([\w/]+(?:\.py|/))``", table)
     assert len(paths) > 15
     assert [p for p in paths if not (ROOT / "decentralizepy" / p).exists()] == []
+
+
+def test_every_picture_is_in_the_gallery_with_its_command():
+    shown = re.findall(
+        r"^\.\. image:: (\S+)\n.*\n\n::\n\n    \S", PAGES["gallery"], re.M
+    )
+    there = [p.name for p in (ROOT / "docs").iterdir() if p.suffix in (".png", ".svg")]
+    assert sorted(shown) == sorted(there)

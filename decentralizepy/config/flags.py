@@ -75,7 +75,7 @@ def flags() -> list[Flag]:
         Flag("-gf", "graph_file", text, "36_nodes.edges", "the graph file"),
         Flag("-gt", "graph_type", form, "edges", "edges or adjacency"),
         Flag("-ta", "test_after", count, 5, "rounds between tests"),
-        Flag("-tea", "train_evaluate_after", count, 1, "same, for the training loss"),
+        Flag("-tea", "train_evaluate_after", count, 1, "rounds between train losses"),
         Flag("-ro", "reset_optimizer", whole, 1, "1: a new optimizer in each round"),
         Flag("-sm", "server_machine", natural, 0, "machine of the service"),
         Flag("-sr", "server_rank", whole, -1, "rank of the service"),
@@ -113,7 +113,7 @@ def _placement() -> Reading:
 
 def run_problems(section: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield the problems of a section RUN."""
-    known = _run_flags()
+    known = run_flags()
     for key, value in _filled(section).items():
         if key not in known:
             near = nearest(key, known)
@@ -130,7 +130,7 @@ def run_problems(section: Mapping[str, Any]) -> Iterator[Problem]:
 
 def run_values(section: Mapping[str, Any]) -> dict[str, Any]:
     """Return the flags set in a valid section RUN, parsed as on the command line."""
-    known = _run_flags()
+    known = run_flags()
     return {key: _value(known[key], value) for key, value in _filled(section).items()}
 
 
@@ -143,7 +143,8 @@ def _filled(section: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in section.items() if value not in ("", None)}
 
 
-def _run_flags() -> dict[str, Flag]:
+def run_flags() -> dict[str, Flag]:
+    """Return the flags that section RUN may set, by name."""
     # an INI file cannot name itself, nor the machines that it is run on
     barred = ("config_file", "rendezvous", "placement")
     return {flag.name: flag for flag in flags() if flag.name not in barred}

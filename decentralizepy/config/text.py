@@ -61,14 +61,14 @@ def _keys(**kinds: Any) -> Options:
     return Options(known, closed=True, room=0)
 
 
-_FAULTS = _keys(
+FAULTS = _keys(
     nonfinite=Literal["abort", "drop", "keep"],
     on_peer_loss=Literal["abort", "drop", "restart"],
     peer_timeout=_SECONDS,
     start_timeout=_SECONDS,
     warn_after=_SECONDS,
 )
-_NODE = _keys(
+NODE = _keys(
     graph_degree=Annotated[int, Field(ge=0)],
     timeout=_SECONDS,
     initial_neighbors=_COUNT,
@@ -107,7 +107,7 @@ def problems(
 def unread(config: Mapping[str, Section]) -> list[str]:
     """Return the sections and keys of section NODE that this package does not read."""
     sections = [f"[{name}]" for name, near in _unknown(config).items() if not near]
-    known = {*_NODE.known, *(name for pair in _NODE_CLASSES for name in pair)}
+    known = {*NODE.known, *(name for pair in _NODE_CLASSES for name in pair)}
     keys = [f"[NODE] {key}" for key in config.get("NODE", {}) if key not in known]
     return sections + keys
 
@@ -126,7 +126,7 @@ def _section(name: str, section: Section, nodes: Iterable[Any]) -> Iterator[Prob
     elif name == "RUN":
         yield from run_problems(section)
     elif name == "FAULTS":
-        yield from option_problems("FAULTS", _FAULTS, section)
+        yield from option_problems("FAULTS", FAULTS, section)
 
 
 def _class_keys(prefix: str, written: Section) -> Iterator[Problem]:
@@ -151,7 +151,7 @@ def _node(written: Section, nodes: Iterable[Any]) -> Iterator[Problem]:
     # a user's class may read any key
     packages = [str(section[key]) for key, _ in _NODE_CLASSES if section.get(key)]
     ours = all(package.startswith("decentralizepy.") for package in packages)
-    known = _NODE._replace(closed=ours and all(map(is_ours, nodes)))
+    known = NODE._replace(closed=ours and all(map(is_ours, nodes)))
     yield from option_problems("NODE", known, remove_keys(section, names))
 
 

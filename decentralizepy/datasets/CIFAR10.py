@@ -25,9 +25,15 @@ TEST_FILES = ("test_batch",)
 class CIFAR10(ImageDataset):
     """50,000 + 10,000 photographs (Krizhevsky, 2009): x (3, 32, 32), 10 classes.
 
-    ``train_dir`` and ``test_dir`` are the folder that contains ``cifar-10-batches-py``.
-    Nodes never download it; use ``python download_dataset.py``. The other options are
-    those of :class:`~decentralizepy.datasets.images.ImageDataset`.
+    Nodes never download it; use ``decentralizepy data download cifar10``.
+
+    Parameters
+    ----------
+    train_dir, test_dir : str, default ""
+        The folder that contains ``cifar-10-batches-py``; if empty, there is no training or
+        no test.
+    others
+        As for :class:`~decentralizepy.datasets.images.ImageDataset`.
     """
 
     @in_order(

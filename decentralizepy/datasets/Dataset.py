@@ -49,6 +49,7 @@ class Dataset(Order):
         except that the last node also gets the remainder, as in DecentralizePy; with
         ``even``, the remainder is spread over the first nodes, one sample each.
     test_batch_size : int, default 16
+        Samples per batch of a test. It affects speed and memory, not the result.
     validation_source : {"", "Train", "Test"}, default ""
         The set from which the validation set is taken.
     validation_size : float, default ""

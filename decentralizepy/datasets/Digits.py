@@ -22,8 +22,12 @@ class Digits(ImageDataset):
     The file is located without importing scikit-learn. Every fifth of the samples, sorted
     by label, is for testing: 359 samples, stratified by class; 1,438 are for training.
 
-    ``train_dir`` and ``test_dir`` are ignored: both sets always exist. The other options
-    are those of :class:`~decentralizepy.datasets.images.ImageDataset`.
+    Parameters
+    ----------
+    train_dir, test_dir : str, default ""
+        Ignored: both sets always exist.
+    others
+        As for :class:`~decentralizepy.datasets.images.ImageDataset`.
     """
 
     highest = 16

@@ -20,10 +20,13 @@ INSTALL = "apt-get install dataset-fashion-mnist"
 class FashionMNIST(ImageDataset):
     """60,000 + 10,000 grey images (arXiv:1708.07747): x (1, 28, 28), 10 classes.
 
-    ``train_dir`` and ``test_dir`` are a folder with the idx files, gzipped or not, directly
-    or in ``FashionMNIST/raw``. If they are empty, the files of the Debian package
-    ``dataset-fashion-mnist`` are used. The other options are those of
-    :class:`~decentralizepy.datasets.images.ImageDataset`.
+    Parameters
+    ----------
+    train_dir, test_dir : str, default ""
+        A folder with the idx files, gzipped or not, directly or in ``FashionMNIST/raw``.
+        If empty, the files of the Debian package ``dataset-fashion-mnist`` are used.
+    others
+        As for :class:`~decentralizepy.datasets.images.ImageDataset`.
     """
 
     bundled = True

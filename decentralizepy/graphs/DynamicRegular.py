@@ -19,6 +19,7 @@ class DynamicRegular(TimeVarying):
     degree : int
         Neighbors of each node.
     seed : int, default 0
+        The same seed gives the same sequence on every node.
     """
 
     def __init__(self, n_procs: int, degree: int, seed: int = 0) -> None:

@@ -48,11 +48,13 @@ class STC(Sharing):
         The eight of :class:`~decentralizepy.sharing.Sharing.Sharing`.
     alpha : float, default 1.0
         Fraction of entries to send, in (0, 1]; k = max(1, round(alpha N)).
-    dict_ordered, change_transformer
-        Accepted for compatibility with old configurations; must be the defaults.
+    dict_ordered : bool, default True
+        Accepted for compatibility with old configurations; must be True.
+    change_transformer : callable, default identity
+        Accepted for compatibility with old scripts; must be the default.
     compress, compression_package, compression_class, float_precision
-        Default True, EliasFpzipLossy and 8. Only the indices are encoded, since there are
-        no values that could lose precision.
+        As for :class:`~decentralizepy.sharing.Sharing.Sharing`. Only the indices are
+        encoded, since there are no values that could lose precision.
     """
 
     checkpointed = ("synchronised", "residual")

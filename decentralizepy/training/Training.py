@@ -53,7 +53,9 @@ class Training(Stateful):
     rounds : int, default 1
         Mini-batches in each call of :meth:`train`, or epochs with ``full_epochs``.
     full_epochs : bool, default False
+        Train for ``rounds`` passes over the partition, not for that many mini-batches.
     batch_size : int, default 1
+        Samples per mini-batch.
     shuffle : bool, default False
         A new order in each epoch, from the data set's own generator.
     device : str, default "cpu"
