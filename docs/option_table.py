@@ -16,7 +16,7 @@ from decentralizepy.config.text import KINDS
 DOCS = Path(__file__).resolve().parent
 PACKAGE = DOCS.parent / "decentralizepy"
 HEADER = ("Section", "Class", "Key", "Type", "Default", "Meaning")
-WIDTHS = "15 15 17 13 13 27"
+WIDTHS = "13 14 16 12 13 32"
 # the folder of each section's classes, and the class from which all of them inherit
 FOLDERS = {
     "DATASET": ("datasets", "Dataset"),

@@ -182,14 +182,6 @@ def test_the_sections_are_those_that_are_checked():
     assert {name: (prefix, words) for name, prefix, words in rows} == KINDS
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_files_that_a_page_names_are_there(page):
-    words = re.findall(
-        r"(?:bash |``)((?:eval|tests|docs|tutorial)/[\w./]+)", PAGES[page]
-    )
-    assert all((ROOT / word).exists() for word in words), words
-
-
 def test_every_file_of_eval_has_a_line():
     text = (ROOT / "eval/README.rst").read_text()
     told = re.findall(r"^``(\S+)`` ", text, re.MULTILINE)
