@@ -15,6 +15,7 @@ from decentralizepy.config.flags import (
     run_values,
 )
 from decentralizepy.config.ini import typed
+from decentralizepy.config.places import shipped
 from decentralizepy.errors import ConfigError, did_you_mean, nearest
 from decentralizepy.files import write_atomic
 
@@ -144,6 +145,16 @@ def parsed(
     except ArgumentError as error:
         parser.error(f"{error.argument_name}: {error.message}")
     return vars(args), left
+
+
+def file_first(argv: Sequence[str]) -> list[str]:
+    """Return arguments, the first of which may be an INI file, as flags.
+
+    A name such as ``digits`` stands for an example that is installed with the package.
+    """
+    if argv and not argv[0].startswith("-"):
+        return ["--config_file", shipped(argv[0]), *argv[1:]]
+    return [*argv]
 
 
 def in_notebook() -> bool:

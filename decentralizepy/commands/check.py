@@ -38,9 +38,7 @@ def main(argv: Sequence[str]) -> int:
     int
         The exit status: 0, or 2 if a run would not start.
     """
-    words = list(argv)
-    if words and not words[0].startswith("-"):
-        words.insert(0, "--config_file")
+    words = utils.file_first(argv)
     parser = _parser()
     chosen = utils.given(words, parser)
     try:

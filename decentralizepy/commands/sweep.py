@@ -43,10 +43,7 @@ def main(argv: Sequence[str]) -> int:
         The exit status: 0, 1 if a point failed, 2 for a mistake by the user, 130 after
         Ctrl-C.
     """
-    words = list(argv)
-    if words and not words[0].startswith("-"):
-        words.insert(0, "--config_file")
-    chosen = utils.given(words, _parser())
+    chosen = utils.given(utils.file_first(argv), _parser())
     try:
         with end_once():
             return sweep(chosen)

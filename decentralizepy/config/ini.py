@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
-from decentralizepy.config.places import PATHS, beside
-from decentralizepy.errors import ConfigError, Problem, shown
+from decentralizepy.config.places import PATHS, beside, examples
+from decentralizepy.errors import ConfigError, Problem, did_you_mean, shown
 
 Value: TypeAlias = int | float | bool | str | None
 Section: TypeAlias = dict[str, Value]
@@ -108,7 +108,8 @@ def _text(path: str | os.PathLike[str]) -> str:
         data = Path(path).read_bytes()
     except FileNotFoundError as error:
         where = Path(path).absolute()
-        raise ConfigError(f"{path}: no such file ({where})") from error
+        hint = did_you_mean(str(path), examples(), "the example {}")
+        raise ConfigError(f"{path}: no such file ({where}){hint}") from error
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     try:

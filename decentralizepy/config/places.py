@@ -12,7 +12,25 @@ PATHS = ("dir", "path", "file")
 WRITTEN = ("log_dir", "weights_store_dir", "socket_dir")
 """Keys of folders that a run creates, always in the working directory."""
 
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+"""The folder of INI files that are installed with the package."""
+
 ARGS, KEPT = "args.json", "ini_folder"
+
+
+def shipped(path: str) -> str:
+    """Return the installed example that a bare name stands for, else ``path`` itself.
+
+    A file or folder of this name in the working directory comes first.
+    """
+    found = EXAMPLES / f"{path}.ini"
+    is_example = os.path.basename(path) == path and found.exists()
+    return str(found) if is_example and not os.path.exists(path) else path
+
+
+def examples() -> list[str]:
+    """Return the names of the installed examples."""
+    return sorted(path.stem for path in EXAMPLES.glob("*.ini"))
 
 
 def folders(path: str | os.PathLike[str]) -> Iterator[Path]:

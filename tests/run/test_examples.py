@@ -1,0 +1,34 @@
+"""Breaks when an example that is installed with the package cannot be run by its name."""
+
+import pytest
+
+from decentralizepy.commands import check
+from decentralizepy.config.places import examples, shipped
+from decentralizepy.run.experiment import Experiment
+from decentralizepy.utils import file_first
+
+
+@pytest.mark.parametrize("name", examples())
+def test_an_example_is_found_by_its_name_and_needs_no_other_file(
+    name, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    experiment = Experiment.load(file_first([name, "-is", "3"]))
+    assert experiment.graph.n_procs == 16
+    assert experiment.args.iterations == 3
+
+
+def test_what_is_in_the_working_directory_comes_first(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert shipped("digits").endswith("examples/digits.ini")
+    (tmp_path / "digits").write_text("[SHARING]\n")
+    assert shipped("digits") == "digits"
+    assert shipped("runs/digits") == "runs/digits"
+
+
+def test_a_misspelt_example_is_told_with_the_nearest(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert check.main(["digit"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("digit: no such file (")
+    assert said.endswith("); did you mean the example digits?\n")
