@@ -15,15 +15,16 @@ from decentralizepy.errors import ConfigError, DecentralizepyError, NodeFailed
 from decentralizepy.files import write_atomic
 from decentralizepy.mappings.Mapping import Mapping
 from decentralizepy.monitor.output import unfailing
+from decentralizepy.monitor.tracker import Tracker
 from decentralizepy.placement.placed import placed
 from decentralizepy.results.lines import arrange
 from decentralizepy.results.read import DATASET_FILE
 from decentralizepy.run import lock
 from decentralizepy.run.ending import complete_results, measure_final
 from decentralizepy.run.experiment import Experiment
+from decentralizepy.run.here import run_here
 from decentralizepy.run.losses import Begun, lost_peers, without_checkpoints
 from decentralizepy.run.machines import Machines
-from decentralizepy.run.notebook import run_in_notebook
 from decentralizepy.run.prepare import prepare, prepare_transport, resume
 from decentralizepy.run.scratch import Scratch
 from decentralizepy.run.signals import Stopped, end_once
@@ -78,7 +79,7 @@ def launch(
 
     with unfailing():
         if in_notebook():
-            run_in_notebook(whole)
+            run_here(whole)
         else:
             sys.exit(status_of(whole))
 
@@ -109,6 +110,7 @@ def run(experiment: Experiment) -> None:
     with (
         lock.hold(log_dir, experiment.args.machine_id) as folder,
         Scratch() as scratch,
+        tracker_of(experiment) as tracker,
     ):
         prepare_transport(experiment, scratch)
         with Machines(experiment) as machines:
@@ -117,8 +119,9 @@ def run(experiment: Experiment) -> None:
             if experiment.args.resume:
                 resume(experiment)
             with manifest.kept(experiment) as record:
+                tracker.start(record)
                 try:
-                    progress, failure = run_nodes(experiment, folder, machines)
+                    progress, failure = run_nodes(experiment, folder, machines, tracker)
                 finally:
                     complete_results(log_dir, experiment.ranks)
                 record["outcome"] = failure.cause if failure else "done"
@@ -129,8 +132,18 @@ def run(experiment: Experiment) -> None:
             raise failure
 
 
+def tracker_of(experiment: Experiment) -> Tracker:
+    """Return what calls the callback of section TRACKING, if there is one."""
+    part = experiment.parts.sections.get("TRACKING")
+    log_dir = Path(experiment.args.log_dir)
+    return Tracker(part.build(log_dir) if part else None, log_dir, describe)
+
+
 def run_nodes(
-    experiment: Experiment, folder: lock.HeldFolder, machines: Machines
+    experiment: Experiment,
+    folder: lock.HeldFolder,
+    machines: Machines,
+    tracker: Tracker,
 ) -> "tuple[Progress, NodeFailed | None]":
     """Run the nodes to their end, restarting them if [FAULTS] on_peer_loss says so.
 
@@ -144,7 +157,7 @@ def run_nodes(
     while True:
         lost: list[int] = []
         try:
-            progress, failure, lost = attempt(experiment, folder, machines)
+            progress, failure, lost = attempt(experiment, folder, machines, tracker)
         except NodeFailed as error:
             machines.explain(error)
             if not left or error.exit_status == ConfigError.exit_status:
@@ -169,7 +182,10 @@ def run_nodes(
 
 
 def attempt(
-    experiment: Experiment, folder: lock.HeldFolder, machines: Machines
+    experiment: Experiment,
+    folder: lock.HeldFolder,
+    machines: Machines,
+    tracker: Tracker,
 ) -> "tuple[Progress, NodeFailed | None, list[int]]":
     """Start all nodes, and watch them to their end.
 
@@ -182,26 +198,21 @@ def attempt(
         The uids of all nodes that they finished without.
     """
     from decentralizepy.figures.preload import Preload
-    from decentralizepy.monitor.progress import Progress
     from decentralizepy.monitor.screen import Screen
     from decentralizepy.monitor.waiting import Locator
     from decentralizepy.run.mean_model import MeanModelTests
 
     args, specs = experiment.args, experiment.specs()
-    progress = Progress(
-        args.log_dir,
-        experiment.ranks,
-        args.iterations,
-        uids=[spec.uid for spec in specs],
-        evaluators=experiment.evaluators,
-    )
+    progress = progress_of(experiment)
     arrange(args.log_dir, shared=args.engine != "process")
+    tracker.follow(progress)
     begun, tests = Begun(specs), MeanModelTests(experiment)
     tests.begin()
 
     def check() -> None:
         folder.check()
         tests.poll()
+        tracker.update()
         if args.machines > 1:
             learners = [spec for spec in specs if spec.rank >= 0]
             machines.check(starting=not all(map(begun, learners)))
@@ -216,6 +227,20 @@ def attempt(
         lost = {spec.uid for spec in nodes.failed}
         lost.update(lost_peers(Path(args.log_dir), experiment.ranks))
         return progress, nodes.failure(), sorted(lost)
+
+
+def progress_of(experiment: Experiment) -> "Progress":
+    """Return what reads the results of the nodes as they come."""
+    from decentralizepy.monitor.progress import Progress
+
+    args = experiment.args
+    return Progress(
+        args.log_dir,
+        experiment.ranks,
+        args.iterations,
+        uids=[spec.uid for spec in experiment.specs()],
+        evaluators=experiment.evaluators,
+    )
 
 
 def note_dataset(experiment: Experiment) -> None:

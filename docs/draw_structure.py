@@ -15,8 +15,9 @@ ENTRANCES = {"__init__", "__main__", "cli"}
 Box = tuple[int, int, str]
 LAYERS: Sequence[dict[str, Box]] = (
     {
-        "commands": (20, 435, "one file per command of decentralizepy"),
-        "launcher": (485, 435, "prepare, start, watch, report, exit status"),
+        "commands": (20, 280, "one file per command of decentralizepy"),
+        "launcher": (330, 280, "prepare, start, watch, report, exit status"),
+        "library": (640, 280, "the functions that scripts call"),
     },
     {
         "engines": (20, 220, "starting nodes"),
@@ -42,7 +43,8 @@ LAYERS: Sequence[dict[str, Box]] = (
         "compression": (20, 140, "codecs"),
         "graphs": (200, 200, "topologies"),
         "models": (440, 200, "networks, flat vectors"),
-        "mappings": (680, 240, "which node on which machine"),
+        "mappings": (680, 125, "node to machine"),
+        "tracking": (815, 105, "callbacks"),
     },
 )
 BASE = {
@@ -59,7 +61,7 @@ BASE = {
 }
 NAMED_IN_INI = {
     *("node", "sharing", "training", "datasets", "communication"),
-    *("compression", "graphs", "models", "mappings"),
+    *("compression", "graphs", "models", "mappings", "tracking"),
 }
 # corners of the arrows that cannot run straight down
 Points = list[tuple[int, int]]

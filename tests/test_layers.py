@@ -50,6 +50,7 @@ ALLOWED = {
     "sweep": RUN,
     "placement": RUN,
     "results": TEXT,
+    "tracking": {"files"},
     "monitor": TEXT | {"results", "node.notice"},
     "figures": SEEN,
 }

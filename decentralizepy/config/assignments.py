@@ -23,6 +23,7 @@ _FOLDERS = MappingProxyType(
         "node": "node",
         "server": "node",
         "sharing": "sharing",
+        "tracking": "tracking",
         "training": "training",
     }
 )

@@ -41,6 +41,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             "mapping",
             "n_machines procs_per_machine global_service_machine current_machine",
         ),
+        "TRACKING": Kind("tracking", "log_dir"),
     }
 )
 REQUIRED = ("DATASET", "OPTIMIZER_PARAMS", "TRAIN_PARAMS", "COMMUNICATION", "SHARING")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from decentralizepy.results.write import newest_final
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+Heard = Callable[[int, Mapping[str, Any]], None]
 _OF_MEAN_MODEL = {
     "mean_model_acc": "[bold]{:.1f}%[/]",
     "mean_model_loss": "loss {:.4g}",
@@ -34,16 +35,24 @@ class Progress(Tally):
         The peers that nodes are waiting for, if they have waited long.
     locator : Locator
         Finds where in the code these are.
+    heard : callable
+        Called with a node's uid and each line of its results.
     """
 
     waiting: Waiting | None = None
     locator = Locator(lambda uids: "")
+    heard: Heard = staticmethod(lambda uid, row: None)
 
     def poll(self) -> None:
         """Read what was appended since the last poll, and which nodes are waiting."""
         super().poll()
         waiting = read_waiting(self.log_dir)
         self.waiting = waiting and self.locator.located(waiting, self.clock())
+
+    def _add(self, rank: int, record: dict[str, Any]) -> None:
+        super()._add(rank, record)
+        if isinstance(record.get("round"), int):
+            self.heard(self._uids[rank], record)
 
     def render(self, alive: int) -> RenderableType:
         """Return the live view; ``alive`` is the number of running processes."""

@@ -169,7 +169,11 @@ def _of_files(files: Mapping[str, Path]) -> int:
 def classes(experiment: "Experiment") -> list[Any]:
     """Return what an experiment's sections name: classes, and the module of the loss."""
     parts = experiment.parts
-    named = [part.cls for part in parts.sections.values()]
+    named = [
+        part.cls
+        for section, part in parts.sections.items()
+        if section != "TRACKING"  # runs in launchers, and changes no numbers
+    ]
     nodes = [experiment.node_class, experiment.service_class]
     loss = experiment.config["TRAIN_PARAMS"].get("loss_package")
     return [*named, parts.model_class, *nodes, sys.modules.get(str(loss))]
