@@ -37,20 +37,40 @@ thread.join()
 """
 
 
+INTERRUPTED = """
+import os, signal
+import decentralizepy as dp
+from decentralizepy.tracking.Callback import Callback
+
+class Interrupting(Callback):
+    def on_round_end(self, number, rows):
+        os.kill(os.getpid(), signal.SIGINT)  # as Jupyter interrupts a kernel
+
+log_dir = {log!r}
+dp.run({file!r}, log_dir=log_dir, tracking={{"tracking_class": Interrupting}},
+       iterations=100_000)
+"""
+
+
 def outputs(*cells):
-    """Execute a notebook; return the outputs of each cell."""
-    notebook = nbformat.v4.new_notebook(cells=[*map(nbformat.v4.new_code_cell, cells)])
+    """Execute a notebook of some cells; return the outputs of each cell."""
+    cells = [*map(nbformat.v4.new_code_cell, cells)]
+    return executed(nbformat.v4.new_notebook(cells=cells), ROOT)
+
+
+def executed(notebook, folder):
+    """Execute a notebook in a folder; return the outputs of each cell of code."""
     client = NotebookClient(
         notebook,
         timeout=LIMIT_S,
         kernel_name="python3",
         allow_errors=True,
-        resources={"metadata": {"path": str(ROOT)}},
+        resources={"metadata": {"path": str(folder)}},
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     environment.pop("OMP_NUM_THREADS", None)
     client.execute(env=environment)
-    return [cell.outputs for cell in notebook.cells]
+    return [cell.outputs for cell in notebook.cells if cell.cell_type == "code"]
 
 
 def errors(cell):
@@ -76,3 +96,24 @@ def test_a_notebook_runs_nodes_of_a_class_in_a_cell(experiment, tmp_path):
     assert flag[0] == file[0] == "ConfigError"
     assert "--iteration" in flag[1]
     assert "nowhere.ini: no such file" in file[1]
+
+
+def test_a_kernel_that_is_interrupted_keeps_what_was_measured(experiment, tmp_path):
+    experiment(comm="IPC")
+    cell = INTERRUPTED.format(file=str(tmp_path / "run.ini"), log=str(tmp_path / "log"))
+    stopped, loaded = outputs(
+        cell, "run = dp.load(log_dir)\nprint(run.outcome, '-', len(run.metrics) > 0)"
+    )
+    ((name, value),) = errors(stopped)
+    told = "stopped by Ctrl-C; results so far are saved"
+    assert name == "KeyboardInterrupt"
+    assert value == f"{told}: decentralizepy.load({str(tmp_path / 'log')!r})"
+    assert loaded[0]["text"] == f"{told} - True\n"
+
+
+def test_the_notebook_of_the_tutorial_runs(tmp_path):
+    notebook = nbformat.read(ROOT / "tutorial" / "first_steps.ipynb", as_version=4)
+    cells = executed(notebook, tmp_path)
+    assert [errors(cell) for cell in cells] == [[]] * len(cells)
+    assert cells[0][-1]["data"]["text/plain"] == "'done'"
+    assert cells[-1][-1]["text"] == "0.50 of the bytes\n"

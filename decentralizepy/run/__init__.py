@@ -1,1 +1,5 @@
-"""One machine's part of an experiment, and the checks before it starts."""
+"""One machine's part of an experiment, and the checks before it starts.
+
+Called, as ``decentralizepy.run("config.ini")``, it is
+:func:`decentralizepy.library.calls.run`.
+"""

@@ -76,6 +76,12 @@ def note_order(out: Path, names: Iterable[str]) -> None:
     write_atomic(out / ORDER, json.dumps({"points": [*names]}, indent=1))
 
 
+def order(out: Path) -> list[str]:
+    """Return the names that :func:`note_order` wrote."""
+    text = (out / ORDER).read_text(encoding="utf-8")
+    return list(json.loads(text)["points"])
+
+
 def digest(experiment: Experiment) -> str:
     """Return a digest of what an experiment resolved to."""
     args: dict[str, Any] = {

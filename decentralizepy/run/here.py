@@ -1,11 +1,11 @@
-"""Runs an experiment in a notebook, whose process goes on."""
+"""Runs an experiment in a process that continues afterwards, such as a notebook's."""
 
 from collections.abc import Callable
 
 from decentralizepy.run.signals import end_once
 
 
-def run_in_notebook(run: Callable[[], None]) -> None:
+def run_here(run: Callable[[], None]) -> None:
     """Call ``run``, of which IPython shows what it raises, and restore torch's threads."""
     import torch
 

@@ -1,0 +1,41 @@
+"""Breaks when an example of docs/library.rst does not run."""
+
+import re
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from tests.support import LIMIT_S, ROOT
+
+PAGE = (ROOT / "docs" / "library.rst").read_text()
+BLOCK = re.compile(r"   :caption: (\S+)\n\n((?:    .*\n|\n)+)")
+BLOCKS = {name: textwrap.dedent(text) for name, text in BLOCK.findall(PAGE)}
+
+
+@pytest.mark.processes
+def test_ten_lines_lead_from_import_to_a_picture(tmp_path):
+    script = tmp_path / "accuracy.py"
+    script.write_text(BLOCKS[script.name])
+    assert len(BLOCKS[script.name].split("\n\n", 1)[1].strip().splitlines()) <= 10
+    done = subprocess.run(
+        [sys.executable, script],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "accuracy.png").read_bytes().startswith(b"\x89PNG")
+    assert re.search(r"^done \d+$", done.stdout.splitlines()[-1])
+
+
+def test_the_callback_names_the_worst_node(tmp_path, capsys):
+    names = {}
+    exec(BLOCKS["worst.py"], names)
+    rows = {0: {"test_acc": 40.0}, 1: {"test_acc": 30.0}}
+    names["Worst"](tmp_path).on_evaluation(3, rows)
+    names["Worst"](tmp_path, below=20.0).on_evaluation(3, rows)
+    assert capsys.readouterr().out == "round 3: node 1 is the worst\n"
