@@ -16,7 +16,7 @@ from decentralizepy.errors import ConfigError, Problem, located, nearest, one_li
 #: Keys that name something other than the class itself, by the prefix of the section.
 RESERVED: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "dataset": ("model_class",),
+        "dataset": ("model_package", "model_class"),
         "training": ("loss_package", "loss_class", "loss"),
     }
 )
@@ -31,6 +31,7 @@ FAMILIES = (
     "models",
     "node",
     "sharing",
+    "tracking",
     "training",
 )
 
@@ -127,7 +128,7 @@ def build(section: Mapping[str, Any], prefix: str, *args: Any) -> Any:
         ``(0.9, 0.99)`` becomes a tuple or list if the class takes one.
     prefix
         ``dataset``, ``optimizer``, ``training``, ``comm``, ``sharing``, ``node``,
-        ``graph`` or ``mapping``.
+        ``graph``, ``mapping`` or ``tracking``.
     args
         The positional arguments of the class; options are passed as keyword arguments.
 
@@ -172,6 +173,17 @@ def load_loss(section: Mapping[str, Any]) -> Any:
     if section.get("loss_class"):
         return load_named(section, "loss_package", "loss_class")()
     return load_named(section, "loss_package", "loss")
+
+
+def load_model(section: Mapping[str, Any]) -> Any:
+    """Return ``model_class`` of ``model_package``, or of the data set's module without it.
+
+    Errors as for :func:`load_loss`.
+    """
+    own = section.get("model_package")
+    return load_named(
+        section, "model_package" if own else "dataset_package", "model_class"
+    )
 
 
 def load_named(section: Mapping[str, Any], package: str, name: str) -> Any:

@@ -36,13 +36,7 @@ toc_object_entries_show_parents = "hide"
 extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 # a data set's module also exports its models; they are documented where they are defined
 # optional libraries, which trackers need
-autodoc_mock_imports = [
-    "mlflow",
-    "wandb",
-    "pyarrow",
-    "tensorboard",
-    "torch.utils.tensorboard",
-]
+autodoc_mock_imports = ["mlflow", "wandb"]
 autodoc_default_options = {
     "members": True,
     "member-order": "bysource",

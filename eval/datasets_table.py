@@ -40,9 +40,7 @@ def row(folder):
     section = ini.read(path)["DATASET"]
     dataset_class, options = factory.unpack(section, "dataset")
     dataset = dataset_class(0, 0, Linear(1, 1), **options)
-    model = dataset.make_model(
-        factory.load(section["dataset_package"], section["model_class"])
-    )
+    model = dataset.make_model(factory.load_model(section))
     sent = sent_per_node(run)
     factor, unit = byte_unit(sent)
     return (

@@ -1,4 +1,4 @@
-"""``decentralizepy init``: write a complete, commented INI file."""
+"""``decentralizepy init``: write a complete, commented INI file, or a plug-in."""
 
 from __future__ import annotations
 
@@ -7,21 +7,25 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from inspect import Parameter
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from decentralizepy import factory
+from decentralizepy.commands import template
+from decentralizepy.commands.choices import Choice, find, find_model, is_like_ours
 from decentralizepy.config.signatures import Options
 from decentralizepy.config.text import KINDS
 from decentralizepy.datasets.sources.catalog import CATALOG
-from decentralizepy.errors import ConfigError, did_you_mean, shown
+from decentralizepy.errors import ConfigError, shown
 from decentralizepy.files import write_atomic
 
 EXAMPLE = """\
-example:
+examples:
   decentralizepy init config.ini --dataset fashion-mnist --sharing JWINS --nodes 16
   decentralizepy run config.ini
+
+  decentralizepy init --sharing MyIdea    # writes my_idea.py, my_idea.ini, test_my_idea.py
+  decentralizepy run my_idea.ini
 """
-PACKAGE = Path(__file__).resolve().parents[1]
 QUESTIONS = {
     "dataset": "Data set",
     "sharing": "Sharing algorithm",
@@ -53,17 +57,10 @@ SERVED = {
 DATA = Path("eval/data")  # where data download writes
 
 
-class Choice(NamedTuple):
-    """A class of this package: its module, and the class itself."""
-
-    module: str
-    cls: Any
-
-
 def main(argv: Sequence[str] | None = None) -> int:
-    """Write an INI file, as ``decentralizepy init [FILE.ini]``.
+    """Write an INI file, as ``decentralizepy init [FILE.ini]``, or a plug-in.
 
-    In a terminal, asks for what no flag says.
+    In a terminal, asks for what no flag says of the INI file.
 
     Returns
     -------
@@ -72,6 +69,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     args = _parser().parse_args(argv)
     try:
+        if kind := plugin(args):
+            return _write_plugin(kind, getattr(args, kind), args.overwrite)
+        args.file = args.file or Path("config.ini")
         if sys.stdin.isatty():
             ask(args)
         if args.file.exists() and not args.overwrite:
@@ -91,19 +91,26 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="decentralizepy init",
         description="Write an INI file with all options and their defaults. In a terminal, "
-        "ask for what is not given by flags.",
+        "ask for what is not given by flags. Without FILE.ini, a NAME that is not in this "
+        "package writes a new class: a module, an INI file and a test, which run as they "
+        "are.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("file", metavar="FILE.ini", type=Path, nargs="?", default=Path("config.ini"))
+    add("file", metavar="FILE.ini", type=Path, nargs="?", help="default: config.ini")
     add("--dataset", metavar="NAME", help="such as fashion-mnist (default: Digits)")
     add("--model", metavar="NAME", help="a model of the data set (default: its first)")
     add("--sharing", metavar="NAME", help="such as JWINS (default: Sharing)")
     add("--graph", metavar="NAME", help="such as Ring (default: Regular, of degree 4)")
+    add("--node", metavar="NAME", help="write a node class")
+    add("--training", metavar="NAME", help="write a training class")
+    add(
+        "--new", action="store_true", help="write a class, even if NAME is like another"
+    )
     add("--nodes", metavar="N", type=int, help="number of nodes (default: 16)")
     add("--rounds", metavar="N", type=int, help="number of rounds (default: 100)")
-    add("--overwrite", action="store_true", help="replace the file")
+    add("--overwrite", action="store_true", help="replace files")
     return parser
 
 
@@ -114,6 +121,35 @@ DEFAULTS: Mapping[str, Any] = {
     "nodes": 16,
     "rounds": 100,
 }
+
+
+def plugin(args: argparse.Namespace) -> str:
+    """Return the kind of plug-in that the flags ask for; "" if it is an INI file.
+
+    Raises
+    ------
+    ConfigError
+        If they ask for several, or for an INI file, too.
+    """
+    kinds = [kind for kind in template.SECTIONS if getattr(args, kind)]
+    asked = args.new or args.node or args.training
+    if not asked and (
+        args.file or len(kinds) != 1 or is_like_ours(kinds[0], getattr(args, kinds[0]))
+    ):
+        return ""
+    if args.file or len(kinds) != 1:
+        told = ", ".join(f"--{kind}" for kind in template.SECTIONS)
+        raise ConfigError(f"expected one of {told} for a new class, and no FILE.ini")
+    return kinds[0]
+
+
+def _write_plugin(kind: str, name: str, overwrite: bool) -> int:
+    module, ini_file, test = template.write(kind, name, overwrite)
+    print(
+        f"{module}, {ini_file} and {test} written; try them: decentralizepy run "
+        f"{ini_file}, pytest {test}"
+    )
+    return 0
 
 
 def ask(args: argparse.Namespace) -> None:
@@ -216,49 +252,3 @@ def section(name: str, choice: Choice, given: Mapping[str, Any]) -> Iterator[str
             yield f"{key} = {shown(USUAL.get(key, ''))}"
         else:
             yield f"; {key} = {shown(option.default)}".rstrip()
-
-
-def find(what: str, folder: str, name: str) -> Choice:
-    """Return a class of this package by its name, in which case and - do not count.
-
-    Raises
-    ------
-    ConfigError
-        If there is none, with the nearest name.
-    """
-    paths = sorted((PACKAGE / folder).rglob("[!_]*.py"))
-    modules = {path.stem: path.relative_to(PACKAGE.parent) for path in paths}
-    wanted = _plain(name)
-    for stem, path in modules.items():
-        if _plain(stem) == wanted:
-            module = ".".join(path.with_suffix("").parts)
-            return Choice(module, factory.load(module, stem))
-    names = [stem for stem in modules if stem[0].isupper()]
-    hint = did_you_mean(name, names) or f"; these are: {', '.join(names)}"
-    raise ConfigError(f"--{what} {name}: no such class{hint}")
-
-
-def _plain(name: str) -> str:
-    return name.replace("-", "").replace("_", "").casefold()
-
-
-def find_model(dataset: Choice, name: str | None) -> str:
-    """Return the name of a model in the module of a data set; the first if None."""
-    import torch
-
-    module = factory.find_module(dataset.module)
-    models = [
-        key
-        for key, value in vars(module).items()
-        if isinstance(value, type)
-        and issubclass(value, torch.nn.Module)
-        and not key.startswith("_")
-        and key != "Model"
-    ]
-    if name is None:
-        return models[0]
-    if name not in models:
-        hint = did_you_mean(name, models) or f"; these are: {', '.join(models)}"
-        place = dataset.cls.__name__
-        raise ConfigError(f"--model {name}: {place} has no such model{hint}")
-    return name

@@ -143,8 +143,7 @@ def _part(name: str, section: Section) -> Part:
 def _named(name: str, section: Section) -> dict[str, Any]:
     """Return what else a section names, by field of :class:`Parts`."""
     if name == "DATASET":
-        key = "model_class"
-        return {key: factory.load_named(section, "dataset_package", key)}
+        return {"model_class": factory.load_model(section)}
     if name == "NODE":
         return {
             f"{field}_class": factory.load_class(section, prefix)

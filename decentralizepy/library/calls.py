@@ -72,7 +72,7 @@ def run(
         If a node fails.
     KeyboardInterrupt
         After Ctrl-C, or if the kernel of a notebook is interrupted. As after a failure,
-        :func:`load` returns what was measured.
+        ``load`` returns what was measured.
 
     Examples
     --------
@@ -131,7 +131,7 @@ def sweep(
         One row per point, indexed by its name. Columns: each setting as ``SECTION.key``;
         ``seed``; ``status`` (``done`` or ``failed``); ``seconds``; ``log_dir``; and of
         those that are done ``final``, ``spread``, ``worst``, ``best``, ``mean_model``,
-        ``distance`` and ``sent``, as in :func:`decentralizepy.results.statistics.compare`.
+        ``distance`` and ``sent``, as in the table of ``decentralizepy compare``.
 
     Warns
     -----

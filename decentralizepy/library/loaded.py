@@ -92,7 +92,7 @@ class Run:
 
     @cached_property
     def metrics(self) -> DataFrame:
-        """All that was measured: a row per node and round, a column per metric.
+        """All that was measured, with a row per node and round and a column per metric.
 
         The index has the levels ``node`` (the uid, or ``machine<m>/<rank>`` if there are
         several machines) and ``round`` (from 1). Accuracies are in percent, counters
@@ -110,7 +110,7 @@ class Run:
 
     @property
     def final(self) -> dict[str, float]:
-        """The newest metrics over all models: ``mean_model_acc``, ``consensus_distance``."""
+        """The newest metrics over all models, such as ``mean_model_acc``."""
         tables = self.results.final.items()
         return {name: rounds[max(rounds)] for name, rounds in tables if rounds}
 

@@ -171,9 +171,7 @@ class Node(Handshakes):
         part = factory.unpack(dataset_configs, "dataset")
         self.dataset_class, self.dataset_params = part
         self.dataset = part.build(self.rank, self.machine_id, self.mapping)
-        self.model_class = factory.load(
-            dataset_configs["dataset_package"], dataset_configs["model_class"]
-        )
+        self.model_class = factory.load_model(dataset_configs)
         with process.initial_weights(seed):
             self.model = self.dataset.make_model(self.model_class)
             materialize(self.model, self.dataset)

@@ -91,9 +91,7 @@ class MeanTest:
             section = {**section, "train_dir": ""}
         place = (-1, experiment.args.machine_id, experiment.mapping)
         self.dataset = factory.build(section, "dataset", *place)
-        self.model = self.dataset.make_model(
-            factory.load(section["dataset_package"], section["model_class"])
-        )
+        self.model = self.dataset.make_model(factory.load_model(section))
         wanted = config["TRAIN_PARAMS"].get("device", "cpu") != "cpu"
         found = "cuda" if wanted and torch.cuda.is_available() else "cpu"
         self.device = device or found
