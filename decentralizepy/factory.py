@@ -17,6 +17,8 @@ from decentralizepy.errors import ConfigError, Problem, located, nearest, one_li
 RESERVED: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "dataset": ("model_package", "model_class"),
+        "optimizer": ("decay_norm_and_bias",),
+        "scheduler": ("interval",),
         "training": ("loss_package", "loss_class", "loss"),
     }
 )
@@ -34,6 +36,9 @@ FAMILIES = (
     "tracking",
     "training",
 )
+
+LOSS = "loss_"
+"""What the keys of the loss's options begin with, in section TRAIN_PARAMS."""
 
 # libraries whose import name differs from the name to install
 _DISTRIBUTIONS = MappingProxyType(
@@ -127,8 +132,8 @@ def build(section: Mapping[str, Any], prefix: str, *args: Any) -> Any:
         An empty option whose default is ``None`` is treated as absent. Text such as
         ``(0.9, 0.99)`` becomes a tuple or list if the class takes one.
     prefix
-        ``dataset``, ``optimizer``, ``training``, ``comm``, ``sharing``, ``node``,
-        ``graph``, ``mapping`` or ``tracking``.
+        ``dataset``, ``optimizer``, ``training``, ``scheduler``, ``comm``, ``sharing``,
+        ``node``, ``graph``, ``mapping`` or ``tracking``.
     args
         The positional arguments of the class; options are passed as keyword arguments.
 
@@ -147,14 +152,24 @@ def unpack(section: Mapping[str, Any], prefix: str) -> Part:
     """
     cls = load_class(section, prefix)
     reserved = {f"{prefix}_package", f"{prefix}_class", *RESERVED.get(prefix, ())}
+    if prefix == "training":
+        reserved |= {f"{LOSS}{key}" for key in loss_options(section, cls)}
+    rest = {key: section[key] for key in section if key not in reserved}
+    return Part(cls, options_of(cls, rest))
+
+
+def options_of(cls: Any, section: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of a class, spelt and typed as it expects them."""
     known = Options.of(cls).known
+    spelling = {name.lower(): name for name in known}  # INI files have no capitals
     options: dict[str, Any] = {}
     for key, value in section.items():
-        option = known.get(key)
+        name = key if key in known else spelling.get(key, key)
+        option = known.get(name)
         absent = value == "" and option is not None and option.default is None
-        if key not in reserved and not absent:
-            options[key] = value if option is None else fitted(option, value)
-    return Part(cls, options)
+        if not absent:
+            options[name] = value if option is None else fitted(option, value)
+    return options
 
 
 def load_class(section: Mapping[str, Any], prefix: str) -> Any:
@@ -171,7 +186,8 @@ def load_loss(section: Mapping[str, Any]) -> Any:
         If a key is missing, or the class or function cannot be loaded.
     """
     if section.get("loss_class"):
-        return load_named(section, "loss_package", "loss_class")()
+        loss = load_named(section, "loss_package", "loss_class")
+        return loss(**options_of(loss, loss_options(section)))
     return load_named(section, "loss_package", "loss")
 
 
@@ -184,6 +200,22 @@ def load_model(section: Mapping[str, Any]) -> Any:
     return load_named(
         section, "model_package" if own else "dataset_package", "model_class"
     )
+
+
+def loss_options(section: Mapping[str, Any], trainer: Any = None) -> dict[str, Any]:
+    """Return the options of the loss: the keys of a section that begin with ``loss_``.
+
+    Those of the class ``trainer``, by default the one that the section names, are left out.
+    """
+    if trainer is None and section.get("training_class"):
+        trainer = load_class(section, "training")
+    known = Options.of(trainer).known if trainer else ()
+    others = {*RESERVED["training"], *known}
+    return {
+        key.removeprefix(LOSS): value
+        for key, value in section.items()
+        if key.startswith(LOSS) and key not in others
+    }
 
 
 def load_named(section: Mapping[str, Any], package: str, name: str) -> Any:

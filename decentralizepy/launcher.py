@@ -124,7 +124,7 @@ def run(experiment: Experiment) -> None:
                     progress, failure = run_nodes(experiment, folder, machines, tracker)
                 finally:
                     complete_results(log_dir, experiment.ranks)
-                record["outcome"] = failure.cause if failure else "done"
+                record["outcome"] = failure.cause if failure else outcome(experiment)
         if not failure:
             measure_final(experiment, progress)
         report(experiment, progress)
@@ -137,6 +137,14 @@ def tracker_of(experiment: Experiment) -> Tracker:
     part = experiment.parts.sections.get("TRACKING")
     log_dir = Path(experiment.args.log_dir)
     return Tracker(part.build(log_dir) if part else None, log_dir, describe)
+
+
+def outcome(experiment: Experiment) -> str:
+    """Return how a run without failures has ended, for the manifest."""
+    args, number = experiment.args, experiment.rounds_done
+    if number == args.iterations:
+        return "done"
+    return f"done: target accuracy {args.target_accuracy:g} reached in round {number}"
 
 
 def run_nodes(

@@ -69,6 +69,14 @@ class Peers(TypedDict):
     NEIGHBORS: set  # type: ignore[type-arg]
 
 
+class Measured(TypedDict):
+    """``TARGET``: the sum of a measurement over some nodes, on the way to the mean."""
+
+    SUM: float
+    NODES: int
+    iteration: int
+
+
 class Model(TypedDict):
     """``DPSGD``: what a sharing algorithm sends, usually with ``params`` and ``degree``.
 
@@ -83,6 +91,7 @@ CHANNELS: dict[str, dict[str, type]] = {
     "DISCONNECT": get_type_hints(Bye),
     "ROUNDS": get_type_hints(Rounds),
     "LAUNCHER": get_type_hints(Ended),
+    "TARGET": get_type_hints(Measured),
     "DPSGD": get_type_hints(Model),
     "WORKER_REQUEST": get_type_hints(Model),
     "WORKER_GRADIENTS": get_type_hints(Model),

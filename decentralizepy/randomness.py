@@ -18,6 +18,9 @@ class Purpose(Enum):
     ORDER = "order of samples"
     """The order in which a node iterates over its samples (by uid)."""
 
+    AUGMENTATION = "augmentation"
+    """Crops and flips of training images (by uid and round)."""
+
     NODE = "node"
     """Dropout, and other users of the global generators of a process (by uid)."""
 

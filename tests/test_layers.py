@@ -29,7 +29,7 @@ ALLOWED = {
         "files",
     }
     | {"mappings", "models", "once", "randomness"},
-    "training": {"checkpoints", "errors"},
+    "training": {"checkpoints", "errors", "randomness"},
     "sharing": {
         "checkpoints",
         "config.numbers",
@@ -41,10 +41,13 @@ ALLOWED = {
     | {"files", "message", "models.flat", "models.views", "randomness", "utils"},
     "node": TEXT
     | {"checkpoints", "factory", "graphs", "mappings", "models.Model", "models.flat"}
-    | {"models.lazy", "once"}
-    | {"results.schedule", "results.write", "sharing.Sharing", "sharing.finite"},
+    | {"models.decay", "models.lazy", "once"}
+    | {"results.lines", "results.schedule", "results.write"}
+    | {"sharing.Sharing", "sharing.finite"},
     # a rule about two plug-ins has to know both
-    "run": RUN | {"models", "node", "results", "sharing", "training.last_batch"},
+    "run": RUN
+    | {"models", "node", "results", "sharing", "training.last_batch"}
+    | {"training.augmentation", "training.rates"},
     # what a process keeps only once is each node's own
     "engines": TEXT | {"run", "node.process", "communication.workers", "results.lines"},
     "sweep": RUN,

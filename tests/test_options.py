@@ -56,7 +56,8 @@ DATASETS = {
     "text.AmazonReview": f"{DATA} partition_niid tokenizer",
 }
 TRAINING = (
-    "rounds full_epochs batch_size shuffle device precision compile memory_format"
+    "rounds full_epochs batch_size shuffle device precision compile memory_format "
+    "clip_norm clip_value crop_padding horizontal_flip"
 )
 TABLE = {
     **{f"sharing.{name}": (8, options) for name, options in SHARING.items()},

@@ -53,6 +53,6 @@ def _measure(log_dir: str, folders: Sequence[Path]) -> dict[str, float]:
 
     experiment = Experiment.load(["--resume", log_dir])
     measured = final.measure(experiment, folders)
-    write_final(Path(log_dir), experiment.args.iterations, measured)
+    write_final(Path(log_dir), experiment.rounds_done, measured)
     derive_all(Path(log_dir))
     return measured

@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import Parameter
 from typing import Any
 
@@ -99,6 +99,7 @@ def resolve(config: Mapping[str, Section], path: str | os.PathLike[str]) -> Part
                 sections[name] = _part(name, section)
         with _collected(found, section=name):
             named |= _named(name, section)
+    found += _unscheduled(sections)
     _raise(found, path)
     for name, part in sections.items():
         _warn_of_unknown(part, name, path)
@@ -120,6 +121,14 @@ def _raise(found: Iterable[Problem], path: str | os.PathLike[str]) -> None:
         raise ConfigError(problems=problems)
 
 
+def _unscheduled(sections: Mapping[str, Part]) -> Iterator[Problem]:
+    """Yield a problem if a user's class of training cannot be given a scheduler."""
+    trainer = sections.get("TRAIN_PARAMS") if "LR_SCHEDULER" in sections else None
+    if trainer and not hasattr(trainer.cls, "schedule_rates"):
+        cause = f"{trainer.cls.__name__} has no method schedule_rates"
+        yield Problem(cause, section="LR_SCHEDULER", key="scheduler_class")
+
+
 def _part(name: str, section: Section) -> Part:
     """Return the class that a section names and its options, after checking both."""
     prefix, arguments = KINDS[name]
@@ -131,6 +140,9 @@ def _part(name: str, section: Section) -> Part:
         cause = f"does not take the arguments {arguments}"
         raise ConfigError(cause, key=key, value=section[key])
     found = list(option_problems(section[key], options, part.options))
+    if "decay_norm_and_bias" in section and not _may_take(options, "weight_decay"):
+        cause = f"{section[key]} has no weight_decay"
+        found.append(Problem(cause, key="decay_norm_and_bias"))
     if prefix == "sharing":
         found = [*_compression(options, section), *found]
     if found:
@@ -138,6 +150,10 @@ def _part(name: str, section: Section) -> Part:
     with located(key=key, value=section[key]):
         _try(prefix, part)
     return part
+
+
+def _may_take(options: Options, name: str) -> bool:
+    return name in options.known or not options.closed
 
 
 def _named(name: str, section: Section) -> dict[str, Any]:
@@ -196,15 +212,34 @@ def _try_optimizer(part: Part) -> None:
 
 
 def _make_loss(section: Section) -> None:
-    """Build the loss, which takes no options."""
+    """Build the loss, after checking its options."""
+    options = factory.loss_options(section)
     if section.get("loss_class"):
-        loss = factory.load_named(section, "loss_package", "loss_class")
-        known = Options.of(loss).known
-        required = [name for name in known if known[name].default is Parameter.empty]
-        if required:
-            cause = f"cannot be made without {' and '.join(required)}"
-            raise ConfigError(cause, key="loss_class", value=section["loss_class"])
+        _check_loss(section, options)
+    elif options:
+        key = f"{factory.LOSS}{next(iter(options))}"
+        raise ConfigError("the function loss takes no options", key=key)
     factory.load_loss(section)
+
+
+def _check_loss(section: Section, given: Mapping[str, Any]) -> None:
+    loss = factory.load_named(section, "loss_package", "loss_class")
+    options, given = Options.of(loss), factory.options_of(loss, given)
+    known = options.known
+    needed = [name for name in known if known[name].default is Parameter.empty]
+    if lacking := [name for name in needed if name not in given]:
+        cause = f"cannot be made without {' and '.join(lacking)}"
+        raise ConfigError(cause, key="loss_class", value=section["loss_class"])
+    found = list(option_problems(section["loss_class"], options, given))
+    if found:
+        raise ConfigError(problems=[_of_loss(problem) for problem in found])
+
+
+def _of_loss(problem: Problem) -> Problem:
+    """Return a problem with an option of the loss, as it is written in the section."""
+    near = problem.suggestion
+    suggestion = near and f"{factory.LOSS}{near}"
+    return replace(problem, key=f"{factory.LOSS}{problem.key}", suggestion=suggestion)
 
 
 def _warn_of_unknown(part: Part, section: str, path: str | os.PathLike[str]) -> None:

@@ -13,6 +13,7 @@ _GRAPH_TYPES = ("edges", "adjacency")
 _ENGINES = ("process", "packed", "debug")
 _BATCHED = ("off", "on", "auto")
 _PLACEMENTS = ("torchrun", "mpi", "slurm", "local")
+TARGET = "end when the mean test accuracy of all nodes is this; 0: never"
 _TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -62,6 +63,7 @@ def flags() -> list[Flag]:
     form = Reading(str, " or ".join(_GRAPH_TYPES), _GRAPH_TYPES.__contains__)
     truth = Reading(_truth, "true or false")
     nodes = Reading(_nodes, "all, mean_model or a number of nodes")
+    percent = Reading(float, "percent from 0 to 100", lambda part: 0 <= part <= 100)
     text = Reading(expanded, "text")
     return [
         Flag("-mid", "machine_id", natural, 0, "number of this machine"),
@@ -87,6 +89,7 @@ def flags() -> list[Flag]:
         Flag("", "checkpoint_every", natural, 0, "rounds between checkpoints; 0: none"),
         Flag("", "max_restarts", natural, 3, "maximum number of restarts"),
         Flag("", "evaluate", nodes, "all", "all, mean_model or a number of nodes"),
+        Flag("", "target_accuracy", percent, 0.0, TARGET),
         Flag("", "rendezvous", text, "", "HOST:PORT of machine 0, where machines meet"),
         Flag("", "placement", _placement(), "", "torchrun, mpi, slurm or local"),
         Flag("", "allow_disconnected", truth, False, "allow disconnected graphs"),

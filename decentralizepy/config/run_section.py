@@ -22,6 +22,8 @@ class RunSection(dict[str, Any]):
         has checkpoints.
     evaluate : str or int, default "all"
         The nodes that evaluate: ``all``, ``mean_model`` (none) or how many.
+    target_accuracy : float, default 0.0
+        The mean test accuracy, in percent, at which the run ends; 0 for none.
     """
 
     def __init__(
@@ -32,11 +34,13 @@ class RunSection(dict[str, Any]):
         fingerprint: Mapping[str, int | None] | None = None,
         rounds: Iterable[int] | None = None,
         evaluate: str | int = "all",
+        target_accuracy: float = 0.0,
     ) -> None:
         super().__init__(section)
         self.first_round, self.checkpoint_every = first_round, checkpoint_every
         self.fingerprint = dict(fingerprint or {})
         self.evaluate = evaluate
+        self.target_accuracy = target_accuracy
         self.rounds = None if rounds is None else list(rounds)
 
     @classmethod

@@ -1,5 +1,6 @@
 """Inspects which options a constructor takes."""
 
+import collections.abc
 import functools
 import inspect
 import math
@@ -147,7 +148,9 @@ def _type(annotation: Any, call: Any) -> Any:
     if annotation is Parameter.empty:
         return Any
     holder = SimpleNamespace(__annotations__={"option": annotation})
-    names = getattr(call, "__globals__", {})
+    # of a module that imports these for type checkers alone
+    usual = {**vars(typing), **vars(collections.abc)}
+    names = {**usual, **getattr(call, "__globals__", {})}
     try:
         return typing.get_type_hints(holder, names, include_extras=True)["option"]
     except Exception:  # a name that only type checkers import

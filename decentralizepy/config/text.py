@@ -31,6 +31,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "TRAIN_PARAMS": Kind(
             "training", "rank machine_id mapping model optimizer loss log_dir"
         ),
+        "LR_SCHEDULER": Kind("scheduler", "optimizer"),
         "COMMUNICATION": Kind("comm", "rank machine_id mapping total_procs"),
         "SHARING": Kind(
             "sharing",
@@ -77,6 +78,14 @@ NODE = _keys(
     gossip_rounds=_COUNT,
     client_weights=Literal["equal", "samples"],
 )
+
+_OWN: Mapping[str, Options] = MappingProxyType(
+    {
+        "optimizer": _keys(decay_norm_and_bias=bool),
+        "scheduler": _keys(interval=Literal["round", "step"]),
+    }
+)
+"""Keys of sections that name a class, by prefix, which are not options of the class."""
 
 
 def problems(
@@ -136,6 +145,9 @@ def _class_keys(prefix: str, written: Section) -> Iterator[Problem]:
     if prefix == "dataset":
         names.append("model_class")
         yield from _folders(section)
+    elif prefix in _OWN:
+        own = {key: section[key] for key in _OWN[prefix].known if key in section}
+        yield from option_problems("this section", _OWN[prefix], own)
     elif prefix == "training":
         function = "loss" in section and not section.get("loss_class")
         names += ["loss_package", "loss" if function else "loss_class"]

@@ -4,7 +4,7 @@ import functools
 import operator
 import re
 import typing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from inspect import Parameter
 from typing import Any
 
@@ -105,7 +105,15 @@ def _is_empty(default: Any) -> bool:
 
 def _adapter(option: Parameter) -> TypeAdapter[Any]:
     config = ConfigDict(strict=True, arbitrary_types_allowed=True)
-    return TypeAdapter(_without_empty(option), config=config)
+    return TypeAdapter(_listed(_without_empty(option)), config=config)
+
+
+def _listed(kind: Any) -> Any:
+    """Return a type such that text, which is iterable, too, is not what it stands for."""
+    if typing.get_origin(kind) is not Iterable:
+        return kind
+    (inner,) = typing.get_args(kind)
+    return list[inner]  # type: ignore[valid-type]
 
 
 def _without_empty(option: Parameter) -> Any:

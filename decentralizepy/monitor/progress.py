@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from decentralizepy.monitor.tally import Spread, Tally
+from decentralizepy.monitor.spread import Spread
+from decentralizepy.monitor.tally import Tally
 from decentralizepy.monitor.units import duration, size
 from decentralizepy.monitor.waiting import Locator, Waiting, read_waiting
 from decentralizepy.results.read import MANY, read_dataset
@@ -168,7 +169,7 @@ class Progress(Tally):
         mean = f"{size(self.total_bytes / max(self.reporting, 1))} per node"
         rows = [
             ("data set", read_dataset(self.log_dir)),
-            ("rounds", f"{self.slowest} of {self.iterations}"),
+            ("rounds", f"{self.slowest} of {self.iterations}{self._why_ended()}"),
             ("time", duration(self.seconds)),
             ("slowest", str(self.waits.overall() or "")),
             ("accuracy", self._accuracy(with_std=True)),
@@ -179,6 +180,10 @@ class Progress(Tally):
             ("of that", self._kinds()),
         ]
         return [(label, text) for label, text in rows if text]
+
+    def _why_ended(self) -> str:
+        mean = self.stopped_at
+        return "" if mean is None else f": the target was reached, {mean:.1f}%"
 
     def _mean_model(self, metrics: Mapping[str, Any]) -> str:
         return "   ".join(

@@ -6,33 +6,16 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from statistics import fmean, median_low, quantiles
-from typing import Any, NamedTuple
+from statistics import median_low
+from typing import Any
 
+from decentralizepy.monitor.spread import Spread
 from decentralizepy.monitor.stragglers import Waits
-from decentralizepy.results.lines import KEPT, SHARED, parsed
+from decentralizepy.results.lines import KEPT, SHARED, STOPPED, parsed
 from decentralizepy.results.schedule import MEAN_MODEL, Evaluators
 from decentralizepy.results.write import newest_final
 
 _METRICS = ("test_acc", "test_loss", "train_loss")
-
-
-class Spread(NamedTuple):
-    """A metric over the nodes that measured it in one round.
-
-    ``std`` is the population standard deviation, ``deciles`` are the nine. A non-finite
-    value makes ``mean`` and ``std`` nan; the others ignore it. ``lowest`` is the rank of
-    ``low``.
-    """
-
-    round: int
-    nodes: int
-    mean: float
-    std: float
-    low: float
-    high: float
-    lowest: int
-    deciles: Sequence[float] = ()
 
 
 class Tally:
@@ -176,8 +159,19 @@ class Tally:
 
     def count_ended(self, alive: int) -> int:
         """Return how many processes have finished all rounds and ended."""
-        done = sum(rounds >= self.iterations for rounds in self.finished.values())
+        done = sum(
+            rounds >= self.iterations or STOPPED in self._last[rank]
+            for rank, rounds in self.finished.items()
+        )
         return min(done, len(self.ranks) - alive)
+
+    @property
+    def stopped_at(self) -> float | None:
+        """The mean accuracy that has ended the run early, in percent; None if none has."""
+        means = [
+            last["mean_test_acc"] for last in self._last.values() if STOPPED in last
+        ]
+        return means[0] if means else None
 
     @property
     def testing(self) -> int:
@@ -255,6 +249,7 @@ class Tally:
         if not isinstance(number, int):
             return
         self.finished[rank] = max(number, self.finished[rank])
+        self._last[rank].pop(STOPPED, None)  # of a run that this one resumes
         self.waits.add(self._uids[rank], record)
         for key, value in record.items():
             if key in self._values:
@@ -278,7 +273,7 @@ class Tally:
 
     def _spread(self, metric: str) -> Spread | None:
         newest = self._newest(metric)
-        return _spread(newest, self._values[metric][newest]) if newest else None
+        return Spread.of(newest, self._values[metric][newest]) if newest else None
 
 
 def _record(line: bytes) -> dict[str, Any]:
@@ -287,14 +282,3 @@ def _record(line: bytes) -> dict[str, Any]:
         return dict(json.loads(line))
     except (ValueError, TypeError):
         return {}
-
-
-def _spread(number: int, values: dict[int, float]) -> Spread:
-    mean = fmean(values.values())
-    std = math.hypot(*(v - mean for v in values.values())) / math.sqrt(len(values))
-    finite = [(v, rank) for rank, v in values.items() if math.isfinite(v)]
-    low, lowest = min(finite, default=(math.nan, min(values)))
-    high = max(finite, default=(math.nan, 0))[0]
-    found = [value for value, _ in finite]
-    tenths = quantiles(found, n=10, method="inclusive") if len(found) > 1 else ()
-    return Spread(number, len(values), mean, std, low, high, lowest, tenths)

@@ -92,6 +92,7 @@ class LiveNode(Rounds):
         self.init_optimizer(config["OPTIMIZER_PARAMS"])
         self.init_trainer(config["TRAIN_PARAMS"])
         self.warn_of_scheduler()
+        self.init_scheduler(config.get("LR_SCHEDULER", {}))
         self.init_comm(config["COMMUNICATION"])
         self.init_sharing(config["SHARING"])
         self.init_node(config.get("NODE", {}))

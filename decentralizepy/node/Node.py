@@ -13,6 +13,7 @@ from decentralizepy import factory
 from decentralizepy.config.overrides import check_overrides
 from decentralizepy.config.signatures import parameters
 from decentralizepy.message import Message
+from decentralizepy.models.decay import parameter_groups
 from decentralizepy.models.flat import tensors
 from decentralizepy.models.lazy import materialize
 from decentralizepy.node import process
@@ -184,8 +185,9 @@ class Node(Handshakes):
         self.optimizer_class, self.optimizer_params = factory.unpack(
             optimizer_configs, "optimizer"
         )
+        all_decay = optimizer_configs.get("decay_norm_and_bias", True)
         self.optimizer: torch.optim.Optimizer = self.optimizer_class(
-            self.model.parameters(), **self.optimizer_params
+            parameter_groups(self.model, all_decay), **self.optimizer_params
         )
 
     def renew_optimizer(self) -> None:
@@ -212,6 +214,13 @@ class Node(Handshakes):
             self.log_dir,
         )
         self.batch(self.trainer)
+
+    def init_scheduler(self, scheduler_configs: Section) -> None:
+        """Have a learning-rate scheduler change the optimizer, if the section names one."""
+        if scheduler_configs:
+            scheduler = factory.unpack(scheduler_configs, "scheduler")
+            interval = scheduler_configs.get("interval", "round")
+            self.trainer.schedule_rates(scheduler.build, interval)
 
     def batch(self, part: Any) -> None:
         """Let a part work together with those of other nodes, if the engine does that."""

@@ -36,6 +36,8 @@ FREE = {
     "the round to start from",
     "--reset_optimizer",
     "--working_rate",
+    "--target_accuracy",
+    "--test_after",
     "source of plug-ins",
     "version of decentralizepy",
 }

@@ -4,9 +4,11 @@ import logging
 from typing import Any
 
 from decentralizepy.node import process
+from decentralizepy.node.early_stop import mean_over_nodes
 from decentralizepy.node.lifecycle import Lifecycle
 from decentralizepy.node.round_models import RoundModels
 from decentralizepy.randomness import seed_of
+from decentralizepy.results.lines import STOPPED
 from decentralizepy.results.schedule import ALL, MEAN_MODEL, Evaluators, Schedule
 from decentralizepy.results.write import Results
 
@@ -19,6 +21,14 @@ class Recording(Lifecycle):
     iteration = 0
     evaluators: str | int = ALL
     """Which nodes evaluate (``all``, ``mean_model`` or how many)."""
+    target_accuracy = 0.0
+    """The mean test accuracy of all nodes that ends the run, in percent; 0 for none."""
+    mean_accuracy = 0.0
+    """This mean in the last test."""
+    server_driven = False
+    """Whether the node only takes part in rounds in which a server asks it to."""
+    checkpointed: tuple[str, ...] = ("mean_accuracy",)
+    """Names of the node's own attributes that a checkpoint keeps, besides its parts."""
     schedule: Schedule
     results: Results
 
@@ -30,6 +40,8 @@ class Recording(Lifecycle):
             measured |= self.evaluate_due(train_due, test_due)
         if test_due and self.evaluators == MEAN_MODEL and self.dataset.__testing__:
             self.hand_in_model()
+        if test_due and self.target_accuracy and not self.server_driven:
+            measured |= self.compare_to_target(measured.get("test_acc"))
         measured |= self.count_bytes() | self.take_waits()
         if self.lost_peers:
             measured["lost_peers"] = sorted(self.lost_peers)
@@ -38,6 +50,22 @@ class Recording(Lifecycle):
         self.results.add(self.iteration + 1, measured)
         if test_due:
             self.results.write()
+
+    def compare_to_target(self, accuracy: float | None) -> dict[str, float]:
+        """Return the mean accuracy of all nodes, and whether it ends the run.
+
+        A parameter server compares its own model's.
+        """
+        own = float("nan") if accuracy is None else accuracy
+        mean = own if self.rank < 0 else mean_over_nodes(self, accuracy)
+        self.mean_accuracy = mean
+        reached = {STOPPED: True} if self.target_reached else {}
+        return {"mean_test_acc": mean, **reached}
+
+    @property
+    def target_reached(self) -> bool:
+        """Whether the last mean accuracy of all nodes was the target, or above."""
+        return 0 < self.target_accuracy <= self.mean_accuracy
 
     def is_evaluator(self) -> bool:
         """Return whether this node evaluates in this round, if that is due."""

@@ -44,10 +44,6 @@ class Rounds(ScriptNames, Recording):
     update_channel = "DPSGD"
     awaited: set[int] | None = None
     """The uids whose messages ``gather`` waits for; None, in a custom loop: neighbors."""
-    server_driven = False
-    """Whether the node only takes part in rounds in which a server asks it to."""
-    checkpointed: tuple[str, ...] = ()
-    """Names of the node's own attributes that a checkpoint keeps, besides its parts."""
     checkpointer_class: type[Checkpointer] = Checkpointer
     checkpointer: Checkpointer | None = None
     weights_store_dir: str
@@ -67,7 +63,7 @@ class Rounds(ScriptNames, Recording):
     def init_checkpoints(self, config: Section) -> None:
         """Read from section RUN where to start, and when to evaluate and keep state."""
         run = RunSection.of(config)
-        self.evaluators = run.evaluate
+        self.evaluators, self.target_accuracy = run.evaluate, run.target_accuracy
         self.first_round = run.first_round
         self.checkpointer = self.checkpointer_class(self, run.checkpoint_every)
 
@@ -88,8 +84,14 @@ class Rounds(ScriptNames, Recording):
             self.finish()
 
     def rounds(self) -> Iterator[int]:
-        """Yield the round numbers, starting at 0 or after the checkpoint."""
-        yield from range(self.first_round, self.iterations)
+        """Yield the round numbers, starting at 0 or after the checkpoint.
+
+        The last one is that in which the target accuracy is reached, if it ever is.
+        """
+        for number in range(self.first_round, self.iterations):
+            if self.target_reached:
+                return
+            yield number
 
     def round(self) -> None:
         """Train, share, gather, average."""

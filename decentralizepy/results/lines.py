@@ -14,6 +14,9 @@ from decentralizepy.files import write_atomic
 
 Row = dict[str, Any]
 SHARED = "results.jsonl"
+STOPPED = "target_reached"
+"""What a node's last row says if the target accuracy has ended the run."""
+
 KEPT = "kept"
 """What a node writes before its first row: how many rounds of its earlier rows count."""
 
@@ -220,6 +223,12 @@ def read_all(log_dir: Path | str) -> dict[int, list[Row]]:
     """Return the rows of all nodes by rank, however they were written."""
     own = {rank: [*read_rows(path)] for rank, path in _own_files(log_dir)}
     return {**read_shared(log_dir), **own}
+
+
+def stopped_after(log_dir: Path | str) -> int:
+    """Return the round after which nodes ended before the last one; 0 if none did."""
+    last = (rows[-1] for rows in read_all(log_dir).values() if rows)
+    return max((row["round"] for row in last if row.get(STOPPED)), default=0)
 
 
 def arrange(log_dir: Path | str, shared: bool) -> None:

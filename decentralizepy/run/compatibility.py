@@ -58,7 +58,7 @@ def check(chosen: Chosen) -> None:
     for each in classes:
         check_overrides(each)  # a driver's own, which no INI file names
     ours = all(each is None or is_ours(each) for each in classes)
-    found = [*survives_loss(chosen), *evaluation_fits(chosen)]
+    found = [*survives_loss(chosen), *evaluation_fits(chosen), *target_fits(chosen)]
     for rule in RULES if ours else ():
         found += rule(chosen)
     sizes = _islands(chosen.graph)
@@ -130,12 +130,34 @@ def evaluation_fits(chosen: Chosen) -> Iterator[Problem]:
         yield Problem(cause, key="--evaluate", value=wanted, expected=expected)
 
 
+def target_fits(chosen: Chosen) -> Iterator[Problem]:
+    """Yield a problem if nodes cannot agree that the target accuracy is reached."""
+    target = getattr(chosen.args, "target_accuracy", 0)
+    cause = ""
+    if target and not evaluates(chosen.service_class):
+        if _policy(chosen) == "drop":
+            cause = "with on_peer_loss = drop, nodes that are lost cannot agree"
+        elif getattr(chosen.args, "evaluate", ALL) == MEAN_MODEL:
+            cause = "with evaluate = mean_model, nodes do not know their accuracy"
+        elif _islands(chosen.graph):
+            cause = "parts of a graph that is not connected cannot agree"
+        else:
+            cause = _own_step(
+                chosen.node_class, "instantiate", "run", "record", "rounds"
+            )
+    if cause:
+        yield Problem(cause, key="--target_accuracy", value=target, expected="0")
+
+
 def _evaluates_anyway(chosen: Chosen) -> str:
     """Return why the flag would have no effect; nothing if it has."""
-    node, service = chosen.node_class, chosen.service_class
-    if evaluates(service):
-        return f"only the model of {service.__name__} is tested"
-    steps = ("instantiate", "run", "record")
+    if evaluates(chosen.service_class):
+        return f"only the model of {chosen.service_class.__name__} is tested"
+    return _own_step(chosen.node_class, "instantiate", "run", "record")
+
+
+def _own_step(node: Any, *steps: str) -> str:
+    """Return which of the steps a user's class of nodes overrides, as a cause; or ""."""
     homes = {
         name: getattr(getattr(node, name, None), "__module__", "") for name in steps
     }

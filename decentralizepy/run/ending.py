@@ -56,7 +56,7 @@ def measure_final(experiment: Experiment, progress: Any) -> None:
     during = experiment.args.evaluate == MEAN_MODEL
     earlier = read_final(log_dir) if during else {}
     try:
-        write_final(log_dir, experiment.args.iterations, measured, earlier)
+        write_final(log_dir, experiment.rounds_done, measured, earlier)
         derive_all(log_dir)
     except OSError as error:
         print(f"warning: {log_dir}: no final figures: {error}", file=sys.stderr)

@@ -15,6 +15,7 @@ from decentralizepy.config.signatures import evaluates
 from decentralizepy.files import write_atomic
 from decentralizepy.graphs.Graph import Graph
 from decentralizepy.mappings.Mapping import Mapping
+from decentralizepy.results.lines import stopped_after
 from decentralizepy.results.schedule import Evaluators
 from decentralizepy.run import folders, inputs, resume
 from decentralizepy.run.settings import Settings
@@ -192,6 +193,13 @@ class Experiment:
         return evaluates(self.service_class)
 
     @property
+    def rounds_done(self) -> int:
+        """The number of rounds of a run that has ended, maybe at its target accuracy."""
+        target = self.args.target_accuracy
+        stopped = stopped_after(self.args.log_dir) if target else 0
+        return stopped or int(self.args.iterations)
+
+    @property
     def evaluators(self) -> Evaluators:
         """The nodes that evaluate."""
         return Evaluators(self.args.evaluate, self.graph.n_procs, self.seed)
@@ -258,6 +266,7 @@ class Experiment:
             self.fingerprint,
             self.rounds,
             self.args.evaluate,
+            self.args.target_accuracy,
         )
         comm = {**self.config["COMMUNICATION"], **self.comm_options}
         return {**self.config, "RUN": run, "COMMUNICATION": comm}

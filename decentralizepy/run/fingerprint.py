@@ -39,11 +39,14 @@ def take(experiment: "Experiment", dataset: Any) -> dict[str, int | None]:
         Values are None if they cannot be compared.
     """
     other = _other(experiment, dataset)
+    target = experiment.args.target_accuracy
     rate = experiment.args.working_rate if experiment.served else None
     return {
         f"version of {PACKAGE}": of_package(),
         "source of plug-ins": of_source(classes(experiment)),
         "--reset_optimizer": int(experiment.args.reset_optimizer),
+        "--target_accuracy": round(target * BILLION),
+        "--test_after": int(experiment.args.test_after) if target else None,
         "--working_rate": None if rate is None else round(rate * BILLION),
         "training data": of_data(dataset, "trainset", other),
         "test data": of_data(dataset, "testset", other),

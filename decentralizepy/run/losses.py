@@ -67,7 +67,7 @@ def without_checkpoints(experiment: "Experiment") -> NodeFailed | None:
     """Return an error that names the nodes that could not write any checkpoint, if any."""
     args = experiment.args
     every = args.checkpoint_every
-    if not every or args.iterations // every <= experiment.first_round // every:
+    if not every or experiment.rounds_done // every <= experiment.first_round // every:
         return None  # none was due
     missing = [
         str(rank)

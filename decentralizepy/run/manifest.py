@@ -85,7 +85,7 @@ def produced(experiment: Experiment) -> dict[str, Any]:
     args = experiment.args
     log_dir, folder = Path(args.log_dir), Path(args.weights_store_dir)
     places = [experiment.mapping.get_uid(r, args.machine_id) for r in experiment.ranks]
-    names = [f"{args.iterations - 1}_weight_{uid}.pt" for uid in places]
+    names = [f"{experiment.rounds_done - 1}_weight_{uid}.pt" for uid in places]
     weights = [folder / name for name in names if (folder / name).exists()]
     rows = read_all(log_dir)
     named = {f"{r}_results.jsonl": rows[r] for r in experiment.ranks if r in rows}

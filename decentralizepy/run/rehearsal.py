@@ -12,6 +12,7 @@ from decentralizepy.errors import ConfigError, located, one_line
 from decentralizepy.factory import Part
 from decentralizepy.models.flat import tensors
 from decentralizepy.models.lazy import materialize, unknown_shapes
+from decentralizepy.run.trial import try_training
 from decentralizepy.training.last_batch import (
     check_single,
     ends_with_one,
@@ -45,6 +46,7 @@ def rehearse(experiment: Experiment, dataset: Any) -> torch.nn.Module:
         materialize(model, dataset)
     check_model(model, name)
     check_optimizer(model, parts["OPTIMIZER_PARAMS"])
+    try_training(experiment, model, dataset)
     if has_batch_norm(model) and _is_ours(parts["TRAIN_PARAMS"].cls):
         check_last_batches(experiment, model, dataset)
     return model

@@ -1,42 +1,29 @@
 """Local training: mini-batches or epochs of a node's own partition."""
 
 import functools
-import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from itertools import islice
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
 
-from decentralizepy.checkpoints import PLACE, Stateful
-from decentralizepy.errors import DataError
+from decentralizepy.checkpoints import PLACE
+from decentralizepy.randomness import Purpose, seed_of, stream
 from decentralizepy.training import _device, _steps
+from decentralizepy.training._passes import Passes, Trainset
 from decentralizepy.training._together import Kind, Step, kind_of, overridden
-from decentralizepy.training.last_batch import check_single, ends_with_one
+from decentralizepy.training.augmentation import Augmentation
+from decentralizepy.training.rates import Rates
 
 EVALUATION_BATCH = 16  # activations of larger batches do not fit the cache
 
 Count = Annotated[int, Field(ge=1)] | Literal[""]
+Limit = Annotated[float, Field(gt=0)] | None
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
-class Loader(Protocol):
-    """An iterable over batches, with their number."""
-
-    def __iter__(self) -> Iterator[Any]: ...
-
-    def __len__(self) -> int: ...
-
-
-class Trainset(Protocol):
-    """What training requires of a data set."""
-
-    def get_trainset(self, batch_size: int = 1, shuffle: bool = False) -> Loader: ...
-
-
-class Training(Stateful):
+class Training(Passes):
     """Stochastic gradient steps on a node's own partition.
 
     A batch is (data, target), or a dict. To compute the loss differently, override
@@ -68,6 +55,16 @@ class Training(Stateful):
     precision : {"float32", "bf16"}, default "float32"
         With ``bf16``, the forward pass and the loss of training steps use autocast;
         weights, optimizer, messages and evaluation stay in float32.
+    clip_norm : float, optional
+        The largest 2-norm of a step's gradient, over all parameters; a longer one is
+        scaled down.
+    clip_value : float, optional
+        The largest absolute value of an entry of the gradient, before ``clip_norm``.
+    crop_padding : int, default 0
+        Train on random crops of the images, padded by so many zeros on all sides
+        (:class:`~decentralizepy.training.augmentation.Augmentation`).
+    horizontal_flip : bool, default False
+        Mirror half of the training images, drawn at random.
 
     Raises
     ------
@@ -75,11 +72,22 @@ class Training(Stateful):
         If an option is invalid, or the device does not exist.
     """
 
-    checkpointed: tuple[str, ...] = ("epoch_start", "batches_done")
-    derived = (*PLACE, "_batches", "_compiled", "batching", "kind")
+    checkpointed: tuple[str, ...] = ("trainings", "learning_rates")
+    derived = (*PLACE, "_compiled", "_draws", "batching", "kind")
 
     batching: Any = None
     """Takes a step together with other nodes, if an engine runs several at once."""
+
+    learning_rates: Rates | None = None
+    """Changes the learning rate, if section LR_SCHEDULER names a scheduler."""
+
+    trainings = 0
+    """How many times :meth:`train` has been called."""
+
+    clip_norm: float | None = None
+    clip_value: float | None = None
+    augmentation = Augmentation()
+    _draws: Any = None
 
     def __init__(
         self,
@@ -98,6 +106,10 @@ class Training(Stateful):
         memory_format: Literal["", "channels_last", "contiguous"] = "",
         compile: bool = False,
         precision: Literal["float32", "bf16"] = "float32",
+        clip_norm: Limit = None,
+        clip_value: Limit = None,
+        crop_padding: Annotated[int, Field(ge=0)] = 0,
+        horizontal_flip: bool = False,
     ) -> None:
         Training.prepare(device)
         self.rank, self.machine_id, self.mapping = rank, machine_id, mapping
@@ -109,10 +121,11 @@ class Training(Stateful):
         self.shuffle = bool(shuffle)
         self.memory_format = _device.FORMATS.get(memory_format)
         self.precision = precision
+        self.clip_norm, self.clip_value = clip_norm, clip_value
+        self.augmentation = Augmentation(crop_padding, horizontal_flip)
         _device.move(model, optimizer, _device.find(device, rank))
         self._compiled = _device.compiled(model) if compile else None
-        self._batches: Iterator[Any] | None = None
-        self.epoch_start, self.batches_done = torch.empty(0), 0  # for checkpoints
+        self.start_passes()
 
     @classmethod
     def prepare(cls, device: str = "cpu", **options: Any) -> None:
@@ -126,8 +139,24 @@ class Training(Stateful):
         _device.check_name(device)
 
     def reset_optimizer(self, optimizer: torch.optim.Optimizer) -> None:
-        """Replace the optimizer."""
+        """Replace the optimizer; a scheduler goes on with the new one."""
         self.optimizer = optimizer
+        if self.learning_rates is not None:
+            self.learning_rates.move(optimizer)
+
+    def schedule_rates(
+        self, make: Callable[[Any], Any], interval: str = "round"
+    ) -> None:
+        """Have a scheduler change the learning rate.
+
+        Parameters
+        ----------
+        make : callable
+            Returns the scheduler of the optimizer that it is given.
+        interval : {"round", "step"}, default "round"
+            Whether it is stepped after each call of :meth:`train`, or each step.
+        """
+        self.learning_rates = Rates(self.optimizer, make, interval)
 
     def batch_with(self, batching: Any) -> None:
         """Take steps together with other nodes, by ``batching``, where that is possible."""
@@ -146,25 +175,34 @@ class Training(Stateful):
             If the partition yields no batch.
         """
         self.model.train()
+        if any(self.augmentation):
+            uid = self.mapping.get_uid(self.rank, self.machine_id)
+            place = Purpose.AUGMENTATION, seed_of(dataset), uid
+            self._draws = stream(*place, round=self.trainings)
         if self.full_epochs:
             for _ in range(self.rounds):
                 self.train_full(dataset)
-            return
-        if self._batches is None:
-            self._batches = self._endless(dataset)
-        for batch in islice(self._batches, self.rounds):
-            self.trainstep(*self._placed(batch))
+        else:
+            for batch in self.next_batches(dataset, self.rounds):
+                self.trainstep(*self._augmented(batch))
+        self.trainings += 1
+        if self.learning_rates is not None:
+            self.learning_rates.end_round()
 
     def train_full(self, dataset: Trainset) -> None:
         """Train for one epoch."""
         for batch in self._epoch(dataset):
-            self.trainstep(*self._placed(batch))
+            self.trainstep(*self._augmented(batch))
 
     def trainstep(self, data: Any, target: Any = None) -> float:
         """Take one step on a batch (see :meth:`batch_loss`), and return its loss."""
         if self.batching is None:
-            return self.step_alone(data, target)
-        return float(self.batching.do(Step(self, data, target)))
+            loss = self.step_alone(data, target)
+        else:
+            loss = float(self.batching.do(Step(self, data, target)))
+        if self.learning_rates is not None:
+            self.learning_rates.end_step(loss)
+        return loss
 
     def step_alone(self, data: Any, target: Any = None) -> float:
         """Take one step on a batch, without other nodes."""
@@ -174,9 +212,10 @@ class Training(Stateful):
             with self._autocast():
                 loss, _ = self.batch_loss(data, target)
             loss.backward()  # type: ignore[no-untyped-call]
+            _steps.clip(self.model, self.clip_norm, self.clip_value)
             return loss.detach()
 
-        if needs_closure(type(self.optimizer).step):
+        if _steps.needs_closure(type(self.optimizer).step):
             return float(self.optimizer.step(closure))  # type: ignore[arg-type]
         loss = closure()
         _steps.step(self.optimizer)
@@ -228,52 +267,9 @@ class Training(Stateful):
             return nullcontext()
         return torch.autocast(_device.of(self.model).type, torch.bfloat16)
 
-    def _placed(self, batch: Any) -> tuple[Any, ...]:
-        """Return the arguments of a step, moved to the model's device."""
-        parts = (batch,) if isinstance(batch, Mapping) else batch
-        device = _device.of(self.model)
-        return tuple(_device.place(part, device, self.memory_format) for part in parts)
-
-    def _endless(self, dataset: Trainset) -> Iterator[Any]:
-        while True:
-            yield from self._resumable(dataset)
-
-    def _resumable(self, dataset: Trainset) -> Iterator[Any]:
-        """Yield the batches of an epoch, from the position restored by a checkpoint."""
-        generator = getattr(dataset, "generator", torch.default_generator)
-        now, done = generator.get_state(), self.batches_done
-        if done:
-            generator.set_state(self.epoch_start)
-        else:
-            self.epoch_start = now
-        batches = self._epoch(dataset)
-        for _ in islice(batches, done):
-            pass
-        if done:
-            generator.set_state(now)
-        for batch in batches:
-            self.batches_done += 1
-            yield batch
-        self.batches_done = 0
-
-    def _epoch(self, dataset: Trainset) -> Iterator[Any]:
-        loader = dataset.get_trainset(self.batch_size, self.shuffle)
-        if not len(loader):
-            raise DataError(
-                "this node's partition does not fill one batch",
-                section="TRAIN_PARAMS",
-                key="batch_size",
-                value=self.batch_size,
-            )
-        for number, batch in enumerate(loader):
-            if number == 0 and not isinstance(batch, Mapping) and ends_with_one(loader):
-                one = self._placed([part[:1] for part in batch])
-                check_single(self.model, loader, one)
-            yield batch
-
-
-@functools.cache
-def needs_closure(step: Callable[..., Any]) -> bool:
-    """Return whether ``step`` of an optimizer evaluates the loss itself, as LBFGS does."""
-    closure = inspect.signature(step).parameters.get("closure")
-    return closure is not None and closure.default is closure.empty
+    def _augmented(self, batch: Any) -> tuple[Any, ...]:
+        """Return the arguments of a step, augmented where the options say so."""
+        data, *rest = self._placed(batch)
+        if self._draws is not None:
+            data = self.augmentation(data, self._draws)
+        return data, *rest

@@ -4,9 +4,13 @@ After a backward pass, little of that code is still in the cache, so that it tak
 than the step itself. The results are the same to the bit.
 """
 
-from collections.abc import Sized
+import functools
+import inspect
+from collections.abc import Callable, Sized
+from typing import Any
 
 import torch
+from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 from torch.optim import optimizer as hooks
 
 PLAIN = {
@@ -39,6 +43,21 @@ def step(optimizer: torch.optim.Optimizer) -> None:
             for parameter in group["params"]:
                 if parameter.grad is not None:
                     parameter.add_(parameter.grad, alpha=-group["lr"])
+
+
+def clip(model: torch.nn.Module, norm: float | None, value: float | None) -> None:
+    """Limit each entry of the gradient to ``value``, and then its 2-norm to ``norm``."""
+    if value is not None:
+        clip_grad_value_(model.parameters(), value)
+    if norm is not None:
+        clip_grad_norm_(model.parameters(), norm)
+
+
+@functools.cache
+def needs_closure(step: Callable[..., Any]) -> bool:
+    """Return whether ``step`` of an optimizer evaluates the loss itself, as LBFGS does."""
+    closure = inspect.signature(step).parameters.get("closure")
+    return closure is not None and closure.default is closure.empty
 
 
 def is_plain(optimizer: torch.optim.Optimizer) -> bool:

@@ -154,6 +154,8 @@ def _obstacle(trainer: Any) -> str:
     """Return what in a trainer, its model or loss stands in the way of batching."""
     if trainer.precision != "float32" or trainer.is_compiled:
         return "[TRAIN_PARAMS] compile or precision is set"
+    if trainer.clip_norm or trainer.clip_value:
+        return "[TRAIN_PARAMS] clip_norm or clip_value is set"
     model = trainer.model
     name = type(model).__name__
     in_model = (

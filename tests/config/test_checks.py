@@ -42,6 +42,11 @@ step_size = 0.5
 
 PARTIAL = "decentralizepy.sharing.PartialModel\nsharing_class = PartialModel"
 
+SCHEDULER = """\
+[LR_SCHEDULER]
+scheduler_package = torch.optim.lr_scheduler
+scheduler_class = """
+
 
 def found(folder, written):
     """Return what the checks say of an INI file."""
@@ -283,6 +288,69 @@ BAD = [
         "[DATASET]",
         "[MAPPING]\nmapping_package=tests.support.parts\nmapping_class=Places\nmachines=2\n[DATASET]",
         "[MAPPING] machines: not an option of Places; it takes none",
+    ),
+    # options of a loss, a scheduler and groups of parameters
+    (
+        "rounds = 3",
+        "loss_lable_smoothing = 0.1",
+        "[TRAIN_PARAMS] loss_lable_smoothing: not an option of CrossEntropyLoss; "
+        "did you mean loss_label_smoothing?",
+    ),
+    (
+        "rounds = 3",
+        "loss_label_smoothing = much",
+        "[TRAIN_PARAMS] loss_label_smoothing = much: expected a number (CrossEntropyLoss)",
+    ),
+    (
+        "loss_class = CrossEntropyLoss",
+        "loss = CrossEntropyLoss\nloss_ignore_index = 3",
+        "[TRAIN_PARAMS] loss_ignore_index: the function loss takes no options",
+    ),
+    (
+        "[DATASET]",
+        f"{SCHEDULER}StepLr\nstep_size = 3\n[DATASET]",
+        "[LR_SCHEDULER] scheduler_class = StepLr: no such class in torch.optim.lr_scheduler; "
+        "did you mean StepLR?",
+    ),
+    (
+        "[DATASET]",
+        f"{SCHEDULER}StepLR\nstep_siz = 3\n[DATASET]",
+        "[LR_SCHEDULER] step_siz: not an option of StepLR; did you mean step_size?",
+    ),
+    (
+        "[DATASET]",
+        f"{SCHEDULER}CosineAnnealingLR\n[DATASET]",
+        "[LR_SCHEDULER] T_max: required by CosineAnnealingLR",
+    ),
+    (
+        "[DATASET]",
+        f"{SCHEDULER}CosineAnnealingLR\nT_max = soon\n[DATASET]",
+        "[LR_SCHEDULER] T_max = soon: expected a whole number (CosineAnnealingLR)",
+    ),
+    (
+        "[DATASET]",
+        f"{SCHEDULER}MultiStepLR\nmilestones = 30 80\n[DATASET]",
+        "[LR_SCHEDULER] milestones = 30 80: expected a valid list (MultiStepLR)",
+    ),
+    (
+        "[DATASET]",
+        f"{SCHEDULER}ExponentialLR\ngamma = 0.9\ninterval = epoch\n[DATASET]",
+        "[LR_SCHEDULER] interval = epoch: expected round or step (this section)",
+    ),
+    (
+        "[DATASET]",
+        f"{SCHEDULER}ExponentialLR\ngamma = 0.9\n[DATASET]",
+        "[LR_SCHEDULER] scheduler_class: Trainer has no method schedule_rates",
+    ),
+    (
+        "lr = 0.1",
+        "decay_norm_and_bias = maybe",
+        "[OPTIMIZER_PARAMS] decay_norm_and_bias = maybe: expected true or false (this section)",
+    ),
+    (
+        "optimizer_class = SGD",
+        "optimizer_class = Rprop\ndecay_norm_and_bias = false",
+        "[OPTIMIZER_PARAMS] decay_norm_and_bias: Rprop has no weight_decay",
     ),
     # types of values
     ("lr = 0.1", "lr = abc", "[OPTIMIZER_PARAMS] lr = abc: expected a number (SGD)"),

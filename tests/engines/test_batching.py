@@ -221,6 +221,18 @@ def test_a_convex_model_ends_within_rounding_of_one_by_one(
 
 
 @pytest.mark.processes
+def test_rates_and_images_that_change_are_batched(experiment, tmp_path):
+    scheduler = {"scheduler_package": "torch.optim.lr_scheduler"}
+    changing = {
+        "LR_SCHEDULER": {**scheduler, "scheduler_class": "StepLR", "step_size": "3"},
+        "TRAIN_PARAMS": {**SOFTMAX["TRAIN_PARAMS"], "crop_padding": "1"},
+    }
+    log = both(experiment, tmp_path, "debug", 10, **{**SOFTMAX, **changing})
+    assert "not batched" not in log
+    assert_alike(tmp_path)
+
+
+@pytest.mark.processes
 def test_nodes_with_other_numbers_of_steps_and_samples_meet_where_they_can(
     experiment, tmp_path
 ):
@@ -242,8 +254,9 @@ def test_nodes_with_other_numbers_of_steps_and_samples_meet_where_they_can(
         ("TRAIN_PARAMS", "training_class", "Steady", "Steady overrides trainstep"),
         ("TRAIN_PARAMS", "loss_class", "Doubtful", "vmap"),
         ("OPTIMIZER_PARAMS", "optimizer_class", "Adam", "Adam is not plain SGD"),
+        ("TRAIN_PARAMS", "clip_norm", "0.1", "[TRAIN_PARAMS] clip_norm or clip_value"),
     ],
-    ids=["dropout", "trainer", "loss", "optimizer"],
+    ids=["dropout", "trainer", "loss", "optimizer", "clipping"],
 )
 def test_what_cannot_be_batched_ends_with_the_bits_of_one_by_one(
     experiment, tmp_path, section, option, name, told
@@ -251,7 +264,7 @@ def test_what_cannot_be_batched_ends_with_the_bits_of_one_by_one(
     package = f"{option.removesuffix('_class')}_package".replace("model", "dataset")
     pulling = {"sharing_package": MODULE, "sharing_class": "Pulling"}
     sections = {section: {option: name}, "SHARING": pulling}
-    if name != "Adam":
+    if option.endswith("_class") and name != "Adam":
         sections[section][package] = MODULE
     log = both(experiment, tmp_path, "debug", 3, **sections)
     lines = re.findall("(.*) are not batched, but one by one: (.*)", log)

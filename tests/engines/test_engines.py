@@ -38,6 +38,50 @@ def test_every_class_ends_with_the_bits_of_processes(tmp_path, part):
     assert ours == packed
 
 
+AS_PEOPLE_TRAIN = {
+    "DATASET": {
+        "dataset_package": "tests.support.together",
+        "dataset_class": "Digits",
+        "model_class": "Softmax",
+    },
+    "OPTIMIZER_PARAMS": {"weight_decay": "0.01", "decay_norm_and_bias": "false"},
+    "TRAIN_PARAMS": {
+        "clip_norm": "1",
+        "crop_padding": "1",
+        "horizontal_flip": "true",
+        "loss_label_smoothing": "0.1",
+    },
+    "LR_SCHEDULER": {
+        "scheduler_package": "torch.optim.lr_scheduler",
+        "scheduler_class": "OneCycleLR",
+        "max_lr": "0.5",
+        "total_steps": "8",
+        "interval": "step",
+        "cycle_momentum": "false",
+    },
+}
+
+
+def test_schedules_clipping_and_augmentation_end_with_the_bits_of_processes(
+    experiment, tmp_path
+):
+    """Nodes take two steps in each of four rounds."""
+    for name in ("process", "packed 3"):
+        words = experiment("IPC", 4, name=name, **AS_PEOPLE_TRAIN)
+        done = run([*words, *ENGINES.get(name, ())])
+        assert done.returncode == 0, done.stderr
+    ours, theirs = (
+        weights(tmp_path / name / "weights") for name in ("process", "packed 3")
+    )
+    assert ours.keys() == theirs.keys() != set()
+    assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
+    words = experiment("IPC", 5, name="longer", **AS_PEOPLE_TRAIN)
+    done = run([*words, "--engine", "debug"])
+    assert done.returncode == 2
+    told = "[LR_SCHEDULER] scheduler_class = OneCycleLR: Tried to step 9 times"
+    assert told in done.stderr
+
+
 @pytest.mark.slow
 def test_nodes_that_draw_end_with_the_bits_of_processes(experiment, tmp_path):
     """Dropout draws from torch's one generator, and the trainer from NumPy's."""

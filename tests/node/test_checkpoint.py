@@ -90,6 +90,34 @@ def test_every_sharing_goes_on_bit_by_bit(run_nodes, name):
     same(*stopped_and_gone_on_with(run_nodes, Ring(4), {}, SHARING=sharing(name)))
 
 
+SCHEDULERS = {
+    "CosineAnnealingWarmRestarts": {"t_0": 3},
+    "ReduceLROnPlateau": {"patience": 0},
+    "OneCycleLR": {"max_lr": 0.1, "total_steps": 100, "interval": "step"},
+    "MultiStepLR": {"milestones": "[2, 6]"},
+}
+
+
+@pytest.mark.parametrize("name", SCHEDULERS)
+@pytest.mark.parametrize("reset", [0, 1])
+def test_every_scheduler_goes_on_bit_by_bit(run_nodes, name, reset):
+    class Renewing(DPSGDNode):
+        def init_parts(self, config):
+            self.reset_optimizer = reset
+            super().init_parts(config)
+
+    section = {
+        "scheduler_package": "torch.optim.lr_scheduler",
+        "scheduler_class": name,
+        **SCHEDULERS[name],
+    }
+    options = {"node_class": Renewing}
+    runs = stopped_and_gone_on_with(run_nodes, Ring(3), options, LR_SCHEDULER=section)
+    same(*runs)
+    ours, theirs = (nodes[0].optimizer.param_groups[0] for nodes in runs)
+    assert ours["lr"] == theirs["lr"] != 0.05
+
+
 class Elsewhere(DPSGDNodeFederated):
     """Is on a machine without the server, whose launcher cannot know the round."""
 

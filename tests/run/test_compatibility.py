@@ -71,6 +71,46 @@ def test_all_that_does_not_is_told_at_once():
     ]
 
 
+class OwnRounds(DPSGDNode):
+    def rounds(self):
+        yield from range(3)
+
+
+@pytest.mark.parametrize(
+    ("node", "graph", "section", "options", "cause"),
+    [
+        (
+            DPSGDNode,
+            Ring(4),
+            {"on_peer_loss": "drop"},
+            {},
+            "nodes that are lost cannot",
+        ),
+        (DPSGDNode, Ring(4), {}, {"evaluate": "mean_model"}, "nodes do not know their"),
+        (
+            DPSGDNode,
+            Graph(4),
+            {},
+            {"allow_disconnected": True},
+            "parts of a graph that",
+        ),
+        (OwnRounds, Ring(4), {}, {}, "OwnRounds has its own rounds"),
+    ],
+    ids=["losses", "mean model", "islands", "own rounds"],
+)
+def test_nodes_that_cannot_agree_when_to_end_have_no_target(
+    node, graph, section, options, cause
+):
+    chosen = parts("Sharing", graph, node)._replace(config={"FAULTS": section})
+    chosen.args.target_accuracy, chosen.args.machines = 80.0, 1
+    vars(chosen.args).update(options)
+    told = f"^--target_accuracy 80.0: (with .*, )?{cause}.*; expected 0$"
+    with pytest.raises(ConfigError, match=told):
+        check(chosen)
+    chosen.args.target_accuracy = 0.0
+    check(chosen)
+
+
 @pytest.mark.parametrize(
     ("classes", "cause"),
     [

@@ -26,6 +26,7 @@ def experiment(folder, count, served=False, **args):
         config=copy.deepcopy(CONFIG),
         mapping=Linear(1, count),
         served=served,
+        rounds_done=flags["iterations"],
     )
 
 

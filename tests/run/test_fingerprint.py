@@ -146,7 +146,11 @@ def test_all_that_a_users_whole_returns_counts():
 
 def experiment_of(dataset, machines, served=False):
     args = SimpleNamespace(
-        reset_optimizer=1, working_rate=0.25, machines=machines, machine_id=0
+        reset_optimizer=1,
+        working_rate=0.25,
+        target_accuracy=0.0,
+        machines=machines,
+        machine_id=0,
     )
     sections = {"DATASET": Part(type(dataset), {})}
     return SimpleNamespace(

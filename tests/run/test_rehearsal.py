@@ -146,6 +146,7 @@ def experiment_of(dataset_class, model_class=None, training=Training, batch_size
     }
     return SimpleNamespace(
         parts=Parts(sections, model_class),
+        config={"TRAIN_PARAMS": {}},
         args=SimpleNamespace(machine_id=0),
         mapping=Linear(1, 4),
         ranks=[-1, 0, 1, 2, 3],

@@ -73,6 +73,35 @@ def test_one_step_by_hand():
     assert trainer.model.w.item() == pytest.approx(0.1 * (4 + 16) / 2)
 
 
+@pytest.mark.parametrize(
+    ("limits", "moved"),
+    [
+        ({"clip_norm": 2.5}, [1.5, 2.0]),
+        ({"clip_value": 3.5}, [3.0, 3.5]),
+        ({"clip_value": 3, "clip_norm": 18**0.5 / 2}, [1.5, 1.5]),
+        ({"clip_norm": 6}, [3.0, 4.0]),
+    ],
+    ids=str,
+)
+def test_a_clipped_step_by_hand(limits, moved):
+    """The gradient is 3, 4, of norm 5; with lr = 1, weights move by what is left."""
+
+    class Plane(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.w = torch.nn.Parameter(torch.zeros(2))
+
+        def forward(self, x):
+            return self.w * x
+
+    model = Plane()
+    optimizer = torch.optim.SGD(model.parameters(), lr=1)
+    parts = (0, 0, None, model, optimizer, lambda output, target: output.sum(), ".")
+    trainer = Training(*parts, **limits)
+    trainer.trainstep(torch.tensor([3.0, 4.0]), torch.tensor([0.0]))
+    assert (-model.w).tolist() == pytest.approx(moved)
+
+
 def test_the_defaults_are_one_step_of_one_sample():
     trainer = see()
     trainer.train(make_dataset(3))
