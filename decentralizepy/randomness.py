@@ -54,6 +54,9 @@ class Purpose(Enum):
     ROUNDING = "rounding"
     """Whether QSGD rounds up or down (by uid)."""
 
+    SKETCH = "sketch"
+    """The random projection by which models are compared."""
+
     BASES = "bases"
     """Where the power iteration of PowerGossip starts (by edge)."""
 

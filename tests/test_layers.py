@@ -42,7 +42,7 @@ ALLOWED = {
     "node": TEXT
     | {"checkpoints", "factory", "graphs", "mappings", "models.Model", "models.flat"}
     | {"models.decay", "models.lazy", "once"}
-    | {"results.lines", "results.schedule", "results.write"}
+    | {"results.lines", "results.schedule", "results.sketch", "results.write"}
     | {"sharing.Sharing", "sharing.finite"},
     # a rule about two plug-ins has to know both
     "run": RUN

@@ -3,6 +3,9 @@
 import logging
 from typing import Any
 
+import numpy.typing as npt
+import torch
+
 from decentralizepy.node import process
 from decentralizepy.node.early_stop import mean_over_nodes
 from decentralizepy.node.lifecycle import Lifecycle
@@ -10,6 +13,7 @@ from decentralizepy.node.round_models import RoundModels
 from decentralizepy.randomness import seed_of
 from decentralizepy.results.lines import STOPPED
 from decentralizepy.results.schedule import ALL, MEAN_MODEL, Evaluators, Schedule
+from decentralizepy.results.sketch import NAME as SKETCH, sketch
 from decentralizepy.results.write import Results
 
 logger = logging.getLogger(__name__)
@@ -38,6 +42,8 @@ class Recording(Lifecycle):
         measured: dict[str, Any] = {}
         if (train_due or test_due) and self.is_evaluator():
             measured |= self.evaluate_due(train_due, test_due)
+        if train_due or test_due:
+            measured[SKETCH] = self.sketch_model()
         if test_due and self.evaluators == MEAN_MODEL and self.dataset.__testing__:
             self.hand_in_model()
         if test_due and self.target_accuracy and not self.server_driven:
@@ -108,6 +114,11 @@ class Recording(Lifecycle):
             measured |= {"validation_acc": accuracy, "validation_loss": loss}
         return measured
 
+    def sketch_model(self) -> list[float]:
+        """Return a few numbers from which readers compute the consensus distance."""
+        parts = (each.detach() for each in self.model.parameters())
+        return sketch(map(_numbers, parts), seed_of(self.dataset))
+
     def count_bytes(self) -> dict[str, int]:
         """Return the transport's counters, cumulative since the start."""
         total, meta, data = self.bytes_sent()
@@ -122,3 +133,9 @@ class Recording(Lifecycle):
         """Return the bytes sent so far: the total, all but ``params``, and ``params``."""
         transport = self.communication
         return transport.total_bytes, transport.total_meta, transport.total_data
+
+
+def _numbers(tensor: torch.Tensor) -> npt.NDArray[Any]:
+    """Return a tensor's entries as floats; complex ones as pairs."""
+    real = torch.view_as_real(tensor) if tensor.is_complex() else tensor
+    return real.reshape(-1).float().cpu().numpy()

@@ -1,37 +1,42 @@
 """Parsing of a node's results files."""
 
 import json
+import math
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from decentralizepy.errors import DataError
+from decentralizepy.results.sketch import NAME as SKETCH
 
 Table = dict[str, dict[int, float]]
 """The values of each metric by round."""
 
 
-def read_first(files: list[Path]) -> Table:
-    """Return the table of the first file that can be read."""
+class Measured(NamedTuple):
+    """What a node has measured: numbers by metric, and the sketches of its model."""
+
+    table: Table
+    sketches: dict[int, list[float]]
+
+
+def read_first(files: list[Path]) -> Measured:
+    """Return the content of the first file that can be read."""
     for file in files[:-1]:
         with suppress(DataError):
             return _read(file)
     return _read(files[-1])
 
 
-def _read(path: Path) -> Table:
+def _read(path: Path) -> Measured:
     try:
         text = path.read_text(encoding="utf-8")
         if path.suffix == ".jsonl":
             whole = text[: text.rfind("\n") + 1]  # the last line may be incomplete
             return tabled(map(json.loads, whole.splitlines()))
         content = json.loads(text)
-        return {
-            name: numbers(rounds)
-            for name, rounds in content.items()
-            if isinstance(rounds, dict)
-        }
+        return _measured({k: of for k, of in content.items() if isinstance(of, dict)})
     except (ValueError, TypeError, AttributeError, KeyError) as error:
         raise DataError(
             f"{path}: not a results file ({error}); expected"
@@ -39,14 +44,23 @@ def _read(path: Path) -> Table:
         ) from None
 
 
-def tabled(rows: Iterable[dict[str, Any]]) -> Table:
-    """Return rows as a table."""
+def tabled(rows: Iterable[dict[str, Any]]) -> Measured:
+    """Return what the rows of a node contain."""
     table: dict[str, dict[int, Any]] = {}
     for row in rows:
         number = row.pop("round")
         for name, value in row.items():
             table.setdefault(name, {})[number] = value
-    return {name: numbers(rounds) for name, rounds in table.items()}
+    return _measured(table)
+
+
+def _measured(content: dict[str, dict[Any, Any]]) -> Measured:
+    sketches = {
+        int(number): [math.nan if each is None else float(each) for each in row]
+        for number, row in content.pop(SKETCH, {}).items()
+    }
+    table = {name: numbers(rounds) for name, rounds in content.items()}
+    return Measured(table, sketches)
 
 
 def numbers(rounds: dict[Any, Any]) -> dict[int, float]:

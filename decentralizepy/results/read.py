@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from decentralizepy.errors import DataError, did_you_mean
 from decentralizepy.results.lines import SHARED, read_shared
-from decentralizepy.results.parse import numbers, read_first, tabled
+from decentralizepy.results.parse import Measured, numbers, read_first, tabled
+from decentralizepy.results.sketch import distances, mixing
 from decentralizepy.results.write import read_final
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ DATASET_FILE = "dataset.json"
 MANY = 100  # nodes, from which on percentiles tell more than a standard deviation
 _RESULTS = re.compile(r".*_results\.jsonl?|" + re.escape(SHARED))
 _GENERATED = "(generated)"
+OVER_NODES = ("consensus_distance", "mixing")
 _OF_MEAN = {"test_acc": "mean_model_acc", "test_loss": "mean_model_loss"}
 _LAYOUT = "<experiment>/<machine>/<rank>_results.json"
 
@@ -32,8 +34,9 @@ _LAYOUT = "<experiment>/<machine>/<rank>_results.json"
 class Run:
     """One experiment: its name, the metrics of each node's file, and its data set.
 
-    ``final`` holds the metrics over the models of all nodes. If the run is ``alone``, the
-    tests of the other nodes are left out.
+    ``final`` holds the metrics over the models of all nodes, and ``sketches`` what tells how
+    far apart these were in other rounds, by node. If the run is ``alone``, the tests of the
+    other nodes are left out.
     """
 
     name: str
@@ -41,6 +44,7 @@ class Run:
     data: str = ""
     final: Table = field(default_factory=dict)
     alone: bool = False
+    sketches: dict[str, dict[int, list[float]]] = field(default_factory=dict)
 
     @property
     def served(self) -> bool:
@@ -98,19 +102,29 @@ class Run:
         """Whether bands are drawn between percentiles, instead of one std wide."""
         return len(self.nodes) > MANY
 
+    @property
+    def metrics(self) -> set[str]:
+        """The names of all metrics that are known."""
+        tables = [*self.nodes.values(), self.final]
+        found = {name for table in tables for name, rounds in table.items() if rounds}
+        return found | {name for name in OVER_NODES if self._over_nodes(name)}
+
     def metric(self, name: str) -> DataFrame:
         """Return a metric by round (index) and node (columns).
 
         Missing measurements are nan. Counters (``total_...``) keep their value in rounds
         in which a node did not participate; after its last round they are nan, unless a
         parameter server (rank -1) chose the participants. If only the mean of all models
-        was tested, it is the only column of these metrics.
+        was tested, it is the only column of these metrics, and so is a metric over the
+        models of all nodes.
         """
         import pandas as pd
 
         found = {node: table.get(name) for node, table in self.nodes.items()}
         if name in _OF_MEAN and self.one_model == "mean model":
             found = {"mean model": self.final.get(_OF_MEAN[name])}
+        if name in (*OVER_NODES, *self.final):
+            found = {"all nodes": self._over_nodes(name) or self.final.get(name)}
         columns = {node: pd.Series(v, dtype=float) for node, v in found.items() if v}
         frame = pd.DataFrame(columns).sort_index()
         if not name.startswith("total_"):
@@ -119,6 +133,13 @@ class Run:
         if self._services():
             return filled
         return filled.where(frame.bfill().notna())
+
+    def _over_nodes(self, name: str) -> dict[int, float]:
+        """Return a metric over the models of all nodes, estimated from their sketches."""
+        if name not in OVER_NODES or self._services():  # whose clients have one model
+            return {}
+        found = {n: far for n, (far, _) in distances(self.sketches).items()}
+        return found if name == "consensus_distance" else mixing(found)
 
     def spread(self, name: str) -> DataFrame:
         """Return statistics of a metric by round.
@@ -181,7 +202,7 @@ def read_run(name: str, folder: Path, files: Iterable[Path]) -> Run:
         If no file of a node can be read.
     """
     found: dict[str, list[Path]] = {}
-    shared: dict[str, Table] = {}
+    shared: dict[str, Measured] = {}
     files = sorted(files, key=lambda file: (file.suffix != ".jsonl", file))
     for file in files:
         place = file.relative_to(folder)
@@ -192,15 +213,17 @@ def read_run(name: str, folder: Path, files: Iterable[Path]) -> Run:
         node = place.with_name(file.name.rpartition("_")[0])
         found.setdefault(node.as_posix(), []).append(file)
     data = {read_dataset(file.parent) for file in files} - {""}
-    nodes = {
+    read = {
         node: shared[node] if node in shared else read_first(found[node])
         for node in sorted({*found, *shared})
     }
+    nodes = {node: each.table for node, each in read.items()}
+    sketches = {node: each.sketches for node, each in read.items() if each.sketches}
     final: Table = {}
     for place in sorted({file.parent for file in files}):
         for metric, rounds in read_final(place).items():
             final[metric] = numbers(rounds)
-    return Run(name, nodes, ", ".join(sorted(data)), final)
+    return Run(name, nodes, ", ".join(sorted(data)), final, sketches=sketches)
 
 
 def read_dataset(log_dir: Path) -> str:
@@ -250,11 +273,11 @@ def read_runs(folder: Path) -> list[Run]:
     homes: dict[Path, list[Path]] = {}
     for file in files:
         homes.setdefault(file.parent.parent, []).append(file)
-    ordered = sorted(homes, key=lambda home: _natural(home.name))
+    ordered = sorted(homes, key=lambda home: natural(home.name))
     return [read_run(home.name, home, homes[home]) for home in ordered]
 
 
-def _natural(name: str) -> str:
+def natural(name: str) -> str:
     """Return a sort key that puts 10 after 9."""
     return re.sub(r"\d+", lambda digits: digits[0].zfill(20), name)
 

@@ -13,6 +13,7 @@ from typing import Any
 from decentralizepy.errors import DecentralizepyError
 from decentralizepy.files import write_atomic
 from decentralizepy.results.lines import SHARED, place_of, read_rows, read_shared
+from decentralizepy.results.sketch import NAME as SKETCH
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +81,11 @@ class Results:
         line = {"round": round_number, "time": time.monotonic() - self._start}
         line |= {name: _finite(value) for name, value in measured.items()}
         self._unsaved.append(json.dumps(line))
-        told = [f"{name} {_brief(value)}" for name, value in [*line.items()][1:]]
+        told = [
+            f"{name} {_brief(value)}"
+            for name, value in [*line.items()][1:]
+            if name != SKETCH
+        ]
         logger.info("round %d: %s", round_number, ", ".join(told))
         try:
             self._save()
@@ -162,6 +167,8 @@ def _brief(value: Any) -> str:
 
 
 def _finite(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_finite(each) for each in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

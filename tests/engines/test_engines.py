@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from benchmarks import bits
+from decentralizepy.results.read import read_runs
 from tests.support.launcher import results, run, weights
 
 pytestmark = pytest.mark.processes
@@ -131,6 +132,10 @@ def test_engines_evaluate_the_same(experiment, tmp_path, wanted):
         assert not (tmp_path / "process" / "models").exists()
     for name in ("mean_model_acc", "mean_model_loss", "consensus_distance"):
         assert final[name]["5"] == expected[name]["5"]
+    (found,) = read_runs(tmp_path / "process")  # from the nodes' sketches
+    assert found.metric("consensus_distance")["all nodes"][5] == pytest.approx(
+        final["consensus_distance"]["5"], rel=0.5
+    )
 
 
 @pytest.mark.slow
