@@ -17,6 +17,7 @@ from decentralizepy.figures.style import (
     rendered,
 )
 from decentralizepy.files import write_atomic
+from decentralizepy.results.labels import what_was_run
 from decentralizepy.results.read import Run, read_run, result_files
 
 if TYPE_CHECKING:
@@ -54,13 +55,15 @@ def draw_run(log_dir: Path | str) -> list[Path]:
     folder = Path(log_dir)
     name = "/".join(folder.resolve().parts[-2:])
     run = read_run(name, folder, result_files(folder))
-    contents = dict([*_overview(run), *_node_figures(run)])
+    what = what_was_run(folder)
+    title = ", ".join(filter(None, (run.data, what))) if what else run.label
+    contents = dict([*_overview(run, title), *_node_figures(run, title)])
     for name, content in contents.items():
         write_atomic(folder / name, content)
     return [folder / name for name in contents]
 
 
-def _overview(run: Run) -> Iterator[tuple[str, bytes]]:
+def _overview(run: Run, title: str) -> Iterator[tuple[str, bytes]]:
     """Draw one run: accuracy and losses by round, bytes and seconds."""
     spreads = {metric: run.spread(metric) for metric in (*LABELS, "time")}
     panels = [
@@ -76,7 +79,7 @@ def _overview(run: Run) -> Iterator[tuple[str, bytes]]:
     for place, (x, metrics) in enumerate(panels, 1):
         _panel(drawn.add_subplot(rows, columns, place), spreads, x, metrics)
     tested = f"   tested: {what}" if (what := run.one_model or run.sample) else ""
-    title = f"{run.label}   nodes: {len(run.nodes)}{tested}   {bands([run])}"
+    title = f"{title}   nodes: {len(run.nodes)}{tested}   {bands([run])}"
     drawn.suptitle(title, x=0.01, ha="left", fontsize=9, color="0.3")
     yield "results.png", rendered(drawn, dpi=150)
 
@@ -96,9 +99,10 @@ def _panel(
         axes.legend(frameon=False, fontsize=9)
 
 
-def _node_figures(run: Run) -> Iterator[tuple[str, bytes]]:
+def _node_figures(run: Run, title: str) -> Iterator[tuple[str, bytes]]:
     """Draw upstream's training loss curve of each node."""
     losses = run.metric("train_loss")
     if 0 < len(losses.columns) <= _NODE_FIGURES:
-        for node, picture in drawn_apart(losses, LABELS["train_loss"]):
+        heading = f"node {{}}   {title}"
+        for node, picture in drawn_apart(losses, LABELS["train_loss"], heading):
             yield f"{node}_train_loss.png", picture

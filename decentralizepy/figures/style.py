@@ -24,7 +24,7 @@ Array = npt.NDArray[np.float64]
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _STYLES = ("-", "--", ":", "-.")
 _STD, _PERCENTILES = "±1 std", "10th to 90th percentile"
-_MARKERS = "os^Dv<>PXp"
+MARKERS = "os^Dv<>PXp"
 _MARKED = 15  # points of a line that are marked
 
 
@@ -84,7 +84,7 @@ def draw_mean(
     """Draw only a mean, for when the bands of many runs would overlap."""
     colour = COLOURS[number % len(COLOURS)]
     style = _STYLES[number // len(COLOURS) % len(_STYLES)]
-    marker, every = _MARKERS[number % len(_MARKERS)], -(-len(spread) // _MARKED)
+    marker, every = MARKERS[number % len(MARKERS)], -(-len(spread) // _MARKED)
     (line,) = axes.plot(x, spread["mean"], style, color=colour, lw=1.6, label=label)
     line.set(marker=marker, markersize=4, markevery=max(1, every))
 
@@ -131,7 +131,9 @@ def rendered(drawn: Figure, form: str = "png", dpi: int = 200) -> bytes:
     return buffer.getvalue()
 
 
-def drawn_apart(curves: DataFrame, y_label: str) -> Iterator[tuple[str, bytes]]:
+def drawn_apart(
+    curves: DataFrame, y_label: str, title: str
+) -> Iterator[tuple[str, bytes]]:
     """Draw each column in a separate figure, all with the same axes.
 
     The axes are drawn once, and each line over a copy of them: redrawing them for each
@@ -142,6 +144,8 @@ def drawn_apart(curves: DataFrame, y_label: str) -> Iterator[tuple[str, bytes]]:
     curves
         Indexed by round; nan is skipped.
     y_label
+    title
+        Of all figures; ``{}`` stands for the column's name.
 
     Yields
     ------
@@ -157,15 +161,22 @@ def drawn_apart(curves: DataFrame, y_label: str) -> Iterator[tuple[str, bytes]]:
     reach = ([0, curves.index.max()], [0, curves.max().max()])
     (line,) = axes.plot(*reach, color=COLOURS[0], marker="o", ms=3, lw=1.6)
     dress(axes, "round", y_label)
+    heading = axes.set_title(title, loc="left", fontsize=9, color="0.3")
     line.set_data([], [])
     canvas: Any = FigureCanvasAgg(drawn)  # its methods have no types
+    canvas.draw()  # makes room for the heading
+    drawn.set_layout_engine("none")
+    heading.set_visible(False)
     canvas.draw()
+    heading.set_visible(True)
     background = canvas.copy_from_bbox(drawn.bbox)
     for name in curves:
         curve = curves[name].dropna()
         canvas.restore_region(background)
         line.set_data(curve.index, curve)
+        heading.set_text(title.replace("{}", str(name)))
         drawn.draw_artist(line)
+        drawn.draw_artist(heading)
         buffer = io.BytesIO()
         # these are many and small: compressing them well takes longer than drawing them
         fast = {"compress_level": 1}

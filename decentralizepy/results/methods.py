@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from decentralizepy.errors import DataError
+from decentralizepy.results import manifests
 from decentralizepy.results.read import Run, read_runs
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-POINT, ORDER, MANIFEST = "point.json", "sweep.json", "manifest.json"
+POINT, ORDER = "point.json", "sweep.json"
 CONFIDENCE = 0.95
 _SEED = re.compile(r"(.*?)(?:[-_,. ]?seed[-_=]?|-)(\d+)")
 # what may differ between runs of one method
@@ -34,6 +35,7 @@ class Method:
     name: str
     runs: tuple[Run, ...]
     seeds: tuple[int, ...] = (0,)
+    home: Path | None = None  # the folder of the first run
 
     @property
     def label(self) -> str:
@@ -49,6 +51,11 @@ class Method:
     def many(self) -> bool:
         """Whether bands of a single run are drawn between percentiles."""
         return self.runs[0].many
+
+    @property
+    def metrics(self) -> set[str]:
+        """The names of all metrics that its runs have."""
+        return {name for run in self.runs for name in run.metrics}
 
     @property
     def repeated(self) -> bool:
@@ -110,8 +117,11 @@ def half_interval(count: int) -> float:
 
 
 @dataclass(frozen=True)
-class _Found:
+class Found:
+    """A run: its folder, what makes others the same method, its seed, the method's name."""
+
     run: Run
+    home: Path
     key: Any
     seed: int
     name: str
@@ -119,6 +129,25 @@ class _Found:
 
 def read_methods(folders: Iterable[Path]) -> tuple[list[Method], list[str]]:
     """Read all runs below some folders, as methods, in the order of the folders.
+
+    Returns and errors as for :func:`as_methods` and :func:`find_runs`.
+    """
+    return as_methods(find_runs(folders))
+
+
+def find_runs(folders: Iterable[Path]) -> list[Found]:
+    """Read all runs below some folders, in the order of the folders.
+
+    Raises
+    ------
+    DataError
+        If there are no results, or a file holds something else.
+    """
+    return [each for folder in folders for each in _read(folder)]
+
+
+def as_methods(found: Iterable[Found]) -> tuple[list[Method], list[str]]:
+    """Group runs into methods, in the order of the first run of each.
 
     Runs of a sweep are grouped by it. Others are one method if their manifests only
     differ in seeds; without manifests, if their names only differ in a seed at the end,
@@ -129,14 +158,8 @@ def read_methods(folders: Iterable[Path]) -> tuple[list[Method], list[str]]:
     methods : list of Method
     remarks : list of str
         What a reader of the numbers has to know.
-
-    Raises
-    ------
-    DataError
-        If there are no results, or a file holds something else.
     """
-    found = [each for folder in folders for each in _read(folder)]
-    groups: dict[Any, list[_Found]] = {}
+    groups: dict[Any, list[Found]] = {}
     for each in found:
         groups.setdefault(each.key, []).append(each)
     methods, remarks = [], []
@@ -146,48 +169,44 @@ def read_methods(folders: Iterable[Path]) -> tuple[list[Method], list[str]]:
         seeds = [each.seed for each in whole]
         if len(set(seeds)) == len(seeds) > 1:
             runs = tuple(each.run for each in whole)
-            methods.append(Method(_name(whole), runs, tuple(seeds)))
+            methods.append(Method(_name(whole), runs, tuple(seeds), whole[0].home))
         else:
             methods += [
-                Method(each.run.name, (each.run,), (each.seed,)) for each in whole
+                Method(each.run.name, (each.run,), (each.seed,), each.home)
+                for each in whole
             ]
     return methods, [*remarks, *_remarks(methods)]
 
 
-def _read(folder: Path) -> list[_Found]:
+def _read(folder: Path) -> list[Found]:
     """Return the runs below a folder, in the order of its sweep, or else of their start."""
     runs = read_runs(folder)
     alone = len(runs) == 1 and not (folder / runs[0].name).is_dir()
     homes = {run.name: folder if alone else folder / run.name for run in runs}
     order = {name: n for n, name in enumerate(_load(folder / ORDER).get("points", []))}
     started = {
-        name: str(_manifest(home).get("started")) for name, home in homes.items()
+        name: str(manifests.of_run(home).get("started")) for name, home in homes.items()
     }
     runs = sorted(runs, key=lambda run: started[run.name])
     runs = sorted(runs, key=lambda run: order.get(run.name, len(order)))
     return [_found(run, homes[run.name]) for run in runs]
 
 
-def _found(run: Run, home: Path) -> _Found:
+def _found(run: Run, home: Path) -> Found:
     point = _load(home / POINT)
     if point.get("seed") is not None:
         sweep = home.resolve().parent
         name = point["group"] or sweep.name
-        return _Found(run, (sweep, name), point["seed"], name)
+        return Found(run, home, (sweep, name), point["seed"], name)
     match = _SEED.fullmatch(run.name)
     stem = run.name if match is None else match[1] or home.resolve().parent.name
-    if manifest := _manifest(home):
+    if manifest := manifests.of_run(home):
         numbers = [n for n in manifest["seeds"].values() if isinstance(n, int)]
         seed = numbers[0] if numbers else 0
-        return _Found(run, _configuration(manifest), seed, stem)
+        return Found(run, home, _configuration(manifest), seed, stem)
     seed = int(match[2]) if match else 0
-    return _Found(run, stem if match else (home.resolve(),), seed, stem)
-
-
-def _manifest(home: Path) -> dict[str, Any]:
-    """Return the manifest of the first machine of a run; empty if there is none."""
-    paths = (home / MANIFEST, *sorted(home.glob(f"*/{MANIFEST}")))
-    return next(filter(None, map(_load, paths)), {})
+    key = stem if match else (home.resolve(),)
+    return Found(run, home, key, seed, stem)
 
 
 def _configuration(manifest: dict[str, Any]) -> str:
@@ -211,7 +230,7 @@ def _load(path: Path) -> dict[str, Any]:
     return content
 
 
-def _whole(group: Sequence[_Found]) -> tuple[list[_Found], list[str]]:
+def _whole(group: Sequence[Found]) -> tuple[list[Found], list[str]]:
     """Return the runs that got as far as the others, and remarks on the rest."""
     rounds = [_last_round(each.run) for each in group]
     most = max(rounds)
@@ -231,7 +250,7 @@ def _last_round(run: Run) -> int:
     )
 
 
-def _name(group: Sequence[_Found]) -> str:
+def _name(group: Sequence[Found]) -> str:
     names = {each.name for each in group}
     return names.pop() if len(names) == 1 else group[0].run.name
 

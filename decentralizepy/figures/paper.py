@@ -1,0 +1,151 @@
+"""Figure for a paper: one metric of several methods, in the width of a column or page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from decentralizepy.errors import DataError, did_you_mean
+from decentralizepy.figures.style import COLOURS, MARKERS, dress, figure, rendered
+from decentralizepy.monitor.units import byte_unit
+from decentralizepy.results.labels import differing
+from decentralizepy.results.methods import Method
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from pandas import DataFrame
+
+WIDTHS = {"column": 3.4, "page": 7.0}  # inches, of two-column templates
+HEIGHT = 2.4
+AXES = {"rounds": "round", "bytes": "bytes sent", "seconds": "time (s)"}
+TITLES = {
+    "test_acc": "test accuracy (%)",
+    "test_loss": "test loss",
+    "train_loss": "training loss",
+    "validation_acc": "validation accuracy (%)",
+    "validation_loss": "validation loss",
+    "mean_model_acc": "accuracy of the mean model (%)",
+    "consensus_distance": "consensus distance",
+    "mixing": "change of distance per round",
+    "total_bytes": "bytes sent",
+}
+# dashes that stay apart at 8 points, in the pattern of matplotlib: (offset, (on, off, ...))
+DASHES: tuple[Any, ...] = (
+    "-",
+    (0, (5, 1.5)),
+    (0, (1.2, 1.2)),
+    (0, (5, 1.5, 1.2, 1.5)),
+    (0, (8, 2)),
+    (0, (3, 1.2, 1.2, 1.2, 1.2, 1.2)),
+)
+_MARKED = 8  # points of a line
+_SMALL: Any = {
+    "font.size": 8,
+    "axes.labelsize": 8,
+    "legend.fontsize": 7,
+    "pdf.fonttype": 42,  # TrueType, which publishers demand, instead of Type 3
+    "ps.fonttype": 42,
+    "svg.fonttype": "none",
+    "axes.linewidth": 0.6,
+}
+
+
+def draw(
+    methods: Sequence[Method], x: str, y: str, width: str = "column", form: str = "pdf"
+) -> bytes:
+    """Return a figure of a metric, with a line per method.
+
+    Parameters
+    ----------
+    methods
+    x
+        ``rounds``, ``bytes`` or ``seconds``; the last two are means over nodes.
+    y
+        The name of a metric.
+    width
+        ``column`` or ``page``.
+    form
+        ``pdf``, ``png`` or ``svg``.
+
+    Raises
+    ------
+    DataError
+        If no run has the metric.
+    """
+    import matplotlib as mpl
+
+    spreads = [method.spread(y) for method in methods]
+    if not any(map(len, spreads)):
+        known = sorted({name for each in methods for name in each.metrics})
+        hint = did_you_mean(y, known) or f"; these are: {', '.join(known)}"
+        raise DataError(f"--y {y}: no run has this metric{hint}")
+    with mpl.rc_context(_SMALL):
+        drawn = figure(WIDTHS[width], HEIGHT)
+        axes = drawn.add_subplot()
+        _draw_all(axes, methods, spreads, x, y)
+        _add_legend(axes, methods)
+        return rendered(drawn, form, dpi=300)
+
+
+def _draw_all(
+    axes: Axes, methods: Sequence[Method], spreads: Sequence[DataFrame], x: str, y: str
+) -> None:
+    """Draw all lines in one unit, and label the axes."""
+    sent = [method.spread("total_bytes")["mean"].max() for method in methods]
+    x_scale, x_unit = byte_unit(max(sent)) if x == "bytes" else (1, "")
+    top = max(spread["mean"].max() for spread in spreads if len(spread))
+    y_scale, y_unit = byte_unit(top) if y.startswith("total_") else (1, "")
+    labels = differing(methods)
+    for number, (method, spread) in enumerate(zip(methods, spreads, strict=True)):
+        along = _along(method, spread, x) / x_scale
+        _line(axes, along, spread / y_scale, labels[number], number, method.repeated)
+    title = TITLES.get(y, y)
+    names = (f"{AXES[x]} ({x_unit})" if x_unit else AXES[x], title)
+    dress(axes, names[0], f"{title} ({y_unit})" if y_unit else title)
+    axes.grid(linewidth=0.4)
+    axes.set_xlim(left=0, right=axes.dataLim.x1)
+
+
+def _along(method: Method, spread: DataFrame, x: str) -> Any:
+    if x == "rounds":
+        return spread.index.to_numpy(float)
+    metric = {"bytes": "total_bytes", "seconds": "time"}[x]
+    return method.spread(metric)["mean"].reindex(spread.index).to_numpy(float)
+
+
+def _line(
+    axes: Axes, x: Any, spread: DataFrame, label: str, number: int, repeated: bool
+) -> None:
+    """Draw a mean, and its band: filled over seeds, only outlined over nodes."""
+    colour = COLOURS[number % len(COLOURS)]
+    ends = spread["lower"].clip(lower=spread["low"]), spread["upper"].clip(
+        upper=spread["high"]
+    )
+    if repeated:
+        axes.fill_between(x, *ends, color=colour, alpha=0.2, linewidth=0)
+    elif (ends[0] < ends[1]).any():
+        for end in ends:
+            axes.plot(x, end, color=colour, linewidth=0.5, linestyle=":")
+    (line,) = axes.plot(x, spread["mean"], color=colour, linewidth=1.1, label=label)
+    line.set_linestyle(DASHES[number % len(DASHES)])
+    every = max(1, -(-len(spread) // _MARKED))
+    line.set(marker=MARKERS[number % len(MARKERS)], markersize=3.5)
+    line.set_markevery((number % every, every))  # not one upon another
+
+
+def _add_legend(axes: Axes, methods: Sequence[Method]) -> None:
+    """Add a legend that says what the bands are, too."""
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    handles, labels = axes.get_legend_handles_labels()
+    seeds = {len(method.runs) for method in methods if method.repeated}
+    if seeds:
+        counts = " or ".join(map(str, sorted(seeds)))
+        handles.append(Patch(color="0.7"))
+        labels.append(f"95 % interval, {counts} seeds")
+    alone = [method for method in methods if not method.repeated]
+    if alone and any(len(method.runs[0].nodes) > 1 for method in alone):
+        handles.append(Line2D([], [], color="0.3", linewidth=0.5, linestyle=":"))
+        labels.append("10-90 % of nodes" if alone[0].many else "±1 std over nodes")
+    axes.legend(handles, labels, frameon=False, handlelength=2.6, borderaxespad=0.3)
