@@ -16,6 +16,7 @@ COMMANDS = (
     "graph",
     "plot",
     "compare",
+    "report",
     "final",
     "data",
     "keys",
@@ -33,6 +34,7 @@ usage: decentralizepy COMMAND ...
   plot DIR ...           plot finished runs: accuracy, loss and bytes
   final LOGDIR DIR ...   metrics over the final models of several machines
   compare RUN ...        compare runs, with intervals over seeds: a table and a figure
+  report RUN ...         show runs on an HTML page: curves, nodes, graph, failures
   data COMMAND ...       data sets: list, download, prepare, verify, describe
   keys FLAGS             create keys for security = mac or curve (keys -h: the flags)
 

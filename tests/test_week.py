@@ -1,13 +1,15 @@
 """Breaks when the commands no longer lead from a new INI file to a table for a paper."""
 
+import csv
 import re
 import subprocess
 import sys
 
 import pytest
 
-from tests.support import LIMIT_S
+from tests.support import LIMIT_S, ROOT, browser
 
+EXPERIMENTS = (ROOT / "docs/experiments.rst").read_text()
 NODES = 3
 SWEEP = ("--set", "SHARING.sharing_class=Sharing,RandomK", "--seeds", "1..2")
 pytestmark = [pytest.mark.slow, pytest.mark.processes]
@@ -66,3 +68,18 @@ def test_a_point_of_a_sweep_is_repeated_to_the_bit(swept):
     told = command(swept, "rerun", "config_sweep/RandomK,seed=2/machine0")
     line = f"the same bits: {NODES} models, {NODES} files of results"
     assert told.splitlines()[-1] == line
+
+
+def test_a_sweep_becomes_a_page_with_the_same_numbers(swept):
+    """As docs/experiments.rst says, but with the name of this sweep."""
+    (line,) = re.findall(r"^    decentralizepy (report .*)", EXPERIMENTS, re.M)
+    words = line.replace("config_digits_sweep", "config_sweep").split()
+    assert command(swept, *words) == "sweep.html written\n"
+    table = command(swept, "compare", "config_sweep", "--csv")
+    rows = [*csv.DictReader(table.splitlines())]
+    page = browser.opened(swept / "sweep.html", "x=rounds&metric=test_acc")
+    assert page.errors == []
+    last = page.table("curves-table")[-1]
+    assert [float(cell) for cell in last[1:]] == [
+        pytest.approx(float(row["final"]), rel=1e-4) for row in rows
+    ]
