@@ -10,6 +10,7 @@ COMMANDS = (
     "init",
     "check",
     "run",
+    "watch",
     "submit",
     "sweep",
     "rerun",
@@ -27,6 +28,7 @@ usage: decentralizepy COMMAND ...
   init [FILE.ini]        write a complete, commented INI file
   check FILE.ini [FLAGS] check an experiment, and show what it resolves to
   run FILE.ini [FLAGS]   run this machine's nodes of an experiment, or try: run digits
+  watch LOGDIR           show the progress of a run, from another terminal
   submit FILE.ini ...    run it on several machines as a job of Slurm
   sweep FILE.ini FLAGS   run it with many settings and seeds, and resume what was stopped
   rerun LOGDIR           repeat a run, and say whether the bits are the same

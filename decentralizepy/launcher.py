@@ -74,10 +74,11 @@ def launch(
     classes = node_class, service_class, mapping_class
 
     def whole() -> None:
+        say("checking the experiment")
         with placed(argv, classes, parser) as experiment:
-            run(experiment)
+            run(experiment, say)
 
-    with unfailing():
+    with unfailing() as say:
         if in_notebook():
             run_here(whole)
         else:
@@ -101,8 +102,8 @@ def status_of(run: Callable[[], None]) -> int:
     return 0
 
 
-def run(experiment: Experiment) -> None:
-    """Prepare, start, watch and report; raise an error if a node failed."""
+def run(experiment: Experiment, say: Callable[[str], None] = lambda text: None) -> None:
+    """Prepare, start, watch and report; ``say`` what takes long; raise if a node failed."""
     from decentralizepy.run import manifest
 
     experiment.settings.tell(experiment.parts, experiment.args)
@@ -114,19 +115,23 @@ def run(experiment: Experiment) -> None:
     ):
         prepare_transport(experiment, scratch)
         with Machines(experiment) as machines:
+            say("loading the data")
             prepare(experiment)
             note_dataset(experiment)
             if experiment.args.resume:
                 resume(experiment)
             with manifest.kept(experiment) as record:
                 tracker.start(record)
+                say(f"starting {len(experiment.ranks)} nodes")
                 try:
                     progress, failure = run_nodes(experiment, folder, machines, tracker)
                 finally:
                     complete_results(log_dir, experiment.ranks)
                 record["outcome"] = failure.cause if failure else outcome(experiment)
         if not failure:
+            say("testing the final models")
             measure_final(experiment, progress)
+        say("drawing figures")
         report(experiment, progress)
         if failure := failure or without_checkpoints(experiment):
             raise failure

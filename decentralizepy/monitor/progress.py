@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from decentralizepy.monitor.heading import heading, read_manifest
 from decentralizepy.monitor.spread import Spread
 from decentralizepy.monitor.tally import Tally
 from decentralizepy.monitor.units import duration, size
@@ -38,11 +39,21 @@ class Progress(Tally):
         Finds where in the code these are.
     heard : callable
         Called with a node's uid and each line of its results.
+    worst : int
+        How many nodes of low accuracy have a row.
     """
 
     waiting: Waiting | None = None
     locator = Locator(lambda uids: "")
     heard: Heard = staticmethod(lambda uid, row: None)
+    worst = 0
+    _heading = ""
+
+    @property
+    def heading(self) -> str:
+        """What is run, once that has been recorded."""
+        self._heading = self._heading or heading(read_manifest(self.log_dir))
+        return self._heading
 
     def poll(self) -> None:
         """Read what was appended since the last poll, and which nodes are waiting."""
@@ -68,6 +79,8 @@ class Progress(Tally):
         )
         view = Table.grid(padding=(0, 2))
         view.add_column(style="dim", no_wrap=True)
+        if self.heading:
+            view.add_row("run", Text(self.heading))
         view.add_row("round", bar)
         for label, text in self._rows(alive):
             view.add_row(label, text)
@@ -141,6 +154,7 @@ class Progress(Tally):
         live = f"[{colour}]{alive}/{len(self.ranks)}[/]"
         pace = f"{size(self.bytes_per_round)}/round"
         rows = [
+            ("start", self._starting()),
             *self._tests(),
             ("sent", f"{size(self.total_bytes)}   {pace}   {self._kinds()}"),
             ("alive", live + self._ended_too(alive)),
@@ -149,6 +163,10 @@ class Progress(Tally):
             (
                 "waits",
                 f"[yellow]{escape(str(self.waiting))}[/]" if self.waiting else "",
+            ),
+            *(
+                ("worst", self._row(*each))
+                for each in self.evaluations.worst(self.worst)
             ),
         ]
         return [(label, text) for label, text in rows if text]
@@ -160,14 +178,18 @@ class Progress(Tally):
             return [("mean model", self._mean_model(metrics) + where)]
         return [
             ("accuracy", self._accuracy() or "not yet"),
+            ("earlier", self._trend()),
             ("spread", self._spread_of_many()),
             ("loss", self._losses("   ") or "not yet"),
         ]
 
     def _results(self) -> list[tuple[str, str]]:
+        from rich.markup import escape
+
         total = f"{size(self.total_bytes)} in total"
         mean = f"{size(self.total_bytes / max(self.reporting, 1))} per node"
         rows = [
+            ("run", escape(self.heading)),
             ("data set", read_dataset(self.log_dir)),
             ("rounds", f"{self.slowest} of {self.iterations}{self._why_ended()}"),
             ("time", duration(self.seconds)),
@@ -184,6 +206,22 @@ class Progress(Tally):
     def _why_ended(self) -> str:
         mean = self.stopped_at
         return "" if mean is None else f": the target was reached, {mean:.1f}%"
+
+    def _starting(self) -> str:
+        """Return how many nodes have passed the start barrier, until all have."""
+        learners = [rank for rank in self.ranks if rank >= 0]
+        begun = sum(rank in self.begun for rank in learners)
+        return f"{begun} of {len(learners)} nodes" if begun < len(learners) else ""
+
+    def _trend(self) -> str:
+        """Return the mean accuracies before the newest, as far as the line holds them."""
+        means = [f"{mean:.1f}" for _, mean in self.evaluations.earlier]
+        if not means:
+            return ""
+        return f"{'   '.join(means)}   since round {self.evaluations.earlier[0][0]}"
+
+    def _row(self, rank: int, accuracy: float) -> str:
+        return f"node {rank}   {accuracy:.1f}%   round {self.finished[rank]}"
 
     def _mean_model(self, metrics: Mapping[str, Any]) -> str:
         return "   ".join(

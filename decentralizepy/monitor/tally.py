@@ -1,7 +1,6 @@
 """Statistics of a run in progress, read from the results files of its nodes."""
 
 import json
-import math
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -9,13 +8,14 @@ from pathlib import Path
 from statistics import median_low
 from typing import Any
 
+from decentralizepy.monitor.evaluations import Evaluations
 from decentralizepy.monitor.spread import Spread
 from decentralizepy.monitor.stragglers import Waits
 from decentralizepy.results.lines import KEPT, SHARED, STOPPED, parsed
 from decentralizepy.results.schedule import MEAN_MODEL, Evaluators
 from decentralizepy.results.write import newest_final
 
-_METRICS = ("test_acc", "test_loss", "train_loss")
+SLACK_S = 1.0  # file systems' clocks are behind
 
 
 class Tally:
@@ -36,9 +36,14 @@ class Tally:
         The uids of the ``ranks``; by default the ranks themselves, as on machine 0.
     evaluators : Evaluators, optional
         The nodes that evaluate; by default all.
+    elapsed : float, default 0
+        Seconds since the run began.
 
     Attributes
     ----------
+    begun : set of int
+        The ranks that have passed the start barrier.
+    evaluations : Evaluations
     mean_model : (int, dict)
         If it is tested instead of the nodes' models: the newest round, and its metrics.
     finished : dict
@@ -55,6 +60,7 @@ class Tally:
         clock: Callable[[], float] = time.monotonic,
         uids: Sequence[int] | None = None,
         evaluators: Evaluators | None = None,
+        elapsed: float = 0.0,
     ) -> None:
         self.log_dir, self.ranks = Path(log_dir), list(ranks)
         self.waits = Waits()
@@ -62,10 +68,11 @@ class Tally:
         self.iterations = iterations
         self.evaluators = evaluators or Evaluators()
         self.clock = clock
-        self._started = self._moved = clock()
+        self._started, self._moved = clock() - elapsed, clock()
+        self._since = time.time() - elapsed - SLACK_S
+        self.begun: set[int] = set()
         self._ended: float | None = None
-        self._values: dict[str, dict[int, dict[int, float]]] = {m: {} for m in _METRICS}
-        self._measuring: dict[str, set[int]] = {metric: set() for metric in _METRICS}
+        self.evaluations = Evaluations(self.evaluators, self._uids)
         self.mean_model: tuple[int, dict[str, Any]] = (0, {})
         self.finished: dict[int, int] = {}
         self._offsets: dict[str, int] = {}
@@ -81,13 +88,12 @@ class Tally:
         for rank in self.ranks if SHARED not in self._offsets else ():
             for line in self._appended(f"{rank}_results.jsonl", [rank]):
                 self._add(rank, _record(line))
+        self.begun.update(rank for rank, rounds in self.finished.items() if rounds)
         if self.slowest > before:
             self._moved = self.clock()
         if self.evaluators.which == MEAN_MODEL:
             self.mean_model = newest_final(self.log_dir)
-        for metric, rounds in self._values.items():  # older rounds are never shown
-            newest = self._newest(metric)
-            self._values[metric] = {r: v for r, v in rounds.items() if r >= newest}
+        self.evaluations.drop_older()
 
     @property
     def slowest(self) -> int:
@@ -103,26 +109,22 @@ class Tally:
     @property
     def accuracy(self) -> Spread | None:
         """Test accuracy in percent, for the newest round that half of the nodes tested."""
-        return self._spread("test_acc")
+        return self.evaluations.spread("test_acc")
 
     @property
     def test_loss(self) -> Spread | None:
         """Test loss, for the newest round that half of the nodes tested."""
-        return self._spread("test_loss")
+        return self.evaluations.spread("test_loss")
 
     @property
     def train_loss(self) -> Spread | None:
         """Training loss, for the newest round in which half of the nodes measured it."""
-        return self._spread("train_loss")
+        return self.evaluations.spread("train_loss")
 
     @property
     def evaluated(self) -> int:
         """The newest round with all of its tests; 0 if there is none."""
-        if self.mean_model[0]:
-            return self.mean_model[0]
-        rounds = self._values["test_acc"].items()
-        whole = (r for r, of in rounds if len(of) == self._expected("test_acc", r))
-        return max(whole, default=0)
+        return self.mean_model[0] or self.evaluations.whole()
 
     @property
     def reporting(self) -> int:
@@ -176,7 +178,7 @@ class Tally:
     @property
     def testing(self) -> int:
         """How many nodes test: all of them, or only a parameter server."""
-        served = any(rank < 0 for rank in self._measuring["test_acc"])
+        served = any(rank < 0 for rank in self.evaluations.measuring["test_acc"])
         return 1 if served else sum(rank >= 0 for rank in self.ranks)
 
     @property
@@ -189,11 +191,15 @@ class Tally:
 
     @property
     def remaining(self) -> float | None:
-        """Estimated seconds until the end; None before the first round is over."""
+        """Estimated seconds until the end.
+
+        None before the first round is over, and when the run takes longer than estimated.
+        """
         if self.pace is None:
             return None
         left = self.pace * (self.iterations - self.slowest)
-        return max(left - (self.clock() - self._moved), 0.0)
+        left -= self.clock() - self._moved
+        return left if left >= 1 else None
 
     def _leading(self) -> list[int]:
         """Return the ranks whose rounds count as those of the run.
@@ -208,7 +214,10 @@ class Tally:
         """Return the new lines of a file of the log folder, which are of ``ranks``."""
         path, offset = os.path.join(self.log_dir, name), self._offsets.get(name, 0)
         try:
-            size = os.stat(path).st_size
+            found = os.stat(path)
+            if len(ranks) == 1 and found.st_mtime >= self._since:
+                self.begun.update(ranks)
+            size = found.st_size
             if size == offset:
                 return []
             if size < offset:  # from an earlier run, now overwritten
@@ -229,19 +238,15 @@ class Tally:
         self.finished[rank] = min(self.finished.get(rank, 0), done)
         self._last.setdefault(rank, {})
         self.waits.forget(self._uids[rank])
+        self.evaluations.forget(rank, done)
         if not done:
             self._last[rank] = {}
-        for rounds in self._values.values():
-            for number in rounds:
-                if number > done:
-                    rounds[number].pop(rank, None)
-        for ranks in self._measuring.values():
-            ranks.discard(rank)
 
     def _add_shared(self, rank: int, record: dict[str, Any]) -> None:
         if rank in self.finished:
             if KEPT in record:
                 self._forget(rank, record[KEPT])
+                self.begun.add(rank)
             self._add(rank, record)
 
     def _add(self, rank: int, record: dict[str, Any]) -> None:
@@ -251,29 +256,9 @@ class Tally:
         self.finished[rank] = max(number, self.finished[rank])
         self._last[rank].pop(STOPPED, None)  # of a run that this one resumes
         self.waits.add(self._uids[rank], record)
-        for key, value in record.items():
-            if key in self._values:
-                known = self._values[key].setdefault(number, {})
-                known[rank] = math.nan if value is None else value
-                self._measuring[key].add(rank)
-            elif value is not None:
-                self._last[rank][key] = value
-
-    def _newest(self, metric: str) -> int:
-        rounds = self._values[metric].items()
-        half = (r for r, of in rounds if 2 * len(of) >= self._expected(metric, r))
-        return max(half, default=0)
-
-    def _expected(self, metric: str, number: int) -> int:
-        """Return how many processes of this machine measure a metric in a round."""
-        if not self.evaluators.sampled:
-            return max(len(self._measuring[metric]), 1)
-        uids = self._uids.values()
-        return sum(self.evaluators.include(uid, number - 1) for uid in uids)
-
-    def _spread(self, metric: str) -> Spread | None:
-        newest = self._newest(metric)
-        return Spread.of(newest, self._values[metric][newest]) if newest else None
+        self.evaluations.add(rank, number, record)
+        told = {key: value for key, value in record.items() if value is not None}
+        self._last[rank].update(told)
 
 
 def _record(line: bytes) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import socket
 import sys
 import time
@@ -101,6 +102,23 @@ def hold(folder: Path, machine: int) -> Iterator[HeldFolder]:
             if is_new:
                 with suppress(OSError):
                     folder.rmdir()
+
+
+def is_held(folder: Path) -> bool:
+    """Return whether a launcher, perhaps on another host, runs in a log folder.
+
+    The lock is left alone: a launcher that is starting could not take it meanwhile.
+    """
+    import psutil
+
+    path = folder / NAME
+    held = re.search(r", host (.*), pid (\d+), since ", _text(path))
+    if held and held[1] == socket.gethostname():
+        return bool(psutil.pid_exists(int(held[2])))
+    try:
+        return _is_touched(path)
+    except FileNotFoundError:
+        return False
 
 
 def _lock(folder: Path, host: str) -> TextIO:

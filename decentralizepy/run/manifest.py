@@ -64,6 +64,11 @@ def begun(experiment: Experiment) -> dict[str, Any]:
         "configuration": configuration(experiment),
         "flags": {key: value for key, value in vars(args).items() if key != "set"},
         "set": list(args.set),
+        "nodes": experiment.graph.n_procs,
+        "uids": {
+            rank: experiment.mapping.get_uid(rank, args.machine_id)
+            for rank in experiment.ranks
+        },
         "seeds": seeds(experiment),
         "code": {
             "decentralizepy": {"folder": str(package), **provenance.commit(package)},

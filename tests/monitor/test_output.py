@@ -4,7 +4,7 @@ import io
 import os
 import sys
 
-from decentralizepy.monitor.output import Unfailing, unfailing
+from decentralizepy.monitor.output import ERASE, Unfailing, unfailing
 
 
 def closed_pipe():
@@ -27,6 +27,32 @@ def test_what_was_held_back_fails_nobody_at_the_end(monkeypatch):
         with unfailing():
             print("less than a buffer")
         assert sys.stdout is full
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_on_a_terminal_what_takes_a_while_is_said_and_makes_way(monkeypatch):
+    """A pipe gets none of it, and what is printed does not stand behind it."""
+    for stream, shown in (
+        (Terminal(), [f"{ERASE}loading ...{ERASE}drawing ...{ERASE}done\n"]),
+        (io.StringIO(), ["done\n"]),
+    ):
+        monkeypatch.setattr(sys, "stdout", stream)
+        with unfailing() as say:
+            say("loading")
+            say("drawing")
+            print("done")
+        assert [stream.getvalue()] == shown
+
+
+def test_what_is_being_done_does_not_stay_at_the_end(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", stream := Terminal())
+    with unfailing() as say:
+        say("loading")
+    assert stream.getvalue() == f"{ERASE}loading ...{ERASE}"
 
 
 def test_characters_that_an_encoding_lacks_are_replaced():

@@ -1,6 +1,7 @@
 import io
 import json
 import math
+import os
 import re
 import threading
 import time
@@ -110,8 +111,9 @@ def test_remaining_time_follows_the_slowest_and_runs_down(three, clock):
     assert three.remaining == 16
     clock.now = 3
     assert three.remaining == 13
-    clock.now = 100
-    assert three.remaining == 0
+    clock.now = 15.5  # "0s left" would stand until the run ends
+    assert three.remaining is None
+    assert "left" not in three.line(3)
 
 
 def test_only_what_was_appended_is_read(three, monkeypatch):
@@ -225,6 +227,75 @@ def test_an_evaluation_counts_when_half_of_the_nodes_have_made_it(tmp_path):
     assert (progress.accuracy.round, progress.accuracy.nodes) == (2, 2)
     assert progress.accuracy.mean == 80
     assert progress.evaluated == 0  # not complete; the older one is forgotten
+
+
+def test_the_mean_accuracies_of_earlier_evaluations_stay_in_view(tmp_path):
+    """The last six, each with what all nodes had reported when the next one came."""
+    progress = Progress(tmp_path, [0, 1], 100, Clock())
+    for number in range(5, 50, 5):
+        for rank in (0, 1):
+            row = {"round": number, "test_acc": number + rank}
+            append(tmp_path, rank, row)
+            progress.poll()
+    row = "15.5   20.5   25.5   30.5   35.5   40.5   since round 15"
+    assert re.search(rf"earlier +{re.escape(row)}", text(progress.render(2)))
+    (tmp_path / "0_results.jsonl").write_text("")  # begun anew
+    progress.poll()
+    assert "earlier" not in text(progress.render(2))
+
+
+def test_the_worst_nodes_have_rows_on_request(three):
+    assert "worst" not in text(three.render(3))
+    three.worst = 2
+    shown = text(three.render(3))
+    assert re.search(r"worst +node 0   40.0%   round 3", shown)
+    assert re.search(r"worst +node 2   50.0%   round 2", shown)
+    assert "node 1 " not in shown
+
+
+def test_the_start_tells_how_many_nodes_have_passed_the_barrier(tmp_path):
+    """A node then makes its file anew; one of an earlier run does not count."""
+    for rank in range(4):
+        append(tmp_path, rank)
+        os.utime(tmp_path / f"{rank}_results.jsonl", (1, 1))
+    progress = Progress(tmp_path, [-1, 0, 1, 2, 3], 10, Clock())
+    progress.poll()
+    assert re.search(r"start +0 of 4 nodes", text(progress.render(5)))
+    for rank in (1, 2):
+        os.utime(tmp_path / f"{rank}_results.jsonl")
+    progress.poll()
+    assert re.search(r"start +2 of 4 nodes", text(progress.render(5)))
+    share(tmp_path, {"rank": 0, "kept": 0}, {"rank": 3, "kept": 0})
+    progress.poll()
+    assert not re.search(r"start +\d", text(progress.render(5)))
+
+
+@pytest.mark.parametrize(
+    ("sections", "flags", "told"),
+    [
+        (
+            {"GRAPH": {"graph_class": "Ring"}, "NODE": {"node_class": "EL_Local"}},
+            {"procs_per_machine": [16], "machines": 1},
+            "Digits, JWINS, EL_Local, Ring, 16 nodes",
+        ),
+        (
+            {},
+            {"procs_per_machine": [2], "machines": 3, "graph_file": "/a/96[x].edges"},
+            "Digits, JWINS, 96[x].edges, 6 nodes",
+        ),
+        ({}, {"procs_per_machine": [4, 8], "machines": 2}, "Digits, JWINS, 12 nodes"),
+    ],
+)
+def test_the_head_says_which_experiment_it_is(three, sections, flags, told):
+    assert not re.search(r"run +\S", text(three.render(3)))
+    named = {
+        "DATASET": {"dataset_class": "Digits"},
+        "SHARING": {"sharing_class": "JWINS"},
+    }
+    content = {"configuration": {**named, **sections}, "flags": flags}
+    (three.log_dir / "manifest.json").write_text(json.dumps(content))
+    assert re.search(rf"run +{re.escape(told)}", text(three.render(3)))
+    assert re.search(rf"run +│ {re.escape(told)}", text(three.summary([])))
 
 
 def test_a_parameter_server_counts_the_rounds(tmp_path):
