@@ -11,6 +11,21 @@ Message = dict[str, Any]
 """A message is a dict with the key ``CHANNEL``; custom nodes may define more channels."""
 
 
+Label = tuple[str, int]
+"""The channel and the round of a message, which tell it apart from others on its link."""
+
+
+def label_of(message: Any) -> Label | None:
+    """Return the label of a message; None if it takes no virtual time.
+
+    Greetings and goodbyes take none, nor does a request to a peer sampler.
+    """
+    if not isinstance(message, Mapping) or message.get("CHANNEL") == "SERVER_REQUEST":
+        return None
+    number = message.get("iteration")
+    return None if number is None else (str(message.get("CHANNEL")), number)
+
+
 class Outgoing(np.ndarray[Any, np.dtype[Any]]):
     """An array that is owned by the message that contains it.
 

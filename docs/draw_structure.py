@@ -57,6 +57,7 @@ BASE = {
     "files": "atomic writes",
     "machine": "cores, memory",
     "once": "shared results",
+    "network": "virtual time",
     "errors": "exceptions",
 }
 NAMED_IN_INI = {
@@ -84,7 +85,7 @@ ROUTES: dict[tuple[str, str], Points] = {
 }
 
 WIDTH, LEFT, BOX, LAYER, CORNER = 950, 20, 56, 100, 7
-ROW = 5  # boxes of the base layer
+ROW = 6  # boxes of the base layer
 STYLE = """
 text { font-family: Helvetica, Arial, sans-serif; fill: #1f2933; text-anchor: middle }
 .name { font-size: 15px; font-weight: bold }
@@ -102,7 +103,7 @@ TIP = (
 NOTES = (
     ("core", "parts of a run"),
     ("plugin", "plug-ins: an INI file names them, factory imports them"),
-    ("base", "base layer: text, files and errors"),
+    ("base", "base layer: text, files, errors and emulated links"),
 )
 LEFT_OUT = (
     "An arrow is an import. Not shown: imports by the top layer, which may import every package,"
@@ -184,7 +185,7 @@ def _base() -> Iterator[str]:
     for number, (name, words) in enumerate(BASE.items()):
         row, column = divmod(number, ROW)
         top = _top(len(LAYERS)) + row * (BOX + 4)
-        yield _box("base", LEFT + column * 181, top, 176, name, words)
+        yield _box("base", LEFT + column * 151, top, 146, name, words)
 
 
 def _box(kind: str, left: int, top: int, width: int, name: str, words: str) -> str:

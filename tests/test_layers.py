@@ -39,21 +39,23 @@ ALLOWED = {
         "factory",
     }
     | {"files", "message", "models.flat", "models.views", "randomness", "utils"},
+    "network": {"errors", "message", "randomness"},
     "node": TEXT
     | {"checkpoints", "factory", "graphs", "mappings", "models.Model", "models.flat"}
-    | {"models.decay", "models.lazy", "once"}
+    | {"models.decay", "models.lazy", "network.clock", "network.record", "once"}
     | {"results.lines", "results.schedule", "results.sketch", "results.write"}
     | {"sharing.Sharing", "sharing.finite"},
     # a rule about two plug-ins has to know both
     "run": RUN
-    | {"models", "node", "results", "sharing", "training.last_batch"}
+    | {"models", "network", "node", "results", "sharing", "training.last_batch"}
     | {"training.augmentation", "training.rates"},
     # what a process keeps only once is each node's own
-    "engines": TEXT | {"run", "node.process", "communication.workers", "results.lines"},
+    "engines": TEXT
+    | {"run", "network", "node.process", "communication.workers", "results.lines"},
     "sweep": RUN,
     "placement": RUN,
-    "results": TEXT,
     "tracking": {"files"},
+    "results": TEXT | {"network.record"},
     "monitor": TEXT | {"results", "node.notice"},
     "figures": SEEN,
 }

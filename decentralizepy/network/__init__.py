@@ -1,0 +1,1 @@
+"""Emulated networks: a description of links, and the virtual time that messages take."""
