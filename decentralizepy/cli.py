@@ -19,6 +19,7 @@ COMMANDS = (
     "compare",
     "report",
     "final",
+    "network",
     "data",
     "keys",
 )
@@ -35,6 +36,7 @@ usage: decentralizepy COMMAND ...
   graph FLAGS            write a graph file (graph -h: kinds and flags)
   plot DIR ...           plot finished runs: accuracy, loss and bytes
   final LOGDIR DIR ...   metrics over the final models of several machines
+  network FOLDER ...     the virtual time of a run on several machines, or another network
   compare RUN ...        compare runs, with intervals over seeds: a table and a figure
   report RUN ...         show runs on an HTML page: curves, nodes, graph, failures
   data COMMAND ...       data sets: list, download, prepare, verify, describe

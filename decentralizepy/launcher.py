@@ -20,6 +20,7 @@ from decentralizepy.placement.placed import placed
 from decentralizepy.results.lines import arrange
 from decentralizepy.results.read import DATASET_FILE
 from decentralizepy.run import lock
+from decentralizepy.run.emulation import is_asynchronous
 from decentralizepy.run.ending import complete_results, measure_final
 from decentralizepy.run.experiment import Experiment
 from decentralizepy.run.here import run_here
@@ -28,6 +29,7 @@ from decentralizepy.run.machines import Machines
 from decentralizepy.run.prepare import prepare, prepare_transport, resume
 from decentralizepy.run.scratch import Scratch
 from decentralizepy.run.signals import Stopped, end_once
+from decentralizepy.run.virtual_time import add_virtual_time
 from decentralizepy.utils import in_notebook
 
 if TYPE_CHECKING:
@@ -126,6 +128,7 @@ def run(experiment: Experiment, say: Callable[[str], None] = lambda text: None) 
                 try:
                     progress, failure = run_nodes(experiment, folder, machines, tracker)
                 finally:
+                    add_virtual_time(experiment)
                     complete_results(log_dir, experiment.ranks)
                 record["outcome"] = failure.cause if failure else outcome(experiment)
         if not failure:
@@ -231,7 +234,8 @@ def attempt(
             machines.check(starting=not all(map(begun, learners)))
 
     go_on = begun if machines.policy == "drop" else None
-    with Preload() as figures, select_engine(args, specs, go_on) as nodes:
+    network = experiment.network if is_asynchronous(experiment.node_class) else None
+    with Preload() as figures, select_engine(args, specs, go_on, network) as nodes:
         nodes.start()
         progress.locator = Locator(nodes.places)
         with Screen(progress) as screen:

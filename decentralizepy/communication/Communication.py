@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from decentralizepy.communication._frames import Encoded
 from decentralizepy.communication._wire import decode, encode
 from decentralizepy.errors import MessageError
 from decentralizepy.mappings.Mapping import Mapping as ProcessMapping
-from decentralizepy.message import Message, payload_bytes
+from decentralizepy.message import Label, Message, label_of, payload_bytes
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +48,13 @@ class Communication:
         Number of messages that were dropped because they were invalid.
     lost : set of int
         Peers that were connected and can no longer be reached.
+    note_sent : callable or None
+        Called with the receiver, size and label of each message that is sent.
     """
+
+    now: Callable[[], float] = staticmethod(time.monotonic)
+    """Returns the time in seconds, which may be virtual."""
+    note_sent: Callable[[int, int, Label | None], None] | None = None
 
     def __init__(
         self,
@@ -150,11 +156,13 @@ class Communication:
 
     def send(self, uid: int, data: Any, encrypt: bool = True) -> None:
         """Send a message to ``uid``; if ``encrypt`` is False, it is already encoded."""
-        encoded = _whole(self.encrypt(data) if encrypt else data)
+        encoded = _whole(self.encrypt(data), data) if encrypt else _whole(data, None)
         self.deliver(uid, encoded)
         self.total_bytes += encoded.size
         self.total_data += encoded.data
         self.total_meta += encoded.size - encoded.data
+        if self.note_sent:
+            self.note_sent(uid, encoded.size, encoded.label)
 
     def broadcast(self, uids: Iterable[int], data: Mapping[str, Any]) -> None:
         """Send a message to each of ``uids``, encoding it once.
@@ -165,7 +173,7 @@ class Communication:
             for uid in uids:
                 self.send(uid, data)
             return
-        encoded = _whole(self.encrypt(data))
+        encoded = _whole(self.encrypt(data), data)
         for uid in uids:
             self.send(uid, encoded, encrypt=False)
 
@@ -175,7 +183,7 @@ class Communication:
         Invalid messages are logged, counted in ``rejected`` and dropped. If ``block`` is
         False, return None when none arrives within ``recv_timeout`` milliseconds.
         """
-        deadline = time.monotonic() + self.recv_timeout / 1000
+        deadline = self.now() + self.recv_timeout / 1000
         while True:
             received = self.poll(self.recv_timeout)
             if received is not None:
@@ -184,7 +192,7 @@ class Communication:
                     return self._opened(sender, frames)
                 except MessageError as error:
                     self.reject(f"uid {sender}: {error}")
-            if not block and time.monotonic() >= deadline:
+            if not block and self.now() >= deadline:
                 return None
 
     def _opened(self, sender: int, frames: Sequence[Any]) -> tuple[int, Message]:
@@ -210,6 +218,12 @@ class _Identity(int):
         return str(int(self))
 
 
-def _whole(encoded: Any) -> Encoded:
-    """Return the result of ``encrypt`` as a message; subclasses may return bytes."""
-    return Encoded([encoded]) if isinstance(encoded, bytes) else encoded
+def _whole(encoded: Any, data: Any) -> Encoded:
+    """Return the result of ``encrypt`` as a message; subclasses may return bytes.
+
+    ``data`` is what was encoded; None if that is no longer known.
+    """
+    whole = Encoded([encoded]) if isinstance(encoded, bytes) else encoded
+    if data is not None:
+        whole.label = label_of(data)
+    return whole

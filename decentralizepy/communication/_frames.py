@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from decentralizepy.errors import ConfigError, MessageError
+from decentralizepy.message import Label
 
 JOINED = 4096  # bytes of small frames that share a part with the envelope
 
@@ -28,14 +29,17 @@ class Encoded:
     ----------
     size, largest : int
         Bytes of all frames, and of the largest frame.
+    label : (str, int) or None
+        The channel and the round of the message, if it has one.
     """
 
-    __slots__ = ("_digest", "_joined", "data", "frames", "largest", "size")
+    __slots__ = ("_digest", "_joined", "data", "frames", "label", "largest", "size")
 
     def __init__(self, frames: Sequence[Any], data: int = 0) -> None:
         sizes = [bytes_of(frame) for frame in frames]
         self.frames, self.data = frames, data
         self.size, self.largest = sum(sizes), max(sizes, default=0)
+        self.label: Label | None = None
         self._digest: bytes | None = None
         self._joined: list[Any] | None = None
 

@@ -46,11 +46,13 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
     }
 )
 REQUIRED = ("DATASET", "OPTIMIZER_PARAMS", "TRAIN_PARAMS", "COMMUNICATION", "SHARING")
-SECTIONS = (*KINDS, "NODE", "RUN", "FAULTS")
+SECTIONS = (*KINDS, "NODE", "RUN", "FAULTS", "NETWORK")
 FOLDERS = ("train_dir", "test_dir", "images_dir")
 
 _NODE_CLASSES = tuple((f"{of}_package", f"{of}_class") for of in ("node", "server"))
 _SECONDS = Annotated[float, Field(gt=0)]
+_POSITIVE = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_AMOUNT = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 _COUNT = Annotated[int, Field(ge=1)]
 
 
@@ -69,6 +71,22 @@ FAULTS = _keys(
     peer_timeout=_SECONDS,
     start_timeout=_SECONDS,
     warn_after=_SECONDS,
+)
+NETWORK = _keys(
+    latency=_AMOUNT,
+    latency_file=str,
+    topology=str,
+    bandwidth=_POSITIVE,
+    up=_POSITIVE,
+    down=_POSITIVE,
+    bandwidth_file=str,
+    jitter=_AMOUNT,
+    jitter_file=str,
+    loss=Annotated[float, Field(ge=0, lt=1)],
+    loss_file=str,
+    sharing=Literal["fair", "fifo"],
+    compute=Literal["measured"] | _AMOUNT,
+    compute_file=str,
 )
 NODE = _keys(
     graph_degree=Annotated[int, Field(ge=0)],
@@ -137,6 +155,8 @@ def _section(name: str, section: Section, nodes: Iterable[Any]) -> Iterator[Prob
         yield from run_problems(section)
     elif name == "FAULTS":
         yield from option_problems("FAULTS", FAULTS, section)
+    elif name == "NETWORK":
+        yield from option_problems("NETWORK", NETWORK, section)
 
 
 def _class_keys(prefix: str, written: Section) -> Iterator[Problem]:

@@ -49,7 +49,7 @@ class Bridge:
         self._sockets = WorkerSockets(folder, worker, {*workers.values()} - {worker})
         self._held: dict[int, Letter] = {}
         self.inboxes: dict[int, Inbox | Remote] = {
-            uid: Inbox(turns) if at == worker else Remote(self, at, uid)
+            uid: Inbox(turns, uid) if at == worker else Remote(self, at, uid)
             for uid, at in workers.items()
         }
         turns.pump = self.pump

@@ -12,6 +12,7 @@ from decentralizepy.engines.engine import Engine, GoOn
 from decentralizepy.engines.failure import Failed, judge
 from decentralizepy.engines.turns import Inbox, Turns
 from decentralizepy.errors import DecentralizepyError, NodeFailed
+from decentralizepy.network.clock import VirtualClock
 from decentralizepy.node.process import OwnLog, log_file, log_to, take_turn
 from decentralizepy.results.lines import SharedLines, share
 from decentralizepy.run.signals import Stopped
@@ -40,6 +41,8 @@ class DebugNodes(Engine):
     batched : {"off", "on", "auto"}, default "off"
         Whether nodes work together where they can, so that results differ by rounding;
         with ``auto``, if that takes less time in the first rounds.
+    clock : VirtualClock, optional
+        Decides when messages arrive, if the nodes' order depends on it.
     """
 
     def __init__(
@@ -49,12 +52,13 @@ class DebugNodes(Engine):
         inspect: Callable[[BaseException], None] | None = None,
         bridge: Bridge | None = None,
         batched: str = "off",
+        clock: VirtualClock | None = None,
     ) -> None:
         super().__init__(specs, go_on)
         self.inspect = inspect
         self._alive = len(specs)
         self._bridge = bridge
-        self._turns = bridge.turns if bridge else Turns()
+        self._turns = bridge.turns if bridge else Turns(clock)
         self._batching = None
         if batched != "off":
             self._batching = Batching(self._turns, batched == "auto")
@@ -69,7 +73,7 @@ class DebugNodes(Engine):
         if self._bridge:
             inboxes = self._bridge.inboxes
         else:
-            inboxes = {spec.uid: Inbox(self._turns) for spec in self.specs}
+            inboxes = {spec.uid: Inbox(self._turns, spec.uid) for spec in self.specs}
         transport = {
             "comm_package": "decentralizepy.communication.InProcess",
             "comm_class": "InProcess",
@@ -127,7 +131,7 @@ class DebugNodes(Engine):
 
     def _body(self, spec: NodeSpec) -> Callable[[], None]:
         def run() -> None:
-            take_turn(self._batching)
+            take_turn(self._batching, self._turns.clock)
             if spec.fresh:
                 spec.log.write_text("")
             handler = log_file(spec.log)

@@ -16,6 +16,8 @@ from decentralizepy.engines.engine import GoOn
 from decentralizepy.engines.process import LocalNodes
 from decentralizepy.engines.turns import Turns
 from decentralizepy.errors import NodeFailed, PeerError
+from decentralizepy.network.clock import VirtualClock
+from decentralizepy.network.description import Network
 from decentralizepy.node.process import configure
 from decentralizepy.run.preflight import raise_limit
 from decentralizepy.run.scratch import Scratch
@@ -39,6 +41,8 @@ class PackedNodes(LocalNodes):
         killed, the others do not continue.
     batched : {"off", "on", "auto"}, default "off"
         As for :class:`~decentralizepy.engines.debug.DebugNodes`.
+    network : Network, optional
+        With a single worker: its virtual clock decides when messages arrive.
     """
 
     def __init__(
@@ -47,11 +51,13 @@ class PackedNodes(LocalNodes):
         workers: int,
         go_on: GoOn = None,
         batched: str = "off",
+        network: Network | None = None,
     ) -> None:
         self._groups = groups = share_out(specs, workers)
         self._sockets = Scratch()
         self._left: Any = multiprocessing.Array("i", [len(group) for group in groups])
-        arguments = (groups, self._sockets.path, self._left, go_on, batched)
+        folder = self._sockets.path
+        arguments = (groups, folder, self._left, go_on, batched, network)
         super().__init__(
             [_worker(number, arguments) for number in range(len(groups))], go_on
         )
@@ -109,6 +115,7 @@ def work(
     left: Any,
     go_on: GoOn,
     batched: str,
+    network: Network | None,
 ) -> None:
     """Run one group of nodes to its end, in a process of its own.
 
@@ -121,7 +128,7 @@ def work(
     raise_limit(resource.RLIMIT_NOFILE)  # a node that waits long keeps a notice open
     signal.signal(signal.SIGTERM, _stop)
     workers = {spec.uid: at for at, group in enumerate(groups) for spec in group}
-    turns = Turns()
+    turns = Turns(VirtualClock(network) if network else None)
     bridge = Bridge(folder, number, workers, turns)
     with DebugNodes(groups[number], go_on, bridge=bridge, batched=batched) as nodes:
         nodes.start()

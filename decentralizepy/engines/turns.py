@@ -6,11 +6,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import greenlet
 
 from decentralizepy.engines.globals import Globals
+from decentralizepy.network.clock import VirtualClock
 
 Message = tuple[int, Sequence[Any]]
 
@@ -24,6 +26,11 @@ class Turns:
     when no other node can run. Which node runs next therefore does not depend on how
     fast the machine is.
 
+    Parameters
+    ----------
+    clock : VirtualClock, optional
+        Passes time instead of sleeping, and lets messages arrive.
+
     Attributes
     ----------
     lost : set of int
@@ -36,7 +43,10 @@ class Turns:
         uid; returns what it returns to each of them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: VirtualClock | None = None) -> None:
+        self.clock = clock
+        if clock:
+            clock.sleep = self.sleep
         self.lost: set[int] = set()
         self.pump: Callable[[float], None] = time.sleep
         self.gather: Callable[[list[Any]], list[Any]] = list
@@ -78,9 +88,13 @@ class Turns:
         if turn is None or threading.get_ident() != self._thread:
             time.sleep(min(timeout, CHECK_S))  # in a thread that a node has started
             return
-        turn.inbox, turn.until = inbox, time.monotonic() + timeout
+        turn.inbox, turn.until = inbox, self._now() + timeout
         turn.hub.switch()
         turn.inbox = None
+
+    def sleep(self, seconds: float) -> None:
+        """Let other nodes run for a number of seconds."""
+        self.give_way(Inbox(self), seconds)
 
     def meet(self, item: Any) -> Any:
         """Wait until no other node can run; return what ``gather`` has made of ``item``.
@@ -131,11 +145,17 @@ class Turns:
     def _pass_time(self, deadline: float) -> None:
         """Sleep until the first time limit, and resume the node that it is for."""
         first = min(self._turns, key=lambda turn: turn.until)
-        self.pump(max(0.0, min(first.until, deadline) - time.monotonic()))
+        if self.clock:
+            self.clock.advance(first.until)
+        else:
+            self.pump(max(0.0, min(first.until, deadline) - time.monotonic()))
         if any(turn.ready for turn in self._turns):
             self._idle = 0
-        elif first.until <= time.monotonic():
+        elif first.until <= self._now():
             self._resume(first)
+
+    def _now(self) -> float:
+        return self.clock.now() if self.clock else time.monotonic()
 
     def _resume(
         self, turn: "_Turn", exception: type[BaseException] | None = None
@@ -180,14 +200,26 @@ class Inbox(deque[Message]):
     """The messages to one node; reads like a queue of a thread's.
 
     For :class:`~decentralizepy.communication.InProcess.InProcess`.
+
+    Parameters
+    ----------
+    turns : Turns
+    uid : int, optional
+        The node; needed only if a virtual clock says when messages arrive.
     """
 
-    def __init__(self, turns: Turns) -> None:
+    def __init__(self, turns: Turns, uid: int = 0) -> None:
         super().__init__()
-        self.turns = turns
+        self.turns, self.uid = turns, uid
 
     def put(self, item: Message) -> None:
-        self.append(item)
+        """Add a message, or have it arrive once the network has carried it."""
+        if clock := self.turns.clock:
+            sender, frames = item
+            size = sum(memoryview(frame).nbytes for frame in frames)
+            clock.carry(sender, self.uid, size, partial(self.append, item))
+        else:
+            self.append(item)
 
     def get(self, timeout: float) -> Message:
         """Return the next message; raise queue.Empty if none comes in ``timeout`` s."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from decentralizepy.errors import ConfigError, PeerError
-from decentralizepy.message import Message
+from decentralizepy.message import Message, label_of
 from decentralizepy.models.flat import tensors
 from decentralizepy.node.checkpoint import Checkpointer
 from decentralizepy.node.LiveNode import LiveNode
@@ -87,6 +87,8 @@ class DPSGDNodeFederated(LiveNode):
             if not caught_up:
                 self.checkpointer.catch_up(request["iteration"])
                 caught_up = True
+            asked = ("WORKER_REQUEST", request["iteration"])
+            self.recorder.waited([self.service_uid], asked)
             self.load(request)
             yield request["iteration"]
             self.answer()
@@ -126,6 +128,8 @@ class DPSGDNodeFederated(LiveNode):
         if self.client_weights == "samples":
             message["samples"] = len(self.dataset.get_trainset().dataset)
         self._answer = self.communication.encrypt(message)
+        size = getattr(self._answer, "size", 0)
+        self.recorder.sent(self.service_uid, size, label_of(message))
 
     def answer(self) -> None:
         """Send the update of a round, after this client's checkpoint of it is written.

@@ -16,6 +16,8 @@ from decentralizepy.message import Message
 from decentralizepy.models.decay import parameter_groups
 from decentralizepy.models.flat import tensors
 from decentralizepy.models.lazy import materialize
+from decentralizepy.network.clock import Timed
+from decentralizepy.network.record import Recorder, Unrecorded
 from decentralizepy.node import process
 from decentralizepy.node._identity import Identity
 from decentralizepy.node.handshakes import Handshakes
@@ -64,6 +66,8 @@ class Node(Handshakes):
         The round in which the node starts: 0, or where its checkpoint ends.
     identity : dict
         Digests of what must be the same on all nodes of a run.
+    recorder : Recorder
+        Notes what takes virtual time, if a network is emulated.
     """
 
     nonfinite = "abort"
@@ -84,6 +88,7 @@ class Node(Handshakes):
     greeted: set[int]
     identity: Identity
     logger: logging.Logger
+    recorder: Unrecorded
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         check_overrides(cls)
@@ -92,6 +97,7 @@ class Node(Handshakes):
         node.sent_disconnections = False
         node.lost_peers, node.greeted, node.identity = set(), set(), {}
         node.logger = logging.Logger("")
+        node.recorder = Unrecorded()
         return node
 
     def __init__(
@@ -241,6 +247,15 @@ class Node(Handshakes):
         self.communication = comm_class(
             self.rank, self.machine_id, self.mapping, n_procs, **options
         )
+
+    def init_network(self, config: dict[str, Section]) -> None:
+        """Note what takes virtual time, if there is a section NETWORK."""
+        if clock := process.clock():
+            self.recorder = Timed(clock, self.uid)
+            self.now = self.communication.now = clock.now
+        elif "NETWORK" in config:
+            self.recorder = Recorder()
+            self.communication.note_sent = self.recorder.sent
 
     def largest_message(self) -> int:
         """Return the maximum size of a part of a message in bytes; 0 for no limit.

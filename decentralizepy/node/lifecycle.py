@@ -47,6 +47,7 @@ class Lifecycle(Node):
         """
         self.init_limits(config.get("FAULTS", {}))
         self.init_parts(config)
+        self.init_network(config)
         self.my_neighbors = self.initial_peers()
         logger.info("built %s; greeting %s", self._place(), sorted(self.my_neighbors))
         self.connect_neighbors()

@@ -56,6 +56,8 @@ class Mailbox:
     waited = 0.0
     longest: tuple[float, int] | None = None
     greeting_s = 0.0
+    now: Callable[[], float] = staticmethod(time.monotonic)
+    """Returns the time in seconds; virtual time if that decides when messages arrive."""
     communication: Any
     barrier: set[int]
     message_queue: dict[str, "deque[Received]"]

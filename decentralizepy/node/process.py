@@ -25,6 +25,7 @@ from decentralizepy.randomness import torch_seed
 
 _IN_TURN = ContextVar("_IN_TURN", default=False)
 _BATCHING: ContextVar[Any] = ContextVar("_BATCHING", default=None)
+_CLOCK: ContextVar[Any] = ContextVar("_CLOCK", default=None)
 _HANDLER: ContextVar[logging.Handler | None] = ContextVar("_HANDLER", default=None)
 _BUILDING = threading.Lock()  # torch draws initial weights from one global generator
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
@@ -41,7 +42,7 @@ def is_own() -> bool:
     return multiprocessing.parent_process() is not None and not _IN_TURN.get()
 
 
-def take_turn(batching: Any = None) -> None:
+def take_turn(batching: Any = None, clock: Any = None) -> None:
     """Say that this node takes turns with others, in a process that is not its own.
 
     Its global generators and log are its own nevertheless: an engine sees to it.
@@ -50,14 +51,22 @@ def take_turn(batching: Any = None) -> None:
     ----------
     batching : Batching, optional
         Does what it is given, such as a training step, together with other nodes.
+    clock : VirtualClock, optional
+        Says when messages arrive, and what time it is.
     """
     _IN_TURN.set(True)
     _BATCHING.set(batching)
+    _CLOCK.set(clock)
 
 
 def batching() -> Any:
     """Return what does this node's work together with that of others; None if none does."""
     return _BATCHING.get()
+
+
+def clock() -> Any:
+    """Return the virtual clock that decides when messages arrive; None if there is none."""
+    return _CLOCK.get()
 
 
 def is_private() -> bool:

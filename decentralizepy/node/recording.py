@@ -38,6 +38,7 @@ class Recording(Lifecycle):
 
     def record(self) -> None:
         """Run the evaluations that are due, and write this round's line of results."""
+        timed = self.recorder.take()  # before evaluations, which take no virtual time
         train_due, test_due = self.schedule.step()
         measured: dict[str, Any] = {}
         if (train_due or test_due) and self.is_evaluator():
@@ -53,7 +54,7 @@ class Recording(Lifecycle):
             measured["lost_peers"] = sorted(self.lost_peers)
         if rejected := getattr(self.communication, "rejected", 0):
             measured["rejected"] = rejected
-        self.results.add(self.iteration + 1, measured)
+        self.results.add(self.iteration + 1, measured | timed)
         if test_due:
             self.results.write()
 

@@ -44,6 +44,8 @@ class Rounds(ScriptNames, Recording):
     update_channel = "DPSGD"
     awaited: set[int] | None = None
     """The uids whose messages ``gather`` waits for; None, in a custom loop: neighbors."""
+    asynchronous = False
+    """Whether what the node does depends on when messages arrive."""
     checkpointer_class: type[Checkpointer] = Checkpointer
     checkpointer: Checkpointer | None = None
     weights_store_dir: str
@@ -78,6 +80,7 @@ class Rounds(ScriptNames, Recording):
             self.checkpointer.resume()
             for iteration in self.rounds():
                 self.iteration = iteration
+                self.recorder.begin()
                 self.round()
                 self.record()
                 self.checkpointer.write_if_due(iteration + 1)
@@ -164,7 +167,9 @@ class Rounds(ScriptNames, Recording):
                 self.file_update(sender, message)
         if last is not None:
             self.note_wait(since, last)
-        return {uid: self.peer_deques[uid] for uid in senders - self._missing(senders)}
+        present = senders - self._missing(senders)
+        self.recorder.waited(present, (self.update_channel, self.iteration))
+        return {uid: self.peer_deques[uid] for uid in present}
 
     def give_up(self, error: PeerLost) -> set[int]:
         """Continue without lost peers; return those whose models were not replaced.

@@ -14,6 +14,7 @@ from decentralizepy.errors import DataError, did_you_mean
 from decentralizepy.results.lines import SHARED, read_shared
 from decentralizepy.results.parse import Measured, numbers, read_first, tabled
 from decentralizepy.results.sketch import distances, mixing
+from decentralizepy.results.virtual import add_virtual
 from decentralizepy.results.write import read_final
 
 if TYPE_CHECKING:
@@ -223,6 +224,7 @@ def read_run(name: str, folder: Path, files: Iterable[Path]) -> Run:
     for place in sorted({file.parent for file in files}):
         for metric, rounds in read_final(place).items():
             final[metric] = numbers(rounds)
+        add_virtual(nodes, place, folder)
     return Run(name, nodes, ", ".join(sorted(data)), final, sketches=sketches)
 
 

@@ -12,8 +12,10 @@ from typing import Any
 
 from decentralizepy.errors import DecentralizepyError
 from decentralizepy.files import write_atomic
+from decentralizepy.network.record import EVENTS
 from decentralizepy.results.lines import SHARED, place_of, read_rows, read_shared
 from decentralizepy.results.sketch import NAME as SKETCH
+from decentralizepy.results.virtual import METRIC, read_virtual
 
 logger = logging.getLogger(__name__)
 
@@ -81,11 +83,8 @@ class Results:
         line = {"round": round_number, "time": time.monotonic() - self._start}
         line |= {name: _finite(value) for name, value in measured.items()}
         self._unsaved.append(json.dumps(line))
-        told = [
-            f"{name} {_brief(value)}"
-            for name, value in [*line.items()][1:]
-            if name != SKETCH
-        ]
+        shown = [name for name in line if name not in ("round", EVENTS, SKETCH)]
+        told = [f"{name} {_brief(line[name])}" for name in shown]
         logger.info("round %d: %s", round_number, ", ".join(told))
         try:
             self._save()
@@ -178,8 +177,9 @@ def derive(lines: Path) -> Path:
     A last line that was truncated, for example by a kill, is skipped. Besides the node's
     own metrics, the file contains the launcher's metrics over all models, if any.
     """
-    path = lines.with_suffix(".json")
-    write_atomic(path, _table(read_rows(lines), read_final(lines.parent)))
+    path, folder = lines.with_suffix(".json"), lines.parent
+    virtual = read_virtual(folder).get(int(lines.name.partition("_")[0]), {})
+    write_atomic(path, _table(read_rows(lines), read_final(folder), virtual))
     return path
 
 
@@ -189,11 +189,12 @@ def derive_shared(log_dir: Path) -> None:
     They are not synced to the disk one by one, which takes seconds for 1,000 nodes: what
     they contain is also in that file.
     """
-    final = read_final(log_dir)
+    final, virtual = read_final(log_dir), read_virtual(log_dir)
     for rank, rows in read_shared(log_dir).items():
         if rows:
             path = log_dir / f"{rank}_results.json"
-            write_atomic(path, _table(rows, final), sync=False)
+            table = _table(rows, final, virtual.get(rank, {}))
+            write_atomic(path, table, sync=False)
 
 
 def derive_all(log_dir: Path) -> None:
@@ -203,13 +204,19 @@ def derive_all(log_dir: Path) -> None:
     derive_shared(log_dir)
 
 
-def _table(rows: Iterable[dict[str, Any]], final: Mapping[str, Any]) -> str:
+def _table(
+    rows: Iterable[dict[str, Any]],
+    final: Mapping[str, Any],
+    virtual: Mapping[int, float],
+) -> str:
     table: dict[str, Any] = {name: {} for name in METRICS}
     for row in rows:
         number = str(row.pop("round"))
         for name, value in row.items():
             table.setdefault(name, {})[number] = value
-    return json.dumps({**table, **final})
+    table.pop(EVENTS, None)  # for the launcher, not for a plot
+    timed = {METRIC: virtual} if virtual else {}
+    return json.dumps({**table, **timed, **final})
 
 
 def write_final(

@@ -9,6 +9,7 @@ from typing import Any
 from decentralizepy.errors import DecentralizepyError
 from decentralizepy.results.lines import SHARED
 from decentralizepy.results.schedule import MEAN_MODEL
+from decentralizepy.results.virtual import FILE as VIRTUAL_FILE
 from decentralizepy.results.write import (
     derive,
     derive_all,
@@ -22,9 +23,10 @@ from decentralizepy.run.experiment import Experiment
 
 def complete_results(log_dir: Path, ranks: Sequence[int]) -> None:
     """Write the results files of nodes that could not do so themselves."""
+    emulated = (log_dir / VIRTUAL_FILE).exists()
     for rank in ranks:
         lines = log_dir / f"{rank}_results.jsonl"
-        if lines.exists() and not is_derived(lines):
+        if lines.exists() and (emulated or not is_derived(lines)):
             try:
                 derive(lines)
             except OSError as error:

@@ -15,9 +15,11 @@ from decentralizepy.config.signatures import evaluates
 from decentralizepy.files import write_atomic
 from decentralizepy.graphs.Graph import Graph
 from decentralizepy.mappings.Mapping import Mapping
+from decentralizepy.network.description import Network
 from decentralizepy.results.lines import stopped_after
 from decentralizepy.results.schedule import Evaluators
 from decentralizepy.run import folders, inputs, resume
+from decentralizepy.run.emulation import network_of
 from decentralizepy.run.settings import Settings
 from decentralizepy.run.spec import NodeSpec
 from decentralizepy.run.topology import make_graph, make_mapping
@@ -51,10 +53,11 @@ class Experiment:
         The seed of the run, once the data set is known.
     continues : bool
         Whether nodes have run before, so that their logs are appended to.
-    launchers : dict
-        Options of the transport among launchers, where they are not those of the nodes.
-    free_ports : dict
-        The option of the transport that gives the ports which the launcher has found.
+    launchers, free_ports : dict
+        Options of the transport: those among launchers that differ from the nodes', and
+        the ports which the launcher has found.
+    network : Network or None
+        What section NETWORK describes.
     """
 
     args: Namespace
@@ -73,6 +76,7 @@ class Experiment:
     continues: bool = False
     launchers: dict[str, Any] = field(default_factory=dict)
     free_ports: dict[str, Any] = field(default_factory=dict)
+    network: Network | None = None
 
     @classmethod
     def load(
@@ -131,18 +135,19 @@ class Experiment:
             places.importable(path)
             if config.get("GRAPH") and "graph_file" not in chosen:
                 args.graph_file = None
-            written = inputs.read(
-                args, config
-            )  # last, as the next step imports classes
+            # last, as the next step imports classes
+            written = inputs.read(args, config)
             parts = checks.resolve(config, path)
         mapping = make_mapping(parts.sections.get("MAPPING"), args, mapping_class)
         graph = make_graph(parts, args, written, mapping.get_n_procs())
         node_class = factory.loaded(node_class or parts.node_class or DEFAULT_NODE)
         service_class = factory.loaded(service_class or parts.service_class)
         check_together(args, config, parts, graph, node_class, service_class)
-        return cls(
+        found = cls(
             args, config, parts, graph, mapping, node_class, service_class, settings
         )
+        found.network = network_of(found)
+        return found
 
     def start_from_checkpoints(self, chosen: int | None = None, least: int = 1) -> int:
         """Have the nodes start from the newest round for which all have a checkpoint.

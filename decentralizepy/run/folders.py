@@ -12,7 +12,7 @@ from decentralizepy.results.lines import SHARED, read_shared
 from decentralizepy.results.write import MODELS
 
 WRITTEN = re.compile(
-    r"(args|dataset|final|manifest|.*_results|.*_shared_parameters)\.json|(.*_)?results\.jsonl"
+    r"(args|dataset|final|manifest|virtual_time|.*_results|.*_shared_parameters)\.json|(.*_)?results\.jsonl"
     r"|\.lock|\.turn\d+|.*\.log|.*\.waiting|.*\.png|\d+_weight_-?\d+\.pt"
 )
 """Names of files that a run writes or removes in its folders."""
@@ -108,6 +108,7 @@ def clear(log_dir: Path, ranks: Iterable[int], overwrite: bool) -> None:
     patterns = [f"{rank}_results.json*" for rank in ranks]
     if overwrite:
         patterns = ["*_results.json*", "*_shared_parameters.json", "final.json"]
+        patterns += ["virtual_time.json"]
         shutil.rmtree(checkpoints, ignore_errors=True)
     shutil.rmtree(log_dir / MODELS, ignore_errors=True)
     Path(log_dir, SHARED).unlink(missing_ok=True)

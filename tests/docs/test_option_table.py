@@ -46,7 +46,8 @@ def test_every_row_has_a_type_and_a_meaning():
 
 
 def test_sections_without_a_class_are_complete():
-    for section, known in (("NODE", text.NODE), ("FAULTS", text.FAULTS)):
+    sections = {"NODE": text.NODE, "FAULTS": text.FAULTS, "NETWORK": text.NETWORK}
+    for section, known in sections.items():
         keys = {row.key for row in ROWS if row.section == section}
         assert set(known.known) == keys - {
             f"{of}_{what}" for of in ("node", "server") for what in ("package", "class")

@@ -1,7 +1,6 @@
 """Epidemic Learning with a time limit per round, without waiting for all peers."""
 
 import logging
-import time
 from collections import deque
 from collections.abc import Collection
 
@@ -21,6 +20,8 @@ class EL_Local(lock_step.EL_Local):
     sender is kept, and it is averaged once.
     """
 
+    asynchronous = True
+
     def init_node(self, node_configs: Section) -> None:
         super().init_node(node_configs)
         self.timeout = float(node_configs.get("timeout", 1))
@@ -33,8 +34,8 @@ class EL_Local(lock_step.EL_Local):
         """Send nothing, since nobody waits."""
 
     def gather(self, senders: set[int]) -> dict[int, "deque[Message]"]:
-        deadline = time.monotonic() + self.timeout
-        while time.monotonic() < deadline:
+        deadline = self.now() + self.timeout
+        while self.now() < deadline:
             if received := self.receive_DPSGD():
                 self.file_update(*received)
             else:

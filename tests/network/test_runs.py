@@ -1,0 +1,144 @@
+"""Breaks when an emulated network changes a run's bits, or engines disagree on its time."""
+
+import itertools
+import json
+
+import pytest
+import torch
+
+from decentralizepy.commands import network
+from decentralizepy.errors import ConfigError
+from decentralizepy.launcher import launch
+from decentralizepy.run.experiment import Experiment
+from tests.support.launcher import results, run, weights
+
+pytestmark = pytest.mark.processes
+#: 1 s of computing; messages of 100 bytes and more, at 1 kB/s
+SLOW = {"latency": "500", "bandwidth": "0.008", "compute": "1"}
+ENGINES = {
+    "process": (),
+    "packed": ("--engine", "packed", "--workers", "2"),
+}
+
+
+def debug(words):
+    """Run in this process, which has imported torch already; return the exit status."""
+    with pytest.raises(SystemExit) as ended:
+        launch(argv=[*words[4:], "--engine", "debug"])
+    return ended.value.code
+
+
+def times(tmp_path, name):
+    """Return the virtual time of each round, by the name of the file."""
+    return {
+        path.name: json.loads(path.read_text())["virtual_time"]
+        for path in sorted((tmp_path / name).glob("*_results.json"))
+    }
+
+
+def test_all_engines_have_the_same_time_and_the_bits_of_a_run_without(
+    experiment, tmp_path
+):
+    assert debug(experiment("IPC", 3, name="plain")) == 0
+    assert debug(experiment("IPC", 3, name="debug", NETWORK=SLOW)) == 0
+    for name, flags in ENGINES.items():
+        done = run([*experiment("IPC", 3, name=name, NETWORK=SLOW), *flags])
+        assert done.returncode == 0, done.stderr
+    for name in (*ENGINES, "debug"):
+        ours, theirs = (weights(tmp_path / n / "weights") for n in (name, "plain"))
+        assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
+        assert times(tmp_path, name) == times(tmp_path, "process")
+    found = results(tmp_path / "process")["0_results.json"]
+    assert (
+        found["total_bytes"]
+        == results(tmp_path / "plain")["0_results.json"]["total_bytes"]
+    )
+    assert "network" not in found
+    # both neighbors get a message of a third of what is sent in 3 rounds, less greetings
+    end = found["virtual_time"]["3"]
+    sent = found["total_bytes"]["3"] / 1000
+    assert sent - 0.3 < end - 3 * 1.5 < sent
+
+
+FEDERATED = {
+    "node_package": "decentralizepy.node.DPSGDNodeFederated",
+    "node_class": "DPSGDNodeFederated",
+    "server_package": "decentralizepy.node.FederatedParameterServer",
+    "server_class": "FederatedParameterServer",
+}
+SAMPLED = {
+    "node_package": "decentralizepy.node.EpidemicLearning.EL_Oracle_Client",
+    "node_class": "EL_Oracle_Client",
+    "server_package": "decentralizepy.node.EpidemicLearning.EL_Oracle_TopologyBuilder",
+    "server_class": "EL_Oracle_TopologyBuilder",
+    "graph_degree": "2",
+}
+EPIDEMIC = {
+    "node_package": "decentralizepy.node.EpidemicLearning.EL_Local",
+    "node_class": "EL_Local",
+    "graph_degree": "1",
+}
+TIMEOUT = {
+    **EPIDEMIC,
+    "node_package": "decentralizepy.node.EpidemicLearning.EL_Local_Timeout",
+    "timeout": "2",
+}
+
+
+@pytest.mark.parametrize("node", [FEDERATED, SAMPLED, EPIDEMIC])
+def test_every_round_has_a_time_whoever_is_waited_for(experiment, tmp_path, node):
+    assert debug(experiment("IPC", 3, NODE=node, NETWORK=SLOW)) == 0
+    for rounds in times(tmp_path, "run").values():
+        assert [*rounds] == ["1", "2", "3"]
+        found = [0, *rounds.values()]
+        assert all(later > earlier for earlier, later in itertools.pairwise(found))
+
+
+def test_nodes_that_wait_for_nobody_run_by_the_virtual_clock(experiment, tmp_path):
+    """A model takes 0.6 to 0.8 s: computing 1 s and waiting 2 s, each round has the last."""
+    for name in ("one", "again"):
+        words = experiment("IPC", 4, name=name, NODE=TIMEOUT, NETWORK=SLOW)
+        assert debug(words) == 0
+    packed = experiment("IPC", 4, name="packed", NODE=TIMEOUT, NETWORK=SLOW)
+    done = run([*packed, "--engine", "packed", "--workers", "1"])
+    assert done.returncode == 0, done.stderr
+    ours = weights(tmp_path / "one" / "weights")
+    for name in ("again", "packed"):
+        theirs = weights(tmp_path / name / "weights")
+        assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
+        assert times(tmp_path, name) == times(tmp_path, "one")
+    for rounds in times(tmp_path, "one").values():
+        assert rounds["4"] == pytest.approx(4 * 3, abs=4 * 0.05)  # polls take 50 ms
+
+
+def test_nodes_that_wait_for_nobody_need_one_process(experiment):
+    with pytest.raises(
+        ConfigError, match="what EL_Local does depends on when messages"
+    ):
+        Experiment.load(experiment("IPC", 3, NODE=TIMEOUT, NETWORK=SLOW)[4:])
+
+
+def test_a_mistake_names_the_file_the_section_and_the_key(experiment, tmp_path):
+    (tmp_path / "latency.csv").write_text("0,1\n1,0\n")
+    file = {"latency_file": str(tmp_path / "latency.csv")}
+    for section, cause in (
+        (file, "latency.csv: has 2 sites, too few for 4 nodes"),
+        ({"bandwidth": "-3"}, "[NETWORK] bandwidth = -3: expected a number greater"),
+        ({"latensy": "3"}, "[NETWORK] latensy: not an option of NETWORK; did you mean"),
+    ):
+        with pytest.raises(ConfigError) as error:
+            Experiment.load(experiment("IPC", 3, NETWORK=section)[4:])
+        assert f"{tmp_path / 'run.ini'}: [NETWORK]" in str(error.value)
+        assert cause in str(error.value)
+
+
+def test_a_finished_run_is_timed_on_another_network(experiment, tmp_path):
+    assert debug(experiment("IPC", 2, NETWORK=SLOW)) == 0
+    assert network.main([str(tmp_path / "run")]) == 0  # the same again
+    before = times(tmp_path, "run")
+    arguments = [str(tmp_path / "run"), "-o", str(tmp_path / "fast")]
+    assert network.main([*arguments, "--set", "NETWORK.bandwidth=8"]) == 0
+    assert times(tmp_path, "run") == before
+    for rounds in times(tmp_path, "fast").values():
+        assert rounds["2"] == pytest.approx(3, abs=0.01)  # 2 rounds of 1 s and 500 ms
+    assert network.main([*arguments, "--set", "NETWORK.bandwidth=80"]) == 2  # exists
