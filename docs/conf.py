@@ -1,8 +1,11 @@
 """Sphinx configuration."""
 
+import contextlib
 import inspect
+import io
 import re
 import sys
+import textwrap
 from inspect import Parameter
 from pathlib import Path
 from typing import Any
@@ -81,6 +84,22 @@ def insert_options(app: Any, page: str, source: list[str]) -> None:
         source[0] = source[0].replace(".. options::", option_table.table())
 
 
+def insert_commands(app: Any, page: str, source: list[str]) -> None:
+    """Replace a line ``.. commands::`` with what each command prints for ``-h``."""
+    if "\n.. commands::\n" not in source[0]:
+        return
+    from decentralizepy import cli
+
+    parts = []
+    for name in cli.COMMANDS:
+        text = io.StringIO()
+        with contextlib.redirect_stdout(text), contextlib.suppress(SystemExit):
+            cli.main([name, "-h"])
+        shown = textwrap.indent(text.getvalue(), "    ")
+        parts.append(f"{name}\n{'-' * len(name)}\n\n.. code-block:: text\n\n{shown}")
+    source[0] = source[0].replace(".. commands::", "\n".join(parts))
+
+
 def list_options(
     app: Any,
     what: str,
@@ -116,6 +135,7 @@ def setup(app: Any) -> None:
     """Connect to Sphinx."""
     app.connect("source-read", list_plugins)
     app.connect("source-read", insert_options)
+    app.connect("source-read", insert_commands)
     app.connect("autodoc-process-signature", list_options)
     formula = (write_formula, None)
     app.add_html_math_renderer("mathml", formula, formula)

@@ -1,5 +1,7 @@
 """Breaks when an option of an INI file is not in the table of all options."""
 
+import ast
+
 import pytest
 
 from decentralizepy.config import text
@@ -43,6 +45,18 @@ def test_every_row_has_a_type_and_a_meaning():
         row[:3] for row in ROWS if not (row.meaning and (row.type or "." in row.key))
     ]
     assert bare == []
+
+
+def test_every_option_of_a_tracker_has_a_row():
+    """Read as text, since a tracker imports the library that it is for."""
+    shown = {(row.owner, row.key) for row in ROWS if row.section == "TRACKING"}
+    options = set()
+    for module, name in modules("tracking"):
+        path = ROOT / f"{module.replace('.', '/')}.py"
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef) and node.name == "__init__":
+                options |= {(name, each.arg) for each in node.args.args[2:]}
+    assert {("CSV", "file"), ("WandB", "mode")} <= options <= shown
 
 
 def test_sections_without_a_class_are_complete():
