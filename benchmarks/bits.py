@@ -169,6 +169,15 @@ CONFIGURATIONS: dict[str, Settings] = {
     "SignError": sharing("SignError"),
     "PowerGossip": sharing("PowerGossip"),
     "PushSum": sharing("PushSum") | graph("Exponential"),
+    "CoordinateMedian": sharing("CoordinateMedian"),
+    "TrimmedMean": sharing("TrimmedMean"),
+    "MeanAroundMedian": sharing("MeanAroundMedian"),
+    "Krum": sharing("Krum"),
+    "MultiKrum": sharing("MultiKrum"),
+    "GeometricMedian": sharing("GeometricMedian"),
+    "ClippedGossip": sharing("ClippedGossip"),
+    "NearestNeighborAverage": sharing("NearestNeighborAverage"),
+    "OutlierScissors": sharing("OutlierScissors"),
     # codecs
     "EliasFpzipLossy": sharing("PartialModel", alpha="0.3") | codec("EliasFpzipLossy"),
     "EliasQuantization": sharing("PartialModel", alpha="0.3")

@@ -130,7 +130,8 @@ def run(experiment: Experiment, say: Callable[[str], None] = lambda text: None) 
                 finally:
                     add_virtual_time(experiment)
                     complete_results(log_dir, experiment.ranks)
-                record["outcome"] = failure.cause if failure else outcome(experiment)
+                record["outcome"] = failure.cause if failure else "done"
+                record["ended_after"] = experiment.rounds_done
         if not failure:
             say("testing the final models")
             measure_final(experiment, progress)
@@ -145,14 +146,6 @@ def tracker_of(experiment: Experiment) -> Tracker:
     part = experiment.parts.sections.get("TRACKING")
     log_dir = Path(experiment.args.log_dir)
     return Tracker(part.build(log_dir) if part else None, log_dir, describe)
-
-
-def outcome(experiment: Experiment) -> str:
-    """Return how a run without failures has ended, for the manifest."""
-    args, number = experiment.args, experiment.rounds_done
-    if number == args.iterations:
-        return "done"
-    return f"done: target accuracy {args.target_accuracy:g} reached in round {number}"
 
 
 def run_nodes(

@@ -1,14 +1,12 @@
 """Checks that the parts of an experiment are compatible."""
 
 import sys
-from argparse import Namespace
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from decentralizepy.config.overrides import check_overrides
-from decentralizepy.config.signatures import evaluates, is_ours
+from decentralizepy.config.signatures import is_ours
 from decentralizepy.errors import ConfigError, Problem
-from decentralizepy.graphs.Graph import Graph
 from decentralizepy.node.DPSGDNodeFederated import DPSGDNodeFederated
 from decentralizepy.node.DPSGDWithPeerSampler import DPSGDWithPeerSampler
 from decentralizepy.node.EpidemicLearning import EL_Local, EL_Local_Timeout
@@ -17,10 +15,12 @@ from decentralizepy.node.OverlayNode import OverlayNode
 from decentralizepy.node.PeerSampler import PeerSampler
 from decentralizepy.node.STC.STCClient import STCClient
 from decentralizepy.node.STC.STCServer import STCServer
-from decentralizepy.results.schedule import ALL, MEAN_MODEL
+from decentralizepy.run.chosen import Chosen
+from decentralizepy.run.evaluation import evaluation_fits, target_fits
 from decentralizepy.sharing.difference import DifferenceSharing
 from decentralizepy.sharing.PowerGossip import PowerGossip
 from decentralizepy.sharing.PushSum import PushSum
+from decentralizepy.sharing.robust import RobustSharing
 from decentralizepy.sharing.STC import STC
 
 SHOWN = 10  # components whose sizes are listed
@@ -34,18 +34,7 @@ _PAIRS: tuple[tuple[type, type], ...] = (
 _FEDERATED = (STCClient, DPSGDNodeFederated)
 _EPIDEMIC = (EL_Local.EL_Local, EL_Local_Timeout.EL_Local)
 _STEADY = (DifferenceSharing, PowerGossip)
-_AMONG_PEERS = (*_STEADY, PushSum)
-
-
-class Chosen(NamedTuple):
-    """The parts chosen for an experiment."""
-
-    args: Namespace
-    config: Mapping[str, Mapping[str, Any]]
-    sharing: Any
-    graph: Graph
-    node_class: Any
-    service_class: Any
+_AMONG_PEERS = (*_STEADY, PushSum, RobustSharing)
 
 
 def check(chosen: Chosen) -> None:
@@ -61,7 +50,7 @@ def check(chosen: Chosen) -> None:
     found = [*survives_loss(chosen), *evaluation_fits(chosen), *target_fits(chosen)]
     for rule in RULES if ours else ():
         found += rule(chosen)
-    sizes = _islands(chosen.graph)
+    sizes = chosen.islands
     if sizes and ours and not _may_have_islands(chosen):
         found.append(_not_connected(chosen, sizes))
     if found:
@@ -81,7 +70,7 @@ def check(chosen: Chosen) -> None:
 
 def survives_loss(chosen: Chosen) -> Iterator[Problem]:
     """Yield a problem if nodes should drop lost peers, but the sharing class cannot."""
-    policy = _policy(chosen)
+    policy = chosen.policy
     if policy == "drop" and getattr(chosen.sharing, "keeps_peer_state", True):
         yield Problem(
             f"{chosen.sharing.__name__} keeps a state that a lost peer has a part in",
@@ -113,62 +102,6 @@ def _meets_anew(chosen: Chosen) -> str:
     return ""
 
 
-def evaluation_fits(chosen: Chosen) -> Iterator[Problem]:
-    """Yield a problem if the nodes cannot evaluate as section RUN or a flag says."""
-    wanted = getattr(chosen.args, "evaluate", ALL)
-    nodes, few = chosen.graph.n_procs, f"{ALL} or a number of nodes"
-    cause = expected = ""
-    if wanted != ALL and (cause := _evaluates_anyway(chosen)):
-        expected = ALL
-    elif isinstance(wanted, int) and wanted > nodes:
-        expected = f"up to {nodes}, the number of nodes"
-    elif wanted == MEAN_MODEL and chosen.args.machines > 1:
-        expected = f"{few}, as no machine has all models"
-    elif wanted == MEAN_MODEL and _policy(chosen) == "drop":
-        expected = f"{few}, with on_peer_loss = drop"
-    if expected:
-        yield Problem(cause, key="--evaluate", value=wanted, expected=expected)
-
-
-def target_fits(chosen: Chosen) -> Iterator[Problem]:
-    """Yield a problem if nodes cannot agree that the target accuracy is reached."""
-    target = getattr(chosen.args, "target_accuracy", 0)
-    cause = ""
-    if target and not evaluates(chosen.service_class):
-        if _policy(chosen) == "drop":
-            cause = "with on_peer_loss = drop, nodes that are lost cannot agree"
-        elif getattr(chosen.args, "evaluate", ALL) == MEAN_MODEL:
-            cause = "with evaluate = mean_model, nodes do not know their accuracy"
-        elif _islands(chosen.graph):
-            cause = "parts of a graph that is not connected cannot agree"
-        else:
-            cause = _own_step(
-                chosen.node_class, "instantiate", "run", "record", "rounds"
-            )
-    if cause:
-        yield Problem(cause, key="--target_accuracy", value=target, expected="0")
-
-
-def _evaluates_anyway(chosen: Chosen) -> str:
-    """Return why the flag would have no effect; nothing if it has."""
-    if evaluates(chosen.service_class):
-        return f"only the model of {chosen.service_class.__name__} is tested"
-    return _own_step(chosen.node_class, "instantiate", "run", "record")
-
-
-def _own_step(node: Any, *steps: str) -> str:
-    """Return which of the steps a user's class of nodes overrides, as a cause; or ""."""
-    homes = {
-        name: getattr(getattr(node, name, None), "__module__", "") for name in steps
-    }
-    own = [name for name, home in homes.items() if not is_ours(home)]
-    return f"{node.__name__} has its own {own[0]}" if own else ""
-
-
-def _policy(chosen: Chosen) -> Any:
-    return chosen.config.get("FAULTS", {}).get("on_peer_loss")
-
-
 def service_fits(chosen: Chosen) -> Iterator[Problem]:
     """Yield a problem if the nodes' service is missing, superfluous or another one."""
     node, service = chosen.node_class, chosen.service_class
@@ -198,7 +131,32 @@ def sharing_fits(chosen: Chosen) -> Iterator[Problem]:
         yield Problem(cause, section="SHARING", key="sharing_class", value=name)
 
 
-RULES: tuple[Callable[[Chosen], Iterator[Problem]], ...] = (service_fits, sharing_fits)
+def enough_neighbors(chosen: Chosen) -> Iterator[Problem]:
+    """Yield a problem if the neighbors of a node could not outvote the Byzantine ones."""
+    graph, section = chosen.graph, chosen.config.get("SHARING", {})
+    if not (issubclass(chosen.sharing, RobustSharing) and graph.fixed):
+        return
+    if not _on_graph(chosen) or issubclass(
+        chosen.node_class, (*_EPIDEMIC, OverlayNode)
+    ):
+        return
+    degrees = [len(graph.in_neighbors(uid)) for uid in range(graph.n_procs)]
+    least, tolerated = min(degrees), section.get("byzantine", 1)
+    if 2 * tolerated > least:
+        yield Problem(
+            f"uid {degrees.index(least)} has {least} neighbors",
+            section="SHARING",
+            key="byzantine",
+            value=tolerated,
+            expected=f"at most {least // 2}, half of them",
+        )
+
+
+RULES: tuple[Callable[[Chosen], Iterator[Problem]], ...] = (
+    service_fits,
+    sharing_fits,
+    enough_neighbors,
+)
 
 
 def _misfit(chosen: Chosen) -> str:
@@ -215,12 +173,6 @@ def _misfit(chosen: Chosen) -> str:
     if issubclass(sharing, PowerGossip) and (cause := _not_the_graph(chosen)):
         return f"needs the edges of the graph, both ways; {cause}"
     return ""
-
-
-def _islands(graph: Graph) -> list[int]:
-    """Return the sizes of the components; none if the graph is connected or changes."""
-    sizes = [len(part) for part in graph.components()] if graph.fixed else []
-    return sizes if len(sizes) > 1 else []
 
 
 def _may_have_islands(chosen: Chosen) -> bool:

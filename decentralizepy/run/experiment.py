@@ -200,8 +200,7 @@ class Experiment:
     @property
     def rounds_done(self) -> int:
         """The number of rounds of a run that has ended, maybe at its target accuracy."""
-        target = self.args.target_accuracy
-        stopped = stopped_after(self.args.log_dir) if target else 0
+        stopped = stopped_after(self.args.log_dir) if self.args.target_accuracy else 0
         return stopped or int(self.args.iterations)
 
     @property
@@ -295,6 +294,7 @@ def check_together(args: Namespace, config: Config, *chosen: Any) -> None:
     """Raise a ConfigError if the parts of an experiment are incompatible."""
     # imported late: it imports torch, which a misspelt key need not wait for
     from decentralizepy.run import compatibility
+    from decentralizepy.run.chosen import Chosen
 
     parts, *rest = chosen
-    compatibility.check(compatibility.Chosen(args, config, parts["SHARING"].cls, *rest))
+    compatibility.check(Chosen(args, config, parts["SHARING"].cls, *rest))

@@ -21,7 +21,8 @@ from decentralizepy.node.PeerSampler import PeerSampler
 from decentralizepy.node.PeerSamplerDynamic import PeerSamplerDynamic
 from decentralizepy.node.STC.STCClient import STCClient
 from decentralizepy.node.STC.STCServer import STCServer
-from decentralizepy.run.compatibility import Chosen, check
+from decentralizepy.run.chosen import Chosen
+from decentralizepy.run.compatibility import check
 
 SERVED = (DPSGDNodeFederated, FederatedParameterServer)
 
@@ -69,6 +70,18 @@ def test_all_that_does_not_is_told_at_once():
         "c.ini: [GRAPH] graph_class = Graph: not connected: 3 parts, of 1, 1, 1 nodes, "
         "would train separately; --allow_disconnected allows this",
     ]
+
+
+def test_more_byzantine_neighbors_than_can_be_outvoted_are_refused():
+    chosen = parts("TrimmedMean", Ring(4), DPSGDNode)
+    check(chosen)  # one of two
+    chosen = chosen._replace(config={"SHARING": {"byzantine": 2}})
+    told = (
+        r"^c.ini: \[SHARING\] byzantine = 2: uid 0 has 2 neighbors; expected at most 1"
+    )
+    with pytest.raises(ConfigError, match=told):
+        check(chosen)
+    check(chosen._replace(graph=RandomMatching(4)))  # its degrees are not known yet
 
 
 class OwnRounds(DPSGDNode):
