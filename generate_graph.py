@@ -5,4 +5,4 @@ import sys
 from decentralizepy.commands.graph import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(prog="generate_graph.py"))

@@ -22,6 +22,7 @@ COMMANDS = (
     "network",
     "data",
     "keys",
+    "completion",
 )
 USAGE = """\
 usage: decentralizepy COMMAND ...
@@ -41,6 +42,7 @@ usage: decentralizepy COMMAND ...
   report RUN ...         show runs on an HTML page: curves, nodes, graph, failures
   data COMMAND ...       data sets: list, download, prepare, verify, describe
   keys FLAGS             create keys for security = mac or curve (keys -h: the flags)
+  completion SHELL       print a script with which bash, zsh or fish complete commands
 
 Run any command with -h for its flags.
 """

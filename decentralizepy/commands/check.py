@@ -6,12 +6,13 @@ import json
 import subprocess
 import sys
 import tempfile
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from decentralizepy import utils
+from decentralizepy.commands.parsers import with_run_flags
 from decentralizepy.errors import ConfigError, DecentralizepyError, shown
 from decentralizepy.machine import cores
 from decentralizepy.monitor.units import duration, size
@@ -39,10 +40,10 @@ def main(argv: Sequence[str]) -> int:
         The exit status: 0, or 2 if a run would not start.
     """
     words = utils.file_first(argv)
-    parser = _parser()
-    chosen = utils.given(words, parser)
+    parsing = parser()
+    chosen = utils.given(words, parsing)
     try:
-        content = check(words, parser, bool(chosen.get("measure")))
+        content = check(words, parsing, bool(chosen.get("measure")))
     except DecentralizepyError as error:
         print(error, file=sys.stderr)
         return error.exit_status
@@ -55,12 +56,9 @@ def main(argv: Sequence[str]) -> int:
     return ConfigError.exit_status if content["problems"] else 0
 
 
-def _parser() -> ArgumentParser:
-    parser = utils.make_parser()
-    parser.prog = "decentralizepy check"
-    parser.usage = "decentralizepy check FILE.ini [--json] [--measure] [FLAGS]"
-    parser.description = ABOUT
-    parser.formatter_class = RawDescriptionHelpFormatter
+def parser() -> ArgumentParser:
+    """Return the parser of this command."""
+    parser = with_run_flags("check", "FILE.ini [--json] [--measure] [FLAGS]", ABOUT)
     add = parser.add_argument
     add("--json", action="store_true", help="print JSON")
     add(

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from decentralizepy.commands.parsers import Parser
 from decentralizepy.errors import ConfigError, did_you_mean
 from decentralizepy.figures.comparison import draw
 from decentralizepy.files import write_atomic
@@ -24,16 +25,6 @@ if TYPE_CHECKING:
     Text = Callable[[Row], str]
 
 FORMS = ("table", "csv", "latex", "markdown")
-ABOUT = """\
-Compare finished runs. Runs that only differ in their seed are one method, with the mean
-over seeds and a 95 % confidence interval (Student's t over seeds, never over nodes).
-Differences are to the first method, paired by seed, with the p-value of a t-test.
-"""
-EXAMPLE = """\
-example:
-  decentralizepy compare config_sweep --target 80
-  decentralizepy compare runs/full runs/jwins --latex --columns final,sent,p > table.tex
-"""
 
 
 class Column(NamedTuple):
@@ -51,8 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         The exit status: 0, or 2 after one line on standard error.
     """
-    args = _parser().parse_args(argv)
     try:
+        args = parser().parse_args(argv)
         methods, remarks = read_methods(args.runs)
         number = _baseline(methods, args.baseline)
         columns = _chosen(args.columns)
@@ -69,12 +60,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="decentralizepy compare",
-        description=ABOUT,
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+def parser() -> Parser:
+    """Return the parser of this command."""
+    parser = Parser(
+        "compare",
+        "Compare finished runs. Runs that only differ in their seed are one method, with "
+        "the mean over seeds and a 95 % confidence interval (Student's t over seeds, never "
+        "over nodes). Differences are to the first method, paired by seed, with the p-value "
+        "of a t-test.",
+        "compare config_sweep --target 80",
+        "compare runs/full runs/jwins --latex --columns final,sent,p > table.tex",
     )
     add = parser.add_argument
     add(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from decentralizepy import factory
+from decentralizepy.commands.parsers import Parser
 from decentralizepy.datasets.generated import is_generated
 from decentralizepy.datasets.sources.catalog import (
     CATALOG,
@@ -45,9 +46,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit status: 0, or after a line on standard error: 1 for data that is
         unavailable or damaged, 2 for user errors, 130 for Ctrl-C.
     """
-    args = _parser().parse_args(argv)
     sys.path.append(str(Path.cwd()))  # for user-defined classes, given by import path
     try:
+        args = parser().parse_args(argv)
         status: int = args.command(args)
     except ConfigError as error:
         print(error, file=sys.stderr)
@@ -156,13 +157,19 @@ def describe(args: argparse.Namespace) -> int:
     return tell(args.file, args.nodes, args.output)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="decentralizepy data", description=__doc__)
+def parser() -> Parser:
+    """Return the parser of this command."""
+    parser = Parser(
+        "data",
+        "List, download, prepare, verify and describe data sets.",
+        "data list",
+        "data download cifar10 --stand-in",
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def add(name: str, command: Any) -> argparse.ArgumentParser:
         text = command.__doc__.rstrip(".")
-        sub = commands.add_parser(name, help=text, description=text + ".")
+        sub = commands.add_parser(name, help=text, about=text + ".")
         sub.set_defaults(command=command)
         return sub
 

@@ -1,10 +1,10 @@
 """``decentralizepy final``: metrics over the final models of a run on several machines."""
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from decentralizepy.commands.parsers import Parser
 from decentralizepy.errors import DecentralizepyError
 
 
@@ -19,23 +19,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         The exit status: 0, or 2 after one line on standard error.
     """
-    parser = argparse.ArgumentParser(
-        prog="decentralizepy final",
-        description="Compute the accuracy of the mean of all final models, and their "
-        "distance from it, for a run on machines that share no weights folder.",
-    )
-    parser.add_argument(
-        "log_dir", metavar="LOGDIR", help="the log folder of one of the machines"
-    )
-    parser.add_argument(
-        "weights",
-        metavar="WEIGHTS",
-        nargs="+",
-        type=Path,
-        help="the weights folders of all machines, copied to this one",
-    )
-    args = parser.parse_args(argv)
     try:
+        args = parser().parse_args(argv)
         measured = _measure(args.log_dir, args.weights)
     except DecentralizepyError as error:
         print(error, file=sys.stderr)
@@ -43,6 +28,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name, value in measured.items():
         print(f"{name}: {value:.6g}")
     return 0
+
+
+def parser() -> Parser:
+    """Return the parser of this command."""
+    parser = Parser(
+        "final",
+        "Compute the accuracy of the mean of all final models, and their distance from it, "
+        "for a run on machines that share no weights folder.",
+        "final runs/a/machine0 weights0 weights1",
+    )
+    add = parser.add_argument
+    add("log_dir", metavar="LOGDIR", help="the log folder of one of the machines")
+    add(
+        "weights",
+        metavar="WEIGHTS",
+        nargs="+",
+        type=Path,
+        help="the weights folders of all machines, copied to this one",
+    )
+    return parser
 
 
 def _measure(log_dir: str, folders: Sequence[Path]) -> dict[str, float]:

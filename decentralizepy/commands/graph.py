@@ -3,8 +3,9 @@
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
+from decentralizepy.commands.parsers import Parser
 from decentralizepy.errors import ConfigError
 from decentralizepy.graphs import format
 from decentralizepy.graphs.FullyConnected import FullyConnected
@@ -15,6 +16,7 @@ from decentralizepy.graphs.SmallWorld import SmallWorld
 from decentralizepy.graphs.spectrum import MAX_NODES, second_eigenvalue
 from decentralizepy.graphs.Star import Star
 
+NAME = "decentralizepy graph"
 # the arguments that each kind needs besides the number of nodes
 _KINDS: dict[str, tuple[Callable[..., Graph], dict[str, str]]] = {
     "Regular": (Regular, {"degree": "-d/--degree"}),
@@ -25,7 +27,7 @@ _KINDS: dict[str, tuple[Callable[..., Graph], dict[str, str]]] = {
 }
 
 
-def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
+def main(argv: Sequence[str] | None = None, prog: str = NAME) -> int:
     """Write a graph file and print a one-line description of the graph.
 
     Parameters
@@ -33,7 +35,7 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     argv : list of str, optional
         The flags; by default those of the process.
     prog : str, optional
-        The name of the command in its help; by default the name of the script.
+        The name of the program in its help.
 
     Returns
     -------
@@ -41,7 +43,7 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
         Exit status: 0, or 2 after one line on stderr.
     """
     try:
-        args = _parser(prog).parse_args(argv)
+        args = parser(prog).parse_args(argv)
         graph = _make(args)
         form = "adjacency" if args.adjacency else "edges"
         graph.write_graph_to_file(args.file, form)
@@ -94,13 +96,11 @@ def _symmetrized(file: str) -> Graph:
     return graph
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise ConfigError(message)
-
-
-def _parser(prog: str | None) -> argparse.ArgumentParser:
-    parser = _Parser(prog=prog, description="Write a graph file.")
+def parser(prog: str = NAME) -> Parser:
+    """Return the parser of this command, or of a script that is called ``prog``."""
+    about = "Write a graph file."
+    example = "graph -g Regular -n 16 -d 4 -s 1 -f graph.edges"
+    parser = Parser("graph", about, example, prog=prog)
     add = parser.add_argument
     add("-g", "--graph", choices=_KINDS, help="kind of graph")
     add("-n", "--nodes", type=int, help="number of nodes")

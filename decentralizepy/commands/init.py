@@ -12,20 +12,13 @@ from typing import Any
 from decentralizepy import factory
 from decentralizepy.commands import template
 from decentralizepy.commands.choices import Choice, find, find_model, is_like_ours
+from decentralizepy.commands.parsers import Parser
 from decentralizepy.config.signatures import Options
 from decentralizepy.config.text import KINDS
 from decentralizepy.datasets.sources.catalog import CATALOG
 from decentralizepy.errors import ConfigError, shown
 from decentralizepy.files import write_atomic
 
-EXAMPLE = """\
-examples:
-  decentralizepy init config.ini --dataset fashion-mnist --sharing JWINS --nodes 16
-  decentralizepy run config.ini
-
-  decentralizepy init --sharing MyIdea    # writes my_idea.py, my_idea.ini, test_my_idea.py
-  decentralizepy run my_idea.ini
-"""
 QUESTIONS = {
     "dataset": "Data set",
     "sharing": "Sharing algorithm",
@@ -67,8 +60,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         The exit status: 0, or 2 after one line on standard error.
     """
-    args = _parser().parse_args(argv)
     try:
+        args = parser().parse_args(argv)
         if kind := plugin(args):
             return _write_plugin(kind, getattr(args, kind), args.overwrite)
         args.file = args.file or Path("config.ini")
@@ -87,15 +80,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="decentralizepy init",
-        description="Write an INI file with all options and their defaults. In a terminal, "
-        "ask for what is not given by flags. Without FILE.ini, a NAME that is not in this "
-        "package writes a new class: a module, an INI file and a test, which run as they "
-        "are.",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+def parser() -> Parser:
+    """Return the parser of this command."""
+    parser = Parser(
+        "init",
+        "Write an INI file with all options and their defaults. In a terminal, ask for what "
+        "is not given by flags. Without FILE.ini, a NAME that is not in this package writes "
+        "a new class: a module, an INI file and a test, which run as they are.",
+        "init config.ini --dataset fashion-mnist --sharing JWINS --nodes 16",
+        "init --sharing MyIdea    # my_idea.py, my_idea.ini and test_my_idea.py",
     )
     add = parser.add_argument
     add("file", metavar="FILE.ini", type=Path, nargs="?", help="default: config.ini")

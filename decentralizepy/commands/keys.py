@@ -4,8 +4,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
+from decentralizepy.commands.parsers import Parser
 from decentralizepy.communication import keys
 from decentralizepy.errors import ConfigError, DecentralizepyError
 
@@ -13,7 +13,7 @@ from decentralizepy.errors import ConfigError, DecentralizepyError
 def main(argv: Sequence[str] | None = None) -> int:
     """Create keys, and print what to copy where; return the exit status."""
     try:
-        print(make(_parser().parse_args(argv)))
+        print(make(parser().parse_args(argv)))
     except DecentralizepyError as error:
         print(f"decentralizepy keys: {error}", file=sys.stderr)
         return error.exit_status
@@ -46,15 +46,13 @@ def make(args: argparse.Namespace) -> str:
     )
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise ConfigError(message)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="decentralizepy keys",
-        description="Create keys for security = mac or curve. No file is replaced.",
+def parser() -> Parser:
+    """Return the parser of this command."""
+    parser = Parser(
+        "keys",
+        "Create keys for security = mac or curve. No file is replaced.",
+        "keys keys --nodes 16",
+        "keys --mac run.key",
     )
     add = parser.add_argument
     add("folder", nargs="?", metavar="DIR", help="folder for the keys of curve")

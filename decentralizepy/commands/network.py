@@ -1,24 +1,16 @@
 """``decentralizepy network``: the virtual time of a finished run, also on another network."""
 
-import argparse
 import json
 import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from decentralizepy.commands.parsers import Parser
 from decentralizepy.errors import ConfigError, DecentralizepyError
 from decentralizepy.files import write_atomic
 
 MANIFEST = "manifest.json"
-ABOUT = """\
-Compute the virtual time of a finished run on several machines, once their log folders
-are in one; or that of any run on another network, in a copy of its results.
-"""
-EXAMPLE = """\
-example:
-  decentralizepy network runs/jwins --set NETWORK.bandwidth=10 -o runs/jwins10
-"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -29,8 +21,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         The exit status: 0, or 2 after one line on standard error.
     """
-    args = _parser().parse_args(argv)
     try:
+        args = parser().parse_args(argv)
         if args.set and not args.output:
             raise ConfigError("--set needs -o, a folder for what another network gives")
         if args.output:
@@ -42,12 +34,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="decentralizepy network",
-        description=ABOUT,
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+def parser() -> Parser:
+    """Return the parser of this command."""
+    parser = Parser(
+        "network",
+        "Compute the virtual time of a finished run on several machines, once their log "
+        "folders are in one; or that of any run on another network, in a copy of its "
+        "results.",
+        "network runs/jwins --set NETWORK.bandwidth=10 -o runs/jwins10",
     )
     add = parser.add_argument
     help = "a log folder, or the folder of those of all machines"

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from decentralizepy.commands.parsers import Parser
 from decentralizepy.errors import ConfigError
 from decentralizepy.figures import paper
 from decentralizepy.figures.curves import LABELS, bars, curves
@@ -15,16 +16,6 @@ from decentralizepy.files import write_atomic
 from decentralizepy.results.methods import Method, read_methods
 from decentralizepy.results.read import Run, read_runs
 
-ABOUT = """\
-Draw finished runs: a figure per metric, and tables of single runs; or with --y one figure
-for a paper, with embedded fonts. Runs that only differ in their seed are one line, with
-the 95 % interval over seeds; of a single run, bands are over nodes.
-"""
-EXAMPLE = """\
-examples:
-  decentralizepy plot config_sweep -o figures --formats pdf
-  decentralizepy plot config_sweep --y test_acc --x bytes -o accuracy.pdf --width column
-"""
 FORMS = ("png", "svg", "pdf")
 TRUE = ("true", "1", "t", "y", "yes")
 FALSE = ("false", "0", "f", "n", "no")
@@ -43,9 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         The exit status: 0, or 2 after one line on standard error.
     """
-    args = _parser().parse_args(argv)
-    folders, centralized = _split(args.runs)
     try:
+        args = parser().parse_args(argv)
+        folders, centralized = _split(args.runs)
         if not args.y and (args.x or args.width):
             raise ConfigError("--x and --width are for the one figure of --y METRIC")
         methods, remarks = read_methods(folders)
@@ -92,12 +83,15 @@ def _all(
     return f"{len(files)} figures and tables written to {out}"
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="decentralizepy plot",
-        description=ABOUT,
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+def parser() -> Parser:
+    """Return the parser of this command."""
+    parser = Parser(
+        "plot",
+        "Draw finished runs: a figure per metric, and tables of single runs; or with --y one "
+        "figure for a paper, with embedded fonts. Runs that only differ in their seed are one "
+        "line, with the 95 % interval over seeds; of a single run, bands are over nodes.",
+        "plot config_sweep -o figures --formats pdf",
+        "plot config_sweep --y test_acc --x bytes -o accuracy.pdf --width column",
     )
     add = parser.add_argument
     help = "runs, sweeps or log folders; CENTRALIZED = true: only the server, or node 0 of "

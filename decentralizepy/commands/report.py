@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from decentralizepy.commands.parsers import Parser
 from decentralizepy.errors import ConfigError
 from decentralizepy.files import write_atomic
 
@@ -17,11 +17,6 @@ if TYPE_CHECKING:
     from decentralizepy.run.experiment import Experiment
 
 COUNTED = 200  # nodes whose labels are counted; building more data sets takes long
-EXAMPLE = """\
-examples:
-  decentralizepy report runs/jwins/machine0
-  decentralizepy report config_sweep -o sweep.html
-"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -32,8 +27,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         The exit status: 0, or 2 after one line on standard error.
     """
-    args = _parser().parse_args(argv)
     try:
+        args = parser().parse_args(argv)
         text = report(args.runs)
         write_atomic(args.output, text)
     except (ConfigError, OSError) as error:
@@ -43,13 +38,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="decentralizepy report",
-        description="Show finished runs, or one that failed halfway, on an HTML page: "
-        "curves, nodes, graph, labels, waits, failures, configuration and provenance.",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+def parser() -> Parser:
+    """Return the parser of this command."""
+    parser = Parser(
+        "report",
+        "Show finished runs, or one that failed halfway, on an HTML page: curves, nodes, graph, "
+        "labels, waits, failures, configuration and provenance.",
+        "report runs/jwins/machine0",
+        "report config_sweep -o sweep.html",
     )
     add = parser.add_argument
     help = "a run, a sweep, or a log folder"

@@ -1,6 +1,5 @@
 """``decentralizepy rerun``: repeat a run from its log folder, and compare the bits."""
 
-import argparse
 import math
 import os
 import signal
@@ -10,15 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from decentralizepy.commands.parsers import Parser
 from decentralizepy.errors import ConfigError, DataError
 from decentralizepy.run.resume import flags
 from decentralizepy.run.signals import Stopped, end_once
 
 SHOWN = 5  # nodes, packages or files that are listed
-EXAMPLE = """\
-example:
-  decentralizepy rerun runs/jwins/machine0
-"""
 Content = Mapping[str, Any]
 
 
@@ -31,9 +27,9 @@ def main(argv: Sequence[str]) -> int:
         The exit status: 0 if the bits are the same, 1 if not, 2 for a mistake by the
         user, or that of the new run if it failed.
     """
-    args = _parser().parse_args(argv)
-    out = args.output or Path(f"{args.log_dir}-rerun")
     try:
+        args = parser().parse_args(argv)
+        out = args.output or Path(f"{args.log_dir}-rerun")
         with end_once():
             return rerun(args.log_dir, out, args.overwrite)
     except (ConfigError, Stopped) as error:
@@ -41,13 +37,13 @@ def main(argv: Sequence[str]) -> int:
         return error.exit_status
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="decentralizepy rerun",
-        description="Repeat a run with the INI file and the flags in its log folder. Say "
-        "whether weights and results are the same to the bit, and if not, what differs.",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+def parser() -> Parser:
+    """Return the parser of this command."""
+    parser = Parser(
+        "rerun",
+        "Repeat a run with the INI file and the flags in its log folder. Say whether "
+        "weights and results are the same to the bit, and if not, what differs.",
+        "rerun runs/jwins/machine0",
     )
     add = parser.add_argument
     add("log_dir", metavar="LOGDIR", type=Path, help="the log folder of the run")

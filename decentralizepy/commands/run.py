@@ -1,9 +1,10 @@
 """``decentralizepy run``: run this machine's nodes of an experiment."""
 
-from argparse import RawDescriptionHelpFormatter
+from argparse import ArgumentParser
 
+from decentralizepy.commands.parsers import with_run_flags
 from decentralizepy.launcher import launch
-from decentralizepy.utils import file_first, make_parser
+from decentralizepy.utils import file_first
 
 ABOUT = """\
 Run this machine's nodes of an experiment. Section [RUN] of FILE.ini sets the same flags by
@@ -17,9 +18,10 @@ examples:
 
 def main(argv: list[str]) -> int:
     """Run an experiment; the first word may be the INI file."""
-    parser = make_parser()
-    parser.prog = "decentralizepy run"
-    parser.usage = "decentralizepy run FILE.ini [FLAGS]"
-    parser.description, parser.formatter_class = ABOUT, RawDescriptionHelpFormatter
-    launch(argv=file_first(argv), parser=parser)
+    launch(argv=file_first(argv), parser=parser())
     return 0  # in a notebook; otherwise, it has exited
+
+
+def parser() -> ArgumentParser:
+    """Return the parser of this command."""
+    return with_run_flags("run", "FILE.ini [FLAGS]", ABOUT)

@@ -18,6 +18,9 @@ usage: decentralizepy submit FILE.ini [FLAGS of run] [long OPTIONS of sbatch] [-
 
 Writes a batch script to the log folder and submits it with sbatch; --dry-run prints it.
 --nodes N sets the number of machines, each of which runs -ps nodes.
+
+example:
+  decentralizepy submit config.ini --nodes 3 -ps 8 --checkpoint_every 20 --time 8:00:00
 """
 SCRIPT = """\
 #!/bin/bash

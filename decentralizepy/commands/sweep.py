@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shlex
 import sys
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from decentralizepy import utils
+from decentralizepy.commands.parsers import with_run_flags
 from decentralizepy.errors import ConfigError, DataError, DecentralizepyError
 from decentralizepy.run.signals import Stopped, end_once
 from decentralizepy.sweep import points as grids
@@ -43,7 +44,7 @@ def main(argv: Sequence[str]) -> int:
         The exit status: 0, 1 if a point failed, 2 for a mistake by the user, 130 after
         Ctrl-C.
     """
-    chosen = utils.given(utils.file_first(argv), _parser())
+    chosen = utils.given(utils.file_first(argv), parser())
     try:
         with end_once():
             return sweep(chosen)
@@ -52,12 +53,10 @@ def main(argv: Sequence[str]) -> int:
         return error.exit_status
 
 
-def _parser() -> ArgumentParser:
-    parser = utils.make_parser()
-    parser.prog = "decentralizepy sweep"
-    parser.usage = "decentralizepy sweep FILE.ini [--set SECTION.KEY=V1,V2 ...] [FLAGS]"
-    parser.description = ABOUT
-    parser.formatter_class = RawDescriptionHelpFormatter
+def parser() -> ArgumentParser:
+    """Return the parser of this command."""
+    usage = "FILE.ini [--set SECTION.KEY=V1,V2 ...] [FLAGS]"
+    parser = with_run_flags("sweep", usage, ABOUT)
     add = parser.add_argument
     add("--seeds", metavar="1..5", default="", help="seeds of the data and the graph")
     add(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from decentralizepy.commands.parsers import Parser
 from decentralizepy.errors import ConfigError
 from decentralizepy.monitor.heading import read_manifest
 
@@ -17,13 +17,6 @@ if TYPE_CHECKING:
     from decentralizepy.monitor.progress import Progress
 
 POLL_S = 0.5
-ABOUT = """\
-Show the progress of a run from its log folder, until it ends. Ctrl-C ends the view, not
-the run.
-
-example:
-  decentralizepy watch runs/jwins/machine0 --worst 5
-"""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -35,8 +28,8 @@ def main(argv: Sequence[str]) -> int:
         The exit status: 0 if the run went well or the user has seen enough, 1 if it failed,
         2 if there is no run.
     """
-    args = _parser().parse_args(argv)
     try:
+        args = parser().parse_args(argv)
         return watch(args.log_dir, args.worst)
     except ConfigError as error:
         print(f"watch: {error}", file=sys.stderr)
@@ -45,11 +38,13 @@ def main(argv: Sequence[str]) -> int:
         return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="decentralizepy watch",
-        description=ABOUT,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+def parser() -> Parser:
+    """Return the parser of this command."""
+    parser = Parser(
+        "watch",
+        "Show the progress of a run from its log folder, until it ends. Ctrl-C ends the view, "
+        "not the run.",
+        "watch runs/jwins/machine0 --worst 5",
     )
     add = parser.add_argument
     add("log_dir", metavar="LOGDIR", type=Path, help="a machine's log folder")

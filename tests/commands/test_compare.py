@@ -263,6 +263,5 @@ def test_a_mistake_is_one_line(name, seeds, monkeypatch, capsys):
 
 @pytest.mark.parametrize("text", ["0", "101", "high"])
 def test_a_target_is_in_percent(text, seeds, capsys):
-    with pytest.raises(SystemExit):
-        compare.main([str(seeds[0]), "--target", text])
+    assert compare.main([str(seeds[0]), "--target", text]) == 2
     assert "--target" in capsys.readouterr().err
