@@ -133,7 +133,7 @@ def _print(
     if form == "table":
         from rich.console import Console
 
-        for each in tables(cells):
+        for each in tables(cells, Console().width):
             Console().print(each)
     else:
         print(written(cells, form))
@@ -161,24 +161,44 @@ def text_table(
     return found
 
 
-def tables(cells: Mapping[str, Sequence[str]]) -> list[Table]:
-    """Return the table for a terminal, in parts if it is wide."""
+def tables(cells: Mapping[str, Sequence[str]], width: int = 80) -> list[Table]:
+    """Return the table for a terminal, in parts that fit its width."""
     from rich.table import Table
 
-    titles = [*cells][1:]
-    several = -(-len(titles) // WIDE)
-    length = -(-len(titles) // several)
     found = []
-    for start in range(0, len(titles), length):
-        some = titles[start : start + length]
-        rows = Table("method", *some)
+    for titles in parts(cells, width):
+        rows = Table("method")
         rows.columns[0].overflow = "fold"  # a name is not to be cut short
-        for title, column in zip(some, rows.columns[1:], strict=True):
-            column.justify, column.min_width = "right", max(map(len, cells[title]))
-        for row in zip(cells["method"], *(cells[title] for title in some), strict=True):
+        for title in titles:
+            rows.add_column(title, justify="right", width=width_of(title, cells))
+        for row in zip(
+            cells["method"], *(cells[title] for title in titles), strict=True
+        ):
             rows.add_row(*row)
         found.append(rows)
     return found
+
+
+def parts(cells: Mapping[str, Sequence[str]], width: int) -> list[list[str]]:
+    """Return titles of columns that fit beside the names, at least one per part."""
+    _, *titles = cells
+    names = max(map(len, cells["method"])) + BORDER
+    found: list[list[str]] = []
+    left = 0
+    for title in titles:
+        wide = width_of(title, cells) + BORDER
+        if wide > left:
+            found.append([])
+            left = width - 1 - names
+        found[-1].append(title)
+        left -= wide
+    return found or [[]]
+
+
+def width_of(title: str, cells: Mapping[str, Sequence[str]]) -> int:
+    """Return the width of a column whose title takes two lines if it is long."""
+    words = max(map(len, title.split()))
+    return max(words, len(title) // 2 + 1, *map(len, cells[title]))
 
 
 def written(cells: Mapping[str, Sequence[str]], form: str) -> str:
@@ -198,7 +218,7 @@ def number(name: str, digits: int = 1, sign: str = "") -> Text:
         value, half = row.get(name, math.nan), row.get(f"{name}_half", math.nan)
         if math.isnan(value):
             return "-"
-        shown = f"{value:{sign}.{digits}f}"
+        shown = f"{round(value, digits) + 0.0:{sign}.{digits}f}"  # no -0.0
         return shown if math.isnan(half) else f"{shown} ± {half:.{digits}f}"
 
     return text
@@ -230,7 +250,7 @@ def _reached(row: Row) -> str:
     return f"{row['reached']:.0f}/{row['seeds']}" if "reached" in row else "-"
 
 
-WIDE = 5  # columns that fit a terminal beside the names
+BORDER = 3  # of a column: a line, and a space on both sides
 COLUMNS: Mapping[str, Column] = {
     "seeds": Column("seeds", lambda row: str(row["seeds"])),
     "final": Column("nodes (%)", _final),

@@ -13,11 +13,12 @@ from decentralizepy.results.methods import Method
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from pandas import DataFrame
 
 WIDTHS = {"column": 3.4, "page": 7.0}  # inches, of two-column templates
 HEIGHT = 2.4
-AXES = {"rounds": "round", "bytes": "bytes sent", "seconds": "time (s)"}
+AXES = {"rounds": "round", "bytes": "sent per node", "seconds": "time (s)"}
 TITLES = {
     "test_acc": "test accuracy (%)",
     "test_loss": "test loss",
@@ -27,7 +28,7 @@ TITLES = {
     "mean_model_acc": "accuracy of the mean model (%)",
     "consensus_distance": "consensus distance",
     "mixing": "change of distance per round",
-    "total_bytes": "bytes sent",
+    "total_bytes": "sent per node",
 }
 # dashes that stay apart at 8 points, in the pattern of matplotlib: (offset, (on, off, ...))
 DASHES: tuple[Any, ...] = (
@@ -82,28 +83,31 @@ def draw(
     with mpl.rc_context(_SMALL):
         drawn = figure(WIDTHS[width], HEIGHT)
         axes = drawn.add_subplot()
-        _draw_all(axes, methods, spreads, x, y)
-        _add_legend(axes, methods)
+        banded = _draw_all(axes, methods, spreads, x, y)
+        _add_legend(drawn, axes, banded)
         return rendered(drawn, form, dpi=300)
 
 
 def _draw_all(
     axes: Axes, methods: Sequence[Method], spreads: Sequence[DataFrame], x: str, y: str
-) -> None:
-    """Draw all lines in one unit, and label the axes."""
+) -> list[Method]:
+    """Draw all lines in one unit, and label the axes; return the methods with a band."""
     sent = [method.spread("total_bytes")["mean"].max() for method in methods]
     x_scale, x_unit = byte_unit(max(sent)) if x == "bytes" else (1, "")
     top = max(spread["mean"].max() for spread in spreads if len(spread))
     y_scale, y_unit = byte_unit(top) if y.startswith("total_") else (1, "")
-    labels = differing(methods)
+    labels, banded = differing(methods), []
     for number, (method, spread) in enumerate(zip(methods, spreads, strict=True)):
-        along = _along(method, spread, x) / x_scale
-        _line(axes, along, spread / y_scale, labels[number], number, method.repeated)
+        along, scaled = _along(method, spread, x) / x_scale, spread / y_scale
+        if _band(axes, along, scaled, number, method.repeated):
+            banded.append(method)
+        _line(axes, along, scaled, labels[number], number)
     title = TITLES.get(y, y)
-    names = (f"{AXES[x]} ({x_unit})" if x_unit else AXES[x], title)
-    dress(axes, names[0], f"{title} ({y_unit})" if y_unit else title)
+    x_title = f"{AXES[x]} ({x_unit})" if x_unit else AXES[x]
+    dress(axes, x_title, f"{title} ({y_unit})" if y_unit else title)
     axes.grid(linewidth=0.4)
-    axes.set_xlim(left=0, right=axes.dataLim.x1)
+    axes.set_xlim(0, 1.02 * axes.dataLim.x1)
+    return banded
 
 
 def _along(method: Method, spread: DataFrame, x: str) -> Any:
@@ -113,39 +117,49 @@ def _along(method: Method, spread: DataFrame, x: str) -> Any:
     return method.spread(metric)["mean"].reindex(spread.index).to_numpy(float)
 
 
-def _line(
-    axes: Axes, x: Any, spread: DataFrame, label: str, number: int, repeated: bool
-) -> None:
-    """Draw a mean, and its band: filled over seeds, only outlined over nodes."""
+def _band(axes: Axes, x: Any, spread: DataFrame, number: int, repeated: bool) -> bool:
+    """Draw a band, filled over seeds and outlined over nodes; return whether there is one."""
     colour = COLOURS[number % len(COLOURS)]
-    ends = spread["lower"].clip(lower=spread["low"]), spread["upper"].clip(
-        upper=spread["high"]
-    )
+    lower = spread["lower"].clip(lower=spread["low"])
+    upper = spread["upper"].clip(upper=spread["high"])
+    if not (lower < upper).any():
+        return False
     if repeated:
-        axes.fill_between(x, *ends, color=colour, alpha=0.2, linewidth=0)
-    elif (ends[0] < ends[1]).any():
-        for end in ends:
-            axes.plot(x, end, color=colour, linewidth=0.5, linestyle=":")
+        axes.fill_between(x, lower, upper, color=colour, alpha=0.2, linewidth=0)
+        return True
+    for end in (lower, upper):
+        axes.plot(x, end, color=colour, linewidth=0.5, linestyle=":")
+    return True
+
+
+def _line(axes: Axes, x: Any, spread: DataFrame, label: str, number: int) -> None:
+    colour, dashes = COLOURS[number % len(COLOURS)], DASHES[number % len(DASHES)]
     (line,) = axes.plot(x, spread["mean"], color=colour, linewidth=1.1, label=label)
-    line.set_linestyle(DASHES[number % len(DASHES)])
     every = max(1, -(-len(spread) // _MARKED))
-    line.set(marker=MARKERS[number % len(MARKERS)], markersize=3.5)
+    line.set(linestyle=dashes, marker=MARKERS[number % len(MARKERS)], markersize=3.5)
     line.set_markevery((number % every, every))  # not one upon another
 
 
-def _add_legend(axes: Axes, methods: Sequence[Method]) -> None:
-    """Add a legend that says what the bands are, too."""
+def _add_legend(drawn: Figure, axes: Axes, banded: Sequence[Method]) -> None:
+    """Add a legend above the axes, which says what the bands are, too."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
     handles, labels = axes.get_legend_handles_labels()
-    seeds = {len(method.runs) for method in methods if method.repeated}
+    seeds = sorted({len(method.runs) for method in banded if method.repeated})
     if seeds:
-        counts = " or ".join(map(str, sorted(seeds)))
-        handles.append(Patch(color="0.7"))
-        labels.append(f"95 % interval, {counts} seeds")
-    alone = [method for method in methods if not method.repeated]
-    if alone and any(len(method.runs[0].nodes) > 1 for method in alone):
+        handles.append(Patch(color="0.75"))
+        labels.append(f"95 % interval, {' or '.join(map(str, seeds))} seeds")
+    for many in sorted({method.many for method in banded if not method.repeated}):
         handles.append(Line2D([], [], color="0.3", linewidth=0.5, linestyle=":"))
-        labels.append("10-90 % of nodes" if alone[0].many else "±1 std over nodes")
-    axes.legend(handles, labels, frameon=False, handlelength=2.6, borderaxespad=0.3)
+        labels.append("10 to 90 % of nodes" if many else "±1 std over nodes")
+    columns = 2 if drawn.get_figwidth() < WIDTHS["page"] else 4
+    drawn.legend(
+        handles,
+        labels,
+        loc="outside upper center",
+        ncols=columns,
+        frameon=False,
+        handlelength=2.6,
+        columnspacing=1.2,
+    )

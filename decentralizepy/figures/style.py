@@ -64,7 +64,7 @@ def draw_spread(
     label
         For the legend.
     number
-        Selects the color, the marker and, from the eighth on, the dashes.
+        Selects the color, the marker and the dashes.
     """
     colour = COLOURS[number % len(COLOURS)]
     low, high = spread["low"], spread["high"]
@@ -83,7 +83,7 @@ def draw_mean(
 ) -> None:
     """Draw only a mean, for when the bands of many runs would overlap."""
     colour = COLOURS[number % len(COLOURS)]
-    style = _STYLES[number // len(COLOURS) % len(_STYLES)]
+    style = _STYLES[number % len(_STYLES)]
     marker, every = MARKERS[number % len(MARKERS)], -(-len(spread) // _MARKED)
     (line,) = axes.plot(x, spread["mean"], style, color=colour, lw=1.6, label=label)
     line.set(marker=marker, markersize=4, markevery=max(1, every))

@@ -62,15 +62,16 @@ def _parts(
 ) -> Iterator[str]:
     for name, section in own.items():
         others = [each.get(name, {}) for each in settings]
-        if len({_class(each) for each in others}) > 1:
-            yield _class(section)
-        alike = [each for each in others if _class(each) == _class(section)]
+        alike = [each for each in others if _classes(each) == _classes(section)]
         for key, value in section.items():
-            differs = any(each.get(key) != value for each in alike)
-            if differs and not key.endswith(("_class", "_package")):
+            if key.endswith("_class"):
+                if value and any(each.get(key) != value for each in others):
+                    yield str(value)
+            elif key.endswith("_package"):
+                continue
+            elif any(each.get(key) != value for each in alike):
                 yield f"{key}={value}"
 
 
-def _class(section: Section) -> str:
-    found = [str(value) for key, value in section.items() if key.endswith("_class")]
-    return "/".join(found)
+def _classes(section: Section) -> list[Any]:
+    return [value for key, value in section.items() if key.endswith("_class")]

@@ -23,6 +23,7 @@ _SEED = re.compile(r"(.*?)(?:[-_,. ]?seed[-_=]?|-)(\d+)")
 _PLACES = {"log_dir", "weights_store_dir", "config_file", "graph_file", "overwrite"}
 _PLACES |= {"resume", "force"}
 _SEEDS = ("seed", "random_seed", "offset")
+_NOT_DATA = ("model_class", "model_package", "test_batch_size")
 
 
 @dataclass(frozen=True)
@@ -260,7 +261,19 @@ def _remarks(methods: Sequence[Method]) -> Iterator[str]:
     data -= {""}
     if len(data) > 1:
         yield f"different data ({', '.join(sorted(data))}): these accuracies do not compare"
+    else:
+        yield from _options_of_data(methods)
     last = {each.name: max(map(_last_round, each.runs)) for each in methods}
     if len(set(last.values())) > 1:
         told = [f"{name} {number}" for name, number in last.items()]
         yield f"different numbers of rounds ({', '.join(told)}): compare at equal bytes"
+
+
+def _options_of_data(methods: Sequence[Method]) -> Iterator[str]:
+    """Yield which options of the data set differ between methods."""
+    records = [manifests.of_run(each.home) for each in methods if each.home]
+    sections = [each["configuration"].get("DATASET", {}) for each in records if each]
+    for key in sorted({key for section in sections for key in section}):
+        values = dict.fromkeys(str(section.get(key)) for section in sections)
+        if len(values) > 1 and key not in (*_SEEDS, *_NOT_DATA):
+            yield f"different data ([DATASET] {key} = {', '.join(values)})"

@@ -1,10 +1,12 @@
 """Breaks when a comparison shows other numbers than the runs have."""
 
 import csv
+import io
 import itertools
 import json
 
 import pytest
+from rich.console import Console
 
 from decentralizepy.commands import compare
 from decentralizepy.figures import comparison
@@ -186,6 +188,21 @@ def test_a_long_name_is_not_cut(tmp_path, capsys):
     text = printed(capsys, tmp_path / name, "-o", tmp_path / "x.png")
     cells = [line.split("│")[1].strip() for line in text.splitlines() if "│" in line]
     assert name in "".join(cells)
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_a_table_fits_the_terminal_and_names_stay_whole(seeds, width):
+    methods, _ = read_methods(seeds)
+    numbers = statistics.compare(methods, target=50)
+    cells = compare.text_table(numbers, (), "a name of several words", 50)
+    console = Console(width=width, file=io.StringIO())
+    for table in compare.tables(cells, width):
+        assert console.measure(table).minimum <= width
+        console.print(table)
+    text = console.file.getvalue()
+    assert max(map(len, text.splitlines())) <= width
+    parts = len(compare.parts(cells, width))
+    assert text.count("│ full ") == text.count("│ a_b ") == parts
 
 
 def test_the_figure_has_a_line_per_method_and_says_what_was_run(seeds, monkeypatch):

@@ -145,3 +145,15 @@ def test_a_damaged_record_is_told(tmp_path):
         read_methods([tmp_path])
     (tmp_path / "a/point.json").write_text(json.dumps({"seed": None}))
     assert found(tmp_path / "a") == {"a": (0,)}
+
+
+def test_options_of_the_data_that_differ_are_named(tmp_path):
+    for name, shards, seed in (("a", 2, 1), ("b", 4, 2)):
+        make(tmp_path / name)
+        manifest(tmp_path / name, seed)
+        path = tmp_path / name / "machine0/manifest.json"
+        content = json.loads(path.read_text())
+        content["configuration"]["DATASET"]["shards"] = shards
+        write(path, content)
+    _, remarks = read_methods([tmp_path])
+    assert remarks == ["different data ([DATASET] shards = 2, 4)"]
