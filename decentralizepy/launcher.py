@@ -19,7 +19,7 @@ from decentralizepy.monitor.tracker import Tracker
 from decentralizepy.placement.placed import placed
 from decentralizepy.results.lines import arrange
 from decentralizepy.results.read import DATASET_FILE
-from decentralizepy.run import lock
+from decentralizepy.run import gather, lock
 from decentralizepy.run.emulation import is_asynchronous
 from decentralizepy.run.ending import complete_results, measure_final
 from decentralizepy.run.experiment import Experiment
@@ -30,6 +30,7 @@ from decentralizepy.run.prepare import prepare, prepare_transport, resume
 from decentralizepy.run.scratch import Scratch
 from decentralizepy.run.signals import Stopped, end_once
 from decentralizepy.run.virtual_time import add_virtual_time
+from decentralizepy.summary import draw, progress_of, report
 from decentralizepy.utils import in_notebook
 
 if TYPE_CHECKING:
@@ -106,8 +107,6 @@ def status_of(run: Callable[[], None]) -> int:
 
 def run(experiment: Experiment, say: Callable[[str], None] = lambda text: None) -> None:
     """Prepare, start, watch and report; ``say`` what takes long; raise if a node failed."""
-    from decentralizepy.run import manifest
-
     experiment.settings.tell(experiment.parts, experiment.args)
     log_dir = Path(experiment.args.log_dir)
     with (
@@ -122,21 +121,20 @@ def run(experiment: Experiment, say: Callable[[str], None] = lambda text: None) 
             note_dataset(experiment)
             if experiment.args.resume:
                 resume(experiment)
-            with manifest.kept(experiment) as record:
-                tracker.start(record)
+            with gather.begun(experiment, machines) as gathering:
                 say(f"starting {len(experiment.ranks)} nodes")
-                try:
-                    progress, failure = run_nodes(experiment, folder, machines, tracker)
-                finally:
-                    add_virtual_time(experiment)
-                    complete_results(log_dir, experiment.ranks)
-                record["outcome"] = failure.cause if failure else "done"
-                record["ended_after"] = experiment.rounds_done
-        if not failure:
-            say("testing the final models")
-            measure_final(experiment, progress)
-        say("drawing figures")
-        report(experiment, progress)
+                progress, failure = run_recorded(
+                    experiment, folder, machines, tracker, gathering
+                )
+                if gathering.sends:
+                    draw(log_dir)
+                failure = failure or gathering.finish()
+        if not gathering.sends:
+            if not failure:
+                say("testing the final models")
+                measure_final(experiment, progress, gathering.folders)
+            say("drawing figures")
+            report(progress, gathering.folders)
         if failure := failure or without_checkpoints(experiment):
             raise failure
 
@@ -148,11 +146,36 @@ def tracker_of(experiment: Experiment) -> Tracker:
     return Tracker(part.build(log_dir) if part else None, log_dir, describe)
 
 
+def run_recorded(
+    experiment: Experiment,
+    folder: lock.HeldFolder,
+    machines: Machines,
+    tracker: Tracker,
+    gathering: gather.Gathering,
+) -> "tuple[Progress, NodeFailed | None]":
+    """Run the nodes, and record in manifest and results how they ended."""
+    from decentralizepy.run import manifest
+
+    with manifest.kept(experiment) as record:
+        tracker.start(record)
+        try:
+            progress, failure = run_nodes(
+                experiment, folder, machines, tracker, gathering
+            )
+        finally:
+            add_virtual_time(experiment)
+            complete_results(Path(experiment.args.log_dir), experiment.ranks)
+        record["outcome"] = failure.cause if failure else "done"
+        record["ended_after"] = experiment.rounds_done
+    return progress, failure
+
+
 def run_nodes(
     experiment: Experiment,
     folder: lock.HeldFolder,
     machines: Machines,
     tracker: Tracker,
+    gathering: gather.Gathering,
 ) -> "tuple[Progress, NodeFailed | None]":
     """Run the nodes to their end, restarting them if [FAULTS] on_peer_loss says so.
 
@@ -166,7 +189,9 @@ def run_nodes(
     while True:
         lost: list[int] = []
         try:
-            progress, failure, lost = attempt(experiment, folder, machines, tracker)
+            progress, failure, lost = attempt(
+                experiment, folder, machines, tracker, gathering
+            )
         except NodeFailed as error:
             machines.explain(error)
             if not left or error.exit_status == ConfigError.exit_status:
@@ -195,6 +220,7 @@ def attempt(
     folder: lock.HeldFolder,
     machines: Machines,
     tracker: Tracker,
+    gathering: gather.Gathering,
 ) -> "tuple[Progress, NodeFailed | None, list[int]]":
     """Start all nodes, and watch them to their end.
 
@@ -212,7 +238,7 @@ def attempt(
     from decentralizepy.run.mean_model import MeanModelTests
 
     args, specs = experiment.args, experiment.specs()
-    progress = progress_of(experiment)
+    progress = progress_of(experiment, gathering.places)
     arrange(args.log_dir, shared=args.engine != "process")
     tracker.follow(progress)
     begun, tests = Begun(specs), MeanModelTests(experiment)
@@ -222,6 +248,7 @@ def attempt(
         folder.check()
         tests.poll()
         tracker.update()
+        gathering.poll()
         if args.machines > 1:
             learners = [spec for spec in specs if spec.rank >= 0]
             machines.check(starting=not all(map(begun, learners)))
@@ -237,20 +264,6 @@ def attempt(
         lost = {spec.uid for spec in nodes.failed}
         lost.update(lost_peers(Path(args.log_dir), experiment.ranks))
         return progress, nodes.failure(), sorted(lost)
-
-
-def progress_of(experiment: Experiment) -> "Progress":
-    """Return what reads the results of the nodes as they come."""
-    from decentralizepy.monitor.progress import Progress
-
-    args = experiment.args
-    return Progress(
-        args.log_dir,
-        experiment.ranks,
-        args.iterations,
-        uids=[spec.uid for spec in experiment.specs()],
-        evaluators=experiment.evaluators,
-    )
 
 
 def note_dataset(experiment: Experiment) -> None:
@@ -271,23 +284,7 @@ def watch(
     progress = screen.progress
     while not nodes.wait(POLL_S):
         check()
-        screen.update(nodes.alive)
+        screen.update(nodes.alive + progress.elsewhere)
         if 2 * progress.slowest > progress.iterations:  # not while nodes start
             figures.start()
-    screen.update(0)
-
-
-def report(experiment: Experiment, progress: Any) -> None:
-    """Draw figures of the run, and print a table of the results and their files."""
-    from rich.console import Console
-
-    from decentralizepy.figures.overview import draw_run
-
-    log_dir = Path(experiment.args.log_dir)
-    try:
-        pictures = draw_run(log_dir)
-    except (DecentralizepyError, OSError) as error:
-        pictures = []
-        print(f"warning: the run could not be drawn: {error}", file=sys.stderr)
-    files = [*pictures, *sorted(log_dir.glob("*_results.json"))]
-    Console().print(progress.summary(files))
+    screen.update(progress.elsewhere)

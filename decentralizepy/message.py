@@ -71,6 +71,29 @@ class Ended(TypedDict):
     FINAL: bool
 
 
+class Shared(TypedDict):
+    """``SHARED``: a launcher asks machine 0 whether they share its folders."""
+
+    TOKEN: str
+
+
+class Wanted(TypedDict):
+    """``WANTED``: the answer, which folders they do not share."""
+
+    FOLDERS: list  # type: ignore[type-arg]
+
+
+class FilePiece(TypedDict):
+    """``FILE``: a part of a file in one of these folders; ``GATHERED`` follows the last."""
+
+    FOLDER: str
+    NAME: str
+    OFFSET: int
+    DATA: np.ndarray
+    LAST: bool
+    GROWS: bool
+
+
 class Question(TypedDict):
     """``SERVER_REQUEST``: a node asks the sampler for its neighbors."""
 
@@ -107,6 +130,9 @@ CHANNELS: dict[str, dict[str, type]] = {
     "ROUNDS": get_type_hints(Rounds),
     "LAUNCHER": get_type_hints(Ended),
     "TARGET": get_type_hints(Measured),
+    "SHARED": get_type_hints(Shared),
+    "WANTED": get_type_hints(Wanted),
+    "FILE": get_type_hints(FilePiece),
     "DPSGD": get_type_hints(Model),
     "WORKER_REQUEST": get_type_hints(Model),
     "WORKER_GRADIENTS": get_type_hints(Model),

@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from tests.support.launcher import make_experiment
+from tests.support.launchers import COUNT, Launchers
 from tests.support.networks import Network
+from tests.support.ports import free_offset
 from tests.support.web import serve
 
 torch.set_num_threads(1)  # a machine shared by workers has no more for each
@@ -42,6 +44,20 @@ def run_nodes(tmp_path):
 def experiment(tmp_path):
     """Return a function that writes an INI file and returns the words that run it."""
     return make_experiment(tmp_path)
+
+
+@pytest.fixture
+def launch():
+    """Return a function that starts commands; those still running end with the test."""
+    launchers = Launchers()
+    yield launchers
+    launchers.end()
+
+
+@pytest.fixture
+def meeting():
+    """The flags of machines that meet at a free port of this one."""
+    return ["--rendezvous", f"127.0.0.1:{free_offset(1)}", "--machines", str(COUNT)]
 
 
 @pytest.fixture

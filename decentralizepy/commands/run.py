@@ -4,7 +4,8 @@ from argparse import ArgumentParser
 
 from decentralizepy.commands.parsers import with_run_flags
 from decentralizepy.launcher import launch
-from decentralizepy.utils import file_first
+from decentralizepy.placement.remote import drive, is_remote
+from decentralizepy.utils import file_first, given
 
 ABOUT = """\
 Run this machine's nodes of an experiment. Section [RUN] of FILE.ini sets the same flags by
@@ -18,7 +19,10 @@ examples:
 
 def main(argv: list[str]) -> int:
     """Run an experiment; the first word may be the INI file."""
-    launch(argv=file_first(argv), parser=parser())
+    words = file_first(argv)
+    if is_remote(chosen := given(words, parser())):
+        return drive(chosen)
+    launch(argv=words, parser=parser())
     return 0  # in a notebook; otherwise, it has exited
 
 

@@ -117,7 +117,7 @@ def script(
     output = f"--output={log_dir}/slurm-%j.out"
     lines = [f"#SBATCH {each}" for each in (*OURS, output, *options)]
     words = [sys.executable, "-m", "decentralizepy", "run", path]
-    words += [*_written({**chosen, "log_dir": str(log_dir)})]
+    words += [*flags.words({**chosen, "log_dir": str(log_dir)})]
     return SCRIPT.format(
         options="\n".join(lines),
         folder=shlex.quote(os.getcwd()),
@@ -146,19 +146,6 @@ def sbatch_options(words: Sequence[str]) -> Iterator[str]:
         if option.partition("=")[0] == "--array":
             raise ConfigError(f"{option}: all tasks of the array would be the same run")
         yield option
-
-
-def _written(chosen: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the words that give flags again."""
-    for name, value in chosen.items():
-        if name == "set":
-            for each in value:
-                yield from ("--set", each)
-        elif value is True:
-            yield f"--{name}"
-        else:
-            values = value if isinstance(value, list) else [value]
-            yield from (f"--{name}", *map(str, values))
 
 
 def _now() -> str:

@@ -12,7 +12,9 @@ _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _GRAPH_TYPES = ("edges", "adjacency")
 _ENGINES = ("process", "packed", "debug")
 _BATCHED = ("off", "on", "auto")
-_PLACEMENTS = ("torchrun", "mpi", "slurm", "local")
+_PLACEMENTS = ("torchrun", "mpi", "slurm", "ray", "local")
+PLACING = ("rendezvous", "placement", "hosts", "ssh")
+"""Flags that say where machines meet, which is another place each time."""
 TARGET = "end when the mean test accuracy of all nodes is this; 0: never"
 _TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 
@@ -90,8 +92,7 @@ def flags() -> list[Flag]:
         Flag("", "max_restarts", natural, 3, "maximum number of restarts"),
         Flag("", "evaluate", nodes, "all", "all, mean_model or a number of nodes"),
         Flag("", "target_accuracy", percent, 0.0, TARGET),
-        Flag("", "rendezvous", text, "", "HOST:PORT of machine 0, where machines meet"),
-        Flag("", "placement", _placement(), "", "torchrun, mpi, slurm or local"),
+        *_placement_flags(text),
         Flag("", "allow_disconnected", truth, False, "allow disconnected graphs"),
     ]
 
@@ -110,8 +111,16 @@ def _engine_flags(truth: Reading) -> list[Flag]:
     ]
 
 
-def _placement() -> Reading:
-    return Reading(str, " or ".join(_PLACEMENTS), _PLACEMENTS.__contains__)
+def _placement_flags(text: Reading) -> list[Flag]:
+    """Return the flags that say where the machines of a run are."""
+    placement = Reading(str, " or ".join(_PLACEMENTS), _PLACEMENTS.__contains__)
+    meeting = "where machines meet: HOST:PORT of machine 0, or a shared folder"
+    return [
+        Flag("", "rendezvous", text, "", meeting),
+        Flag("", "placement", placement, "", " or ".join(_PLACEMENTS)),
+        Flag("", "hosts", text, "", "machines to start over ssh, separated by commas"),
+        Flag("", "ssh", text, "ssh", "the ssh command for --hosts, with its options"),
+    ]
 
 
 def run_problems(section: Mapping[str, Any]) -> Iterator[Problem]:
@@ -142,6 +151,19 @@ def defaults() -> dict[str, Any]:
     return {flag.name: flag.default for flag in flags()}
 
 
+def words(chosen: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the words of a command line that give flags again, by long name."""
+    for name, value in chosen.items():
+        if name == "set":
+            for each in value:
+                yield from ("--set", each)
+        elif value is True:
+            yield f"--{name}"
+        else:
+            values = value if isinstance(value, list) else [value]
+            yield from (f"--{name}", *map(str, values))
+
+
 def _filled(section: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in section.items() if value not in ("", None)}
 
@@ -149,7 +171,7 @@ def _filled(section: Mapping[str, Any]) -> dict[str, Any]:
 def run_flags() -> dict[str, Flag]:
     """Return the flags that section RUN may set, by name."""
     # an INI file cannot name itself, nor the machines that it is run on
-    barred = ("config_file", "rendezvous", "placement")
+    barred = ("config_file", *PLACING)
     return {flag.name: flag for flag in flags() if flag.name not in barred}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,11 +34,18 @@ _HUES = {"test_acc": 0, "test_loss": 0, "train_loss": 1, "total_bytes": 2}
 _NODE_FIGURES = 128  # more would take over a second
 
 
-def draw_run(log_dir: Path | str) -> list[Path]:
+def draw_run(log_dir: Path | str, parts: Sequence[Path] = ()) -> list[Path]:
     """Draw the results of one machine's nodes, from the files in ``log_dir``.
 
     Writes ``results.png`` and, for up to 128 nodes (more would take over a second),
     upstream's ``<rank>_train_loss.png``.
+
+    Parameters
+    ----------
+    log_dir
+    parts
+        The folders of all machines, in ``log_dir``, to draw their nodes together; then,
+        only ``results.png`` is written.
 
     Returns
     -------
@@ -54,10 +61,12 @@ def draw_run(log_dir: Path | str) -> list[Path]:
     """
     folder = Path(log_dir)
     name = "/".join(folder.resolve().parts[-2:])
-    run = read_run(name, folder, result_files(folder))
-    what = what_was_run(folder)
+    files = [file for each in parts or [folder] for file in result_files(each)]
+    run = read_run(name, folder, files)
+    what = what_was_run([*parts, folder][0])
     title = ", ".join(filter(None, (run.data, what))) if what else run.label
-    contents = dict([*_overview(run, title), *_node_figures(run, title)])
+    apart = () if parts else _node_figures(run, title)
+    contents = dict([*_overview(run, title), *apart])
     for name, content in contents.items():
         write_atomic(folder / name, content)
     return [folder / name for name in contents]

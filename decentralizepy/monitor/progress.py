@@ -55,6 +55,17 @@ class Progress(Tally):
         self._heading = self._heading or heading(read_manifest(self.log_dir))
         return self._heading
 
+    @property
+    def whole(self) -> Path:
+        """The folder of the run: of this machine, or of all."""
+        return self.log_dir.parent if len(self._folders) > 1 else self.log_dir
+
+    @property
+    def elsewhere(self) -> int:
+        """How many processes of other machines have rounds left."""
+        others = (rank for rank in self.ranks if self._places[rank][0] != self.log_dir)
+        return sum(self.finished[rank] < self.iterations for rank in others)
+
     def poll(self) -> None:
         """Read what was appended since the last poll, and which nodes are waiting."""
         super().poll()
@@ -84,7 +95,7 @@ class Progress(Tally):
         view.add_row("round", bar)
         for label, text in self._rows(alive):
             view.add_row(label, text)
-        where = Text("/".join(self.log_dir.parts[-2:]), style="bold")
+        where = Text("/".join(self.whole.parts[-2:]), style="bold")
         return Panel(view, title=where, title_align="left", width=80)
 
     def line(self, alive: int) -> str:
@@ -114,13 +125,13 @@ class Progress(Tally):
         from rich.text import Text
 
         self.poll()
-        title = Text("/".join(self.log_dir.parts[-2:]), style="bold")
+        title = Text("/".join(self.whole.parts[-2:]), style="bold")
         table = Table(title=title, title_justify="left", show_header=False)
         table.add_column(style="dim", no_wrap=True)
         table.add_column(overflow="fold")
         for label, text in self._results():
             table.add_row(label, text)
-        table.add_row("files", Text("\n".join(_listed(self.log_dir, files))))
+        table.add_row("files", Text("\n".join(_listed(self.whole, files))))
         return table
 
     def _accuracy(self, with_std: bool = False) -> str:

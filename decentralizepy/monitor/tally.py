@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median_low
 from typing import Any
@@ -19,7 +19,7 @@ SLACK_S = 1.0  # file systems' clocks are behind
 
 
 class Tally:
-    """Aggregate what the nodes of one machine report.
+    """Aggregate what the nodes of one machine report, or those of several.
 
     Parameters
     ----------
@@ -38,6 +38,9 @@ class Tally:
         The nodes that evaluate; by default all.
     elapsed : float, default 0
         Seconds since the run began.
+    places : dict, optional
+        For several machines: the folder of each uid, and its rank there. ``ranks`` are
+        then these uids.
 
     Attributes
     ----------
@@ -61,8 +64,14 @@ class Tally:
         uids: Sequence[int] | None = None,
         evaluators: Evaluators | None = None,
         elapsed: float = 0.0,
+        places: Mapping[int, tuple[Path, int]] | None = None,
     ) -> None:
         self.log_dir, self.ranks = Path(log_dir), list(ranks)
+        self._places = places or {rank: (self.log_dir, rank) for rank in self.ranks}
+        self._known = {place: rank for rank, place in self._places.items()}
+        self._folders: dict[Path, list[int]] = {}
+        for (folder, _), rank in self._known.items():
+            self._folders.setdefault(folder, []).append(rank)
         self.waits = Waits()
         self._uids = dict(zip(ranks, uids or ranks, strict=True))
         self.iterations = iterations
@@ -75,7 +84,7 @@ class Tally:
         self.evaluations = Evaluations(self.evaluators, self._uids)
         self.mean_model: tuple[int, dict[str, Any]] = (0, {})
         self.finished: dict[int, int] = {}
-        self._offsets: dict[str, int] = {}
+        self._offsets: dict[Path, int] = {}
         self._last: dict[int, dict[str, float]] = {}
         for rank in self.ranks:
             self._forget(rank)
@@ -83,11 +92,13 @@ class Tally:
     def poll(self) -> None:
         """Read what was appended since the last poll."""
         before = self.slowest
-        for line in self._appended(SHARED, self.ranks):
-            self._add_shared(*parsed(line))
-        for rank in self.ranks if SHARED not in self._offsets else ():
-            for line in self._appended(f"{rank}_results.jsonl", [rank]):
-                self._add(rank, _record(line))
+        for folder, here in self._folders.items():
+            for line in self._appended(folder / SHARED, here):
+                self._add_shared(folder, *parsed(line))
+            for rank in here if folder / SHARED not in self._offsets else ():
+                path = folder / f"{self._places[rank][1]}_results.jsonl"
+                for line in self._appended(path, [rank]):
+                    self._add(rank, _record(line))
         self.begun.update(rank for rank, rounds in self.finished.items() if rounds)
         if self.slowest > before:
             self._moved = self.clock()
@@ -133,7 +144,7 @@ class Tally:
 
     @property
     def total_bytes(self) -> int:
-        """Bytes sent by the processes of this machine."""
+        """Bytes sent by all processes."""
         return int(sum(last.get("total_bytes", 0) for last in self._last.values()))
 
     @property
@@ -143,7 +154,7 @@ class Tally:
 
     @property
     def bytes_per_round(self) -> float:
-        """Mean bytes per round sent by the processes of this machine."""
+        """Mean bytes per round sent by all processes."""
         return sum(
             last.get("total_bytes", 0) / max(self.finished[rank], 1)
             for rank, last in self._last.items()
@@ -210,9 +221,9 @@ class Tally:
         servers = [rank for rank in self.ranks if rank < 0 and self.finished[rank]]
         return servers or [rank for rank in self.ranks if rank >= 0]
 
-    def _appended(self, name: str, ranks: Sequence[int]) -> list[bytes]:
-        """Return the new lines of a file of the log folder, which are of ``ranks``."""
-        path, offset = os.path.join(self.log_dir, name), self._offsets.get(name, 0)
+    def _appended(self, path: Path, ranks: Sequence[int]) -> list[bytes]:
+        """Return the new lines of a file, which are of ``ranks``."""
+        offset = self._offsets.get(path, 0)
         try:
             found = os.stat(path)
             if len(ranks) == 1 and found.st_mtime >= self._since:
@@ -230,7 +241,7 @@ class Tally:
         except OSError:  # not created yet, for example: the view must never end the run
             return []
         whole = data[: data.rfind(b"\n") + 1]  # the last line may be half written
-        self._offsets[name] = offset + len(whole)
+        self._offsets[path] = offset + len(whole)
         return whole.splitlines()
 
     def _forget(self, rank: int, done: int = 0) -> None:
@@ -242,8 +253,9 @@ class Tally:
         if not done:
             self._last[rank] = {}
 
-    def _add_shared(self, rank: int, record: dict[str, Any]) -> None:
-        if rank in self.finished:
+    def _add_shared(self, folder: Path, place: int, record: dict[str, Any]) -> None:
+        rank = self._known.get((folder, place))
+        if rank is not None:
             if KEPT in record:
                 self._forget(rank, record[KEPT])
                 self.begun.add(rank)

@@ -143,17 +143,19 @@ class Store:
 
 
 class Folder:
-    """A file in the current folder, which all machines share.
+    """A file in a folder that all machines share.
 
     Parameters
     ----------
     run : str
         Identifies the run.
+    folder : Path, optional
+        By default the current one.
     """
 
-    def __init__(self, run: str) -> None:
+    def __init__(self, run: str, folder: Path | None = None) -> None:
         name = "".join(c if c.isalnum() else "-" for c in run)
-        self._path = Path.cwd() / f".rendezvous-{name}.json"
+        self._path = (folder or Path.cwd()) / f".rendezvous-{name}.json"
 
     def __str__(self) -> str:
         return str(self._path)
@@ -162,7 +164,7 @@ class Folder:
         server = socket.create_server(("", 0))
         port = server.getsockname()[1]
         try:
-            write_atomic(self._path, json.dumps([[each, port] for each in own_hosts()]))
+            self.write(json.dumps([[each, port] for each in own_hosts()]))
         except OSError as error:
             server.close()
             raise AddressError(f"{self._path}: {error.strerror}") from None
@@ -170,11 +172,22 @@ class Folder:
 
     def find(self) -> list[Address]:
         try:
-            os.listdir(self._path.parent)  # has NFS ask its server
-            found = json.loads(self._path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            found = json.loads(self.text())
+        except ValueError:
             return []
         return [(str(host), int(port)) for host, port in found]
+
+    def text(self) -> str:
+        """Return the content of the file; empty if it is not there."""
+        try:
+            os.listdir(self._path.parent)  # has NFS ask its server
+            return self._path.read_text(encoding="utf-8")
+        except OSError:
+            return ""
+
+    def write(self, text: str) -> None:
+        """Write the file."""
+        write_atomic(self._path, text)
 
     def clear(self) -> None:
         """Remove the file."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from decentralizepy.config import assignments, flags, ini
 from decentralizepy.errors import ConfigError
-from decentralizepy.placement.boards import Board, Fixed
+from decentralizepy.placement.boards import Board, Fixed, Folder
 from decentralizepy.placement.environment import infer
 from decentralizepy.placement.place import START_S, Place, Plan
 
@@ -28,7 +28,7 @@ def find(chosen: Mapping[str, Any], environ: Mapping[str, str]) -> Place | None:
     """
     by_hand = not chosen.get("placement") and "machine_id" in chosen
     inferred = None if by_hand else infer(chosen.get("placement", ""), environ)
-    told = fixed(chosen["rendezvous"]) if chosen.get("rendezvous") else None
+    told = meeting(chosen["rendezvous"]) if chosen.get("rendezvous") else None
     if inferred is None:
         return _told(chosen, told) if told else None
     kind, found = inferred
@@ -47,7 +47,7 @@ def find(chosen: Mapping[str, Any], environ: Mapping[str, str]) -> Place | None:
     return Place(board, found.machines, found.machine, found.run, source)
 
 
-def _told(chosen: Mapping[str, Any], board: Fixed) -> Place | None:
+def _told(chosen: Mapping[str, Any], board: Board) -> Place | None:
     """Return the place that flags alone tell."""
     machines, machine = chosen.get("machines"), chosen.get("machine_id")
     if machines is None:
@@ -57,7 +57,16 @@ def _told(chosen: Mapping[str, Any], board: Fixed) -> Place | None:
             value=board,
             expected="--machines N",
         )
+    if machine is None and isinstance(board, Folder):
+        cause = "machines that meet in a folder also need their numbers"
+        expected = "--machine_id I"
+        raise ConfigError(cause, key="--rendezvous", value=board, expected=expected)
     return Place(board, machines, machine) if machines > 1 else None
+
+
+def meeting(text: str) -> Board:
+    """Return where machine 0 is met, from ``HOST:PORT`` or a folder that all share."""
+    return Folder("", Path(text)) if "/" in text else fixed(text)
 
 
 def fixed(text: str) -> Fixed:

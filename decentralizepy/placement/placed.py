@@ -19,9 +19,11 @@ from decentralizepy.placement.find import find, plan
 from decentralizepy.placement.guest import Guest
 from decentralizepy.placement.host import Host
 from decentralizepy.placement.place import Place, Plan
+from decentralizepy.placement.remote import is_remote
 from decentralizepy.run.experiment import Experiment
 from decentralizepy.run.resume import of_machine
 from decentralizepy.run.scratch import Scratch
+from decentralizepy.run.source import of_package
 
 FLAGS = ("iterations", "procs_per_machine", "server_machine", "server_rank")
 Agent = Host | Guest
@@ -49,6 +51,8 @@ def placed(
         If the experiment is not valid, here or on another machine.
     """
     chosen = utils.given(argv, parser)
+    if is_remote(chosen):
+        raise ConfigError("--hosts and --placement ray: expected decentralizepy run")
     place = find(chosen, os.environ)
     if place is None:
         experiment = Experiment.of(chosen, classes)
@@ -173,8 +177,6 @@ def ports_of(experiment: Experiment, host: str) -> Iterator[int]:
 
 def facts(experiment: Experiment) -> dict[str, str]:
     """Return what must be the same on all machines, as far as the text says it."""
-    from decentralizepy.run.fingerprint import of_package  # which imports torch
-
     config, args = experiment.config, experiment.args
     written = {
         f"[{section}] {key}": str(value)

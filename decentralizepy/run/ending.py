@@ -37,8 +37,13 @@ def complete_results(log_dir: Path, ranks: Sequence[int]) -> None:
         print(f"warning: {log_dir / SHARED}: not derived: {error}", file=sys.stderr)
 
 
-def measure_final(experiment: Experiment, progress: Any) -> None:
-    """Write the metrics of the final models; the results are valid without them."""
+def measure_final(
+    experiment: Experiment, progress: Any, folders: Sequence[Path]
+) -> None:
+    """Write the metrics of the final models; the results are valid without them.
+
+    They belong to the results in each of ``folders``.
+    """
     from decentralizepy.run import final
 
     log_dir = Path(experiment.args.log_dir)
@@ -57,8 +62,9 @@ def measure_final(experiment: Experiment, progress: Any) -> None:
         measured["worst_test_acc"] = seen.low
     during = experiment.args.evaluate == MEAN_MODEL
     earlier = read_final(log_dir) if during else {}
-    try:
-        write_final(log_dir, experiment.rounds_done, measured, earlier)
-        derive_all(log_dir)
-    except OSError as error:
-        print(f"warning: {log_dir}: no final figures: {error}", file=sys.stderr)
+    for folder in folders:
+        try:
+            write_final(folder, experiment.rounds_done, measured, earlier)
+            derive_all(folder)
+        except OSError as error:
+            print(f"warning: {folder}: no final figures: {error}", file=sys.stderr)

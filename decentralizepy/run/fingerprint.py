@@ -11,8 +11,8 @@ import numpy as np
 import torch
 import xxhash
 
-import decentralizepy
 from decentralizepy.config.signatures import is_ours
+from decentralizepy.run.source import of_files, of_package
 
 if TYPE_CHECKING:
     from decentralizepy.run.experiment import Experiment
@@ -55,7 +55,7 @@ def take(experiment: "Experiment", dataset: Any) -> dict[str, int | None]:
 
 def of_source(classes: Iterable[Any]) -> int:
     """Return a digest of the files of :func:`sources`."""
-    return _of_files(sources(classes))
+    return of_files(sources(classes))
 
 
 def sources(classes: Iterable[Any]) -> dict[str, Path]:
@@ -149,24 +149,6 @@ def _other(experiment: "Experiment", dataset: Any) -> Any:
 def _sample(array: Any) -> Any:
     step = -(-array.nbytes // SAMPLED)
     return array[:: max(1, step)] if array.ndim else array
-
-
-def of_package() -> int:
-    """Return a digest of the source of this package."""
-    folder = Path(decentralizepy.__path__[0])
-    return _of_files(
-        {str(path.relative_to(folder)): path for path in folder.rglob("*.py")}
-    )
-
-
-def _of_files(files: Mapping[str, Path]) -> int:
-    """Return a digest of names and contents."""
-    digest = xxhash.xxh3_64()
-    for name in sorted(files):
-        # line endings may differ between systems
-        source = files[name].read_bytes().replace(b"\r\n", b"\n")
-        digest.update(name.encode() + b"\0" + source)
-    return digest.intdigest()
 
 
 def classes(experiment: "Experiment") -> list[Any]:

@@ -4,42 +4,19 @@ import logging
 import sys
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any
 
 from decentralizepy.errors import ConfigError, NodeFailed, PeerError, printable
+from decentralizepy.message import Message
+from decentralizepy.run.ended import GONE, LOST, Ended
 from decentralizepy.run.experiment import Experiment
 
 MEET_S = 5.0  # for a launcher to connect, if its nodes have already finished
 # for the last message to arrive: of a run that failed, and over a network that loses a third
 # of all packets, as TCP doubles its wait with each retransmission
 FAREWELL_MS, LONG_FAREWELL_MS = 1_000, 30_000
-
-
-class Ended(NamedTuple):
-    """How the nodes of a machine ended.
-
-    Attributes
-    ----------
-    status : int
-        0 if all of them finished, or else an exit status.
-    cause : str
-        What failed, and where.
-    lost : sequence of int
-        The uids that were lost, if the others finished without them.
-    final : bool
-        Whether the launcher has ended, too, so that it will not restart its nodes.
-    """
-
-    status: int = 0
-    cause: str = ""
-    lost: Sequence[int] = ()
-    final: bool = False
-
-
-GONE = "its launcher has died, or cannot be reached any more"
-LOST = Ended(PeerError.exit_status, final=True)  # a launcher that said nothing
 
 
 class Machines:
@@ -53,6 +30,11 @@ class Machines:
     ----------
     experiment : Experiment
         Its communication must have been prepared.
+
+    Attributes
+    ----------
+    handlers : dict
+        What to do with a message on another channel, given its machine and the message.
     """
 
     def __init__(self, experiment: Experiment) -> None:
@@ -61,7 +43,9 @@ class Machines:
         faults = experiment.config.get("FAULTS", {})
         self.policy: str = faults.get("on_peer_loss", "abort")
         self.warn_after = float(faults.get("warn_after", 10))
-        self.limit = float(faults.get("peer_timeout", 600)) * self.args.iterations
+        self.patience = float(faults.get("peer_timeout", 600))
+        self.limit = self.patience * self.args.iterations
+        self.handlers: dict[str, Callable[[int, Message], None]] = {}
         self._news: dict[int, deque[Ended]] = {}  # by machine that has connected
         self._relayed: NodeFailed | None = None  # the last error of another machine
         self._starting = True
@@ -252,9 +236,28 @@ class Machines:
     def _is_gone(self, machine: int) -> bool:
         return self._uid(machine) in self._link.lost
 
-    def _read(self) -> None:
-        """Take all that has arrived, and notice who is gone."""
+    def send(self, machine: int, message: Message) -> None:
+        """Send a message to the launcher of another machine."""
+        self._link.send(self._uid(machine), message)
+
+    def wait(self, missing: Callable[[], Collection[int]]) -> list[int]:
+        """Wait while machines are missing; return those that will remain so.
+
+        These are gone, or everybody has been silent for ``peer_timeout``.
+        """
+        heard = time.monotonic()
+        while not all(map(self._is_gone, missing())):
+            if self._read():
+                heard = time.monotonic()
+            elif time.monotonic() - heard > self.patience:
+                break
+        return sorted(missing())
+
+    def _read(self) -> bool:
+        """Take all that has arrived, and notice who is gone; return whether anything had."""
+        came = False
         while received := self._link.receive(block=False):
+            came = True
             uid, message = received
             machine = self.mapping.get_machine_and_rank(uid)[1]
             news = self._news.setdefault(machine, deque())
@@ -262,6 +265,9 @@ class Machines:
                 text = printable(message["CAUSE"])
                 lost = [each for each in message["LOST"] if type(each) is int]
                 news.append(Ended(message["STATUS"], text, lost, message["FINAL"]))
+            elif handler := self.handlers.get(message["CHANNEL"]):
+                handler(machine, message)
+        return came
 
     def _tell(self, own: Ended) -> None:
         message = {

@@ -5,11 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from decentralizepy.config.flags import defaults, run_problems, run_values
+from decentralizepy.config.flags import PLACING, defaults, run_problems, run_values
 from decentralizepy.errors import ConfigError
 
-ONCE = {"resume", "force", "overwrite", "log_dir", "config_file"}
-ONCE |= {"rendezvous", "placement"}  # which machines meet where
+ONCE = {"resume", "force", "overwrite", "log_dir", "config_file", *PLACING}
 
 
 def flags(folder: str) -> dict[str, Any]:

@@ -3,55 +3,18 @@
 import os
 import re
 import shutil
-import subprocess
 import sys
-import textwrap
 
 import pytest
 import torch
 
-from tests.support import LIMIT_S, ROOT
+from tests.support import ROOT
 from tests.support.launcher import run, weights
+from tests.support.launchers import COUNT, ends
+from tests.support.page import block
 from tests.support.ports import free_offset
 
 pytestmark = pytest.mark.processes
-COUNT = 3
-
-
-@pytest.fixture
-def launch():
-    """Return a function that starts commands; those still running are killed at the end."""
-    started = []
-
-    def launch(words, cwd=ROOT, **options):
-        process = subprocess.Popen(
-            words,
-            cwd=cwd,
-            **options,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        started.append(process)
-        return process
-
-    yield launch
-    for process in started:
-        process.kill()
-        process.communicate()
-
-
-@pytest.fixture
-def meeting():
-    return ["--rendezvous", f"127.0.0.1:{free_offset(1)}", "--machines", str(COUNT)]
-
-
-def ends(launchers):
-    """Return exit status, output and errors of each launcher."""
-    told = [each.communicate(timeout=LIMIT_S) for each in launchers]
-    return [
-        (each.returncode, *text) for each, text in zip(launchers, told, strict=True)
-    ]
 
 
 def test_three_machines_get_the_weights_of_one(experiment, tmp_path, launch, meeting):
@@ -66,7 +29,7 @@ def test_three_machines_get_the_weights_of_one(experiment, tmp_path, launch, mee
     assert [(status, out) for status, out, _ in others] == [(0, "")] * 2
     folder = tmp_path / "three"
     made = {each.name for each in folder.iterdir()}
-    assert made == {"machine0", "machine1", "machine2", "weights"}
+    assert made == {"machine0", "machine1", "machine2", "results.png", "weights"}
     expected, found = weights(tmp_path / "alone/weights"), weights(folder / "weights")
     assert expected.keys() == found.keys()
     assert all(torch.equal(expected[name], found[name]) for name in expected)
@@ -108,14 +71,6 @@ def test_a_transport_within_one_machine_is_refused(experiment, launch, meeting):
     for status, _, errors in ends(launchers):
         assert status == 2
         assert "comm_class = IPC: expected TCP, which connects machines" in errors
-
-
-def block(name):
-    """Return a code block of the page on clusters, by its caption."""
-    page = (ROOT / "docs/clusters.rst").read_text()
-    start = f":caption: {name}\n\n"
-    text = page[page.index(start) + len(start) :]
-    return textwrap.dedent(re.match(r"(    .*\n|\n)+", text)[0]).strip()
 
 
 def test_the_command_of_the_page_runs_on_all_machines(tmp_path, launch):

@@ -2,11 +2,11 @@
 
 import re
 import sys
-import textwrap
 
 import pytest
 
 from tests.support import ROOT
+from tests.support.page import block
 from tests.support.slurm import missing, run_in_cluster
 
 pytestmark = [
@@ -18,22 +18,17 @@ RUN = f"{sys.executable} -m decentralizepy run"
 PATHS = f"--set COMMUNICATION.addresses_filepath={ROOT}/eval/ip.json"
 
 
-def block(name):
+def command(name):
     """Return a command of the page on clusters that runs in any folder, by its caption."""
-    page = (ROOT / "docs/clusters.rst").read_text()
-    start = f":caption: {name}\n\n"
-    text = page[page.index(start) + len(start) :]
-    command = textwrap.dedent(re.match(r"(    .*\n|\n)+", text)[0]).strip()
     program = f"{sys.executable} -m decentralizepy"
-    return command.replace("decentralizepy", program, 1).replace(
-        "eval/", f"{ROOT}/eval/"
-    )
+    text = block(name).replace("decentralizepy", program, 1)
+    return text.replace("eval/", f"{ROOT}/eval/")
 
 
 def test_srun_starts_a_launcher_on_each_node(tmp_path):
     """All three nodes are one host with one address."""
-    command = f"{block('srun.sh')} -is 2 -ld run {PATHS}"
-    done = run_in_cluster(command.split(), tmp_path, PYTHONPATH=str(ROOT))
+    words = f"{command('srun.sh')} -is 2 -ld run {PATHS}"
+    done = run_in_cluster(words.split(), tmp_path, PYTHONPATH=str(ROOT))
     assert done.returncode == 0, done.stderr
     assert "machine 0 of 3 (from slurm: SLURM_PROCID" in done.stdout
     assert len([*(tmp_path / "run/weights").glob("1_weight_*.pt")]) == 20
@@ -41,9 +36,9 @@ def test_srun_starts_a_launcher_on_each_node(tmp_path):
 
 
 def test_a_submitted_job_runs_on_all_nodes(tmp_path):
-    command = block("submit.sh").replace("--time 8:00:00", "--time 5 --wait")
-    command += f" -is 4 -ld run {PATHS}"
-    done = run_in_cluster(command.split(), tmp_path, PYTHONPATH=str(ROOT))
+    words = command("submit.sh").replace("--time 8:00:00", "--time 5 --wait")
+    words += f" -is 4 -ld run {PATHS}"
+    done = run_in_cluster(words.split(), tmp_path, PYTHONPATH=str(ROOT))
     (output,) = (tmp_path / "run").glob("slurm-*.out")
     assert done.returncode == 0, done.stderr + output.read_text()
     assert "machine 0 of 3 (from slurm" in output.read_text()
