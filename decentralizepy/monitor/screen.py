@@ -97,11 +97,11 @@ class Screen:
             return
         (whom, place, when), now = self._told, self.progress.clock()
         found = waiting.place not in ("", place)
-        if waiting.whom != whom or found or now - when >= self.WAITING:
+        if waiting.whom + waiting.hint != whom or found or now - when >= self.WAITING:
             self.errors.print(
                 str(waiting), markup=False, highlight=False, soft_wrap=True
             )
-            self._told = waiting.whom, waiting.place or place, now
+            self._told = waiting.whom + waiting.hint, waiting.place or place, now
 
     def message(self, text: str) -> None:
         """Print ``text`` above the view."""

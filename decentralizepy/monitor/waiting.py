@@ -6,13 +6,14 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from decentralizepy.node.notice import notices
+from decentralizepy.node.notice import asymmetry, notices
 
 
 class Waiting(NamedTuple):
     """A wait: for whom, for how many seconds, and in which round (0: at the start).
 
-    ``place`` is where in the code the ``uids`` are, if known.
+    ``place`` is where in the code the ``uids`` are, if known. ``hint`` tells of peers that
+    send to a node which does not wait for them.
     """
 
     whom: str
@@ -20,9 +21,10 @@ class Waiting(NamedTuple):
     round: int
     uids: tuple[int, ...] = ()
     place: str = ""
+    hint: str = ""
 
     def __str__(self) -> str:
-        place = f"; {self.place}" if self.place else ""
+        place = f"; {self.place}{self.hint}" if self.place else self.hint
         if not self.round:
             return f"start: {self.whom} for {self.seconds:.0f} s{place}"
         since = f"for {self.seconds:.0f} s, round {self.round}"
@@ -70,7 +72,10 @@ def read_waiting(log_dir: Path) -> Waiting | None:
     if number == 1 and all(each["channel"] == "CONNECT" for each in found):
         told = _at_start(whom, found[0]["machines"])
         return Waiting(told, seconds, 0, tuple(sorted(whom)))
-    return Waiting(_uids(whom), seconds, number, tuple(sorted(whom)))
+    hints = (asymmetry(each["uid"], each.get("unexpected", {})) for each in found)
+    return Waiting(
+        _uids(whom), seconds, number, tuple(sorted(whom)), hint="".join(hints)
+    )
 
 
 def _causes(found: Iterable[Mapping[str, Any]]) -> dict[int, str]:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from decentralizepy.errors import PeerLost, PeerTimeout
 from decentralizepy.message import CHANNELS, Message
-from decentralizepy.node.notice import Notice, give_notice, name_peers
+from decentralizepy.node.notice import Notice, asymmetry, give_notice, name_peers
 
 Received = tuple[int, Message]
 Missing = Callable[[], Iterable[int]]
@@ -58,6 +58,7 @@ class Mailbox:
     greeting_s = 0.0
     now: Callable[[], float] = staticmethod(time.monotonic)
     """Returns the time in seconds; virtual time if that decides when messages arrive."""
+    uid: int
     communication: Any
     barrier: set[int]
     message_queue: dict[str, "deque[Received]"]
@@ -196,6 +197,10 @@ class Mailbox:
         """Return whether to accept messages of ``uid``; others are dropped."""
         return True
 
+    def unexpected(self) -> dict[int, int]:
+        """Return the peers whose models this node does not wait for, and their rounds."""
+        return {}
+
     def _has_room(self, channel: str, sender: int) -> bool:
         """Return whether another message of a peer on a channel may be queued."""
         queues = self.message_queue
@@ -234,7 +239,9 @@ class _Wait:
     def check(self) -> None:
         waited = time.monotonic() - self.since
         if waited >= self.limit:
-            raise PeerTimeout(f"{self} for {self.limit:g} s")
+            unexpected = self.mailbox.unexpected()
+            hint = asymmetry(self.mailbox.uid, unexpected) if unexpected else ""
+            raise PeerTimeout(f"{self} for {self.limit:g} s{hint}")
         if waited >= self.mailbox.warn_after and not self.warned:
             self.warned = True
             logging.getLogger(__name__).warning("%s for %.0f s now", self, waited)

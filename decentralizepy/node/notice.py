@@ -2,7 +2,7 @@
 
 import fcntl
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -71,10 +71,28 @@ def give_notice(
         "since": since,
         "missing": {uid: machine_of(node, uid) for uid in sorted(missing)},
         "machines": len(machines),
+        "unexpected": node.unexpected(),
     }
     with suppress(OSError):
         return Notice(log_dir, node.rank, content)
     return None
+
+
+def asymmetry(uid: int, unexpected: Mapping[Any, int]) -> str:
+    """Return a hint on peers that send to a node which does not wait for them, or "".
+
+    Parameters
+    ----------
+    uid
+        The node.
+    unexpected
+        The round of a message by the uid of its sender.
+    """
+    return "".join(
+        f"; uid {peer} sends to uid {uid} in round {number}, which does not wait for it: "
+        "their get_neighbors or get_senders disagree"
+        for peer, number in unexpected.items()
+    )
 
 
 def machine_of(node: Any, uid: int) -> str:

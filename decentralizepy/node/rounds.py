@@ -171,6 +171,17 @@ class Rounds(ScriptNames, Recording):
         self.recorder.waited(present, (self.update_channel, self.iteration))
         return {uid: self.peer_deques[uid] for uid in present}
 
+    def unexpected(self) -> dict[int, int]:
+        if self.awaited is None:
+            return {}
+        return {
+            uid: queue[0]["iteration"] + 1
+            for uid, queue in self.peer_deques.items()
+            if queue
+            and queue[0]["iteration"] <= self.iteration
+            and uid not in self.awaited
+        }
+
     def give_up(self, error: PeerLost) -> set[int]:
         """Continue without lost peers; return those whose models were not replaced.
 

@@ -80,6 +80,17 @@ def test_nodes_that_wait_for_each_other_reach_their_time_limit(experiment):
     assert "PeerTimeout: waiting on DPSGD for uid " in done.stderr
 
 
+def test_a_node_that_sends_to_one_which_does_not_wait_for_it_is_named(experiment):
+    one_way = {"node_package": MODULE, "node_class": "OneWay"}
+    done = run([*experiment(FAULTS={"peer_timeout": "0.2"}, NODE=one_way), *DEBUG])
+    assert done.returncode == 3
+    wait = r"waiting on DPSGD for uid (\d) for 0\.2 s"
+    cause = r"uid (\d) sends to uid (\d) in round 1, which does not wait for it"
+    named = re.search(f"{wait}; {cause}: their get_neighbors", done.stderr)
+    after, before, uid = map(int, named.groups())
+    assert (before, after) == ((uid - 1) % NODES, (uid + 1) % NODES)
+
+
 @pytest.mark.parametrize(
     ("flags", "sections", "told"),
     [

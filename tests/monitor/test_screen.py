@@ -524,10 +524,13 @@ def notice(tmp_path):
     """Return a function that leaves the notice of a node's wait; all are taken away."""
     left = []
 
-    def notice(uid, missing, since=12.0, channel="DPSGD", number=20, machines=4):
+    def notice(
+        uid, missing, since=12.0, channel="DPSGD", number=20, machines=4, **more
+    ):
         content = {"uid": uid, "channel": channel, "round": number}
         content |= {"since": time.monotonic() - since, "machines": machines}
-        left.append(Notice(str(tmp_path), uid, {**content, "missing": missing}))
+        content |= {"missing": missing, **more}
+        left.append(Notice(str(tmp_path), uid, content))
 
     yield notice
     for each in left:
@@ -545,6 +548,13 @@ def test_all_are_named_where_each_waits_for_another(tmp_path, notice):
     notice(1, {2: ""})
     notice(2, {1: ""})
     assert str(read_waiting(tmp_path)) == "waiting for uid 1, 2 for 12 s, round 20"
+
+
+def test_a_node_that_is_sent_what_it_does_not_wait_for_is_named(tmp_path, notice):
+    notice(1, {0: ""})
+    notice(0, {3: ""}, unexpected={1: 19})
+    told = "uid 1 sends to uid 0 in round 19, which does not wait for it: their get_"
+    assert f"; {told}" in str(read_waiting(tmp_path))
 
 
 def test_the_start_is_told_in_machines(tmp_path, notice):

@@ -61,6 +61,13 @@ class Silent(DPSGDNode):
         super().share(() if self.uid == 1 else receivers)
 
 
+class OneWay(DPSGDNode):
+    """Sends to the next node and, as it does not say otherwise, waits for it."""
+
+    def get_neighbors(self, node=None):
+        return {(self.uid + 1) % self.mapping.get_n_procs()}
+
+
 class Lingering(DPSGDNode):
     """Takes long to end, on node 0."""
 
