@@ -15,10 +15,11 @@ ENTRANCES = {"__init__", "__main__", "cli"}
 Box = tuple[int, int, str]
 LAYERS: Sequence[dict[str, Box]] = (
     {
-        "commands": (20, 210, "one file per command"),
-        "launcher": (250, 210, "prepare, start, watch, report"),
-        "library": (480, 210, "the functions that scripts call"),
-        "report": (710, 210, "an HTML page of runs"),
+        "commands": (20, 172, "one file per command"),
+        "launcher": (202, 172, "prepare, start, watch"),
+        "summary": (384, 172, "what a launcher shows"),
+        "library": (566, 172, "functions for scripts"),
+        "report": (748, 172, "an HTML page of runs"),
     },
     {
         "engines": (20, 220, "starting nodes"),
