@@ -267,4 +267,5 @@ COLUMNS: Mapping[str, Column] = {
     "rounds": Column("rounds to {target} %", number("rounds", 0)),
     "bytes": Column("sent to {target} %", _as("bytes", size)),
     "seconds": Column("time to {target} %", _as("seconds", duration)),
+    "virtual": Column("virtual s to {target} %", number("virtual", 2)),
 }

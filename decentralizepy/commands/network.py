@@ -27,7 +27,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise ConfigError("--set needs -o, a folder for what another network gives")
         if args.output:
             _copy(args.folder, args.output)
-        _compute(args.output or args.folder, args.set)
+        for machines in runs(args.output or args.folder):
+            _compute(machines, args.set)
     except (DecentralizepyError, OSError) as error:
         print(f"network: {error}", file=sys.stderr)
         return 2
@@ -44,7 +45,7 @@ def parser() -> Parser:
         "network runs/jwins --set NETWORK.bandwidth=10 -o runs/jwins10",
     )
     add = parser.add_argument
-    help = "a log folder, or the folder of those of all machines"
+    help = "a log folder, the folder of those of all machines, or a sweep"
     add("folder", metavar="FOLDER", type=Path, help=help)
     help = "where to copy the results to (needed with --set)"
     add("-o", "--output", metavar="OUT", type=Path, help=help)
@@ -53,27 +54,34 @@ def parser() -> Parser:
     return parser
 
 
-def machines(folder: Path) -> dict[int, Path]:
-    """Return the log folder of each machine of a run.
+def runs(folder: Path) -> list[dict[int, Path]]:
+    """Return the runs of a folder: the log folder of each machine, by its number.
 
     Raises
     ------
     ConfigError
-        If there is none, or one of several is missing.
+        If there is none.
     """
-    found = {
-        int(path.name.removeprefix("machine")): path
-        for path in folder.glob("machine*")
-        if path.name.removeprefix("machine").isdecimal()
-    }
-    if (folder / "args.json").exists():
-        return {0: folder}
-    if sorted(found) != [*range(len(found))] or not found:
+    if machines := _machines(folder):
+        return [machines]
+    found = [*filter(None, map(_machines, sorted(folder.glob("*/"))))]
+    if not found:
         raise ConfigError(
-            f"{folder}: expected the log folder of a run, or those of all its machines, "
-            "machine0, machine1 ..."
+            f"{folder}: expected the log folder of a run, those of all its machines "
+            "(machine0, machine1 ...), or several runs, such as a sweep"
         )
     return found
+
+
+def _machines(folder: Path) -> dict[int, Path]:
+    """Return the log folder of each machine of a run; empty if it is not one."""
+    if (folder / "args.json").exists():
+        return {0: folder}
+    return {
+        int(path.parent.name.removeprefix("machine")): path.parent
+        for path in folder.glob("machine*/args.json")
+        if path.parent.name.removeprefix("machine").isdecimal()
+    }
 
 
 def _copy(folder: Path, output: Path) -> None:
@@ -84,34 +92,33 @@ def _copy(folder: Path, output: Path) -> None:
     ConfigError
         If there is a folder of that name.
     """
-    machines(folder)
+    runs(folder)
     if output.exists():
         raise ConfigError(f"{output}: exists; expected a new folder")
     bulky = shutil.ignore_patterns("weights", "checkpoints", "models", "*.log", "*.png")
     shutil.copytree(folder, output, ignore=bulky)
 
 
-def _compute(folder: Path, settings: Sequence[str]) -> None:
-    """Add the virtual time to the results in ``folder``."""
+def _compute(machines: dict[int, Path], settings: Sequence[str]) -> None:
+    """Add the virtual time to the results of a run."""
     from decentralizepy.results.write import derive_all
     from decentralizepy.run.experiment import Experiment
     from decentralizepy.run.virtual_time import recorded, write_times
 
-    found = machines(folder)
     chosen = [word for text in settings for word in ("--set", text)]
-    experiment = Experiment.load(["--resume", str(found[min(found)]), *chosen])
-    network = experiment.network
-    if network is None or not any(map(recorded, found.values())):
+    folder = machines[min(machines)]
+    experiment = Experiment.load(["--resume", str(folder), *chosen])
+    network, count = experiment.network, experiment.args.machines
+    if network is None or not any(map(recorded, machines.values())):
         raise ConfigError(
             f"{folder}: its nodes have recorded nothing; expected a run with a section "
             "[NETWORK], whose nodes wait for each other"
         )
-    if len(found) < experiment.args.machines:
-        raise ConfigError(
-            f"{folder}: lacks some of {experiment.args.machines} machines"
-        )
-    times = write_times(found, experiment, network)
-    for place in found.values():
+    if len(machines) < count:
+        present = ", ".join(f"machine{number}" for number in sorted(machines))
+        raise ConfigError(f"{folder.parent}: {count} machines, but only {present}")
+    times = write_times(machines, experiment, network)
+    for place in machines.values():
         derive_all(place)
         _note(place / MANIFEST, experiment.config["NETWORK"])
     end = max((max(rounds.values(), default=0.0) for rounds in times), default=0.0)

@@ -87,6 +87,10 @@ NETWORK = _keys(
     sharing=Literal["fair", "fifo"],
     compute=Literal["measured"] | _AMOUNT,
     compute_file=str,
+    watts=_AMOUNT,
+    phones_file=str,
+    sent_joules_per_mb=_AMOUNT,
+    received_joules_per_mb=_AMOUNT,
 )
 NODE = _keys(
     graph_degree=Annotated[int, Field(ge=0)],

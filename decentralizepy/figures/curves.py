@@ -29,18 +29,23 @@ LABELS = {
     "test_acc": "test accuracy (%)",
     "total_bytes": "sent per node ({unit})",
 }
+VIRTUAL = "virtual_time"
+X_LABELS = {"total_bytes": LABELS["total_bytes"], VIRTUAL: "virtual time (s)"}
 _INSIDE = 4  # with more runs, the legend would hide the curves
 
 
 def curves(runs: Sequence[Run | Method]) -> dict[str, Figure]:
-    """Return figures of each metric, by round and by bytes, with a line per run or method.
+    """Return figures of each metric with a line per run or method.
+
+    They are by round, by bytes and, if a network was emulated, by virtual time.
 
     Returns
     -------
     dict
         The figures, by the names of their files.
     """
-    spreads = {run.label: {m: run.spread(m) for m in LABELS} for run in runs}
+    metrics = (*LABELS, VIRTUAL)
+    spreads = {run.label: {m: run.spread(m) for m in metrics} for run in runs}
     measured = [m for m in LABELS if any(len(of[m]) for of in spreads.values())]
     tested = {run.label: run.tested_label for run in runs}
     names = {m: tested if m.startswith("test_") else {} for m in LABELS}
@@ -48,7 +53,12 @@ def curves(runs: Sequence[Run | Method]) -> dict[str, Figure]:
     figures = {m: _compared(spreads, m, names[m], title) for m in measured}
     if "total_bytes" in measured:
         for m in measured[:-1]:
-            figures[f"bytes_{m}"] = _compared(spreads, m, names[m], title, True)
+            figures[f"bytes_{m}"] = _compared(
+                spreads, m, names[m], title, "total_bytes"
+            )
+    if any(len(of[VIRTUAL]) for of in spreads.values()):
+        for m in measured:
+            figures[f"{VIRTUAL}_{m}"] = _compared(spreads, m, names[m], title, VIRTUAL)
     return figures
 
 
@@ -57,9 +67,9 @@ def _compared(
     metric: str,
     names: dict[str, str],
     title: str,
-    by_bytes: bool = False,
+    along: str = "",
 ) -> Figure:
-    """Draw a metric of every run, by round or by mean bytes sent.
+    """Draw a metric of every run, by round or along the mean of another metric.
 
     ``names`` are those of runs that are not called by their labels.
     """
@@ -68,11 +78,12 @@ def _compared(
     axes = drawn.add_subplot()
     factor, unit = unit_of(spreads.values())
     for number, (name, of) in enumerate(spreads.items()):
-        spread, sent = of[metric], of["total_bytes"]["mean"] / factor
-        x = sent.reindex(spread.index) if by_bytes else spread.index
+        spread = of[metric]
+        x = of[along]["mean"].reindex(spread.index) if along else spread.index
+        x = x / factor if along == "total_bytes" else x
         scale = factor if metric == "total_bytes" else 1
         draw_spread(axes, x, spread / scale, names.get(name, name), number)
-    x_label = LABELS["total_bytes"].format(unit=unit) if by_bytes else "round"
+    x_label = X_LABELS.get(along, "round").format(unit=unit)
     dress(axes, x_label, LABELS[metric].format(unit=unit))
     axes.set_title(title, loc="left", fontsize=8, color="0.4")
     add_legend(drawn, axes, outside)

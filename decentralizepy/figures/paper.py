@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 
 WIDTHS = {"column": 3.4, "page": 7.0}  # inches, of two-column templates
 HEIGHT = 2.4
-AXES = {"rounds": "round", "bytes": "sent per node", "seconds": "time (s)"}
+AXES = {
+    "rounds": "round",
+    "bytes": "sent per node",
+    "seconds": "time (s)",
+    "virtual_time": "virtual time (s)",
+}
 TITLES = {
     "test_acc": "test accuracy (%)",
     "test_loss": "test loss",
@@ -60,7 +65,8 @@ def draw(
     ----------
     methods
     x
-        ``rounds``, ``bytes`` or ``seconds``; the last two are means over nodes.
+        ``rounds``, ``bytes``, ``seconds`` or ``virtual_time``; all but the first are
+        means over nodes.
     y
         The name of a metric.
     width
@@ -113,7 +119,7 @@ def _draw_all(
 def _along(method: Method, spread: DataFrame, x: str) -> Any:
     if x == "rounds":
         return spread.index.to_numpy(float)
-    metric = {"bytes": "total_bytes", "seconds": "time"}[x]
+    metric = {"bytes": "total_bytes", "seconds": "time"}.get(x, x)
     return method.spread(metric)["mean"].reindex(spread.index).to_numpy(float)
 
 

@@ -2,6 +2,7 @@
 
 import heapq
 import math
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -36,6 +37,7 @@ class VirtualClock:
         self._count = 0
         self._delays: dict[int, Callable[[int], float]] = {}
         self._newest: dict[tuple[int, int], float] = {}
+        self._joules: defaultdict[int, float] = defaultdict(float)
 
     def now(self) -> float:
         """Return the time in seconds."""
@@ -46,12 +48,20 @@ class VirtualClock:
         if uid not in self._begun:
             self._begun[uid] = self._now
             self._delays[uid] = self.network.delays(uid)
+        place, seconds = self.network.place(uid), 0.0
         if self.network.compute is not None:
-            self.sleep(float(self.network.compute[self.network.place(uid)]))
+            seconds = float(self.network.compute[place])
+        if energy := self.network.energy:
+            self._joules[uid] += energy.computing(place, seconds)
+        self.sleep(seconds)
 
     def since_begin(self, uid: int) -> float:
         """Return the seconds since a node's first round began."""
         return self._now - self._begun[uid]
+
+    def consumed(self, uid: int) -> dict[str, float]:
+        """Return the joules that a node has consumed, if there is a model of that."""
+        return {"energy": self._joules[uid]} if self.network.energy else {}
 
     def carry(
         self, sender: int, receiver: int, size: int, arrive: Callable[[], None]
@@ -60,6 +70,9 @@ class VirtualClock:
         if sender not in self._begun:
             arrive()
             return
+        if energy := self.network.energy:
+            self._joules[sender] += energy.sent * size
+            self._joules[receiver] += energy.received * size
         key = (sender, receiver, arrive)
         self._links.start(self._now, self.network.transfer(key, sender, receiver, size))
 
@@ -99,4 +112,5 @@ class Timed(Unrecorded):
         self.clock.begin(self.uid)
 
     def take(self) -> dict[str, Any]:
-        return {"virtual_time": self.clock.since_begin(self.uid)}
+        times = {"virtual_time": self.clock.since_begin(self.uid)}
+        return times | self.clock.consumed(self.uid)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from decentralizepy.errors import ConfigError, located
+from decentralizepy.network.energy import Energy, energy_of
 from decentralizepy.network.flows import FairFlows, FifoLinks, Transfer
 from decentralizepy.network.traces import (
     completed,
@@ -53,6 +54,8 @@ class Network:
         Of the jitter.
     gaps : int
         How many latencies were not measured.
+    energy : Energy or None
+        What the ends consume, if that is to be computed.
     """
 
     nodes: int
@@ -66,6 +69,7 @@ class Network:
     compute: Floats | None = None
     seed: int = 0
     gaps: int = 0
+    energy: Energy | None = None
 
     def links(self) -> FairFlows | FifoLinks:
         """Return the links, with no transfer on its way."""
@@ -137,6 +141,7 @@ def describe(section: Section, nodes: int, services: int = 0, seed: int = 0) -> 
         _compute(section, nodes, size),
         seed,
         gaps,
+        energy_of(section, nodes, size),
     )
 
 

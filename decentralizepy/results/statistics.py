@@ -49,9 +49,9 @@ def compare(
         ``equal``
             ``final`` of the last test at which a node had sent no more than the method
             that sent least, ``budget`` bytes, in the whole run.
-        ``rounds``, ``bytes``, ``seconds``, ``reached``
-            With ``target``: rounds, bytes of a node and time until the first test that
-            reached it, over the seeds that did, and their number.
+        ``rounds``, ``bytes``, ``seconds``, ``virtual``, ``reached``
+            With ``target``: rounds, bytes of a node, time and virtual time until the
+            first test that reached it, over the seeds that did, and their number.
         ``difference``, ``p``
             ``final`` minus that of the baseline with the same seed, with its interval, and
             the p-value of the paired t-test over seeds.
@@ -109,7 +109,8 @@ def within(run: Run, budget: float) -> float:
 
 def _reached(method: Method, target: float) -> dict[str, float]:
     """Return what each seed took to reach an accuracy."""
-    costs: dict[str, list[float]] = {"rounds": [], "bytes": [], "seconds": []}
+    metrics = {"bytes": "total_bytes", "seconds": "time", "virtual": "virtual_time"}
+    costs: dict[str, list[float]] = {name: [] for name in ("rounds", *metrics)}
     for run in method.runs:
         tested = run.spread("test_acc")["mean"]  # of a server's model, too
         enough = tested[tested >= target]
@@ -117,7 +118,7 @@ def _reached(method: Method, target: float) -> dict[str, float]:
             continue
         number = enough.index[0]
         costs["rounds"].append(float(number))
-        for name, metric in (("bytes", "total_bytes"), ("seconds", "time")):
+        for name, metric in metrics.items():
             costs[name].append(float(run.spread(metric)["mean"].get(number, NAN)))
     row: dict[str, float] = {"reached": len(costs["rounds"])}
     for name, values in costs.items():

@@ -15,7 +15,7 @@ from decentralizepy.files import write_atomic
 from decentralizepy.network.record import EVENTS
 from decentralizepy.results.lines import SHARED, place_of, read_rows, read_shared
 from decentralizepy.results.sketch import NAME as SKETCH
-from decentralizepy.results.virtual import METRIC, read_virtual
+from decentralizepy.results.virtual import Metrics, read_virtual
 
 logger = logging.getLogger(__name__)
 
@@ -207,7 +207,7 @@ def derive_all(log_dir: Path) -> None:
 def _table(
     rows: Iterable[dict[str, Any]],
     final: Mapping[str, Any],
-    virtual: Mapping[int, float],
+    virtual: Metrics,
 ) -> str:
     table: dict[str, Any] = {name: {} for name in METRICS}
     for row in rows:
@@ -215,8 +215,7 @@ def _table(
         for name, value in row.items():
             table.setdefault(name, {})[number] = value
     table.pop(EVENTS, None)  # for the launcher, not for a plot
-    timed = {METRIC: virtual} if virtual else {}
-    return json.dumps({**table, **timed, **final})
+    return json.dumps({**table, **virtual, **final})
 
 
 def write_final(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from decentralizepy.network.description import Network
+from decentralizepy.network.energy import consumed
 from decentralizepy.network.record import EVENTS
 from decentralizepy.network.replay import Times, replay
 from decentralizepy.results.lines import Row, read_all
@@ -61,12 +62,17 @@ def write_times(
         for rank, rows in read_all(folder).items():
             number = ranks[machine][rank] = uid(rank, machine)
             records[number] = [*_events(rows)]
-    times = replay(records, network)
+    metrics = {"virtual_time": replay(records, network)}
+    if network.energy:
+        metrics["energy"] = consumed(records, network)
     for machine, folder in folders.items():
-        write_virtual(
-            folder, {rank: times[number] for rank, number in ranks[machine].items()}
-        )
-    return [*times.values()]
+        here = ranks[machine].items()
+        found = {
+            metric: {rank: nodes[uid] for rank, uid in here}
+            for metric, nodes in metrics.items()
+        }
+        write_virtual(folder, found)
+    return [*metrics["virtual_time"].values()]
 
 
 def _events(rows: Iterable[Row]) -> Iterator[tuple[int, Any]]:

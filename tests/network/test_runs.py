@@ -6,7 +6,7 @@ import json
 import pytest
 import torch
 
-from decentralizepy.commands import network
+from decentralizepy.commands import compare, network, plot
 from decentralizepy.errors import ConfigError
 from decentralizepy.launcher import launch
 from decentralizepy.run.experiment import Experiment
@@ -14,7 +14,7 @@ from tests.support.launcher import results, run, weights
 
 pytestmark = pytest.mark.processes
 #: 1 s of computing; messages of 100 bytes and more, at 1 kB/s
-SLOW = {"latency": "500", "bandwidth": "0.008", "compute": "1"}
+SLOW = {"latency": "500", "bandwidth": "0.008", "compute": "1", "watts": "2"}
 ENGINES = {
     "process": (),
     "packed": ("--engine", "packed", "--workers", "2"),
@@ -28,10 +28,10 @@ def debug(words):
     return ended.value.code
 
 
-def times(tmp_path, name):
+def times(tmp_path, name, metric="virtual_time"):
     """Return the virtual time of each round, by the name of the file."""
     return {
-        path.name: json.loads(path.read_text())["virtual_time"]
+        path.name: json.loads(path.read_text())[metric]
         for path in sorted((tmp_path / name).glob("*_results.json"))
     }
 
@@ -53,6 +53,7 @@ def test_all_engines_have_the_same_time_and_the_bits_of_a_run_without(
         found["total_bytes"]
         == results(tmp_path / "plain")["0_results.json"]["total_bytes"]
     )
+    assert found["energy"] == {"1": 2.0, "2": 4.0, "3": 6.0}
     assert "network" not in found
     # both neighbors get a message of a third of what is sent in 3 rounds, less greetings
     end = found["virtual_time"]["3"]
@@ -107,6 +108,8 @@ def test_nodes_that_wait_for_nobody_run_by_the_virtual_clock(experiment, tmp_pat
         theirs = weights(tmp_path / name / "weights")
         assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
         assert times(tmp_path, name) == times(tmp_path, "one")
+    for rounds in times(tmp_path, "one", "energy").values():
+        assert rounds["4"] == 8
     for rounds in times(tmp_path, "one").values():
         assert rounds["4"] == pytest.approx(4 * 3, abs=4 * 0.05)  # polls take 50 ms
 
@@ -132,7 +135,7 @@ def test_a_mistake_names_the_file_the_section_and_the_key(experiment, tmp_path):
         assert cause in str(error.value)
 
 
-def test_a_finished_run_is_timed_on_another_network(experiment, tmp_path):
+def test_a_finished_run_is_timed_on_another_network(experiment, tmp_path, capsys):
     assert debug(experiment("IPC", 2, NETWORK=SLOW)) == 0
     assert network.main([str(tmp_path / "run")]) == 0  # the same again
     before = times(tmp_path, "run")
@@ -142,3 +145,8 @@ def test_a_finished_run_is_timed_on_another_network(experiment, tmp_path):
     for rounds in times(tmp_path, "fast").values():
         assert rounds["2"] == pytest.approx(3, abs=0.01)  # 2 rounds of 1 s and 500 ms
     assert network.main([*arguments, "--set", "NETWORK.bandwidth=80"]) == 2  # exists
+    target = ["--target", "1", "--columns", "virtual", "-o", str(tmp_path / "a.png")]
+    assert compare.main([str(tmp_path / "fast"), *target]) == 0
+    assert "virtual s to 1 %" in capsys.readouterr().out
+    figure = ["--y", "train_loss", "--x", "virtual_time", "-o", str(tmp_path / "b.png")]
+    assert plot.main([str(tmp_path / "fast"), *figure]) == 0
