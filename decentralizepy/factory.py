@@ -17,6 +17,7 @@ from decentralizepy.errors import ConfigError, Problem, located, nearest, one_li
 RESERVED: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "dataset": ("model_package", "model_class"),
+        "attack": ("nodes", "count", "fraction", "position", "start"),
         "optimizer": ("decay_norm_and_bias",),
         "scheduler": ("interval",),
         "training": ("loss_package", "loss_class", "loss"),
@@ -25,6 +26,7 @@ RESERVED: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 #: Folders of this package that hold plug-ins, to suggest for a misspelt module.
 FAMILIES = (
+    "attacks",
     "communication",
     "compression",
     "datasets",

@@ -21,6 +21,12 @@ class Purpose(Enum):
     AUGMENTATION = "augmentation"
     """Crops and flips of training images (by uid and round)."""
 
+    BYZANTINE = "byzantine nodes"
+    """The nodes that attack the others."""
+
+    ATTACK = "attack"
+    """What a Byzantine node sends (by uid and round)."""
+
     NODE = "node"
     """Dropout, and other users of the global generators of a process (by uid)."""
 

@@ -25,9 +25,18 @@ FOLDERS = {
     "SHARING": ("sharing", "Sharing"),
     "GRAPH": ("graphs", "Graph"),
     "MAPPING": ("mappings", "Mapping"),
+    "ATTACK": ("attacks", "Attack"),
 }
 # classes that no INI file names: they only have subclasses, or are given what no file holds
-UNNAMED = ("Dataset", "Communication", "Graph", "Mapping", "TimeVarying", "InProcess")
+UNNAMED = (
+    "Attack",
+    "Dataset",
+    "Communication",
+    "Graph",
+    "Mapping",
+    "TimeVarying",
+    "InProcess",
+)
 DATED = {"log_dir": "``./<start time>``", "weights_store_dir": "``./<start time>_ws``"}
 ELSEWHERE = re.compile(r"(As for :class:`[^`]*`|Likewise)[.;]\s*")
 ITEM = re.compile(r"^(\*{0,2}[\w., *]+?)(?: : (.*))?$")

@@ -29,6 +29,7 @@ ALLOWED = {
         "files",
     }
     | {"mappings", "models", "once", "randomness"},
+    "attacks": {"config.numbers", "errors", "randomness"},
     "training": {"checkpoints", "errors", "randomness"},
     "sharing": {
         "checkpoints",
@@ -42,13 +43,14 @@ ALLOWED = {
     "network": {"errors", "message", "randomness"},
     "node": TEXT
     | {"checkpoints", "factory", "graphs", "mappings", "models.Model", "models.flat"}
-    | {"models.decay", "models.lazy", "network.clock", "network.record", "once"}
+    | {"attacks.byzantine", "models.decay", "models.lazy"}
+    | {"network.clock", "network.record", "once"}
     | {"results.lines", "results.schedule", "results.sketch", "results.write"}
     | {"sharing.Sharing", "sharing.finite"},
     # a rule about two plug-ins has to know both
     "run": RUN
     | {"models", "network", "node", "results", "sharing", "training.last_batch"}
-    | {"training.augmentation", "training.rates"},
+    | {"attacks.byzantine", "training.augmentation", "training.rates"},
     # what a process keeps only once is each node's own
     "engines": TEXT
     | {"run", "network", "node.process", "communication.workers", "results.lines"},
@@ -61,7 +63,7 @@ ALLOWED = {
 }
 LOW = sorted(TEXT - {"config"} | {f"config/{name}" for name in ("ini", "values")})
 PLUGINS = {
-    *("communication", "compression", "datasets", "graphs", "mappings"),
+    *("attacks", "communication", "compression", "datasets", "graphs", "mappings"),
     *("models", "node", "sharing", "training"),
 }
 LINES, FUNCTION_LINES = 300, 40

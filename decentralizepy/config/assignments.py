@@ -15,6 +15,7 @@ _ROOT = Path(__file__).resolve().parents[1]
 # the folder of a class of this package, by the prefix of the keys that name it
 _FOLDERS = MappingProxyType(
     {
+        "attack": "attacks",
         "comm": "communication",
         "compression": "compression",
         "dataset": "datasets",

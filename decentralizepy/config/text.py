@@ -11,7 +11,7 @@ from pydantic import Field
 from decentralizepy.config.flags import run_problems
 from decentralizepy.config.ini import Section
 from decentralizepy.config.signatures import Options, is_ours
-from decentralizepy.config.values import option_problems
+from decentralizepy.config.values import fitted, option_problems
 from decentralizepy.errors import Problem, nearest
 from decentralizepy.factory import RESERVED
 from decentralizepy.utils import remove_keys
@@ -42,6 +42,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             "mapping",
             "n_machines procs_per_machine global_service_machine current_machine",
         ),
+        "ATTACK": Kind("attack", "uid seed"),
         "TRACKING": Kind("tracking", "log_dir"),
     }
 )
@@ -101,10 +102,18 @@ NODE = _keys(
     client_weights=Literal["equal", "samples"],
 )
 
+_UID = Annotated[int, Field(ge=0)]
 _OWN: Mapping[str, Options] = MappingProxyType(
     {
         "optimizer": _keys(decay_norm_and_bias=bool),
         "scheduler": _keys(interval=Literal["round", "step"]),
+        "attack": _keys(
+            nodes=_UID | list[_UID],
+            count=_COUNT,
+            fraction=Annotated[float, Field(gt=0, lt=1)],
+            position=Literal["random", "highest_degree", "lowest_degree"],
+            start=_UID,
+        ),
     }
 )
 """Keys of sections that name a class, by prefix, which are not options of the class."""
@@ -170,7 +179,8 @@ def _class_keys(prefix: str, written: Section) -> Iterator[Problem]:
         names.append("model_class")
         yield from _folders(section)
     elif prefix in _OWN:
-        own = {key: section[key] for key in _OWN[prefix].known if key in section}
+        known = _OWN[prefix].known
+        own = {key: fitted(known[key], section[key]) for key in known if key in section}
         yield from option_problems("this section", _OWN[prefix], own)
     elif prefix == "training":
         function = "loss" in section and not section.get("loss_class")

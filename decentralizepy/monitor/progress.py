@@ -205,6 +205,7 @@ class Progress(Tally):
             ("rounds", f"{self.slowest} of {self.iterations}{self._why_ended()}"),
             ("time", duration(self.seconds)),
             ("slowest", str(self.waits.overall() or "")),
+            ("byzantine", self._byzantine()),
             ("accuracy", self._accuracy(with_std=True)),
             ("spread", self._spread_of_many()),
             ("mean model", self._mean_model(newest_final(self.log_dir)[1])),
@@ -213,6 +214,12 @@ class Progress(Tally):
             ("of that", self._kinds()),
         ]
         return [(label, text) for label, text in rows if text]
+
+    def _byzantine(self) -> str:
+        ranks = ", ".join(map(str, sorted(self.byzantine)))
+        few = "" if len(self.byzantine) > MANY else f" (node {ranks})"
+        left_out = f"{len(self.byzantine)}{few}, left out of what follows"
+        return left_out if self.byzantine else ""
 
     def _why_ended(self) -> str:
         mean = self.stopped_at

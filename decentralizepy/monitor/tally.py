@@ -11,7 +11,7 @@ from typing import Any
 from decentralizepy.monitor.evaluations import Evaluations
 from decentralizepy.monitor.spread import Spread
 from decentralizepy.monitor.stragglers import Waits
-from decentralizepy.results.lines import KEPT, SHARED, STOPPED, parsed
+from decentralizepy.results.lines import BYZANTINE, KEPT, SHARED, STOPPED, parsed
 from decentralizepy.results.schedule import MEAN_MODEL, Evaluators
 from decentralizepy.results.write import newest_final
 
@@ -51,6 +51,8 @@ class Tally:
         If it is tested instead of the nodes' models: the newest round, and its metrics.
     finished : dict
         The last round of each rank, 0 before its first.
+    byzantine : set of int
+        The ranks of Byzantine nodes, whose measurements are left out.
     waits : Waits
         Who waited for whom.
     """
@@ -84,6 +86,7 @@ class Tally:
         self.evaluations = Evaluations(self.evaluators, self._uids)
         self.mean_model: tuple[int, dict[str, Any]] = (0, {})
         self.finished: dict[int, int] = {}
+        self.byzantine: set[int] = set()
         self._offsets: dict[Path, int] = {}
         self._last: dict[int, dict[str, float]] = {}
         for rank in self.ranks:
@@ -268,7 +271,10 @@ class Tally:
         self.finished[rank] = max(number, self.finished[rank])
         self._last[rank].pop(STOPPED, None)  # of a run that this one resumes
         self.waits.add(self._uids[rank], record)
-        self.evaluations.add(rank, number, record)
+        if record.get(BYZANTINE):
+            self.byzantine.add(rank)
+        else:
+            self.evaluations.add(rank, number, record)
         told = {key: value for key, value in record.items() if value is not None}
         self._last[rank].update(told)
 

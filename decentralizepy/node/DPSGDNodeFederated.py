@@ -123,7 +123,7 @@ class DPSGDNodeFederated(LiveNode):
 
     def round(self) -> None:
         self.trainer.train(self.dataset)
-        message = self.sharing.get_data_to_send(degree=1)
+        message = self.make_message(1)
         message |= {"CHANNEL": self.update_channel, "iteration": self.iteration}
         if self.client_weights == "samples":
             message["samples"] = len(self.dataset.get_trainset().dataset)

@@ -8,9 +8,12 @@ from typing import Any
 
 import torch
 
+from decentralizepy import factory
+from decentralizepy.attacks.byzantine import Malice, byzantine_uids
 from decentralizepy.node._identity import identify
 from decentralizepy.node.Node import Section
 from decentralizepy.node.rounds import Rounds
+from decentralizepy.randomness import seed_of
 
 logger = logging.getLogger(__name__)
 
@@ -95,8 +98,19 @@ class LiveNode(Rounds):
         self.init_scheduler(config.get("LR_SCHEDULER", {}))
         self.init_comm(config["COMMUNICATION"])
         self.init_sharing(config["SHARING"])
+        self.init_attack(config)
         self.init_node(config.get("NODE", {}))
         self.identity = identify(self, config)
+
+    def init_attack(self, config: dict[str, Section]) -> None:
+        """Make the node Byzantine, if section ATTACK says that it is."""
+        uids = byzantine_uids(config, self.graph)
+        if self.uid in uids:
+            section = config["ATTACK"]
+            part = factory.unpack(section, "attack")
+            attack = part.build(self.uid, seed_of(self.dataset))
+            attack.corrupt(self.trainer, self.dataset)
+            self.malice = Malice(attack, uids, section.get("start", 0))
 
     def warn_of_scheduler(self) -> None:
         """Warn that a learning-rate scheduler of the trainer will have no effect."""

@@ -6,12 +6,13 @@ from typing import Any
 import numpy.typing as npt
 import torch
 
+from decentralizepy.attacks.byzantine import Malice
 from decentralizepy.node import process
 from decentralizepy.node.early_stop import mean_over_nodes
 from decentralizepy.node.lifecycle import Lifecycle
 from decentralizepy.node.round_models import RoundModels
 from decentralizepy.randomness import seed_of
-from decentralizepy.results.lines import STOPPED
+from decentralizepy.results.lines import BYZANTINE, STOPPED
 from decentralizepy.results.schedule import ALL, MEAN_MODEL, Evaluators, Schedule
 from decentralizepy.results.sketch import NAME as SKETCH, sketch
 from decentralizepy.results.write import Results
@@ -25,6 +26,8 @@ class Recording(Lifecycle):
     iteration = 0
     evaluators: str | int = ALL
     """Which nodes evaluate (``all``, ``mean_model`` or how many)."""
+    malice: Malice | None = None
+    """What makes the node Byzantine, if it is."""
     target_accuracy = 0.0
     """The mean test accuracy of all nodes that ends the run, in percent; 0 for none."""
     mean_accuracy = 0.0
@@ -49,20 +52,28 @@ class Recording(Lifecycle):
             self.hand_in_model()
         if test_due and self.target_accuracy and not self.server_driven:
             measured |= self.compare_to_target(measured.get("test_acc"))
-        measured |= self.count_bytes() | self.take_waits()
-        if self.lost_peers:
-            measured["lost_peers"] = sorted(self.lost_peers)
-        if rejected := getattr(self.communication, "rejected", 0):
-            measured["rejected"] = rejected
+        measured |= self.count_bytes() | self.take_waits() | self.state_of_network()
         self.results.add(self.iteration + 1, measured | timed)
         if test_due:
             self.results.write()
+
+    def state_of_network(self) -> dict[str, Any]:
+        """Return whether the node is Byzantine, whom it lost, and what it rejected."""
+        rejected = getattr(self.communication, "rejected", 0)
+        found = {
+            BYZANTINE: self.malice is not None,
+            "lost_peers": sorted(self.lost_peers),
+            "rejected": rejected,
+        }
+        return {name: value for name, value in found.items() if value}
 
     def compare_to_target(self, accuracy: float | None) -> dict[str, float]:
         """Return the mean accuracy of all nodes, and whether it ends the run.
 
         A parameter server compares its own model's.
         """
+        if self.malice is not None:
+            accuracy = None
         own = float("nan") if accuracy is None else accuracy
         mean = own if self.rank < 0 else mean_over_nodes(self, accuracy)
         self.mean_accuracy = mean

@@ -42,6 +42,8 @@ class Rounds(ScriptNames, Recording):
     """
 
     update_channel = "DPSGD"
+    senders: set[int]
+    """The uids whose models this round's average waits for."""
     awaited: set[int] | None = None
     """The uids whose messages ``gather`` waits for; None, in a custom loop: neighbors."""
     asynchronous = False
@@ -104,7 +106,7 @@ class Rounds(ScriptNames, Recording):
         neighbors -= self.lost_peers
         self.my_neighbors = neighbors | senders
         self.connect_neighbors()
-        self.my_neighbors = neighbors
+        self.my_neighbors, self.senders = neighbors, senders
         self.share(self.my_neighbors)
         updates = self.gather(senders)
         messages = {uid: queue[0] for uid, queue in updates.items()}
@@ -126,10 +128,19 @@ class Rounds(ScriptNames, Recording):
 
     def share(self, receivers: Collection[int]) -> None:
         """Send this round's message to each of ``receivers``."""
-        message = self.sharing.get_data_to_send(degree=len(receivers))
+        message = self.make_message(len(receivers))
         message["CHANNEL"] = self.update_channel
         self.sharing.send(sorted(receivers), message)
         self._shared = message
+
+    def make_message(self, degree: int) -> Message:
+        """Return this round's message; a Byzantine node forges its model."""
+        message: Message
+        if self.malice is None:
+            message = self.sharing.get_data_to_send(degree=degree)
+        else:
+            message = self.malice.message(self, degree)
+        return message
 
     def replace_lost(self, uids: set[int]) -> set[int]:
         """Replace the models of lost peers; return the uids of those that were replaced.

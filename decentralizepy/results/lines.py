@@ -17,6 +17,9 @@ SHARED = "results.jsonl"
 STOPPED = "target_reached"
 """What a node's last row says if the target accuracy has ended the run."""
 
+BYZANTINE = "byzantine"
+"""What each row of a Byzantine node says."""
+
 KEPT = "kept"
 """What a node writes before its first row: how many rounds of its earlier rows count."""
 

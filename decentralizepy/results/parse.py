@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from decentralizepy.errors import DataError
+from decentralizepy.results.lines import BYZANTINE
 from decentralizepy.results.sketch import NAME as SKETCH
 
 Table = dict[str, dict[int, float]]
@@ -60,6 +61,9 @@ def _measured(content: dict[str, dict[Any, Any]]) -> Measured:
         for number, row in content.pop(SKETCH, {}).items()
     }
     table = {name: numbers(rounds) for name, rounds in content.items()}
+    if BYZANTINE in table:  # what it measures is not that of an honest node
+        honest = [name for name in table if not name.endswith(("_acc", "_loss"))]
+        return Measured({name: table[name] for name in honest}, {})
     return Measured(table, sketches)
 
 

@@ -15,6 +15,7 @@ from decentralizepy.node.OverlayNode import OverlayNode
 from decentralizepy.node.PeerSampler import PeerSampler
 from decentralizepy.node.STC.STCClient import STCClient
 from decentralizepy.node.STC.STCServer import STCServer
+from decentralizepy.run.attack import attack_fits
 from decentralizepy.run.chosen import Chosen
 from decentralizepy.run.evaluation import evaluation_fits, target_fits
 from decentralizepy.sharing.difference import DifferenceSharing
@@ -48,6 +49,7 @@ def check(chosen: Chosen) -> None:
         check_overrides(each)  # a driver's own, which no INI file names
     ours = all(each is None or is_ours(each) for each in classes)
     found = [*survives_loss(chosen), *evaluation_fits(chosen), *target_fits(chosen)]
+    found += attack_fits(chosen)
     for rule in RULES if ours else ():
         found += rule(chosen)
     sizes = chosen.islands

@@ -58,7 +58,8 @@ def measure_final(
         return
     progress.poll()
     seen = progress.accuracy
-    if seen and not experiment.served and seen.nodes == experiment.graph.n_procs:
+    honest = experiment.graph.n_procs - len(progress.byzantine)
+    if seen and not experiment.served and seen.nodes == honest:
         measured["worst_test_acc"] = seen.low
     during = experiment.args.evaluate == MEAN_MODEL
     earlier = read_final(log_dir) if during else {}

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import torch
 
 from decentralizepy import factory
+from decentralizepy.attacks.byzantine import byzantine_uids
 from decentralizepy.errors import DataError
 from decentralizepy.run.experiment import Experiment
 
@@ -19,7 +20,7 @@ SKEW_S = 60.0  # maximum clock difference between machines that share a folder
 def measure(experiment: Experiment, folders: Sequence[Path] = ()) -> dict[str, float]:
     """Return the metrics of the final models, computed from the files of their weights.
 
-    The mean model is the server's, or else the mean of all nodes' models. BatchNorm
+    The mean model is the server's, or else the mean of all honest nodes' models. BatchNorm
     statistics are averaged like all floating-point numbers, not re-estimated; integers are
     taken from the first node.
 
@@ -124,7 +125,9 @@ def weights(experiment: Experiment, folders: Sequence[Path] = ()) -> list[Path]:
     """
     args = experiment.args
     count = experiment.mapping.get_n_procs()
-    uids = [args.server_rank] if experiment.served else range(count)
+    byzantine = byzantine_uids(experiment.config, experiment.graph)
+    honest = [uid for uid in range(count) if uid not in byzantine]
+    uids = [args.server_rank] if experiment.served else honest
     last = experiment.rounds_done - 1
     places = folders or [Path(args.weights_store_dir)]
     started = 0.0 if folders else Path(args.log_dir, "args.json").stat().st_mtime

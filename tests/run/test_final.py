@@ -10,6 +10,7 @@ import torch
 from hypothesis import given, strategies as st
 
 from decentralizepy.errors import DataError
+from decentralizepy.graphs.Graph import Graph
 from decentralizepy.mappings.Linear import Linear
 from decentralizepy.run import final
 from tests.support.toy import CONFIG, Linear as Model
@@ -25,6 +26,7 @@ def experiment(folder, count, served=False, **args):
         args=SimpleNamespace(**flags),
         config=copy.deepcopy(CONFIG),
         mapping=Linear(1, count),
+        graph=Graph(count),
         served=served,
         rounds_done=flags["iterations"],
     )

@@ -52,7 +52,7 @@ class EL_Local(LiveNode):
         return set(self.candidates)
 
     def share(self, receivers: Collection[int]) -> None:
-        message = self.sharing.get_data_to_send(degree=len(receivers))
+        message = self.make_message(len(receivers))
         self.communication.broadcast(sorted(receivers), {**message, "CHANNEL": "DPSGD"})
         self.excuse(set(self.candidates) - set(receivers) - self.lost_peers)
 

@@ -1,0 +1,1 @@
+"""Attacks: what Byzantine nodes send instead of their models."""
