@@ -5,7 +5,6 @@ import select
 import socket
 import time
 from collections import deque
-from types import TracebackType
 from typing import TypeVar
 
 from decentralizepy.errors import PeerError, PeerTimeout
@@ -106,10 +105,7 @@ class Guest:
         return self
 
     def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
+        self, kind: object, error: BaseException | None, trace: object
     ) -> None:
         if error is not None and not self._told:
             self.line.send(End.of(error))

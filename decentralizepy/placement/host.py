@@ -4,7 +4,6 @@ import selectors
 import socket
 import time
 from collections.abc import Callable
-from types import TracebackType
 
 from decentralizepy.errors import ConfigError, DecentralizepyError, PeerError
 from decentralizepy.mappings.addresses import is_loopback
@@ -212,10 +211,7 @@ class Host:
         return self
 
     def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
+        self, kind: object, error: BaseException | None, trace: object
     ) -> None:
         if error is not None:
             where = "" if error is self._relayed else f"{self._named(0)}: "

@@ -1,7 +1,6 @@
 """Tells on machine 0 which machines are still missing, while it waits for them."""
 
 import time
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from decentralizepy.errors import PeerTimeout
@@ -58,10 +57,7 @@ class Waiting:
         return self
 
     def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
+        self, kind: object, error: BaseException | None, trace: object
     ) -> None:
         if self._status:
             self._status.stop()

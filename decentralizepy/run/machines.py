@@ -5,7 +5,6 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
-from types import TracebackType
 from typing import Any
 
 from decentralizepy.errors import ConfigError, NodeFailed, PeerError, printable
@@ -285,10 +284,7 @@ class Machines:
         return self
 
     def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
+        self, kind: object, error: BaseException | None, trace: object
     ) -> None:
         if self._link is None:
             return

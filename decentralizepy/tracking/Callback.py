@@ -14,7 +14,8 @@ class Callback:
 
     Callbacks run in the launcher, which reads the lines of results that its nodes write.
     So they work with every engine, and change neither the nodes nor their numbers. With
-    several machines, each launcher calls its own callback with the nodes of its machine.
+    several machines, each launcher calls its own callback: with the nodes of its machine,
+    or of all machines on the one that gathers their results.
 
     If an event raises, its traceback is printed and the callback is not called again. The
     run continues, and ends with exit status 1.

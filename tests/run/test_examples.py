@@ -1,11 +1,15 @@
 """Breaks when an example that is installed with the package cannot be run by its name."""
 
+import configparser
+from pathlib import PurePath
+
 import pytest
 
 from decentralizepy.commands import check
 from decentralizepy.config.places import examples, shipped
 from decentralizepy.run.experiment import Experiment
 from decentralizepy.utils import file_first
+from tests.support import ROOT
 
 
 @pytest.mark.parametrize("name", examples())
@@ -32,3 +36,18 @@ def test_a_misspelt_example_is_told_with_the_nearest(tmp_path, monkeypatch, caps
     said = capsys.readouterr().err
     assert said.startswith("digit: no such file (")
     assert said.endswith("); did you mean the example digits?\n")
+
+
+def test_every_file_of_the_package_is_installed():
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / "setup.cfg")
+    patterns = parser["options.package_data"]["decentralizepy"].split()
+    folder = ROOT / "decentralizepy"
+    others = [
+        path.relative_to(folder)
+        for path in folder.rglob("*.*")
+        if path.is_file() and path.suffix not in (".py", ".pyc")
+    ]
+    assert PurePath("examples/digits.ini") in others
+    left = [path for path in others if not any(map(path.match, patterns))]
+    assert left == []
