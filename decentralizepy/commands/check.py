@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from decentralizepy import utils
 from decentralizepy.commands.parsers import with_run_flags
+from decentralizepy.commands.survey import check_network
 from decentralizepy.errors import ConfigError, DecentralizepyError, shown
 from decentralizepy.machine import cores
 from decentralizepy.monitor.units import duration, size
@@ -37,12 +38,15 @@ def main(argv: Sequence[str]) -> int:
     Returns
     -------
     int
-        The exit status: 0, or 2 if a run would not start.
+        The exit status: 0, or 2 if a run would not start; with ``--network``, 1 if the
+        machines do not reach each other or would run different things.
     """
     words = utils.file_first(argv)
     parsing = parser()
     chosen = utils.given(words, parsing)
     try:
+        if chosen.get("network"):
+            return check_network(chosen)
         content = check(words, parsing, bool(chosen.get("measure")))
     except DecentralizepyError as error:
         print(error, file=sys.stderr)
@@ -58,13 +62,21 @@ def main(argv: Sequence[str]) -> int:
 
 def parser() -> ArgumentParser:
     """Return the parser of this command."""
-    parser = with_run_flags("check", "FILE.ini [--json] [--measure] [FLAGS]", ABOUT)
+    parser = with_run_flags(
+        "check", "FILE.ini [--json] [--measure] [--network] [FLAGS]", ABOUT
+    )
     add = parser.add_argument
     add("--json", action="store_true", help="print JSON")
     add(
         "--measure",
         action="store_true",
         help="run two rounds in one process, and measure bytes and time",
+    )
+    add(
+        "--network",
+        action="store_true",
+        help="with --rendezvous HOST:PORT --machines N, on each machine: measure round "
+        "trip, bandwidth and clocks between all of them, and compare their versions",
     )
     return parser
 

@@ -17,6 +17,7 @@ from decentralizepy.errors import ConfigError
 from decentralizepy.library import keywords
 from decentralizepy.library.loaded import Run, load
 from decentralizepy.monitor.output import unfailing
+from decentralizepy.placement.placed import free_ports
 from decentralizepy.run.experiment import Experiment
 from decentralizepy.run.here import run_here
 from decentralizepy.run.signals import Stopped, end_once
@@ -91,7 +92,7 @@ def run(
     experiment = Experiment.of(chosen)
     log_dir = experiment.args.log_dir
     try:
-        with unfailing():
+        with unfailing(), free_ports(experiment):
             run_here(lambda: launcher.run(experiment))
     except Stopped as stop:
         raise _interrupt(stop, f"decentralizepy.load({str(log_dir)!r})") from None

@@ -60,7 +60,7 @@ class Fixed:
         return f"{self.host}:{self.port}"
 
     def find(self) -> list[Address]:
-        return [(self._resolved(), self.port)]
+        return [(host, self.port) for host in self._resolved()]
 
     def listen(self) -> socket.socket:
         try:
@@ -83,22 +83,38 @@ class Fixed:
             raise
 
     def _bound(self) -> socket.socket:
-        found = self._resolved()
-        named = self.host not in ("localhost", found)
-        # Debian gives a machine's own name 127.0.1.1, where no other machine reaches it
-        anywhere = named and is_loopback(found)
-        host = "" if anywhere else found
-        return socket.create_server((host, self.port), family=family(found))
+        hosts, failed = self._resolved(), OSError()
+        for found in hosts:
+            place = found, self.port
+            try:
+                server = socket.create_server(place, family=family(found))
+            except OSError as error:
+                if error.errno != errno.EADDRNOTAVAIL:
+                    raise
+                failed = error
+                continue
+            named = self._bare not in ("localhost", found)
+            if not named or (len(hosts) == 1 and not is_loopback(found)):
+                return server
+            # others may reach the name at another address: that of a second interface, or
+            # any but the 127.0.1.1 that Debian gives a machine's own name
+            server.close()
+            return everywhere(self.port)
+        raise failed
 
-    def _resolved(self) -> str:
-        bare = self.host.removeprefix("[").removesuffix("]")
+    @property
+    def _bare(self) -> str:
+        return self.host.removeprefix("[").removesuffix("]")
+
+    def _resolved(self) -> list[str]:
+        """Return the addresses of the host, IPv4 first."""
         try:
-            found = socket.getaddrinfo(bare, self.port, type=socket.SOCK_STREAM)
+            found = socket.getaddrinfo(self._bare, self.port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError):
             cause = f"the name {self.host!r} does not resolve on {socket.gethostname()}"
             raise AddressError(cause, key="--rendezvous", value=str(self)) from None
         found.sort(key=lambda each: each[0] != socket.AF_INET)
-        return str(found[0][4][0])
+        return list(dict.fromkeys(str(each[4][0]) for each in found))
 
 
 class Store:
@@ -192,6 +208,14 @@ class Folder:
     def clear(self) -> None:
         """Remove the file."""
         self._path.unlink(missing_ok=True)
+
+
+def everywhere(port: int) -> socket.socket:
+    """Return a socket that listens at all addresses of this machine."""
+    if socket.has_dualstack_ipv6():
+        place = ("", port)
+        return socket.create_server(place, family=socket.AF_INET6, dualstack_ipv6=True)
+    return socket.create_server(("", port))
 
 
 def own_hosts() -> list[str]:

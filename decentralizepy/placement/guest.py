@@ -11,15 +11,19 @@ from decentralizepy.errors import PeerError, PeerTimeout
 from decentralizepy.placement.boards import Address, Board
 from decentralizepy.placement.messages import (
     LEAVE_S,
+    Done,
     End,
     Go,
     Join,
     Line,
     Message,
     Ready,
+    Report,
+    Turn,
     Welcome,
 )
 from decentralizepy.placement.place import Place, Plan, host_name
+from decentralizepy.placement.ways import Way
 
 M = TypeVar("M", bound=Message)
 CONNECT_S, AGAIN_S = 3.0, 0.2
@@ -80,9 +84,18 @@ class Guest:
         self.line.send(Ready(address=address, facts=facts))
         return self._await(Go).addresses
 
-    def _await(self, kind: type[M]) -> M:
+    def await_turn(self, machines: int) -> None:
+        """Wait until this machine is to measure, after some of the ``machines``."""
+        self._await(Turn, machines * self.limit)
+
+    def report(self, ways: list[Way], machines: int) -> list[str]:
+        """Send the ways to the other machines; return what is wrong anywhere."""
+        self.line.send(Report(ways=ways))
+        return self._await(Done, machines * self.limit).problems
+
+    def _await(self, kind: type[M], limit: float = 0.0) -> M:
         """Return the next message, of the ``kind`` that is due."""
-        deadline = time.monotonic() + self.limit
+        deadline = time.monotonic() + (limit or self.limit)
         while not self._came:
             left = max(0.0, deadline - time.monotonic())
             if not select.select([self.line], [], [], left)[0]:

@@ -9,16 +9,20 @@ from decentralizepy.errors import ConfigError, DecentralizepyError, PeerError
 from decentralizepy.mappings.addresses import is_loopback
 from decentralizepy.placement.messages import (
     LEAVE_S,
+    Done,
     End,
     Go,
     Join,
     Line,
     Message,
     Ready,
+    Report,
+    Turn,
     Welcome,
 )
 from decentralizepy.placement.place import Place, Plan, host_name
 from decentralizepy.placement.waiting import Waiting
+from decentralizepy.placement.ways import Way
 
 TICK_S = 0.5
 
@@ -49,6 +53,7 @@ class Host:
         self._lines: dict[Line, int | None] = {}  # the machine, once it is known
         self._names = {0: host_name()}
         self._ready: dict[int, Ready] = {}
+        self._ways: dict[int, list[Way]] = {}
         self._relayed: DecentralizepyError | None = None  # about another machine
         self._selector = selectors.DefaultSelector()
         self._selector.register(server, selectors.EVENT_READ)
@@ -78,13 +83,37 @@ class Host:
         ConfigError
             If a machine is about to run something else.
         """
+        for machine, other in self.gather(address, facts).items():
+            self._compare(machine, other.facts)
+        return self.release()
+
+    def gather(self, address: str, facts: dict[str, str]) -> dict[int, Ready]:
+        """Wait until all machines are ready; return what each has said."""
         self._ready[0] = Ready(address=address, facts=facts)
         self._wait(self._unready, lambda: "all machines have come")
-        for machine, other in sorted(self._ready.items()):
-            self._compare(machine, other.facts)
+        return dict(sorted(self._ready.items()))
+
+    def release(self) -> dict[str, str]:
+        """Tell all machines the addresses of all; return them."""
         addresses = {str(each): self._ready[each].address for each in self._ready}
         self._tell(Go(addresses=addresses))
         return addresses
+
+    def ask(self, machine: int) -> list[Way]:
+        """Have a machine measure its ways to the others, which are idle meanwhile."""
+        for line, number in self._lines.items():
+            if number == machine:
+                line.send(Turn())
+
+        def missing() -> list[int]:
+            return [] if machine in self._ways else [machine]
+
+        self._wait(missing, lambda: "measuring the network")
+        return self._ways[machine]
+
+    def dismiss(self, problems: list[str]) -> None:
+        """Tell all machines what is wrong, with which they end."""
+        self._tell(Done(problems=problems))
 
     def _wait(self, missing: Callable[[], list[int]], done: Callable[[], str]) -> None:
         """Serve the others while machines are missing."""
@@ -124,7 +153,7 @@ class Host:
         self._drop(line)
         if machine is not None:
             cause = "its launcher has died, or cannot be reached any more"
-            raise self._relay(PeerError.exit_status, f"{self._named(machine)}: {cause}")
+            raise self._relay(PeerError.exit_status, f"{self.named(machine)}: {cause}")
 
     def _drop(self, line: Line) -> None:
         self._selector.unregister(line)
@@ -140,10 +169,10 @@ class Host:
             return
         elif isinstance(message, Ready):
             self._ready[machine] = message
+        elif isinstance(message, Report):
+            self._ways[machine] = message.ways
         elif isinstance(message, End):
-            raise self._relay(
-                message.status, f"{self._named(machine)}: {message.cause}"
-            )
+            raise self._relay(message.status, f"{self.named(machine)}: {message.cause}")
 
     def _admit(self, line: Line, join: Join) -> None:
         place = self.place
@@ -174,7 +203,7 @@ class Host:
         if join.machines != machines:
             return (
                 f"machine {machine} ({join.host}) was told of {join.machines} machines, "
-                f"but {self._named(0)} of {machines}"
+                f"but {self.named(0)} of {machines}"
             )
         if machine >= machines:
             return (
@@ -191,8 +220,8 @@ class Host:
         own = self._ready[0].facts
         for name in sorted(own.keys() & facts.keys()):  # one may spell out a default
             if own[name] != facts[name]:
-                other = f"but {own[name]} on {self._named(0)}"
-                wrong = f"{self._named(machine)}: {name} = {facts[name]}, {other}"
+                other = f"but {own[name]} on {self.named(0)}"
+                wrong = f"{self.named(machine)}: {name} = {facts[name]}, {other}"
                 raise self._relay(ConfigError.exit_status, wrong)
 
     def _relay(self, status: int, cause: str) -> DecentralizepyError:
@@ -200,7 +229,8 @@ class Host:
         self._relayed = End(status=status, cause=cause).error()
         return self._relayed
 
-    def _named(self, machine: int) -> str:
+    def named(self, machine: int) -> str:
+        """Return a machine's number and host name."""
         return f"machine {machine} ({self._names[machine]})"
 
     def _tell(self, message: Message) -> None:
@@ -214,7 +244,7 @@ class Host:
         self, kind: object, error: BaseException | None, trace: object
     ) -> None:
         if error is not None:
-            where = "" if error is self._relayed else f"{self._named(0)}: "
+            where = "" if error is self._relayed else f"{self.named(0)}: "
             self._tell(End.of(error, where))
         deadline = time.monotonic() + LEAVE_S
         for line in self._lines:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from decentralizepy.errors import ConfigError, DecentralizepyError, PeerError, printable
+from decentralizepy.placement.ways import Way
 
 MOST = 1 << 20  # bytes of a message
 SEND_S = 10.0  # for a message of a few kilobytes
@@ -67,6 +68,26 @@ class Go(BaseModel):
     addresses: dict[str, str]
 
 
+class Turn(BaseModel):
+    """It is this launcher's turn to measure its ways to the others."""
+
+    kind: Literal["turn"] = "turn"
+
+
+class Report(BaseModel):
+    """The ways from a machine to all others."""
+
+    kind: Literal["report"] = "report"
+    ways: list[Way]
+
+
+class Done(BaseModel):
+    """All ways are measured; what would keep a run from working."""
+
+    kind: Literal["done"] = "done"
+    problems: list[str]
+
+
 class End(BaseModel):
     """A launcher has failed, and all others must end."""
 
@@ -87,7 +108,7 @@ class End(BaseModel):
         return ConfigError(text) if is_users else PeerError(text)
 
 
-Message = Join | Welcome | Ready | Go | End
+Message = Join | Welcome | Ready | Go | Turn | Report | Done | End
 _PARSER: TypeAdapter[Message] = TypeAdapter(
     Annotated[Message, Field(discriminator="kind")]
 )
@@ -107,7 +128,8 @@ class Line:
     @property
     def own_host(self) -> str:
         """This machine's address on the route to the other one."""
-        return str(self.socket.getsockname()[0])
+        host = str(self.socket.getsockname()[0])
+        return host.removeprefix("::ffff:")  # IPv4, at a socket for both
 
     def send(self, message: Message) -> None:
         """Send a message; a lost connection is noticed by the next :meth:`read`."""

@@ -67,7 +67,7 @@ def placed(
                 stack.enter_context(redirect_stdout(null))
             experiment = load(chosen, place, agent, classes, folder)
             offset = stack.enter_context(ports_of(experiment, agent.host))
-            address = f"{_written(agent.host)}:{offset}"
+            address = f"{written(agent.host)}:{offset}"
             write(agent.meet(address, facts(experiment)), folder)
         experiment.launchers = {"addresses_filepath": str(folder / "launchers.json")}
         yield experiment
@@ -199,5 +199,6 @@ def write(addresses: Mapping[str, str], folder: Path) -> None:
         (folder / f"{name}.json").write_text(json.dumps(content))
 
 
-def _written(host: str) -> str:
+def written(host: str) -> str:
+    """Return an IP address as it is written before a port."""
     return f"[{host}]" if ":" in host else host

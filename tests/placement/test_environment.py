@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 from torch.distributed import TCPStore
 
-from decentralizepy.errors import ConfigError
+from decentralizepy.errors import AddressError, ConfigError
+from decentralizepy.placement import boards
 from decentralizepy.placement.boards import Folder, Store, own_hosts
 from decentralizepy.placement.find import find
+from tests.support.ports import free_offset
 
 EXPORTED = {
     "RANK": "1",
@@ -125,6 +127,46 @@ def test_the_store_of_torchrun_tells_the_port_of_machine_0():
         assert board.find() == [("127.0.0.1", server.getsockname()[1])]
         assert Store("127.0.0.1", port, "r1.1").find() == []  # restarted
     del master
+
+
+@pytest.fixture
+def names(monkeypatch):
+    """Return a function that gives every host name some addresses."""
+
+    def names(*hosts):
+        def resolve(name, port, type):
+            families = [socket.AF_INET6 if ":" in h else socket.AF_INET for h in hosts]
+            pairs = zip(families, hosts, strict=True)
+            return [(family, type, 6, "", (host, port)) for family, host in pairs]
+
+        monkeypatch.setattr(boards.socket, "getaddrinfo", resolve)
+
+    return names
+
+
+def test_a_name_with_several_addresses_is_met_at_all_of_them(names):
+    """Of the first interface, others may know nothing; IPv4 is tried first."""
+    names("fd00::5", "198.51.100.7", "127.0.0.1")
+    port = free_offset(1)
+    board = boards.Fixed("node-a", port)
+    found = [("198.51.100.7", port), ("127.0.0.1", port), ("fd00::5", port)]
+    assert board.find() == found
+    with board.listen(), socket.socket() as other:
+        other.connect(("127.0.0.2", port))  # not one of the three
+
+
+def test_an_address_is_listened_at_alone():
+    port = free_offset(1)
+    with boards.Fixed("127.0.0.1", port).listen() as server:
+        assert server.getsockname() == ("127.0.0.1", port)
+
+
+def test_a_name_of_another_machine_is_not_listened_at(names):
+    names("198.51.100.7", "203.0.113.9")
+    board = boards.Fixed("node-b", free_offset(1))
+    assert board.try_listen() is None
+    with pytest.raises(AddressError, match="this machine cannot listen there"):
+        board.listen()
 
 
 def test_a_shared_folder_tells_all_addresses_of_machine_0(tmp_path, monkeypatch):

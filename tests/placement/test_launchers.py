@@ -114,3 +114,16 @@ def test_mpirun_starts_a_launcher_for_each_rank(tmp_path, launch):
     assert "machine 0 of 3 (from mpi: OMPI_COMM_WORLD_RANK" in out
     assert len([*(tmp_path / "run/weights").glob("1_weight_*.pt")]) == 20
     assert [each.name for each in tmp_path.iterdir()] == ["run"]
+
+
+def test_the_network_is_checked_by_the_same_flags(experiment, launch, meeting):
+    """Nothing is trained, and nothing written; machine 0 alone prints a table."""
+    words = experiment()
+    words[words.index("run") : words.index("-cf") + 1] = ["check"]
+    words = [*words[: words.index("-is")], *meeting, "--network"]
+    told = ends([launch([*words, "--machine-id", str(m)]) for m in range(COUNT)])
+    assert [status for status, _, _ in told] == [0] * COUNT, told
+    (_, shown, _), *others = told
+    assert "to 2" in shown
+    assert shown.count("machine ") >= COUNT
+    assert [out for _, out, _ in others] == [""] * 2
