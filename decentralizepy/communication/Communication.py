@@ -15,6 +15,9 @@ from decentralizepy.message import Label, Message, label_of, payload_bytes
 logger = logging.getLogger(__name__)
 
 DRAIN_MS = 10_000  # how long terminate waits for the last messages to arrive
+# descriptors of a context and a listening socket; of a socket to a peer, with its monitor,
+# and two connections
+ZEROMQ, PER_PEER = 7, 5
 LOGGED = 20  # dropped messages that are each logged; later ones only sometimes
 
 
@@ -99,6 +102,24 @@ class Communication:
             If a machine has no address, or an address cannot be bound.
         """
         return options
+
+    @classmethod
+    def descriptors(cls, options: Mapping[str, Any], peers: int) -> int:
+        """Return how many files and sockets the transport of a node opens.
+
+        Parameters
+        ----------
+        options
+            The keys of ``[COMMUNICATION]`` other than package and class.
+        peers
+            The largest number of peers that the node is connected to.
+
+        Returns
+        -------
+        int
+            By default, what ZeroMQ opens.
+        """
+        return ZEROMQ + PER_PEER * peers
 
     @classmethod
     def between_launchers(cls, options: Mapping[str, Any]) -> dict[str, Any] | None:

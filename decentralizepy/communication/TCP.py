@@ -29,6 +29,10 @@ from decentralizepy.mappings.Mapping import Mapping
 # unused here, but existing scripts import them
 HELLO, BYE = "HELLO", "BYE"
 OFFSET = 9000
+DOOR, CURVE = (
+    2,
+    6,
+)  # descriptors of the door's monitor, and of the authenticator's thread
 LOCAL_BUFFER = 1 << 18  # bytes in the kernel on their way to a node on this machine
 
 
@@ -140,6 +144,11 @@ class TCP(ZeroMQ):
             made = _security.share_secret(made, scratch)
         warn_if_open(made.get("security", "none"), set(hosts.values()))
         return made
+
+    @classmethod
+    def descriptors(cls, options: Options[str, Any], peers: int) -> int:
+        guarded = CURVE if options.get("security") == "curve" else 0
+        return super().descriptors(options, peers) + DOOR + guarded
 
     @classmethod
     def ports(cls, ranks: Sequence[int], offset: int) -> list[int]:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from decentralizepy.config.signatures import is_ours
 from decentralizepy.errors import ConfigError
 from decentralizepy.machine import Free, Machine, cores
+from decentralizepy.run import descriptors
+from decentralizepy.run.descriptors import is_client
 
 if TYPE_CHECKING:
     from decentralizepy.graphs.Graph import Graph
@@ -25,7 +27,7 @@ MIB = 1 << 20
 PROCESS_MEMORY, NODE_MEMORY = 20 * MIB, MIB // 2
 MODELS = 8  # weights, gradients, buffers of the encoding and averaging, ...
 THREADS = 6  # of a process
-FILES, FILES_PER_PEER, FILES_PER_NODE = 32, 5, 2
+FILES, FILES_PER_NODE = 32, 2  # of a process of many nodes
 ROW = 300  # bytes per round in both results files
 FORCE = "; --force starts anyway"
 CHECKPOINTS, STATES = 3, 2  # number kept; size of each, in models
@@ -92,10 +94,8 @@ class Load(NamedTuple):
         """Return the load of an experiment with a model of ``model`` bytes."""
         nodes = len(experiment.ranks)
         if engine == "process":
-            known = peers(experiment)
             memory = nodes * (PROCESS_MEMORY + models(experiment) * model)
-            files = FILES + FILES_PER_PEER * known + FILES_PER_NODE * nodes
-            who = f"a node with {known} peers, one of {nodes} on this machine,"
+            files, who = descriptors.most(experiment)
             return cls(nodes, nodes, memory, files, who)
         chosen = getattr(experiment.args, "workers", 0) or cores()
         workers = 1 if engine == "debug" else min(chosen, nodes)
@@ -148,7 +148,7 @@ def files(load: Load, limit: int) -> Iterator[str]:
     """Yield a message if a process needs more files and sockets than are allowed."""
     if limit != resource.RLIM_INFINITY and load.files > limit:
         yield (
-            f"open files: {load.who} needs about {load.files} files and sockets, but"
+            f"open files: {load.who} needs {load.files} files and sockets, but"
             f" {limit} are allowed (ulimit -Hn)"
         )
 
@@ -175,20 +175,9 @@ def disk(experiment: Experiment, model: int) -> Iterator[str]:
             )
 
 
-def peers(experiment: Experiment) -> int:
-    """Return the largest number of peers that a node here is ever connected to."""
-    graph, service = experiment.graph, experiment.service_class is not None
-    if min(experiment.ranks, default=0) < 0:
-        return graph.n_procs
-    if _is_client(experiment):
-        return 1
-    # links of earlier rounds stay open
-    return largest_degree(graph) if graph.fixed and not service else graph.n_procs
-
-
 def models(experiment: Experiment) -> int:
     """Return how many models a node holds in memory, in whatever form, on average."""
-    if _is_client(experiment):
+    if is_client(experiment):
         return MODELS + 2  # the server's; and the server has one of each client
     drawn = experiment.config.get("NODE", {}).get("graph_degree")
     return MODELS + int(drawn or largest_degree(experiment.graph))
@@ -200,11 +189,6 @@ def largest_degree(graph: Graph) -> int:
         graph.neighbors(uid) | graph.in_neighbors(uid) for uid in graph.get_all_nodes()
     )
     return max(map(len, both), default=0)
-
-
-def _is_client(experiment: Experiment) -> bool:
-    """Return whether nodes only talk to a parameter server."""
-    return getattr(experiment.node_class, "server_driven", False)
 
 
 def user_threads() -> Free | None:
