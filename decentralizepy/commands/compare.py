@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -208,7 +209,9 @@ def written(cells: Mapping[str, Sequence[str]], form: str) -> str:
     style = {"latex": "latex_booktabs", "markdown": "github"}[form]
     right = ["left"] + ["right"] * (len(cells) - 1)
     text: str = tabulate(cells, "keys", style, disable_numparse=True, colalign=right)
-    return text.replace("±", r"$\pm$") if form == "latex" else text
+    if form == "latex":
+        text = re.sub(r"(& +)-(?=\d)", r"\1$-$", text.replace("±", r"$\pm$"))
+    return text
 
 
 def number(name: str, digits: int = 1, sign: str = "") -> Text:

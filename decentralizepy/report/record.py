@@ -51,7 +51,8 @@ def facts(run: Run, manifests: Manifests) -> Rows:
         last = accuracy.iloc[-1]
         text = f"{last['mean']:.2f} %"
         if not run.one_model:
-            text += f" ± {last['std']:.2f} over nodes, worst {last['low']:.2f} %"
+            count = f"{last['nr_nodes']:.0f} nodes in round {accuracy.index[-1]}"
+            text += f" ± {last['std']:.2f} over {count}, worst {last['low']:.2f} %"
         what = run.one_model or "nodes' models"
         rows.append([f"test accuracy of the {what}", text])
     if run.mean_model is not None and not run.one_model:

@@ -263,10 +263,20 @@ def _remarks(methods: Sequence[Method]) -> Iterator[str]:
         yield f"different data ({', '.join(sorted(data))}): these accuracies do not compare"
     else:
         yield from _options_of_data(methods)
+    yield from _partial(methods)
     last = {each.name: max(map(_last_round, each.runs)) for each in methods}
     if len(set(last.values())) > 1:
         told = [f"{name} {number}" for name, number in last.items()]
         yield f"different numbers of rounds ({', '.join(told)}): compare at equal bytes"
+
+
+def _partial(methods: Sequence[Method]) -> Iterator[str]:
+    """Yield which runs end with a test of fewer nodes than before."""
+    for run in (run for method in methods for run in method.runs):
+        tested = run.spread("test_acc")["nr_nodes"]
+        if len(tested) and tested.iloc[-1] < tested.max():
+            few, most = tested.iloc[-1], tested.max()
+            yield f"{run.name}: the last test is of {few} of {most} nodes"
 
 
 def _options_of_data(methods: Sequence[Method]) -> Iterator[str]:

@@ -153,16 +153,16 @@ def test_seeds_are_one_row_with_their_interval(seeds):
 
 
 def test_the_table_of_latex_is_one_of_booktabs(seeds, tmp_path, capsys):
-    words = ("--latex", "--columns", "final,p", "-o", tmp_path / "x.pdf")
-    text = printed(capsys, *seeds, *words)
+    words = ("--latex", "--columns", "final,difference,p", "-o", tmp_path / "x.pdf")
+    text = printed(capsys, *seeds, *words, "--baseline", "a_b")
     lines = [" ".join(line.split()) for line in text.splitlines()]
     assert lines == [
-        r"\begin{tabular}{lrr}",
+        r"\begin{tabular}{lrrr}",
         r"\toprule",
-        r"method & nodes (\%) & p \\",
+        r"method & nodes (\%) & vs. a\_b & p \\",
         r"\midrule",
-        r"full & 62.0 $\pm$ 5.0 & - \\",
-        r"a\_b & 64.0 $\pm$ 2.5 & 0.184 \\",
+        r"full & 62.0 $\pm$ 5.0 & $-$2.0 $\pm$ 4.3 & 0.184 \\",
+        r"a\_b & 64.0 $\pm$ 2.5 & - & - \\",
         r"\bottomrule",
         r"\end{tabular}",
     ]

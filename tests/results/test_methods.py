@@ -157,3 +157,10 @@ def test_options_of_the_data_that_differ_are_named(tmp_path):
         write(path, content)
     _, remarks = read_methods([tmp_path])
     assert remarks == ["different data ([DATASET] shards = 2, 4)"]
+
+
+def test_a_last_test_of_a_few_nodes_is_told(tmp_path):
+    write(tmp_path / "a/m/0_results.json", results(tested=(1, 3)))
+    write(tmp_path / "a/m/1_results.json", results(rounds=2, tested=(1,)))
+    _, remarks = read_methods([tmp_path])
+    assert remarks == ["a: the last test is of 1 of 2 nodes"]
