@@ -1,25 +1,32 @@
 """Print the CPU time per node and round of each engine, in steps of plain training.
 
-Digits' MLP on a regular graph of degree 6, one step with a batch of 8 per round, no
-evaluation. The time is the difference of two runs of different length, so that start and
-end do not count. ``batched`` is the engine packed with ``--batched on``.
+Digits' MLP on a regular graph of degree 6, one step with a batch of 8 per round, 16
+samples per node, no evaluation. The time is the difference of two runs of different
+length, so that start and end do not count. ``batched`` is the engine packed with
+``--batched on``; packed and batched have two workers.
 
 Two yardsticks are timed in this process after each run, all as CPU time: a step of the
 same model and batch size in a loop of plain training, and a bare loop over rounds of as
 many nodes as a worker has, in which nothing is done but the arithmetic: vmapped gradients
 of stacked parameters in parts of 256, and one sparse product.
 
-Usage: python -m benchmarks.scale [--nodes 16 64 256] [--engines packed batched]
+The last line is a single run of one round, start and end included.
+
+Usage: python -m benchmarks.scale [--nodes N ...] [--engines packed batched]
+    [--most N] [--csv FILE]
 """
 
 import argparse
+import csv
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import psutil
 import torch
 from torch.func import functional_call, grad, vmap
 from torch.nn.functional import embedding_bag
@@ -28,23 +35,41 @@ from benchmarks.bits import BASE, ROOT, ini
 from benchmarks.machine import children_cpu, describe
 from decentralizepy.datasets.Digits import MLP
 
-SHORT, LONG, BATCH, STEPS = 5, 25, 8, 2_000
+BATCH, SAMPLES, STEPS = 8, 16, 2_000
 DEGREE, PART, BARE_ROUNDS, WORKERS = 6, 256, 5, 2
+SHORT, SAMPLED_S, MIB = 2, 0.25, 1 << 20
+NODES, MOST = (16, 64, 256, 1_024, 10_000), 100_000
+PACKED = {"RUN.engine": "packed", "RUN.workers": WORKERS}
 ENGINES = {
     "process": {"RUN.engine": "process"},
-    "packed": {"RUN.engine": "packed", "RUN.workers": WORKERS},
-    "batched": {"RUN.engine": "packed", "RUN.workers": WORKERS, "RUN.batched": "on"},
+    "packed": PACKED,
+    "batched": {**PACKED, "RUN.batched": "on"},
     "debug": {"RUN.engine": "debug"},
 }
+# up to how many nodes an engine is run, and how many rounds of a node, at least, the long
+# run has more than the short one: enough for their time to stand out from that of a start
+LIMITS = {"process": 256, "packed": 1_024, "batched": 10_000, "debug": 256}
+ROUNDS = {"process": 2_000, "packed": 8_000, "batched": 160_000, "debug": 8_000}
 SETTINGS = {
+    "DATASET.dataset_package": "benchmarks.repeated",
+    "DATASET.dataset_class": "RepeatedDigits",
     "DATASET.partition_niid": "iid",
     "DATASET.shards": "",
     "TRAIN_PARAMS.rounds": "1",
     "TRAIN_PARAMS.full_epochs": "False",
+    "TRAIN_PARAMS.shuffle": "False",
     "GRAPH.degree": str(DEGREE),
-    "RUN.test_after": "1000",
-    "RUN.train_evaluate_after": "1000",
+    "RUN.test_after": "10000",
+    "RUN.train_evaluate_after": "10000",
 }
+
+
+class Cost(NamedTuple):
+    """What a run took: seconds of CPU and of time, and the most memory in bytes."""
+
+    cpu: float
+    wall: float
+    memory: int
 
 
 def step() -> float:
@@ -92,57 +117,121 @@ def bare(nodes: int) -> float:
     return (time.process_time() - start) / BARE_ROUNDS / nodes
 
 
-def cpu(engine: str, nodes: int, rounds: int, folder: Path) -> float:
-    """Return the CPU seconds of a run."""
-    settings = {"RUN.procs_per_machine": nodes, **ENGINES[engine]}
+def run(engine: str, nodes: int, rounds: int, folder: Path) -> Cost:
+    """Return what a run took."""
+    settings = {
+        "RUN.procs_per_machine": nodes,
+        "DATASET.samples": SAMPLES * nodes,
+        **ENGINES[engine],
+    }
     text = ini(
         {**BASE, **SETTINGS, **{key: str(value) for key, value in settings.items()}}
     )
     (folder / "run.ini").write_text(text)
-    words = [
-        "run",
-        "run.ini",
-        "-is",
-        rounds,
-        "-ld",
-        "run",
-        "-wsd",
-        "run",
-        "--overwrite",
-    ]
-    before = children_cpu()
-    subprocess.run(
-        [sys.executable, "-m", "decentralizepy", *map(str, words)],
+    words = f"run run.ini -is {rounds} -ld run -wsd run/weights --overwrite".split()
+    before, start = children_cpu(), time.monotonic()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "decentralizepy", *words],
         cwd=folder,
-        check=True,
         stdout=subprocess.DEVNULL,
         env={"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
     )
-    return children_cpu() - before
+    with Memory(process.pid) as memory:
+        if process.wait():
+            raise SystemExit(f"{engine} with {nodes} nodes failed")
+    return Cost(children_cpu() - before, time.monotonic() - start, memory.most)
+
+
+class Memory:
+    """The most memory that a process and its children have used, while this is entered.
+
+    What processes share counts once.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self.pid, self.most = pid, 0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._sample)
+
+    def __enter__(self) -> "Memory":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _sample(self) -> None:
+        while not self._over.wait(SAMPLED_S):
+            try:
+                parent = psutil.Process(self.pid)
+                found = [parent, *parent.children(recursive=True)]
+                used = sum(each.memory_full_info().pss for each in found)
+            except psutil.Error:  # one of them has just ended
+                continue
+            self.most = max(self.most, used)
+
+
+def row(engine: str, nodes: int, folder: Path) -> dict[str, Any]:
+    """Return what a node and round takes with an engine, and what yardsticks do."""
+    more = max(ROUNDS[engine] // nodes, 10)
+    short, long = (run(engine, nodes, SHORT + extra, folder) for extra in (0, more))
+    each = (long.cpu - short.cpu) / more / nodes
+    return {
+        "engine": engine,
+        "nodes": nodes,
+        "us": 1e6 * each,
+        "steps": each / step(),
+        "loops": each / bare(max(1, nodes // WORKERS)),
+        "rounds/s": more / (long.wall - short.wall),
+        "start s": short.wall,
+        "MiB": long.memory / MIB,
+    }
+
+
+def told(found: dict[str, Any]) -> str:
+    """Return a row of the table."""
+    return (
+        "{engine:8} {nodes:7,} {us:9.0f} {steps:7.2f} {loops:6.1f} {rounds/s:9.2f}"
+        " {start s:8.1f} {MiB:7,.0f}"
+    ).format_map(found)
 
 
 def main() -> None:
     """Measure and print one line per engine and number of nodes."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--nodes", nargs="+", type=int, default=[16, 64, 256])
-    parser.add_argument("--engines", nargs="+", choices=ENGINES, default=[*ENGINES])
+    parser.add_argument("--nodes", nargs="+", type=int, default=NODES)
+    parser.add_argument("--engines", nargs="+", choices=ENGINES, default=[*ENGINES][:3])
+    parser.add_argument(
+        "--most", type=int, default=MOST, help="0: without the last line"
+    )
+    parser.add_argument(
+        "--csv", type=Path, help="a file to which rows are written, too"
+    )
     args = parser.parse_args()
     print(describe())
     print(
-        f"{'engine':8} {'nodes':>6} {'us per node and round':>22} {'steps':>6} {'loops':>6}"
+        f"{'engine':8} {'nodes':>7} {'us a round':>9} {'steps':>6} {'loops':>6}"
+        f" {'rounds/s':>9} {'start s':>8} {'MiB':>7}"
     )
+    pairs = [(e, n) for n in args.nodes for e in args.engines if n <= LIMITS[e]]
+    found = []
     with tempfile.TemporaryDirectory(prefix="scale-") as scratch:
-        for nodes in args.nodes:
-            for engine in args.engines:
-                long, short = (
-                    cpu(engine, nodes, n, Path(scratch)) for n in (LONG, SHORT)
-                )
-                each = (long - short) / (LONG - SHORT) / nodes
-                steps, loops = each / step(), each / bare(nodes // WORKERS)
-                print(
-                    f"{engine:8} {nodes:6} {1e6 * each:22.0f} {steps:6.2f} {loops:6.1f}",
-                    flush=True,
-                )
+        folder = Path(scratch)
+        for engine, nodes in pairs:
+            found.append(row(engine, nodes, folder))
+            print(told(found[-1]), flush=True)
+        if args.most:
+            cost = run("batched", args.most, 1, folder)
+            print(
+                f"batched {args.most:,} nodes, one round, with start and end:"
+                f" {cost.wall:.0f} s, {cost.memory / MIB:,.0f} MiB"
+            )
+    if args.csv and found:
+        with args.csv.open("w", newline="") as file:
+            writer = csv.DictWriter(file, [*found[0]])
+            writer.writeheader()
+            writer.writerows(found)
 
 
 if __name__ == "__main__":

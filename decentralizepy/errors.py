@@ -201,6 +201,14 @@ class PeerLost(PeerError, ConnectionError):
         self.uids = uids
 
 
+class AtNode(DecentralizepyError):
+    """Whose error, its cause, it is where the nodes of a process are run as one."""
+
+    def __init__(self, uid: int) -> None:
+        super().__init__(f"uid {uid} failed")
+        self.uid = uid
+
+
 class NodeFailed(DecentralizepyError):
     """A node process that died or raised: ``cause`` in one line, and the end of its log.
 

@@ -30,11 +30,12 @@ ALLOWED = {
     }
     | {"mappings", "models", "once", "randomness"},
     "attacks": {"config.numbers", "errors", "randomness"},
-    "training": {"checkpoints", "errors", "randomness"},
+    "training": {"checkpoints", "config.overrides", "errors", "randomness"},
     "sharing": {
         "checkpoints",
         "config.numbers",
         "config.order",
+        "config.overrides",
         "config.signatures",
         "errors",
         "factory",
@@ -45,15 +46,17 @@ ALLOWED = {
     | {"checkpoints", "factory", "graphs", "mappings", "models.Model", "models.flat"}
     | {"attacks.byzantine", "models.decay", "models.lazy"}
     | {"network.clock", "network.record", "once"}
-    | {"results.lines", "results.schedule", "results.sketch", "results.write"}
-    | {"sharing.Sharing", "sharing.finite"},
+    | {"results.columns", "results.lines", "results.schedule", "results.sketch"}
+    | {"results.write"}
+    | {"sharing.Sharing", "sharing.finite", "sharing.many"},
     # a rule about two plug-ins has to know both
     "run": RUN
     | {"models", "network", "node", "results", "sharing", "training.last_batch"}
     | {"attacks.byzantine", "training.augmentation", "training.rates"},
     # what a process keeps only once is each node's own
     "engines": TEXT
-    | {"run", "network", "node.process", "communication.workers", "results.lines"},
+    | {"run", "network", "node.process", "communication.workers"}
+    | {"results.columns", "results.lines"},
     "sweep": RUN,
     "placement": RUN,
     "tracking": {"files"},

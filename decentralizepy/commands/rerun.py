@@ -127,20 +127,27 @@ def _weights(before: Content, after: Content) -> list[Path]:
 
 def _distance(names: Sequence[str], before: Path, after: Path) -> str:
     """Return the largest difference of two weights, if the old ones are still there."""
-    import torch
-
     largest = 0.0
     for name in names:
         if not ((before / name).exists() and (after / name).exists()):
             return "; not all of them are there"
-        old = torch.load(before / name, weights_only=True)
-        new = torch.load(after / name, weights_only=True)
+        old, new = _loaded(before / name), _loaded(after / name)
         if old.keys() != new.keys() or any(old[k].shape != new[k].shape for k in old):
             return "; not the same model"
         for key in old:
             apart = (old[key].double() - new[key].double()).abs()
             largest = max(largest, float(apart.max()))
     return f"; the largest difference of two weights is {largest:.2g}"
+
+
+def _loaded(path: Path) -> dict[str, Any]:
+    """Return the tensors of a file of weights, of one node or of many."""
+    import numpy as np
+    import torch
+
+    if path.suffix == ".npy":
+        return {"models": torch.from_numpy(np.load(path))}
+    return dict(torch.load(path, weights_only=True))
 
 
 def _first(names: Sequence[str], log_dir: Path, out: Path) -> str:

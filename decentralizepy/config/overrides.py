@@ -1,4 +1,4 @@
-"""Detects overridden methods that this package never calls."""
+"""Detects overridden methods: those that are never called, and those of a base class."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -36,3 +36,11 @@ def _in_vain(kind: type) -> Iterator[tuple[str, str]]:
         if overridden.isdisjoint(getattr(parent, "callers", ())):
             replaced = vars(parent).get("replaced", {}).items()
             yield from (each for each in replaced if each[0] in overridden)
+
+
+def own_method(kind: type, base: type) -> str:
+    """Return the first attribute of ``base`` that a subclass replaces; "" if none."""
+    below = kind.__mro__[: kind.__mro__.index(base)]
+    known = {name for name in dir(base) if not name.startswith("__")}
+    known |= {"__init__", "__new__", "__call__"}
+    return next((name for cls in below for name in vars(cls) if name in known), "")

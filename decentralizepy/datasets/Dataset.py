@@ -198,6 +198,10 @@ class Dataset(Order):
         batches: Batches = batches_of(validationset, self.test_batch_size)
         return batches
 
+    def not_at_once(self, flat: Any) -> str:
+        """Return why ``many`` cannot give all nodes' samples at once; "" if it can."""
+        return f"{type(self).__name__} does not say which samples each node has"
+
     def test(self, model: torch.nn.Module, loss: Loss) -> tuple[float, float]:
         """Return the accuracy in percent and the mean loss on the test set.
 

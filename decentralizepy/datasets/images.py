@@ -1,6 +1,7 @@
 """Images in memory, their partition among nodes and their validation set."""
 
 import math
+from collections.abc import Sized
 from typing import Any, Literal
 
 import numpy as np
@@ -10,6 +11,7 @@ from decentralizepy.datasets.batches import Indexable
 from decentralizepy.datasets.Dataset import Dataset
 from decentralizepy.datasets.feature_skew import FEATURE_SKEWS, Skewed, change_for
 from decentralizepy.datasets.loading import load_sets
+from decentralizepy.datasets.many import ManyOrders
 from decentralizepy.datasets.options import check_validation, one_of
 from decentralizepy.datasets.Partitioner import (
     DataPartitioner,
@@ -151,6 +153,27 @@ class ImageDataset(Dataset):
             raise DataError(f"{directory}: no images in it")
         return images
 
+    def not_at_once(self, flat: Any) -> str:
+        kind, part = type(self), self.trainset
+        for base, method in (
+            (ImageDataset, "load_trainset"),
+            (Dataset, "get_trainset"),
+        ):
+            if getattr(kind, method) is not getattr(base, method):
+                return f"{kind.__name__} overrides {method}"
+        known = self.parts[self.dataset_id]
+        if type(part) is not Partition or not np.array_equal(part.index, known):
+            return f"{kind.__name__} changes the samples of each node"
+        return ""
+
+    def many(self, uids: range, batch_size: int, shuffle: bool) -> ManyOrders:
+        """Return the order in which many nodes iterate over their samples."""
+        assert isinstance(self.trainset, Partition)
+        data, parts = self.trainset.data, self.parts[uids.start : uids.stop]
+        for uid, part in zip(uids, parts, strict=True):
+            self._check_part(uid, part, data)
+        return ManyOrders(self, parts, uids if shuffle else (), batch_size)
+
     def load_testset(self) -> None:
         """Set ``testset``."""
         images = self._images(self.test_dir or self.train_dir, False)
@@ -165,13 +188,17 @@ class ImageDataset(Dataset):
         if self.dataset_id < 0:  # a service may validate on it, but has no part of it
             self.__training__ = False
             return
-        part = Partition(data, self._divide(images, data)[self.dataset_id])
+        self.parts = self._divide(images, data)
+        part = Partition(data, self.parts[self.dataset_id])
+        self._check_part(self.uid, part, data)
+        self.trainset = self._skewed(part)
+
+    def _check_part(self, uid: int, part: Sized, data: Sized) -> None:
         if not len(part):
             raise DataError(
-                f"node {self.uid} gets none of the {len(data)} training samples: "
+                f"node {uid} gets none of the {len(data)} training samples: "
                 f"expected fewer than {self.num_partitions} nodes or other sizes"
             )
-        self.trainset = self._skewed(part)
 
     def _hold_out(self, source: str, data: Images) -> Images | Partition:
         """Take the validation set out of ``data``, if this is its source."""

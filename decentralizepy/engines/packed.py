@@ -1,6 +1,7 @@
 """Runs thousands of nodes in a few worker processes."""
 
 import itertools
+import logging
 import multiprocessing
 import resource
 import signal
@@ -12,7 +13,8 @@ from typing import Any, NoReturn
 
 from decentralizepy.engines.bridge import Bridge
 from decentralizepy.engines.debug import DebugNodes
-from decentralizepy.engines.engine import GoOn
+from decentralizepy.engines.engine import Engine, GoOn
+from decentralizepy.engines.many import Commons, ManyNodes, commons_of
 from decentralizepy.engines.process import LocalNodes
 from decentralizepy.engines.turns import Turns
 from decentralizepy.errors import NodeFailed, PeerError
@@ -23,6 +25,8 @@ from decentralizepy.run.preflight import raise_limit
 from decentralizepy.run.scratch import Scratch
 from decentralizepy.run.signals import Stopped
 from decentralizepy.run.spec import NodeSpec
+
+logger = logging.getLogger(__name__)
 
 COUNT_S = 0.5  # how often a worker counts its nodes
 CAUSE_S = 10.0  # how long a worker with a failed node may take to end
@@ -56,8 +60,11 @@ class PackedNodes(LocalNodes):
         self._groups = groups = share_out(specs, workers)
         self._sockets = Scratch()
         self._left: Any = multiprocessing.Array("i", [len(group) for group in groups])
-        folder = self._sockets.path
-        arguments = (groups, folder, self._left, go_on, batched, network)
+        together = commons_of(specs, len(groups), batched)
+        arguments = (
+            *(groups, self._sockets.path, self._left, go_on, batched, network),
+            *together,
+        )
         super().__init__(
             [_worker(number, arguments) for number in range(len(groups))], go_on
         )
@@ -116,8 +123,12 @@ def work(
     go_on: GoOn,
     batched: str,
     network: Network | None,
+    commons: Commons | None,
+    obstacle: str,
 ) -> None:
     """Run one group of nodes to its end, in a process of its own.
+
+    With ``commons``, their rounds are run at once; ``obstacle`` is why they are not.
 
     Raises
     ------
@@ -127,17 +138,33 @@ def work(
     configure(len(groups))
     raise_limit(resource.RLIMIT_NOFILE)  # a node that waits long keeps a notice open
     signal.signal(signal.SIGTERM, _stop)
-    workers = {spec.uid: at for at, group in enumerate(groups) for spec in group}
-    turns = Turns(VirtualClock(network) if network else None)
-    bridge = Bridge(folder, number, workers, turns)
-    with DebugNodes(groups[number], go_on, bridge=bridge, batched=batched) as nodes:
+    if commons:
+        log = _worker_log(groups, number)
+        failure = _run(ManyNodes(groups[number], commons, log), left, number)
+    else:
+        if obstacle and not number:
+            logger.warning("rounds are not run at once, but by each node: %s", obstacle)
+        workers = {spec.uid: at for at, group in enumerate(groups) for spec in group}
+        turns = Turns(VirtualClock(network) if network else None)
+        bridge = Bridge(folder, number, workers, turns)
+        nodes = DebugNodes(groups[number], go_on, bridge=bridge, batched=batched)
+        failure = _run(nodes, left, number)
+        bridge.close()
+    if failure:
+        raise failure
+
+
+def _run(nodes: Engine, left: Any, number: int) -> NodeFailed | None:
+    """Run nodes to their end, and note how many are left; return why one has failed."""
+    with nodes:
         nodes.start()
         while not nodes.wait(COUNT_S):
             left[number] = nodes.alive
-        failure = nodes.failure()
-    bridge.close()
-    if failure:
-        raise failure
+        return nodes.failure()
+
+
+def _worker_log(groups: list[list[NodeSpec]], number: int) -> Path:
+    return groups[number][0].log.with_name(f"worker{number}.log")
 
 
 def _worker(number: int, arguments: tuple[Any, ...]) -> NodeSpec:
@@ -149,7 +176,7 @@ def _worker(number: int, arguments: tuple[Any, ...]) -> NodeSpec:
         number,
         first.machine_id,
         number,
-        first.log.with_name(f"worker{number}.log"),
+        _worker_log(groups, number),
         fresh=first.fresh,
         name=f"worker {number} (ranks {first.rank} to {last.rank})",
     )

@@ -4,6 +4,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from statistics import median_low
 from typing import Any
@@ -11,7 +12,8 @@ from typing import Any
 from decentralizepy.monitor.evaluations import Evaluations
 from decentralizepy.monitor.spread import Spread
 from decentralizepy.monitor.stragglers import Waits
-from decentralizepy.results.lines import BYZANTINE, KEPT, SHARED, STOPPED, parsed
+from decentralizepy.results.columns import parsed
+from decentralizepy.results.lines import BYZANTINE, KEPT, SHARED, STOPPED
 from decentralizepy.results.schedule import MEAN_MODEL, Evaluators
 from decentralizepy.results.write import newest_final
 
@@ -96,8 +98,9 @@ class Tally:
         """Read what was appended since the last poll."""
         before = self.slowest
         for folder, here in self._folders.items():
-            for line in self._appended(folder / SHARED, here):
-                self._add_shared(folder, *parsed(line))
+            lines = self._appended(folder / SHARED, here)
+            for rank, record in chain.from_iterable(map(parsed, lines)):
+                self._add_shared(folder, rank, record)
             for rank in here if folder / SHARED not in self._offsets else ():
                 path = folder / f"{self._places[rank][1]}_results.jsonl"
                 for line in self._appended(path, [rank]):

@@ -1,6 +1,10 @@
 """Decentralized parallel stochastic gradient descent, in lockstep with the neighbors."""
 
+from typing import Any
+
 from decentralizepy.node.LiveNode import LiveNode
+from decentralizepy.node.many import ManyRounds
+from decentralizepy.node.many_example import Example
 from decentralizepy.node.Node import Section
 
 
@@ -12,6 +16,14 @@ class DPSGDNode(LiveNode):
     (:meth:`~decentralizepy.graphs.Graph.Graph.at`), this round's neighbors are used.
     Arguments as for :class:`~decentralizepy.node.LiveNode.LiveNode`.
     """
+
+    many_rounds = ManyRounds
+    """The rounds of a worker's nodes at once, for --batched."""
+
+    @classmethod
+    def example(cls, *args: Any) -> Example:
+        """Return a node that stands for many in :class:`ManyRounds`."""
+        return Example(cls, DPSGDNode, args)
 
     @property
     def rounds_ahead(self) -> int:

@@ -35,15 +35,16 @@ class Handshakes(Mailbox):
     def connect_neighbor(self, neighbor: int) -> None:
         """Connect to ``neighbor`` and greet it."""
         self.communication.init_connection(neighbor)
-        hello = {
-            "HELLO": self.uid,
-            "RUN": [*self.identity.values()],
-            "CHANNEL": "CONNECT",
-        }
+        hello = self.greeting(self.uid)
         again = neighbor in self.greeted  # by the run that this one resumes
         with uncounted(self.communication) if again else nullcontext():
             self.communication.send(neighbor, hello)
         self.greeted.add(neighbor)
+
+    def greeting(self, uid: int) -> Message:
+        """Return the first message of a node of this run."""
+        run = [*self.identity.values()]
+        return {"HELLO": uid, "RUN": run, "CHANNEL": "CONNECT"}
 
     def receive_hello(self) -> Received:
         """Return the next (sender, greeting)."""

@@ -44,6 +44,24 @@ class RoundModels:
             file.seek(uid)
             file.write(b"\1")
 
+    def put_rows(self, first: int, rows: torch.Tensor) -> None:
+        """Write the models of consecutive nodes, whose tensors are all float32.
+
+        Parameters
+        ----------
+        first : int
+            The uid of the first one.
+        rows : torch.Tensor, shape (n, N)
+        """
+        self.path.parent.mkdir(exist_ok=True)
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
+        with open(descriptor, "r+b") as file:
+            file.seek(self.nodes + first * rows[0].nbytes)
+            file.write(rows.numpy().data)
+            file.flush()
+            file.seek(first)
+            file.write(b"\1" * len(rows))
+
     def complete(self) -> bool:
         """Return whether the models of all nodes are there."""
         with open(self.path, "rb") as file:

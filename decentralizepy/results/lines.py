@@ -6,13 +6,13 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from contextvars import ContextVar
+from itertools import chain
 from pathlib import Path
-from typing import Any
 
 from decentralizepy.errors import DecentralizepyError
 from decentralizepy.files import write_atomic
+from decentralizepy.results.columns import FILES, Row, parsed
 
-Row = dict[str, Any]
 SHARED = "results.jsonl"
 STOPPED = "target_reached"
 """What a node's last row says if the target accuracy has ended the run."""
@@ -204,7 +204,7 @@ def read_shared(log_dir: Path | str) -> dict[int, list[Row]]:
     """Return the rows of the nodes that share a file, by rank; damaged lines are skipped."""
     found: dict[int, list[Row]] = {}
     with suppress(FileNotFoundError), open(Path(log_dir, SHARED), "rb") as file:
-        for rank, row in map(parsed, file):
+        for rank, row in chain.from_iterable(map(parsed, file)):
             if KEPT in row:
                 rows = found.get(rank, [])
                 found[rank] = [each for each in rows if each["round"] <= row[KEPT]]
@@ -213,13 +213,12 @@ def read_shared(log_dir: Path | str) -> dict[int, list[Row]]:
     return found
 
 
-def parsed(line: bytes) -> tuple[int, Row]:
-    """Return the rank and the rest of a shared line; nothing of a damaged one."""
-    try:
-        row = json.loads(line)
-        return int(row.pop("rank")), row
-    except (ValueError, TypeError, AttributeError, KeyError):
-        return 0, {}
+def in_columns(log_dir: Path | str) -> bool:
+    """Return whether there are no files per node, but columns for many nodes."""
+    with suppress(OSError, ValueError), open(Path(log_dir, SHARED), "rb") as file:
+        first = next((line for line in file if line.strip()), b"{}")
+        return bool(json.loads(first).get("nodes", 0) > FILES)
+    return False
 
 
 def read_all(log_dir: Path | str) -> dict[int, list[Row]]:

@@ -1,15 +1,20 @@
 """Parsing of a node's results files."""
 
+from __future__ import annotations
+
 import json
 import math
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from decentralizepy.errors import DataError
 from decentralizepy.results.lines import BYZANTINE
 from decentralizepy.results.sketch import NAME as SKETCH
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 Table = dict[str, dict[int, float]]
 """The values of each metric by round."""
@@ -74,3 +79,17 @@ def numbers(rounds: dict[Any, Any]) -> dict[int, float]:
         for number, value in rounds.items()
         if value is None or isinstance(value, (int, float))
     }
+
+
+def framed(columns: dict[str, dict[int, float]]) -> DataFrame:
+    """Return values by round and column; thousands of Series would take seconds."""
+    import numpy as np
+    import pandas as pd
+
+    index = sorted(set().union(*columns.values()))
+    rows = {number: row for row, number in enumerate(index)}
+    values = np.full((len(index), len(columns)), np.nan)
+    for column, rounds in enumerate(columns.values()):
+        for number, value in rounds.items():
+            values[rows[number], column] = value
+    return pd.DataFrame(values, index=index, columns=[*columns])

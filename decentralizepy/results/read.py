@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from decentralizepy.errors import DataError, did_you_mean
 from decentralizepy.results.lines import SHARED, read_shared
-from decentralizepy.results.parse import Measured, numbers, read_first, tabled
+from decentralizepy.results.parse import Measured, framed, numbers, read_first, tabled
 from decentralizepy.results.sketch import distances, mixing
 from decentralizepy.results.virtual import add_virtual
 from decentralizepy.results.write import read_final
@@ -119,15 +119,12 @@ class Run:
         was tested, it is the only column of these metrics, and so is a metric over the
         models of all nodes.
         """
-        import pandas as pd
-
         found = {node: table.get(name) for node, table in self.nodes.items()}
         if name in _OF_MEAN and self.one_model == "mean model":
             found = {"mean model": self.final.get(_OF_MEAN[name])}
         if name in (*OVER_NODES, *self.final):
             found = {"all nodes": self._over_nodes(name) or self.final.get(name)}
-        columns = {node: pd.Series(v, dtype=float) for node, v in found.items() if v}
-        frame = pd.DataFrame(columns).sort_index()
+        frame = framed({node: rounds for node, rounds in found.items() if rounds})
         if not name.startswith("total_"):
             return frame
         filled = frame.ffill().fillna(0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,32 @@ def sketch(parts: Iterable[npt.NDArray[Any]], seed: int) -> list[float]:
             sums += np.bincount(places, chunk, minlength=2 * SIZE)
     found: list[float] = (sums[:SIZE] - sums[SIZE:]).tolist()
     return found
+
+
+def sketch_rows(
+    rows: npt.NDArray[Any], lens: Sequence[int], seed: int
+) -> list[list[float]]:
+    """Return the sketch of each row, whose parts have the lengths ``lens``.
+
+    They differ from those of :func:`sketch` by the order of sums in double precision.
+    """
+    places = _places(tuple(lens), seed)
+    sums = np.stack([np.bincount(places, row, minlength=2 * SIZE) for row in rows])
+    found: list[list[float]] = (sums[:, :SIZE] - sums[:, SIZE:]).tolist()
+    return found
+
+
+@lru_cache(maxsize=4)
+def _places(lens: tuple[int, ...], seed: int) -> npt.NDArray[np.uint8]:
+    """Return which of the sums each entry of a vector belongs to."""
+    generator = stream(Purpose.SKETCH, seed)
+    chunks = [
+        min(_CHUNK, length - start)
+        for length in lens
+        for start in range(0, length, _CHUNK)
+    ]
+    drawn = [generator.integers(0, 2 * SIZE, n, dtype=np.uint8) for n in chunks]
+    return np.concatenate(drawn)
 
 
 def distances(sketches: Sketches) -> dict[int, tuple[float, int]]:

@@ -13,7 +13,14 @@ from typing import Any
 from decentralizepy.errors import DecentralizepyError
 from decentralizepy.files import write_atomic
 from decentralizepy.network.record import EVENTS
-from decentralizepy.results.lines import SHARED, place_of, read_rows, read_shared
+from decentralizepy.results.columns import finite
+from decentralizepy.results.lines import (
+    SHARED,
+    in_columns,
+    place_of,
+    read_rows,
+    read_shared,
+)
 from decentralizepy.results.sketch import NAME as SKETCH
 from decentralizepy.results.virtual import Metrics, read_virtual
 
@@ -81,7 +88,7 @@ class Results:
     def add(self, round_number: int, measured: dict[str, Any]) -> None:
         """Append a round, counted from 1; non-finite numbers are written as null."""
         line = {"round": round_number, "time": time.monotonic() - self._start}
-        line |= {name: _finite(value) for name, value in measured.items()}
+        line |= {name: finite(value) for name, value in measured.items()}
         self._unsaved.append(json.dumps(line))
         shown = [name for name in line if name not in ("round", EVENTS, SKETCH)]
         told = [f"{name} {_brief(line[name])}" for name in shown]
@@ -165,12 +172,6 @@ def _brief(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def _finite(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_finite(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
 def derive(lines: Path) -> Path:
     """Write ``<rank>_results.json`` from ``<rank>_results.jsonl`` and return its path.
 
@@ -186,9 +187,12 @@ def derive(lines: Path) -> Path:
 def derive_shared(log_dir: Path) -> None:
     """Write ``<rank>_results.json`` of all nodes that share a file.
 
-    They are not synced to the disk one by one, which takes seconds for 1,000 nodes: what
-    they contain is also in that file.
+    But not of more than 100 nodes whose rounds were run at once. The files are not synced
+    to the disk one by one, which takes seconds for 1,000 nodes: what they contain is also
+    in that file.
     """
+    if in_columns(log_dir):
+        return
     final, virtual = read_final(log_dir), read_virtual(log_dir)
     for rank, rows in read_shared(log_dir).items():
         if rows:
@@ -230,7 +234,7 @@ def write_final(
     nodes' results.
     """
     table = {
-        name: {**earlier.get(name, {}), str(round_number): _finite(value)}
+        name: {**earlier.get(name, {}), str(round_number): finite(value)}
         for name, value in measured.items()
     }
     write_atomic(log_dir / FINAL_FILE, json.dumps(table))

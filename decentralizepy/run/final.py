@@ -10,6 +10,8 @@ import torch
 from decentralizepy import factory
 from decentralizepy.attacks.byzantine import byzantine_uids
 from decentralizepy.errors import DataError
+from decentralizepy.models.flat import tensors
+from decentralizepy.node.many_weights import ManyWeights
 from decentralizepy.run.experiment import Experiment
 
 State = dict[str, Any]
@@ -43,8 +45,8 @@ def measure(experiment: Experiment, folders: Sequence[Path] = ()) -> dict[str, f
         If the weights of a node are missing, as with several machines that do not share
         a folder.
     """
-    models = Saved(weights(experiment, folders))
-    return MeanTest(experiment).measure(models)
+    test = MeanTest(experiment)
+    return test.measure(saved(experiment, test.model, folders))
 
 
 class Models(Protocol):
@@ -118,6 +120,18 @@ class MeanTest:
         return {"mean_model_acc": accuracy, "mean_model_loss": loss}
 
 
+def saved(
+    experiment: Experiment, model: torch.nn.Module, folders: Sequence[Path] = ()
+) -> Models:
+    """Return the final models, which are like ``model``; other arguments as above."""
+    last = experiment.rounds_done - 1
+    for folder in _places(experiment, folders):
+        together = ManyWeights(folder, last, tensors(model))
+        if _since(_started(experiment, folders), together.path):
+            return together
+    return Saved(weights(experiment, folders))
+
+
 def weights(experiment: Experiment, folders: Sequence[Path] = ()) -> list[Path]:
     """Return the files of the final weights of the server, or of all nodes.
 
@@ -129,8 +143,8 @@ def weights(experiment: Experiment, folders: Sequence[Path] = ()) -> list[Path]:
     honest = [uid for uid in range(count) if uid not in byzantine]
     uids = [args.server_rank] if experiment.served else honest
     last = experiment.rounds_done - 1
-    places = folders or [Path(args.weights_store_dir)]
-    started = 0.0 if folders else Path(args.log_dir, "args.json").stat().st_mtime
+    places = _places(experiment, folders)
+    started = _started(experiment, folders)
     files = {
         uid: path
         for uid in uids
@@ -176,6 +190,16 @@ def distance(models: Models, mean: State, names: Sequence[str]) -> float:
             gap = (state[name] - mean[name]).abs().double()
             squares += float(gap.square().sum())
     return math.sqrt(squares / len(models))
+
+
+def _places(experiment: Experiment, folders: Sequence[Path]) -> Sequence[Path]:
+    return folders or [Path(experiment.args.weights_store_dir)]
+
+
+def _started(experiment: Experiment, folders: Sequence[Path]) -> float:
+    """Return when the run began, if only its files count."""
+    args = Path(experiment.args.log_dir, "args.json")
+    return 0.0 if folders else args.stat().st_mtime
 
 
 def _since(started: float, path: Path) -> bool:

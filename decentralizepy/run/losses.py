@@ -3,12 +3,14 @@
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from decentralizepy.checkpoints import Checkpoints
 from decentralizepy.errors import NodeFailed
-from decentralizepy.results.lines import KEPT, SHARED, parsed, read_all
+from decentralizepy.results.columns import parsed
+from decentralizepy.results.lines import KEPT, SHARED, read_all
 from decentralizepy.run.spec import NodeSpec
 
 if TYPE_CHECKING:
@@ -51,7 +53,7 @@ def marks(folders: Iterable[Path]) -> Counter[int]:
     found: Counter[int] = Counter()
     for folder in folders:
         with suppress(OSError), open(folder / SHARED, "rb") as file:
-            rows = map(parsed, file)
+            rows = chain.from_iterable(map(parsed, file))
             found.update(rank for rank, row in rows if KEPT in row)
     return found
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timezone
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from decentralizepy.config.signatures import Options
 from decentralizepy.config.text import KINDS
 from decentralizepy.errors import ConfigError
 from decentralizepy.files import write_atomic
-from decentralizepy.results.lines import read_all
+from decentralizepy.results.lines import SHARED, in_columns, read_all
 from decentralizepy.results.write import REPEATED
 from decentralizepy.run import fingerprint, inputs, provenance
 from decentralizepy.run.experiment import Experiment
@@ -90,10 +91,14 @@ def produced(experiment: Experiment) -> dict[str, Any]:
     args = experiment.args
     log_dir, folder = Path(args.log_dir), Path(args.weights_store_dir)
     places = [experiment.mapping.get_uid(r, args.machine_id) for r in experiment.ranks]
-    names = [f"{experiment.rounds_done - 1}_weight_{uid}.pt" for uid in places]
+    last = experiment.rounds_done - 1
+    names = [f"{last}_weight_{uid}.pt" for uid in places]
+    names.append(f"{last}_weights.npy")  # of all, if there are many
     weights = [folder / name for name in names if (folder / name).exists()]
     rows = read_all(log_dir)
     named = {f"{r}_results.jsonl": rows[r] for r in experiment.ranks if r in rows}
+    if in_columns(log_dir):
+        named = {SHARED: [*chain.from_iterable(rows[r] for r in sorted(rows))]}
     return {
         "weights": {path.name: provenance.of_path(path) for path in weights},
         "results": {name: of_results(named[name]) for name in named},

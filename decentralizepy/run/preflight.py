@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from decentralizepy.config.signatures import is_ours
 from decentralizepy.errors import ConfigError
 from decentralizepy.machine import Free, Machine, cores
+from decentralizepy.results.columns import FILES as MANY
 from decentralizepy.run import descriptors
 from decentralizepy.run.descriptors import is_client
+from decentralizepy.run.example import example_of
 
 if TYPE_CHECKING:
     from decentralizepy.graphs.Graph import Graph
@@ -25,10 +27,13 @@ MIB = 1 << 20
 # Measured with models of 5 thousand to 17 million numbers: what a process does not share
 # (14 to 18 MiB with the smallest model), and what a node adds to a process of many.
 PROCESS_MEMORY, NODE_MEMORY = 20 * MIB, MIB // 2
+# what a node adds whose rounds are run at once with those of others, besides two models
+ROW_MEMORY = 16 << 10
 MODELS = 8  # weights, gradients, buffers of the encoding and averaging, ...
 THREADS = 6  # of a process
 FILES, FILES_PER_NODE = 32, 2  # of a process of many nodes
 ROW = 300  # bytes per round in both results files
+CELLS = 60  # bytes per round in one file for all nodes
 FORCE = "; --force starts anyway"
 CHECKPOINTS, STATES = 3, 2  # number kept; size of each, in models
 
@@ -103,6 +108,9 @@ class Load(NamedTuple):
         # messages are shared, and only one node at a time trains or averages
         memory = workers * PROCESS_MEMORY + nodes * (NODE_MEMORY + MODELS * model)
         files, who = FILES + FILES_PER_NODE * share, f"a process with {share} nodes"
+        if engine == "packed" and runs_at_once(experiment):
+            memory = workers * PROCESS_MEMORY + nodes * (ROW_MEMORY + 2 * model)
+            files = FILES
         return cls(nodes, workers, memory, files, who)
 
 
@@ -156,10 +164,11 @@ def files(load: Load, limit: int) -> Iterator[str]:
 def disk(experiment: Experiment, model: int) -> Iterator[str]:
     """Yield a message if the run's files need more disk space than is free."""
     args, nodes = experiment.args, len(experiment.ranks)
+    row = CELLS if nodes > MANY and runs_at_once(experiment) else ROW
     every = getattr(args, "checkpoint_every", 0)
     kept = min(CHECKPOINTS, args.iterations // every) if every else 0
     needs = {
-        args.log_dir: nodes * (args.iterations * ROW + kept * STATES * model),
+        args.log_dir: nodes * (args.iterations * row + kept * STATES * model),
         args.weights_store_dir: nodes * model,
     }
     devices: dict[int, list[str]] = {}
@@ -173,6 +182,14 @@ def disk(experiment: Experiment, model: int) -> Iterator[str]:
                 f"disk: {' and '.join(folders)} need about {_mib(need)}, but"
                 f" {_mib(free)} are free"
             )
+
+
+def runs_at_once(experiment: Experiment) -> bool:
+    """Return whether workers run the rounds of all their nodes at once."""
+    args = experiment.args
+    if _engine(experiment) != "packed" or getattr(args, "batched", "off") == "off":
+        return False
+    return not example_of(experiment.specs()[0])[1]
 
 
 def models(experiment: Experiment) -> int:

@@ -9,7 +9,8 @@ from decentralizepy.network.description import Network
 from decentralizepy.network.energy import consumed
 from decentralizepy.network.record import EVENTS
 from decentralizepy.network.replay import Times, replay
-from decentralizepy.results.lines import Row, read_all
+from decentralizepy.results.columns import Row
+from decentralizepy.results.lines import read_all
 from decentralizepy.results.virtual import write_virtual
 from decentralizepy.run.experiment import Experiment
 

@@ -14,6 +14,7 @@ from decentralizepy.training import _device, _steps
 from decentralizepy.training._passes import Passes, Trainset
 from decentralizepy.training._together import Kind, Step, kind_of, overridden
 from decentralizepy.training.augmentation import Augmentation
+from decentralizepy.training.many import ManySteps, obstacle
 from decentralizepy.training.rates import Rates
 
 EVALUATION_BATCH = 16  # activations of larger batches do not fit the cache
@@ -162,6 +163,14 @@ class Training(Passes):
         """Take steps together with other nodes, by ``batching``, where that is possible."""
         self.batching = batching
         batching.tell(Step.name, overridden(self))
+
+    def not_at_once(self, flat: Any) -> str:
+        """Return why :meth:`many` cannot be used with models of this layout; or ""."""
+        return obstacle(self, Training, flat)
+
+    def many(self, flat: Any, auto: bool = False) -> ManySteps:
+        """Return the steps of many nodes at once."""
+        return ManySteps(self, flat, auto)
 
     def train(self, dataset: Trainset) -> None:
         """Take ``rounds`` steps, or as many epochs with ``full_epochs``.

@@ -64,7 +64,7 @@ class Step:
         trainer = self.trainer
         if trainer.kind.obstacle:
             return str(trainer.kind.obstacle)
-        if not _is_plain(trainer):
+        if not is_plain(trainer):
             name = type(trainer.optimizer).__name__
             return f"{name} is not plain SGD with one rate for all parameters"
         tensors = isinstance(self.data, torch.Tensor) and torch.is_tensor(self.target)
@@ -131,7 +131,7 @@ def _rate(trainer: Any) -> float:
     return float(group["lr"])
 
 
-def _is_plain(trainer: Any) -> bool:
+def is_plain(trainer: Any) -> bool:
     """Return whether a trainer's optimizer takes plain steps on all its parameters."""
     optimizer, parameters = trainer.optimizer, trainer.kind.parameters
     if not _steps.is_plain(optimizer) or len(optimizer.param_groups) != 1:

@@ -3,23 +3,14 @@
 import re
 
 import pytest
-import torch
 
 from decentralizepy.engines.batching import Batching, chunks
 from decentralizepy.engines.turns import Inbox, Turns
 from tests.support import LIMIT_S
-from tests.support.launcher import results, run, weights
+from tests.support.alike import MODULE, SOFTMAX, assert_alike
+from tests.support.launcher import run
 
-MODULE = "tests.support.together"
 LEAST = 128
-SOFTMAX = {
-    "DATASET": {
-        "dataset_package": MODULE,
-        "dataset_class": "Digits",
-        "model_class": "Softmax",
-    },
-    "TRAIN_PARAMS": {"batch_size": "8"},
-}
 ENGINES = {
     "debug": ("--engine", "debug"),
     "packed": ("--engine", "packed", "--workers", "2"),
@@ -189,25 +180,6 @@ def both(experiment, tmp_path, engine, rounds, **sections):
         assert done.returncode == 0, done.stderr
     folder = tmp_path / "on"
     return "".join(path.read_text() for path in sorted(folder.glob("*.log")))
-
-
-def assert_alike(tmp_path, equal=False):
-    """Check weights to 1e-5 of their norm, counters exactly, and measurements."""
-    ours, theirs = (weights(tmp_path / name / "weights") for name in ("on", "off"))
-    assert ours.keys() == theirs.keys() != set()
-    moved = {key for key in ours if not torch.equal(ours[key], theirs[key])}
-    assert bool(moved) is not equal
-    for key in moved:
-        distance = (ours[key] - theirs[key]).norm()
-        assert distance <= 1e-5 * theirs[key].norm(), key
-    tables, expected = (results(tmp_path / name) for name in ("on", "off"))
-    assert tables.keys() == expected.keys()
-    for name, table in expected.items():
-        for metric, values in table.items():
-            if "bytes" in metric or "total" in metric:
-                assert tables[name][metric] == values
-            else:
-                assert tables[name][metric] == pytest.approx(values, rel=1e-4)
 
 
 @pytest.mark.processes
