@@ -86,6 +86,8 @@ def framed(columns: dict[str, dict[int, float]]) -> DataFrame:
     import numpy as np
     import pandas as pd
 
+    if not columns:
+        return pd.DataFrame()
     index = sorted(set().union(*columns.values()))
     rows = {number: row for row, number in enumerate(index)}
     values = np.full((len(index), len(columns)), np.nan)
