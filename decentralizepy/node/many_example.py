@@ -114,6 +114,7 @@ def _in_sections(config: Mapping[str, Any]) -> str:
         "--target_accuracy is set": run.target_accuracy,
         "there is a section NETWORK": config.get("NETWORK"),
         "there is a section LR_SCHEDULER": config.get("LR_SCHEDULER"),
+        "there is a section ATTACK": config.get("ATTACK"),
         "[FAULTS] on_peer_loss = drop": faults.get("on_peer_loss") == "drop",
         "[FAULTS] nonfinite = drop": faults.get("nonfinite") == "drop",
     }
