@@ -21,14 +21,16 @@ from decentralizepy.results.lines import arrange
 from decentralizepy.results.read import DATASET_FILE
 from decentralizepy.run import gather, lock
 from decentralizepy.run.emulation import is_asynchronous
+from decentralizepy.run.ended import PAUSED
 from decentralizepy.run.ending import complete_results, measure_final
 from decentralizepy.run.experiment import Experiment
 from decentralizepy.run.here import run_here
 from decentralizepy.run.losses import Begun, lost_peers, without_checkpoints
 from decentralizepy.run.machines import Machines
+from decentralizepy.run.pause import SIGNAL, Pause
 from decentralizepy.run.prepare import prepare, prepare_transport, resume
 from decentralizepy.run.scratch import Scratch
-from decentralizepy.run.signals import Stopped, end_once
+from decentralizepy.run.signals import Stopped, end_once, hold
 from decentralizepy.run.virtual_time import add_virtual_time
 from decentralizepy.summary import draw, progress_of, report
 from decentralizepy.utils import in_notebook
@@ -72,7 +74,8 @@ def launch(
     -----
     The exit status is 0 if every node ended well, 1 if one failed or could not write any
     checkpoint, 2 for what a user must mend before anything starts, 3 if a peer was lost,
-    130 after Ctrl-C, 143 after SIGTERM and 129 after SIGHUP.
+    75 after SIGUSR2, when all have a checkpoint of one round, 130 after Ctrl-C, 143 after
+    SIGTERM and 129 after SIGHUP.
     """
     classes = node_class, service_class, mapping_class
 
@@ -85,6 +88,7 @@ def launch(
         if in_notebook():
             run_here(whole)
         else:
+            hold(SIGNAL)  # until nodes run
             sys.exit(status_of(whole))
 
 
@@ -194,7 +198,7 @@ def run_nodes(
             )
         except NodeFailed as error:
             machines.explain(error)
-            if not left or error.exit_status == ConfigError.exit_status:
+            if not left or error.exit_status in (ConfigError.exit_status, PAUSED):
                 raise
             failure = error
         elsewhere = machines.settle(failure, lost)
@@ -238,6 +242,7 @@ def attempt(
     from decentralizepy.run.mean_model import MeanModelTests
 
     args, specs = experiment.args, experiment.specs()
+    pause = Pause(experiment, machines, specs)
     progress = progress_of(experiment, gathering.places)
     arrange(args.log_dir, shared=args.engine != "process")
     tracker.follow(progress)
@@ -249,9 +254,9 @@ def attempt(
         tests.poll()
         tracker.update()
         gathering.poll()
+        pause.poll()
         if args.machines > 1:
-            learners = [spec for spec in specs if spec.rank >= 0]
-            machines.check(starting=not all(map(begun, learners)))
+            machines.check(not all(begun(each) for each in specs if each.rank >= 0))
 
     go_on = begun if machines.policy == "drop" else None
     network = experiment.network if is_asynchronous(experiment.node_class) else None

@@ -71,6 +71,13 @@ class Ended(TypedDict):
     FINAL: bool
 
 
+class Checkpoint(TypedDict):
+    """``CHECKPOINT``: between launchers, to agree on a round with a checkpoint of all."""
+
+    STEP: str
+    ROUND: int
+
+
 class Shared(TypedDict):
     """``SHARED``: a launcher asks machine 0 whether they share its folders."""
 
@@ -130,6 +137,7 @@ CHANNELS: dict[str, dict[str, type]] = {
     "ROUNDS": get_type_hints(Rounds),
     "LAUNCHER": get_type_hints(Ended),
     "TARGET": get_type_hints(Measured),
+    "CHECKPOINT": get_type_hints(Checkpoint),
     "SHARED": get_type_hints(Shared),
     "WANTED": get_type_hints(Wanted),
     "FILE": get_type_hints(FilePiece),

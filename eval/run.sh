@@ -17,7 +17,7 @@ fi
 bin=${VENV:-.venv}/bin
 logs=eval/data/$(date +%Y-%m-%dT%H-%M-%S)
 case " $*" in
-    *" --rendezvous"* | *" --placement"*)
+    *" --rendezvous"* | *" --placement"* | *" --hosts"*)
         exec "$bin/decentralizepy" run "$config" -ld "$logs" -wsd "$logs/weights" "$@"
         ;;
 esac

@@ -142,7 +142,8 @@ class TCP(ZeroMQ):
         made = _security.prepare(options, local, uids, is_local(mapping), scratch)
         if is_local(mapping) and "key_file" in parameters(cls):  # not in every subclass
             made = _security.share_secret(made, scratch)
-        warn_if_open(made.get("security", "none"), set(hosts.values()))
+        if machine_id == 0:  # it speaks for all
+            warn_if_open(made.get("security", "none"), set(hosts.values()))
         return made
 
     @classmethod

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from decentralizepy.config.due import Due
+
 
 class RunSection(dict[str, Any]):
     """The keys of section RUN, with attributes that users cannot set.
@@ -24,7 +26,14 @@ class RunSection(dict[str, Any]):
         The nodes that evaluate: ``all``, ``mean_model`` (none) or how many.
     target_accuracy : float, default 0.0
         The mean test accuracy, in percent, at which the run ends; 0 for none.
+
+    Attributes
+    ----------
+    due : Due or None
+        A round after which a checkpoint is due, besides those of ``checkpoint_every``.
     """
+
+    due: Due | None = None
 
     def __init__(
         self,

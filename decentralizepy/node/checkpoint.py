@@ -16,6 +16,7 @@ from decentralizepy.checkpoints import (
     set_attributes,
     stated,
 )
+from decentralizepy.config.due import Due
 from decentralizepy.errors import ConfigError
 from decentralizepy.node import process
 from decentralizepy.node._counters import COUNTERS
@@ -53,7 +54,14 @@ class Checkpointer:
     node : Rounds
     every : int, default 0
         Rounds between checkpoints; 0 to write none.
+
+    Attributes
+    ----------
+    due : Due or None
+        One more, which may be asked for while the node runs.
     """
+
+    due: Due | None = None
 
     def __init__(self, node: Any, every: int = 0) -> None:
         self.node, self.every = node, every
@@ -64,7 +72,7 @@ class Checkpointer:
     @property
     def kept(self) -> int:
         """The number of checkpoints to keep, since some nodes may be rounds ahead."""
-        return max_round_lag(self.node.graph) // self.every + 2
+        return max_round_lag(self.node.graph) // max(self.every, 1) + 2
 
     def survey(self) -> None:
         """Warn, before the first round, about what checkpoints do not keep."""
@@ -89,8 +97,12 @@ class Checkpointer:
         restore_node(self.node, state, tensors)
 
     def write_if_due(self, number: int) -> None:
-        """Write a checkpoint if ``number`` rounds are a multiple of ``every``."""
-        if self.every and number % self.every == 0:
+        """Write a checkpoint if ``number`` is a multiple of ``every``, or asked for."""
+        is_due = self.every and number % self.every == 0
+        if self.due:
+            self.due.note(self.node.rank, number)
+            is_due = is_due or self.due.round == number
+        if is_due:
             self.write(number)
 
     def write(self, number: int) -> None:

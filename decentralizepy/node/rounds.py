@@ -70,6 +70,7 @@ class Rounds(ScriptNames, Recording):
         self.evaluators, self.target_accuracy = run.evaluate, run.target_accuracy
         self.first_round = run.first_round
         self.checkpointer = self.checkpointer_class(self, run.checkpoint_every)
+        self.checkpointer.due = run.due
 
     def run(self) -> None:
         """Run all rounds, then pass the end barrier."""

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from decentralizepy.errors import PeerError
+from decentralizepy.errors import NodeFailed, PeerError
+
+PAUSED = 75  # sysexits.h: a temporary failure, to try again
 
 
 class Ended(NamedTuple):
@@ -29,3 +31,11 @@ class Ended(NamedTuple):
 
 GONE = "its launcher has died, or cannot be reached any more"
 LOST = Ended(PeerError.exit_status, final=True)  # a launcher that said nothing
+
+
+class Paused(NodeFailed):
+    """The run ends so that it can be resumed: all have checkpoints of a round."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"paused after round {number}: --resume continues")
+        self.exit_status = PAUSED

@@ -9,7 +9,7 @@ from typing import Any
 
 from decentralizepy.errors import ConfigError, NodeFailed, PeerError, printable
 from decentralizepy.message import Message
-from decentralizepy.run.ended import GONE, LOST, Ended
+from decentralizepy.run.ended import GONE, LOST, PAUSED, Ended
 from decentralizepy.run.experiment import Experiment
 
 MEET_S = 5.0  # for a launcher to connect, if its nodes have already finished
@@ -220,8 +220,8 @@ class Machines:
     def _failed(self, machine: int, ended: Ended) -> NodeFailed:
         """Return an error because of another machine."""
         error = NodeFailed(ended.cause or f"machine {machine}: {GONE}")
-        invalid = ended.status == ConfigError.exit_status
-        error.exit_status = ended.status if invalid else PeerError.exit_status
+        same = ended.status in (ConfigError.exit_status, PAUSED)
+        error.exit_status = ended.status if same else PeerError.exit_status
         self._relayed = error
         return error
 
@@ -236,8 +236,9 @@ class Machines:
         return self._uid(machine) in self._link.lost
 
     def send(self, machine: int, message: Message) -> None:
-        """Send a message to the launcher of another machine."""
-        self._link.send(self._uid(machine), message)
+        """Send a message to the launcher of another machine, if they can be connected."""
+        if self._link is not None:
+            self._link.send(self._uid(machine), message)
 
     def wait(self, missing: Callable[[], Collection[int]]) -> list[int]:
         """Wait while machines are missing; return those that will remain so.
@@ -269,13 +270,8 @@ class Machines:
         return came
 
     def _tell(self, own: Ended) -> None:
-        message = {
-            "CHANNEL": "LAUNCHER",
-            "STATUS": own.status,
-            "CAUSE": own.cause,
-            "LOST": list(own.lost),
-            "FINAL": own.final,
-        }
+        told = {name.upper(): value for name, value in own._asdict().items()}
+        message = {**told, "CHANNEL": "LAUNCHER", "LOST": list(own.lost)}
         # one that has yet to connect need not know of an attempt that it had no part in
         for machine in self._others if own.final else self._news:
             self._link.send(self._uid(machine), message)

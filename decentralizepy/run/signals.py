@@ -42,6 +42,11 @@ def end_once() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def hold(number: signal.Signals) -> None:
+    """Have a signal wait, also in processes forked later, until somebody asks for it."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+
+
 @contextmanager
 def at_signal(action: Callable[[], None]) -> Iterator[None]:
     """Also call ``action`` at each signal of ``ENDING`` that is not ignored."""

@@ -20,6 +20,12 @@ class NodeSpec:
     fresh: bool = True  # whether to start a new log
     name: str = ""  # of what is no node
 
+    @property
+    def config(self) -> dict[str, Any]:
+        """The sections that the node is built from."""
+        found: dict[str, Any] = self.args[4]
+        return found
+
     def over(self, transport: dict[str, Any]) -> "NodeSpec":
         """Return the same node with another section COMMUNICATION."""
         *place, config = self.args[:5]

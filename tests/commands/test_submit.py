@@ -40,7 +40,9 @@ def test_the_script_has_all_options_and_flags(folder, capsys):
     told = (
         "--procs_per_machine 4 8 8 --set GRAPH.degree=2 --checkpoint_every 5 --log_dir"
     )
-    assert run[5:] == [*told.split(), str(log_dir), "${again[@]}"]
+    own = ["--weights_store_dir", "$log_dir/weights", "${point[@]}", "${again[@]}"]
+    assert run[5:] == [*told.split(), "$log_dir", *own]
+    assert f"log_dir={shlex.quote(str(log_dir))}" in lines
     assert not log_dir.exists()
 
 
@@ -50,9 +52,15 @@ def test_the_users_options_win_as_the_last_ones(folder, capsys):
     assert lines[-1] == "#SBATCH --signal=B:USR2@600"
 
 
-def test_a_job_without_checkpoints_is_warned_of(folder, capsys):
-    assert main(["run.ini", "--dry-run"]) == 0
-    assert "warning: without --checkpoint_every, a" in capsys.readouterr().err
+def test_each_point_of_a_sweep_is_a_task_of_an_array(folder, capsys):
+    values = ["--set", "SHARING.alpha=0.1,0.5", "--set", "GRAPH.degree=2"]
+    assert main(["run.ini", *values, "--array", "%1", "-ld", "s", "--dry-run"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert "#SBATCH --array=0-1%1" in out
+    assert f"#SBATCH --output={folder}/s/slurm-%A_%a.out" in out
+    task = "1) log_dir=$log_dir/alpha=0.5; point=(--set SHARING.alpha=0.5 --set GRAPH.degree=2) ;;"
+    assert task in out.splitlines()
 
 
 @pytest.mark.parametrize(
@@ -60,7 +68,7 @@ def test_a_job_without_checkpoints_is_warned_of(folder, capsys):
     [
         (["none.ini"], "none.ini: no such file"),
         (["run.ini", "--nodes", "3", "4"], "4: neither a flag nor the value of one"),
-        (["run.ini", "--array", "0-3"], "--array=0-3: all tasks of the array would"),
+        (["run.ini", "--array"], "nothing to sweep over: expected --set SECTION.KEY="),
         (["run.ini", "-p", "gpu"], "-p: expected the long form of an option of sbatch"),
         (["run.ini", "--nodes", "3"], "sbatch: not found on this machine; --dry-run"),
     ],

@@ -1,11 +1,14 @@
 """A real Slurm; breaks when a job's launchers are not one run, or it does not resume."""
 
+import json
 import re
 import sys
 
 import pytest
+import torch
 
 from tests.support import ROOT
+from tests.support.launcher import make_experiment, run, weights
 from tests.support.page import block
 from tests.support.slurm import missing, run_in_cluster
 
@@ -14,7 +17,15 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(missing() is not None, reason=str(missing())),
 ]
-RUN = f"{sys.executable} -m decentralizepy run"
+ROUNDS = 50
+SLOW = {
+    "DATASET": {
+        "dataset_package": "tests.support.slow",
+        "dataset_class": "Slow",
+        "who": "0",
+        "seconds": "0.1",
+    }
+}
 PATHS = f"--set COMMUNICATION.addresses_filepath={ROOT}/eval/ip.json"
 
 
@@ -47,22 +58,52 @@ def test_a_submitted_job_runs_on_all_nodes(tmp_path):
 
 REQUEUE = """
 {submit}
-until ls run/machine*/checkpoints/*/4.safetensors >/dev/null 2>&1; do sleep 0.1; done
+until [ $(cat run/machine*/*_results.jsonl 2>/dev/null | wc -l) -ge 20 ]; do sleep 0.1; done
 scancel --batch --signal=USR2 1
 while squeue -h -j 1 | grep -q .; do sleep 1; done
 """
 
 
-def test_a_requeued_job_resumes_from_its_checkpoints(tmp_path):
-    """It gets the signal that comes before the time limit, but once it has checkpoints."""
-    file, degree = f"{ROOT}/eval/config_digits.ini", "--set GRAPH.degree=2"
-    flags = f"-ps 2 -is 400 --checkpoint_every 4 -ld run {degree} {PATHS}"
-    submit = (
-        f"{sys.executable} -m decentralizepy submit {file} --nodes 3 --time 5 {flags}"
-    )
-    script = REQUEUE.format(submit=submit)
+def test_a_requeued_job_resumes_after_one_round_of_all_with_the_same_bits(tmp_path):
+    """It gets the signal that comes before the time limit, and has no other checkpoints."""
+    words = make_experiment(tmp_path)(name="run", rounds=ROUNDS, **SLOW)
+    folders = ["-ld", str(tmp_path / "alone"), "-wsd", str(tmp_path / "expected")]
+    alone = run([*words, "-ta", "100", *folders])
+    assert alone.returncode == 0, alone.stderr
+    flags = f"-ps 1 2 1 -is {ROUNDS} -ta 100 -ld run"
+    submit = f"{sys.executable} -m decentralizepy submit run.ini --nodes 3 --time 5"
+    script = REQUEUE.format(submit=f"{submit} {flags}")
     done = run_in_cluster(["bash", "-c", script], tmp_path, PYTHONPATH=str(ROOT))
     text = (tmp_path / "run/slurm-1.out").read_text()
     assert "the time is up: requeued" in text, done.stderr + text
-    assert re.search(r"resuming after round \d+", text), text
-    assert len([*(tmp_path / "run/weights").glob("399_weight_*.pt")]) == 6
+    (paused,) = set(re.findall(r"paused after round (\d+)", text))
+    assert f"resuming after round {paused}" in text
+    expected, found = weights(tmp_path / "expected"), weights(tmp_path / "run/weights")
+    assert expected.keys() == found.keys()
+    assert all(torch.equal(expected[name], found[name]) for name in expected)
+
+
+SWEEP = """
+{submit}
+until grep -q '"round": 4' sweep/lr=0.1/machine0/results.jsonl; do sleep 0.1; done
+scancel --batch --signal=USR2 1_0
+while squeue -h -j 1 | grep -q .; do sleep 1; done
+"""
+
+
+def test_each_point_of_a_sweep_is_a_task_that_requeues_itself(tmp_path):
+    make_experiment(tmp_path)(name="run", **SLOW)
+    values = "--set OPTIMIZER_PARAMS.lr=0.1,0.2 --array --engine packed --workers 1"
+    flags = f"-ps 4 -is {ROUNDS} -ta 100 -ld sweep {values}"
+    submit = (
+        f"{sys.executable} -m decentralizepy submit run.ini --nodes 1 --time 5 {flags}"
+    )
+    script = SWEEP.format(submit=submit)
+    done = run_in_cluster(["bash", "-c", script], tmp_path, PYTHONPATH=str(ROOT))
+    first = (tmp_path / "sweep/slurm-1_0.out").read_text()
+    assert re.search(r"paused after round (\d+)[^$]*resuming after round \1", first), (
+        done.stderr + first
+    )
+    assert "requeued" not in (tmp_path / "sweep/slurm-1_1.out").read_text()
+    for point in ("lr=0.1", "lr=0.2"):
+        assert json.loads((tmp_path / f"sweep/{point}/machine0/final.json").read_text())
