@@ -25,7 +25,9 @@ TITLES = {
     "total_data_per_n": "payload sent per node",
     "total_meta": "metadata sent per node",
     "total_control": "control bytes per node",
+    "energy": "energy of a node (J)",
 }
+ALONG = {"bytes": "total_bytes", "seconds": "time", "virtual": "virtual_time"}
 HEAT = ("test_acc", "test_loss", "train_loss", "wait")
 PERCENTS = range(0, 101, 5)  # of the nodes of a large run
 LISTED = 20  # of a large run's nodes, those waited for most
@@ -42,11 +44,11 @@ def curves(method: Method) -> dict[str, Any]:
     Returns
     -------
     dict
-        By metric, lists of equal length: ``rounds``, ``bytes`` and ``seconds`` (means over
-        nodes and seeds), ``mean``, ``nodes`` (low, lower, upper, high, averaged over seeds)
+        By metric, lists of equal length: ``rounds``, ``bytes``, ``seconds`` and, if a network
+        was emulated, ``virtual`` seconds (means over nodes and seeds), ``mean``, ``nodes`` (low, lower, upper, high, averaged over seeds)
         and, if there are several seeds, ``seeds`` (ends of the 95 % interval).
     """
-    sent, time = method.spread("total_bytes"), method.spread("time")
+    along = {name: method.spread(metric) for name, metric in ALONG.items()}
     found = {}
     for metric in TITLES:
         spread = method.spread(metric)
@@ -54,8 +56,7 @@ def curves(method: Method) -> dict[str, Any]:
             continue
         found[metric] = {
             "rounds": spread.index.tolist(),
-            "bytes": _along(sent, spread),
-            "seconds": _along(time, spread),
+            **{name: _along(x, spread) for name, x in along.items() if len(x)},
             "mean": short(spread["mean"]),
         }
         if metric not in OVER_NODES:
@@ -67,7 +68,7 @@ def curves(method: Method) -> dict[str, Any]:
 
 
 def _along(x: DataFrame, spread: DataFrame) -> list[float | None]:
-    return short(x["mean"].reindex(spread.index)) if len(x) else []
+    return short(x["mean"].reindex(spread.index))
 
 
 def _over_nodes(

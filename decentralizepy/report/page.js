@@ -98,7 +98,7 @@
   const bands = {
     seeds: "95 % interval over seeds", nodes: "spread over nodes", none: "none",
   };
-  const xTitles = {rounds: "round", bytes: "bytes sent per node", seconds: "seconds since the first round began"};
+  const xTitles = {rounds: "round", bytes: "bytes sent per node", seconds: "seconds since the first round began", virtual: "virtual seconds"};
 
   function bandOf(curve) {
     if (state.band === "none") return [];
@@ -117,7 +117,7 @@
     const palette = palettes[root.dataset.theme], traces = [];
     for (const [number, method] of data.methods.entries()) {
       const curve = curves[number];
-      if (!curve) continue;
+      if (!curve || !curve[state.x]) continue;
       const colour = palette[number % palette.length];
       const x = curve[state.x].map(value => value === null ? null : value / xFactor);
       const scaled = values => values.map(value => value === null ? null : value / yFactor);
@@ -143,7 +143,7 @@
     const curves = data.methods.map(method => method.curves[state.metric]);
     const known = curves.filter(Boolean);
     const inBytes = state.metric.startsWith("total_");
-    const [xFactor, xUnit] = state.x === "bytes" ? unit(known.flatMap(c => c.bytes)) : [1, ""];
+    const [xFactor, xUnit] = state.x === "bytes" ? unit(known.flatMap(c => c.bytes || [])) : [1, ""];
     const [yFactor, yUnit] = inBytes ? unit(known.flatMap(c => c.mean)) : [1, ""];
     const title = data.metrics[state.metric] + (yUnit && ` (${yUnit})`);
     const xTitle = xTitles[state.x] + (xUnit && ` (${xUnit})`);
@@ -167,7 +167,7 @@
 
   function rowsOf(curves) {
     if (state.x !== "rounds")  // each method has its own places
-      return curves.flatMap((c, n) => c ? c.mean.map((mean, i) => [c[state.x][i], ...curves.map((_, m) => m === n ? mean : null)]) : []);
+      return curves.flatMap((c, n) => c && c[state.x] ? c.mean.map((mean, i) => [c[state.x][i], ...curves.map((_, m) => m === n ? mean : null)]) : []);
     const rounds = [...new Set(curves.flatMap(c => c ? c.rounds : []))].sort((a, b) => a - b);
     return rounds.map(round => [round, ...curves.map(c => {
       const place = c ? c.rounds.indexOf(round) : -1;
@@ -310,7 +310,9 @@
   const offered = data.repeated ? ["seeds", "nodes", "none"] : ["nodes", "none"];
   state.band = fillSelect(byId("band"), offered.map(name => [name, bands[name]]), state.band);
   state.run = +fillSelect(byId("run"), data.runs.map((run, n) => [n, run.name]), state.run);
-  byId("x").value = state.x = state.x in xTitles ? state.x : "rounds";
+  const all = data.methods.flatMap(m => Object.values(m.curves));
+  const along = Object.keys(xTitles).filter(name => all.some(curve => curve[name]));
+  state.x = fillSelect(byId("x"), along.map(name => [name, name === "virtual" ? "virtual seconds" : name]), state.x);
   for (const name of ["metric", "x", "band"])
     byId(name).addEventListener("change", event => { state[name] = event.target.value; keep(); drawCurves(); });
   byId("run").addEventListener("change", event => { state.run = +event.target.value; keep(); drawRun(); });

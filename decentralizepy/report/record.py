@@ -10,6 +10,7 @@ from typing import Any
 
 from decentralizepy.errors import DataError
 from decentralizepy.monitor.units import duration, size
+from decentralizepy.results.lines import BYZANTINE
 from decentralizepy.results.read import Run
 
 Manifests = Mapping[str, Mapping[str, Any]]
@@ -44,6 +45,8 @@ def facts(run: Run, manifests: Manifests) -> Rows:
     rows = [["data", run.data or "not recorded"]]
     machines = f" on {len(manifests)} machines" if len(manifests) > 1 else ""
     rows += [["nodes", f"{len(run.nodes)}{machines}"]]
+    if attackers := [node for node, of in run.nodes.items() if of.get(BYZANTINE)]:
+        rows.append(["Byzantine nodes", ", ".join(attackers)])
     if first:
         rows += _named(first)
     accuracy = run.spread("test_acc")

@@ -10,7 +10,7 @@ def test_curves_have_bands_over_seeds_and_over_nodes(tmp_path):
     """Means of the seeds are 45 and 55: mean 50, half 12.706 * 7.0711 / sqrt(2) = 63.5."""
     for seed, low in (("a-1", 40.0), ("a-2", 50.0)):
         for rank in (0, 1):
-            row = results(accuracy=low + 10 * rank)
+            row = results(accuracy=low + 10 * rank, virtual_time={"2": 7.0})
             write(tmp_path / seed / f"machine0/{rank}_results.json", row)
     (method,), _ = read_methods([tmp_path])
     curve = content.curves(method)["test_acc"]
@@ -18,6 +18,7 @@ def test_curves_have_bands_over_seeds_and_over_nodes(tmp_path):
         "rounds": [2],
         "bytes": [2000.0],
         "seconds": [1.0],
+        "virtual": [7.0],
         "mean": [50.0],
         "nodes": [[45.0], [45.0], [55.0], [55.0]],
         "seeds": [[0.0], [100.0]],  # an accuracy
