@@ -73,9 +73,9 @@ def launch(
     Notes
     -----
     The exit status is 0 if every node ended well, 1 if one failed or could not write any
-    checkpoint, 2 for what a user must mend before anything starts, 3 if a peer was lost,
-    75 after SIGUSR2, when all have a checkpoint of one round, 130 after Ctrl-C, 143 after
-    SIGTERM and 129 after SIGHUP.
+    checkpoint, or if a callback failed, 2 for what a user must mend before anything
+    starts, 3 if a peer was lost, 75 after SIGUSR2, when all have a checkpoint of one
+    round, 130 after Ctrl-C, 143 after SIGTERM and 129 after SIGHUP.
     """
     classes = node_class, service_class, mapping_class
 
