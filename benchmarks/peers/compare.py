@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.machine import describe
-from benchmarks.scale import LONG, SHORT, cpu, step
+from benchmarks.scale import row
 
 HERE = Path(__file__).parent
 OURS = "process", "packed", "batched"  # engines, as in benchmarks.scale
@@ -22,8 +22,7 @@ MOST = {"process": 128, "Flower": 128}  # nodes; a run of 1,024 takes long
 def ours(engine: str, nodes: int) -> float:
     """Return the steps that a node-round of this package takes."""
     with tempfile.TemporaryDirectory(prefix="peers-") as folder:
-        long, short = (cpu(engine, nodes, n, Path(folder)) for n in (LONG, SHORT))
-    return (long - short) / (LONG - SHORT) / nodes / step()
+        return float(row(engine, nodes, Path(folder))["steps"])
 
 
 def theirs(python: str, script: str, nodes: int) -> float:

@@ -96,8 +96,8 @@ class ManyNodes(Engine):
     """
 
     def __init__(self, specs: list[NodeSpec], commons: Commons, log: Path) -> None:
-        super().__init__([replace(spec, log=log) for spec in specs])
-        self.commons = commons
+        super().__init__(specs)
+        self.commons, self.log = commons, log
         self._alive = len(specs)
         self._failures: list[Failed] = []
 
@@ -147,7 +147,7 @@ class ManyNodes(Engine):
             if self._many.failed is None:  # not a node's
                 raise
             spec = self.specs[self._many.failed - self.specs[0].uid]
-            self._failures.append(judge(error, spec))
+            self._failures.append(judge(error, replace(spec, log=self.log)))
             found = None
         if found is None:
             self._alive = 0

@@ -232,6 +232,7 @@ class Tally:
         offset = self._offsets.get(path, 0)
         try:
             found = os.stat(path)
+            self._offsets.setdefault(path, 0)
             if len(ranks) == 1 and found.st_mtime >= self._since:
                 self.begun.update(ranks)
             size = found.st_size

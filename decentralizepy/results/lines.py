@@ -240,7 +240,9 @@ def arrange(log_dir: Path | str, shared: bool) -> None:
         _write(together, _together(read_all(log_dir)))
         for _, path in files:
             path.unlink()
-    elif not shared and together.exists():
+    elif shared:  # readers then need not look for a file of each node
+        together.touch()
+    elif together.exists():
         for rank, rows in read_shared(log_dir).items():
             _write(Path(log_dir, f"{rank}_results.jsonl"), rows)
         together.unlink()

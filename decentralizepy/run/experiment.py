@@ -217,7 +217,8 @@ class Experiment:
 
     def specs(self) -> list[NodeSpec]:
         """Return the nodes and the service of this machine."""
-        return [self._spec(rank) for rank in self.ranks]
+        config = self._node_config()  # once, for thousands of nodes
+        return [self._spec(rank, config) for rank in self.ranks]
 
     def make_folders(self) -> None:
         """Create the folders for logs and weights, and copy the run's inputs there.
@@ -245,19 +246,18 @@ class Experiment:
             folders.keep(args.graph_file, args.log_dir)
         utils.write_args(args, args.log_dir)
 
-    def _spec(self, rank: int) -> NodeSpec:
+    def _spec(self, rank: int, config: Config) -> NodeSpec:
         args = self.args
         node_class = self.node_class if rank >= 0 else self.service_class
         assert node_class is not None
-        place = (rank, args.machine_id, self.mapping, self.graph, self._node_config())
-        log = f"{getattr(node_class, 'log_name', rank)}.log"
+        place = (rank, args.machine_id, self.mapping, self.graph, config)
         return NodeSpec(
             node_class,
             place + self._options(service=rank < 0),
             rank,
             args.machine_id,
             self.mapping.get_uid(rank, args.machine_id),
-            Path(args.log_dir) / log,
+            Path(args.log_dir, f"{getattr(node_class, 'log_name', rank)}.log"),
             fresh=not self.continues,
         )
 
