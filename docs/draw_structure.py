@@ -42,8 +42,9 @@ LAYERS: Sequence[dict[str, Box]] = (
         "communication": (740, 180, "how messages travel"),
     },
     {
-        "compression": (20, 140, "codecs"),
-        "graphs": (200, 200, "topologies"),
+        "compression": (20, 110, "codecs"),
+        "attacks": (140, 100, "forged models"),
+        "graphs": (250, 150, "topologies"),
         "models": (440, 200, "networks, flat vectors"),
         "mappings": (680, 125, "node to machine"),
         "tracking": (815, 105, "callbacks"),
@@ -64,7 +65,7 @@ BASE = {
 }
 NAMED_IN_INI = {
     *("node", "sharing", "training", "datasets", "communication"),
-    *("compression", "graphs", "models", "mappings", "tracking"),
+    *("compression", "attacks", "graphs", "models", "mappings", "tracking"),
 }
 # corners of the arrows that cannot run straight down
 Points = list[tuple[int, int]]
@@ -114,6 +115,15 @@ ROUTES: dict[tuple[str, str], Points] = {
         (446, 512),
         (446, 520),
     ],
+    ("run", "attacks"): [
+        (206, 276),
+        (206, 305),
+        (248, 305),
+        (248, 505),
+        (190, 505),
+        (190, 520),
+    ],
+    ("node", "attacks"): [(280, 360), (254, 360), (254, 511), (210, 511), (210, 520)],
     ("run", "graphs"): [(200, 276), (200, 298), (260, 298), (260, 520)],
     ("run", "mappings"): [(240, 236), (710, 236), (710, 520)],
     ("placement", "mappings"): [(450, 176), (450, 212), (726, 212), (726, 520)],

@@ -48,7 +48,8 @@ def parse(monkeypatch):
         words = [PLACEHOLDERS.get(w, w) for w in words if w not in DROPPED]
         take = cli.main
         if words[0] == "run":  # which ends the process
-            words = [word for word in words[1:] if not word.endswith(".ini")]
+            named = words[1:2] and not words[1].startswith("-")
+            words = words[2:] if named else words[1:]
             take = given
         with pytest.raises(Parsed):
             take(words)
