@@ -38,7 +38,8 @@ def _uninformed(chosen: Chosen) -> str:
     own = [step for step in steps if getattr(node, step) is not getattr(Rounds, step)]
     if own:
         return f"needs to receive before it sends; {node.__name__} has its own {own[0]}"
-    if sharing.deserialized_model is not Sharing.deserialized_model:
+    whole = sharing.deserialized_model is Sharing.deserialized_model
+    if not whole or sharing.send is not Sharing.send:
         return f"needs whole models, which {sharing.__name__} does not send"
     if chosen.policy == "drop":
         return "needs the models of all neighbors; expected on_peer_loss = abort"

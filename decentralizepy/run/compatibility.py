@@ -7,6 +7,7 @@ from typing import Any
 from decentralizepy.config.overrides import check_overrides
 from decentralizepy.config.signatures import is_ours
 from decentralizepy.errors import ConfigError, Problem
+from decentralizepy.graphs.Graph import Graph
 from decentralizepy.node.DPSGDNodeFederated import DPSGDNodeFederated
 from decentralizepy.node.DPSGDWithPeerSampler import DPSGDWithPeerSampler
 from decentralizepy.node.EpidemicLearning import EL_Local, EL_Local_Timeout
@@ -18,12 +19,17 @@ from decentralizepy.node.STC.STCServer import STCServer
 from decentralizepy.run.attack import attack_fits
 from decentralizepy.run.chosen import Chosen
 from decentralizepy.run.evaluation import evaluation_fits, target_fits
+from decentralizepy.sharing.corrected import CorrectedSharing
+from decentralizepy.sharing.D2 import D2
 from decentralizepy.sharing.difference import DifferenceSharing
+from decentralizepy.sharing.ExactDiffusion import ExactDiffusion
 from decentralizepy.sharing.PowerGossip import PowerGossip
 from decentralizepy.sharing.PushSum import PushSum
+from decentralizepy.sharing.RelaySum import RelaySum
 from decentralizepy.sharing.robust import RobustSharing
 from decentralizepy.sharing.STC import STC
 
+LARGE = 1000  # nodes above which eigenvalues take too long
 SHOWN = 10  # components whose sizes are listed
 
 # nodes, and the services that they talk to; subclasses before their parents
@@ -34,7 +40,7 @@ _PAIRS: tuple[tuple[type, type], ...] = (
 )
 _FEDERATED = (STCClient, DPSGDNodeFederated)
 _EPIDEMIC = (EL_Local.EL_Local, EL_Local_Timeout.EL_Local)
-_STEADY = (DifferenceSharing, PowerGossip)
+_STEADY = (DifferenceSharing, PowerGossip, CorrectedSharing, RelaySum)
 _AMONG_PEERS = (*_STEADY, PushSum, RobustSharing)
 
 
@@ -174,6 +180,27 @@ def _misfit(chosen: Chosen) -> str:
         return f"needs the same neighbors in every round; {cause}"
     if issubclass(sharing, PowerGossip) and (cause := _not_the_graph(chosen)):
         return f"needs the edges of the graph, both ways; {cause}"
+    return _ill_connected(sharing, chosen.graph)
+
+
+def _ill_connected(sharing: Any, graph: Graph) -> str:
+    """Return why an algorithm does not work on a fixed graph, or ""."""
+    if issubclass(sharing, RelaySum):
+        edges = sum(map(len, graph.adj_list)) // 2
+        if graph.directed or edges != graph.n_procs - 1:
+            return (
+                f"needs a tree; the graph has {edges} edges for {graph.n_procs} nodes"
+            )
+    if issubclass(sharing, D2) and not issubclass(sharing, ExactDiffusion):
+        import numpy as np
+
+        weights = graph.mixing_matrix()
+        least = np.linalg.eigvals(weights).real.min() if len(weights) <= LARGE else 0
+        if least < -1 / 3 + 1e-9:
+            return (
+                f"diverges on this graph: the least eigenvalue is {least:.3f}; "
+                "expected one above -1/3, or ExactDiffusion"
+            )
     return ""
 
 

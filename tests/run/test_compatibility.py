@@ -11,6 +11,7 @@ from decentralizepy.graphs.Exponential import Exponential
 from decentralizepy.graphs.Graph import Graph
 from decentralizepy.graphs.RandomMatching import RandomMatching
 from decentralizepy.graphs.Ring import Ring
+from decentralizepy.graphs.Star import Star
 from decentralizepy.node.DPSGDNode import DPSGDNode
 from decentralizepy.node.DPSGDNodeFederated import DPSGDNodeFederated
 from decentralizepy.node.DPSGDWithPeerSampler import DPSGDWithPeerSampler
@@ -48,6 +49,9 @@ def parts(name, graph, node, service=None):
         ("Choco", Ring(4), (DPSGDWithPeerSampler, PeerSampler)),
         ("Sharing", Ring(4), (DPSGDWithPeerSampler, PeerSamplerDynamic)),
         ("PowerGossip", Ring(4), (DPSGDNode,)),
+        ("D2", Ring(5), (DPSGDNode,)),
+        ("ExactDiffusion", Ring(4), (DPSGDNode,)),
+        ("RelaySum", Star(4), (DPSGDNode,)),
         ("PartialModel", Ring(4), (EL_Local,)),
         ("Sharing", Graph(4), SERVED),
         ("STC", Graph(4), (STCClient, STCServer)),
@@ -70,6 +74,19 @@ def test_all_that_does_not_is_told_at_once():
         "c.ini: [GRAPH] graph_class = Graph: not connected: 3 parts, of 1, 1, 1 nodes, "
         "would train separately; --allow_disconnected allows this",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "graph", "cause"),
+    [
+        ("D2", Ring(4), "diverges on this graph: the least eigenvalue is -0.333"),
+        ("RelaySum", Ring(4), "needs a tree; the graph has 4 edges for 4 nodes"),
+        ("EXTRA", RandomMatching(4), "needs the same neighbors in every round"),
+    ],
+)
+def test_graphs_on_which_an_algorithm_does_not_work_are_refused(name, graph, cause):
+    with pytest.raises(ConfigError, match=rf"sharing_class = {name}: {cause}"):
+        check(parts(name, graph, DPSGDNode))
 
 
 def test_more_byzantine_neighbors_than_can_be_outvoted_are_refused():

@@ -1,0 +1,63 @@
+"""Algorithms that correct what they average by the change from local training."""
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from decentralizepy.message import Message
+from decentralizepy.sharing.Sharing import Sharing, State, frozen
+
+
+class CorrectedSharing(Sharing):
+    """Average a vector that is made of the model before and after a round's training.
+
+    Formulas of subclasses are for one gradient step per round. Here, x is the model at the
+    start of a round, and ``d`` the change from training, ``x - d`` being the model after
+    it: the step size times the gradient, or the sum over several steps. Entries that no
+    optimizer updates (BatchNorm's statistics) are averaged as they are.
+
+    The neighbors must be the same in every round. On undirected graphs, all of these
+    algorithms move the mean over nodes exactly by the mean of d.
+
+    Parameters
+    ----------
+    *parts
+        The eight of :class:`~decentralizepy.sharing.Sharing.Sharing`.
+    **codec
+        compress, compression_package, compression_class, float_precision.
+
+    Attributes
+    ----------
+    x : torch.Tensor, shape (N,)
+        The model at the start of the round.
+    """
+
+    keeps_peer_state = True
+    checkpointed: tuple[str, ...] = ("x",)
+
+    def __init__(self, *parts: Any, **codec: Any) -> None:
+        super().__init__(*parts, **codec)
+        self.x = self.flat.vector().clone()
+        self.sent = self.x
+        trained = dict(self.model.named_parameters(remove_duplicate=False))
+        moved = [name in trained for name in self.flat.names]
+        self._trained = torch.from_numpy(np.repeat(moved, self.flat.lens))
+
+    def corrected(self, after: torch.Tensor) -> torch.Tensor:
+        """Return what is sent and averaged, of shape (N,), of the model after training."""
+        raise NotImplementedError
+
+    def _pre_step(self) -> None:
+        after = self.flat.vector().clone()
+        self.sent = torch.where(self._trained, self.corrected(after), after)
+
+    def serialized_model(self) -> Message:
+        return self.compress_data({"params": frozen(self.sent)})
+
+    def local(self) -> State:
+        return self.flat.unflatten(self.sent)
+
+    def adopt(self, averaged: State) -> None:
+        super().adopt(averaged)
+        self.x = self.flat.vector().clone()

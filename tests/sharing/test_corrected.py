@@ -1,0 +1,270 @@
+"""Breaks when an algorithm with corrections does not follow its published recursion."""
+
+from collections import deque
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings, strategies as st
+
+from decentralizepy import factory
+from decentralizepy.errors import PeerError
+from decentralizepy.graphs.Graph import Graph
+from decentralizepy.mappings.Linear import Linear
+from tests.support.rings import Vector, deliver, run, vectors
+
+N, SIZE, ROUNDS = 5, 3, 6
+NAMES = ("D2", "ExactDiffusion", "EXTRA", "GradientTracking", "QuasiGlobal")
+SEEDS = st.integers(0, 10_000)
+
+
+def ring(n=N):
+    graph = Graph(n)
+    graph.connect_graph()
+    return graph
+
+
+def make(name, models, graph, **options):
+    owner = factory.load(f"decentralizepy.sharing.{name}", name)
+    place = (None, Linear(1, graph.n_procs), graph)
+    return [
+        owner(uid, 0, *place, Vector(row), None, ".", **options)
+        for uid, row in enumerate(models)
+    ]
+
+
+def trained(nodes, changes):
+    """Subtract from each node's model its change."""
+    for node, change in zip(nodes, changes, strict=True):
+        with torch.no_grad():
+            node.model.w -= torch.tensor(change, dtype=torch.float32)
+
+
+def followed(name, start, changes, graph, **options):
+    """Return the models after each round, as the package computes them."""
+    nodes, found = make(name, start, graph, **options), []
+    for change in changes:
+        trained(nodes, change)
+        run(nodes)
+        found.append(vectors(nodes))
+    return found
+
+
+def d2(w, start, changes):
+    x, old, d_old = start, None, None
+    for d in changes:
+        new = w @ (x - d if old is None else 2 * x - old - (d - d_old))
+        x, old, d_old = new, x, d
+        yield x
+
+
+def exact_diffusion(w, start, changes):
+    psi, x, lazy = start, start, (np.eye(len(w)) + w) / 2
+    for d in changes:
+        psi, before = x - d, psi
+        x = lazy @ (psi + x - before)
+        yield x
+
+
+def extra(w, start, changes):
+    x, old, d_old, lazy = start, None, None, (np.eye(len(w)) + w) / 2
+    for d in changes:
+        new = w @ x - d if old is None else x + w @ x - lazy @ old - (d - d_old)
+        x, old, d_old = new, x, d
+        yield x
+
+
+def gradient_tracking(w, start, changes):
+    x, y = start, changes[0]
+    for number in range(len(changes)):
+        x = w @ (x - y)
+        yield x
+        if number + 1 < len(changes):
+            y = w @ y + changes[number + 1] - changes[number]
+
+
+def quasi_global(w, start, changes, momentum=0.9):
+    x, m = start, np.zeros_like(start)
+    for d in changes:
+        new = w @ (x - (momentum * m + d))
+        m = momentum * m + (1 - momentum) * (x - new)
+        x = new
+        yield x
+
+
+RECURSIONS = (d2, exact_diffusion, extra, gradient_tracking, quasi_global)
+PUBLISHED = dict(zip(NAMES, RECURSIONS, strict=True))
+
+
+def drawn(seed):
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(N, SIZE)), rng.normal(size=(ROUNDS, N, SIZE))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(seed=SEEDS)
+@settings(max_examples=10)
+def test_models_follow_the_published_recursion(name, seed):
+    start, changes = drawn(seed)
+    graph = ring()
+    expected = PUBLISHED[name](graph.mixing_matrix(), start, changes)
+    for ours, theirs in zip(
+        followed(name, start, changes, graph), expected, strict=True
+    ):
+        assert ours == pytest.approx(theirs, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", NAMES[:-1])
+@given(seed=SEEDS)
+@settings(max_examples=10)
+def test_the_mean_moves_by_the_mean_change(name, seed):
+    start, changes = drawn(seed)
+    mean = start.mean(0)
+    for models, change in zip(
+        followed(name, start, changes, ring()), changes, strict=True
+    ):
+        mean = mean - change.mean(0)
+        assert models.mean(0) == pytest.approx(mean, abs=1e-4)
+
+
+def descended(name, rounds=300, **options):
+    """Return models that go down |x - t_i|^2 / 2 for targets t_i, and the targets."""
+    targets = np.random.default_rng(1).normal(size=(N, SIZE)).astype(np.float32) * 9
+    nodes = make(name, np.zeros((N, SIZE)), ring(), **options)
+    for _ in range(rounds):
+        trained(nodes, 0.1 * (vectors(nodes) - targets))
+        run(nodes)
+    return vectors(nodes), targets
+
+
+@pytest.mark.parametrize("name", NAMES[:-1])
+def test_nodes_agree_on_the_optimum_of_unlike_data(name):
+    """D-PSGD with a constant step does not."""
+    models, targets = descended(name)
+    optimum = np.broadcast_to(targets.mean(0), models.shape)
+    assert models == pytest.approx(optimum, abs=1e-3)
+    assert np.abs(descended("Sharing")[0] - optimum).max() > 0.5
+
+
+def test_without_momentum_quasi_global_is_plain_averaging():
+    start, changes = drawn(1)
+    ours = followed("QuasiGlobal", start, changes, ring(), momentum=0.0)
+    theirs = followed("Sharing", start, changes, ring())
+    assert ours[-1] == pytest.approx(theirs[-1], abs=1e-5)
+
+
+def test_gradient_tracking_sends_two_vectors():
+    node, *_ = make("GradientTracking", np.ones((N, SIZE)), ring())
+    assert node.get_data_to_send()["params"].shape == (2 * SIZE,)
+    message = {"params": np.ones(SIZE, np.float32), "degree": 2, "iteration": 0}
+    with pytest.raises(PeerError, match="uid 1 sent a model of round 0 that does not"):
+        node._averaging({1: deque([message])})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_no_optimizer_updates_is_averaged(name):
+    """Statistics of BatchNorm must not become negative."""
+
+    class Normed(torch.nn.Module):
+        def __init__(self, value):
+            super().__init__()
+            self.w = torch.nn.Parameter(torch.ones(1))
+            self.register_buffer("var", torch.tensor([value]))
+
+    owner = factory.load(f"decentralizepy.sharing.{name}", name)
+    graph = ring(3)
+    place = (None, Linear(1, 3), graph)
+    values = [9.0, 0.3, 0.3]
+    nodes = [
+        owner(uid, 0, *place, Normed(value), None, ".")
+        for uid, value in enumerate(values)
+    ]
+    for _ in range(3):
+        run(nodes)
+        found = [node.model.var.item() for node in nodes]
+        assert sum(found) == pytest.approx(9.6)
+        assert all(0.3 <= value <= 9.0 for value in found)
+
+
+# RelaySum
+
+
+def tree():
+    """Return 0 - 1 - 2, and 3 and 4 at 2."""
+    graph = Graph(5)
+    graph.add_edges([(0, 1), (1, 2), (2, 3), (2, 4)])
+    return graph
+
+
+def relay(graph, start, changes):
+    """Yield the models after each round, by the definition, message by message."""
+    n, x = graph.n_procs, start.copy()
+    edges = [(i, j) for i in range(n) for j in graph.neighbors(i)]
+    m = {edge: np.zeros(start.shape[1]) for edge in edges}
+    c = dict.fromkeys(edges, 0)
+    for d in changes:
+        x = x - d
+        new_m, new_c = {}, {}
+        for i, j in edges:
+            others = [k for k in graph.neighbors(i) if k != j]
+            new_m[i, j] = x[i] + sum(m[k, i] for k in others)
+            new_c[i, j] = 1 + sum(c[k, i] for k in others)
+        m, c = new_m, new_c
+        x = np.array(
+            [
+                (
+                    x[i] * (n - sum(c[k, i] for k in graph.neighbors(i)))
+                    + sum(m[k, i] for k in graph.neighbors(i))
+                )
+                / n
+                for i in range(n)
+            ]
+        )
+        yield x
+
+
+class Wire:
+    """Delivers what nodes send, by receiver."""
+
+    def __init__(self):
+        self.boxes = {uid: {} for uid in range(N)}
+
+    def of(self, sender):
+        wire = self
+
+        class End:
+            def send(self, uid, message):
+                wire.boxes[uid][sender] = deque([deliver(message)])
+
+        return End()
+
+
+def relayed(start, changes):
+    nodes, wire, found = make("RelaySum", start, tree()), Wire(), []
+    for node in nodes:
+        node.communication = wire.of(node.uid)
+    for change in changes:
+        trained(nodes, change)
+        for node in nodes:
+            node.send(node.graph.neighbors(node.uid), node.get_data_to_send())
+        for node in nodes:
+            node._averaging(wire.boxes[node.uid])
+        found.append(vectors(nodes))
+    return found, nodes
+
+
+@given(seed=SEEDS)
+@settings(max_examples=10)
+def test_relayed_sums_are_those_of_the_definition(seed):
+    start, changes = drawn(seed)
+    found, _ = relayed(start, changes)
+    for ours, theirs in zip(found, relay(tree(), start, changes), strict=True):
+        assert ours == pytest.approx(theirs, abs=1e-4)
+
+
+def test_after_the_diameter_every_model_counts_once_and_nodes_agree():
+    start, changes = drawn(3)
+    still = np.zeros_like(changes)
+    found, nodes = relayed(start, np.concatenate([still] * 10))
+    assert [sum(node.counts.values()) for node in nodes] == [N - 1] * N
+    assert np.ptp(found[-1], axis=0).max() < 1e-4
