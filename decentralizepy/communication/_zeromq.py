@@ -15,13 +15,13 @@ from decentralizepy.communication._frames import Damaged, Encoded, on_wire
 from decentralizepy.communication._guard import Guard
 from decentralizepy.communication._link import Links, Replaced, Stray
 from decentralizepy.communication._names import Names
+from decentralizepy.communication._ticks import EVERY_S, Ticks
 from decentralizepy.communication._watch import Watch
 from decentralizepy.communication.Communication import DRAIN_MS, Communication
 from decentralizepy.errors import AddressError, MessageError, PeerLost, PeerTimeout
 
 logger = logging.getLogger(__name__)
 
-TICK_S = 0.05  # how often acknowledgements are read and connections checked
 REST_MS = 2  # idle time after which pending acknowledgements are sent
 SETTLED = 8  # messages sent between two checks for acknowledgements
 FAREWELL_MS = 1_000  # time for the last acknowledgements to leave
@@ -72,7 +72,7 @@ class ZeroMQ(Communication):
         n_procs = self.mapping.get_n_procs()
         self._names = Names(self.uid, n_procs, self.guard.prove)
         self._owed: dict[int, bytes] = {}  # connections with pending acknowledgements
-        self._ticked = time.monotonic()
+        self._ticks = Ticks()
         self._reading, self._sending = threading.RLock(), threading.RLock()
         self.router = self._socket(zmq.ROUTER)
         self.guard.listen(self.router)
@@ -179,8 +179,8 @@ class ZeroMQ(Communication):
             if sum(self._settle(uid) for uid in uids):
                 return
             sockets = [self.router, *(self.peer_sockets[uid] for uid in uids)]
-            came = _sockets.wait(sockets, TICK_S)
-            if self.router in came or self._is_tick_due():
+            came = _sockets.wait(sockets, EVERY_S)
+            if self.router in came or self._ticks.due():
                 self._pump(0)
 
     def _dial(self, uid: int, met: bool = False) -> None:
@@ -214,7 +214,7 @@ class ZeroMQ(Communication):
             parts = self._next(timeout)
             if parts:
                 self._take(parts[0], parts[1:])
-            if not parts or self._is_tick_due():
+            if self._ticks.due_after(bool(parts), timeout > 0):
                 self._tick()
 
     def _next(self, timeout: int) -> list[zmq.Frame] | None:
@@ -260,12 +260,9 @@ class ZeroMQ(Communication):
                 self._reply(identity, self.links[uid].answer())
             self._owed.clear()
 
-    def _is_tick_due(self) -> bool:
-        return time.monotonic() - self._ticked > TICK_S
-
     def _tick(self) -> None:
         """Read acknowledgements, and look after connections."""
-        self._ticked = now = time.monotonic()
+        now = self._ticks.begin()
         self._answer_all()
         with self._sending:
             for uid in [*self.peer_sockets]:
