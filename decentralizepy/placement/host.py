@@ -111,6 +111,35 @@ class Host:
         self._wait(missing, lambda: "measuring the network")
         return self._ways[machine]
 
+    def clear(self, unanswered: list[Way]) -> None:
+        """Let all machines start their nodes, unless one does not reach another.
+
+        Parameters
+        ----------
+        unanswered
+            The ways from this machine that lead nowhere.
+
+        Raises
+        ------
+        PeerError
+            With the first of the ways, from any machine.
+        """
+        self._ways[0] = unanswered
+        everyone = range(self.place.machines)
+        self._wait(
+            lambda: [each for each in everyone if each not in self._ways],
+            lambda: "all machines are ready",
+        )
+        lost = {(m, way.to): way for m in everyone for way in self._ways[m]}
+        for (machine, other), way in sorted(lost.items()):
+            back = "nor" if (other, machine) in lost else "but"
+            raise self._relay(
+                PeerError.exit_status,
+                f"{self.named(machine)} does not reach {self.named(other)} at "
+                f"{way.address}: {way.failure}; {back} the other way round",
+            )
+        self.dismiss([])
+
     def dismiss(self, problems: list[str]) -> None:
         """Tell all machines what is wrong, with which they end."""
         self._tell(Done(problems=problems))

@@ -19,6 +19,7 @@ from decentralizepy.placement.find import find, plan
 from decentralizepy.placement.guest import Guest
 from decentralizepy.placement.host import Host
 from decentralizepy.placement.place import Place, Plan
+from decentralizepy.placement.reach import unanswered
 from decentralizepy.placement.remote import is_remote
 from decentralizepy.run.experiment import Experiment
 from decentralizepy.run.resume import of_machine
@@ -68,7 +69,13 @@ def placed(
             experiment = load(chosen, place, agent, classes, folder)
             offset = stack.enter_context(ports_of(experiment, agent.host))
             address = f"{written(agent.host)}:{offset}"
-            write(agent.meet(address, facts(experiment)), folder)
+            addresses = agent.meet(address, facts(experiment))
+            unreached = unanswered(agent.machine, addresses)
+            if isinstance(agent, Guest):
+                agent.report(unreached, 1)
+            else:
+                agent.clear(unreached)
+            write(addresses, folder)
         experiment.launchers = {"addresses_filepath": str(folder / "launchers.json")}
         yield experiment
 

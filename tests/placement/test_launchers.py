@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import subprocess
 import sys
 
 import pytest
@@ -83,6 +84,46 @@ def test_the_command_of_the_page_runs_on_all_machines(tmp_path, launch):
     told = ends([launch([*words, *flags]) for _ in range(COUNT)])
     assert [status for status, _, _ in told] == [0] * COUNT, told
     assert len([*(tmp_path / "run/weights").glob("1_weight_*.pt")]) == 20
+
+
+PROGRAMS = {
+    "python": f'#!/bin/sh\nexec {sys.executable} "$@"\n',
+    "decentralizepy": f'#!/bin/sh\nexec {sys.executable} -m decentralizepy "$@"\n',
+}
+
+
+@pytest.fixture
+def venv(tmp_path):
+    """An environment in which all is installed, as eval/venv.sh sees it."""
+    made = tmp_path / "venv"
+    (made / "bin").mkdir(parents=True)
+    for name, text in PROGRAMS.items():
+        (made / "bin" / name).write_text(text)
+        (made / "bin" / name).chmod(0o755)
+    words = ["sh", "-c", "cat setup.cfg constraints.txt | sha256sum"]
+    stamp = subprocess.run(words, cwd=ROOT, check=True, capture_output=True)
+    (made / ".installed-core").write_bytes(stamp.stdout)
+    return made
+
+
+@pytest.mark.slow
+def test_the_script_runs_by_hand_on_all_machines(tmp_path, launch, venv):
+    """Without an address file; only its port and numbers are others."""
+    command = block("run.sh").replace("29400", str(free_offset(1)))
+    command = command.replace("-ps 4 8 8", "-ps 1 2 1 --set GRAPH.degree=2")
+    flags = [
+        "-is",
+        "2",
+        "-ld",
+        str(tmp_path / "run"),
+        "-wsd",
+        str(tmp_path / "weights"),
+    ]
+    environ = {**os.environ, "VENV": str(venv)}
+    told = ends([launch([*command.split(), *flags], env=environ) for _ in range(COUNT)])
+    assert [status for status, _, _ in told] == [0] * COUNT, told
+    assert sorted(bool(shown) for _, shown, _ in told) == [False, False, True]
+    assert len([*(tmp_path / "weights").glob("1_weight_*.pt")]) == 4
 
 
 @pytest.mark.slow
