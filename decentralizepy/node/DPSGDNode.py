@@ -22,7 +22,7 @@ class DPSGDNode(LiveNode):
 
     @classmethod
     def example(cls, *args: Any) -> Example:
-        """Return a node that stands for many in :class:`ManyRounds`."""
+        """Return a node that stands for many in ``ManyRounds``."""
         return Example(cls, DPSGDNode, args)
 
     @property
