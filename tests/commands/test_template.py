@@ -2,13 +2,11 @@
 
 import io
 import re
-import subprocess
-import sys
 
 import pytest
 
 from decentralizepy.commands import init, template
-from tests.support import LIMIT_S, ROOT
+from tests.support.outside import python
 
 
 @pytest.fixture
@@ -22,18 +20,6 @@ def written(tmp_path, monkeypatch):
         return tmp_path
 
     return written
-
-
-def python(folder, *words, **options):
-    return subprocess.run(
-        [sys.executable, *words],
-        cwd=folder,
-        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        **options,
-    )
 
 
 def test_the_names_are_those_of_a_module_and_a_class(written):

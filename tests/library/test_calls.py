@@ -1,28 +1,19 @@
 """Breaks when a script cannot run experiments, or read what they measured."""
 
-import subprocess
-import sys
-
 import pytest
 import torch
 
 import decentralizepy as dp
-from tests.support import LIMIT_S, ROOT
+from tests.support import ROOT
 from tests.support.launcher import NODES, make_experiment
+from tests.support.outside import python
 
 ROUNDS = 3
 
 
-def script(text, folder=ROOT):
+def script(text):
     """Run a script, and return what it prints."""
-    done = subprocess.run(
-        [sys.executable, "-c", text],
-        cwd=folder,
-        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-    )
+    done = python(ROOT, "-c", text)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -1,13 +1,12 @@
 """Breaks when an example of docs/library.rst does not run."""
 
 import re
-import subprocess
-import sys
 import textwrap
 
 import pytest
 
-from tests.support import LIMIT_S, ROOT
+from tests.support import ROOT
+from tests.support.outside import python
 
 PAGE = (ROOT / "docs" / "library.rst").read_text()
 BLOCK = re.compile(r"   :caption: (\S+)\n\n((?:    .*\n|\n)+)")
@@ -19,14 +18,7 @@ def test_ten_lines_lead_from_import_to_a_picture(tmp_path):
     script = tmp_path / "accuracy.py"
     script.write_text(BLOCKS[script.name])
     assert len(BLOCKS[script.name].split("\n\n", 1)[1].strip().splitlines()) <= 10
-    done = subprocess.run(
-        [sys.executable, script],
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-    )
+    done = python(tmp_path, script)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "accuracy.png").read_bytes().startswith(b"\x89PNG")
     assert re.search(r"^done \d+$", done.stdout.splitlines()[-1])
