@@ -161,7 +161,7 @@ def drawn_apart(
     reach = ([0, curves.index.max()], [0, curves.max().max()])
     (line,) = axes.plot(*reach, color=COLOURS[0], marker="o", ms=3, lw=1.6)
     dress(axes, "round", y_label)
-    heading = axes.set_title(title, loc="left", fontsize=9, color="0.3")
+    heading = axes.set_title(title, loc="left", y=1, fontsize=9, color="0.3")
     line.set_data([], [])
     canvas: Any = FigureCanvasAgg(drawn)  # its methods have no types
     canvas.draw()  # makes room for the heading
