@@ -32,6 +32,8 @@ def rebuilt(log_dir: Path, folder: str) -> Iterator[Experiment]:
     """
     from decentralizepy.run.experiment import Experiment
 
+    if not (log_dir / "args.json").exists():
+        raise ConfigError(f"{log_dir} has no args.json")
     words, here = ["--resume", str(log_dir.resolve())], os.getcwd()
     if Path(folder).is_dir():
         os.chdir(folder)

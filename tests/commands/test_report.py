@@ -3,7 +3,7 @@
 import pytest
 
 from decentralizepy.commands import report
-from decentralizepy.results.methods import read_methods
+from decentralizepy.results.methods import find_runs, read_methods
 from tests.support import browser
 from tests.support.result_files import results, write
 
@@ -49,6 +49,16 @@ def test_a_page_reads_back_what_the_results_say(tmp_path):
     assert ["SHARING", "alpha", "0.1"] in shown.table("configuration")
     assert "end after round 1 of 3: node machine1/1" in shown.dom
     assert "<script>fail" not in page.read_text()
+
+
+def test_results_alone_are_shown_without_a_graph(tmp_path):
+    """As those of the public DecentralizePy, which leaves no manifest."""
+    write(tmp_path / "run/machine0/0_results.json", results())
+    (found,) = find_runs([tmp_path / "run"])
+    shown, failed = report.of_run(found)
+    log_dir = tmp_path / "run/machine0"
+    assert shown["graph"] == {"remarks": [f"Not known: {log_dir} has no args.json"]}
+    assert failed == shown["configuration"] == shown["provenance"] == []
 
 
 def test_machines_of_different_runs_are_not_joined(tmp_path, capsys):
