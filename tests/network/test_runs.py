@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import subprocess
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from decentralizepy.commands import compare, network, plot
 from decentralizepy.errors import ConfigError
 from decentralizepy.launcher import launch
 from decentralizepy.run.experiment import Experiment
+from tests.support import LIMIT_S, ROOT
 from tests.support.launcher import results, run, weights
 
 pytestmark = pytest.mark.processes
@@ -59,6 +61,40 @@ def test_all_engines_have_the_same_time_and_the_bits_of_a_run_without(
     end = found["virtual_time"]["3"]
     sent = found["total_bytes"]["3"] / 1000
     assert sent - 0.3 < end - 3 * 1.5 < sent
+
+
+def test_several_machines_have_the_times_of_one(experiment, tmp_path):
+    """Once their log folders are in one, as the two launchers say."""
+    assert debug(experiment("IPC", 3, name="one", NETWORK=SLOW)) == 0
+    words = experiment("TCP", 3, NETWORK=SLOW)
+    (tmp_path / "ip.json").write_text('{"0": "127.0.0.1", "1": "127.0.0.2"}')
+    folder = tmp_path / "two"
+    launchers = []
+    for number in ("0", "1"):
+        flags = [
+            "-ms",
+            "2",
+            "-mid",
+            number,
+            "-ps",
+            "2",
+            "-wsd",
+            str(folder / "weights"),
+        ]
+        flags += ["-ld", str(folder / f"machine{number}")]
+        launchers.append(
+            subprocess.Popen(
+                [*words, *flags], cwd=ROOT, stdout=subprocess.PIPE, text=True
+            )
+        )
+    for launcher in launchers:
+        told, _ = launcher.communicate(timeout=LIMIT_S)
+        assert launcher.returncode == 0
+        assert "then: decentralizepy network FOLDER" in told
+    assert network.main([str(folder)]) == 0
+    found = [times(folder, f"machine{n}") for n in range(2)]
+    ranks = [table[f"{rank}_results.json"] for table in found for rank in range(2)]
+    assert ranks == [*times(tmp_path, "one").values()]
 
 
 FEDERATED = {
