@@ -1,0 +1,53 @@
+"""Random shifts whose averaging does not slow down with the number of nodes."""
+
+import random
+from typing import Annotated
+
+from pydantic import Field
+
+from decentralizepy.errors import GraphError
+from decentralizepy.graphs.TimeVarying import Directed
+
+
+class EquiStatic(Directed):
+    """Send to the nodes ``uid + a`` modulo n, for ``peers`` random shifts a.
+
+    D-EquiStatic of Song, Li, Jin, Shi, Yan, Yin and Yuan, Communication-Efficient
+    Topologies for Decentralized Learning with O(1) Consensus Rate, NeurIPS 2022, algorithm
+    1. The weights are those of the mean over the shifts of ``(n - 1) / n S_a + I / n``,
+    where ``S_a`` shifts by a; they are doubly stochastic. Here, shifts are not repeated.
+
+    Parameters
+    ----------
+    n_procs : int
+        Number of nodes.
+    peers : int
+        Number of shifts M, from 1 to n - 1. With ``M = 8 ln(2 n / p) / (3 eps^2)``, a round
+        brings models closer by a factor of eps with probability 1 - p.
+    seed : int, default 0
+        Of the shifts.
+
+    Raises
+    ------
+    GraphError
+        If there are not as many shifts.
+    """
+
+    def __init__(
+        self, n_procs: int, peers: Annotated[int, Field(ge=1)], seed: int = 0
+    ) -> None:
+        if not 1 <= peers < n_procs:
+            raise GraphError(
+                f"peers = {peers} with {n_procs} nodes: expected from 1 to {n_procs - 1}"
+            )
+        self.shifts = random.Random(seed).sample(range(1, n_procs), peers)
+        super().__init__(
+            [{(uid + each) % n_procs for each in self.shifts} for uid in range(n_procs)]
+        )
+
+    def weight(self, uid: int, other: int) -> float | None:
+        """Return the weight of the model that ``uid`` receives from ``other``."""
+        n = self.n_procs
+        if other not in self.in_neighbors(uid):
+            return None
+        return (n - 1) / (n * len(self.shifts))
