@@ -48,15 +48,13 @@ def test_a_bug_is_shown_with_its_line_and_the_debugger_opens_there(written):
     number = next(n for n, line in enumerate(lines) if "rounded = " in line)
     lines.insert(number, "        wrong = 21 / 0")
     path.write_text("\n".join(lines))
-    words = ("-m", "decentralizepy", "run", "half.ini")
-    done = python(folder, *words)
-    place = f"{path}:{number + 1}: in serialized_model: ZeroDivisionError"
+    words = ("-m", "decentralizepy", "run", "half.ini", "--pdb")
+    done = python(folder, *words, input="p self.step\nq\n")
     assert done.returncode == 1
+    place = f"{path}:{number + 1}: in serialized_model: ZeroDivisionError"
     assert done.stderr.startswith(place)
-    debugged = python(folder, *words, "--pdb", input="p self.step\nq\n")
-    assert debugged.returncode == 1
-    assert re.search(rf"> {path}\({number + 1}\)serialized_model", debugged.stdout)
-    assert "(Pdb) 0.001" in debugged.stdout
+    assert re.search(rf"> {path}\({number + 1}\)serialized_model", done.stdout)
+    assert "(Pdb) 0.001" in done.stdout
 
 
 MISTAKES = {

@@ -1,14 +1,12 @@
 """Breaks when a tracker does not get what a run measured."""
 
-import json
-import subprocess
 import sys
 
 import pandas as pd
 import pytest
 
 import decentralizepy as dp
-from tests.support import LIMIT_S, ROOT
+from decentralizepy.errors import DecentralizepyError
 from tests.support.launcher import NODES, make_experiment
 
 ROUNDS = 2
@@ -133,25 +131,24 @@ class Own(Callback):
         self.factor = factor
 
     def on_round_end(self, number, rows):
-        print("round", number, len(rows) * self.factor, flush=True)
+        print(f"own: round {number}, {len(rows) * self.factor}")
         if number == 2:
             raise KeyError("mine")
 '''
 
 
-@pytest.mark.processes
-def test_a_callback_that_raises_is_told_and_the_run_goes_on(experiment, tmp_path):
+def test_a_callback_that_raises_is_told_and_the_run_goes_on(tmp_path, capsys):
     (tmp_path / "own.py").write_text(OWN)
-    section = {"tracking_package": "own", "tracking_class": "Own", "factor": "2"}
-    words = experiment(comm="IPC", rounds=4, TRACKING=section)
-    done = subprocess.run(
-        words, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S
-    )
-    assert done.returncode == 1
-    lines = done.stderr.splitlines()
-    assert lines[0] == f"{tmp_path / 'own.py'}:13: in on_round_end: KeyError: 'mine'"
-    assert lines[-1].startswith("Own.on_round_end failed, so tracking is incomplete")
-    told = [line for line in done.stdout.splitlines() if line.startswith("round ")]
-    assert [line for line in told if ";" not in line] == ["round 1 8", "round 2 8"]
-    results = json.loads((tmp_path / "run/0_results.json").read_text())
-    assert len(results["train_loss"]) == 4
+    section = {"tracking_package": "own", "tracking_class": "Own", "factor": 2}
+    make_experiment(tmp_path)(comm="IPC")
+    log = tmp_path / "log"
+    flags = {"engine": "debug", "iterations": 4, "log_dir": log}
+    with pytest.raises(DecentralizepyError, match="so tracking is incomplete") as error:
+        dp.run(tmp_path / "run.ini", tracking=section, **flags)
+    assert error.value.exit_status == 1
+    said = capsys.readouterr()
+    first = said.err.splitlines()[0]
+    assert first == f"{tmp_path / 'own.py'}:13: in on_round_end: KeyError: 'mine'"
+    told = [line for line in said.out.splitlines() if line.startswith("own:")]
+    assert told == ["own: round 1, 8", "own: round 2, 8"]
+    assert len(dp.load(log).metric("train_loss")) == 4
