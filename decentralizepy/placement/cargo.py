@@ -50,7 +50,8 @@ class Cargo(NamedTuple):
         graph = chosen.get("graph_file") or config.get("RUN", {}).get("graph_file")
         found = [Path(path), *map(Path, filter(None, [graph]))]
         found += [*_named(path, config), *_plugins(path, config)]
-        files = list(dict.fromkeys(file.absolute() for file in found if file.is_file()))
+        whole = (Path(os.path.abspath(file)) for file in found if file.is_file())
+        files = list(dict.fromkeys(whole))
         size = sum(file.stat().st_size for file in files)
         if size > LARGEST:
             largest = max(files, key=lambda file: file.stat().st_size)

@@ -48,6 +48,7 @@ class Ssh:
         options += ["-p", port] if port else []
         self._words = [*command, *options, "--", host, f"exec {shlex.join(AGENT)}"]
         self._process: subprocess.Popen[bytes] | None = None
+        self._listener = threading.Thread()
 
     def start(self, tell: Any) -> None:
         """Start the agent; call ``tell`` with what it says.
@@ -68,7 +69,8 @@ class Ssh:
         except OSError as error:
             key, value = "--ssh", self._words[0]
             raise ConfigError(str(error.strerror), key=key, value=value) from None
-        threading.Thread(target=self._listen, args=[tell], daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, args=[tell], daemon=True)
+        self._listener.start()
 
     def _listen(self, tell: Any) -> None:
         process = self._process
@@ -84,6 +86,8 @@ class Ssh:
                 if "kind" in told:
                     tell(told)
         reader.join()
+        process.stdout.close()
+        process.stderr.close()
         status = process.wait()
         last = errors[-1] if errors else f"ssh ended with status {status}"
         tell({"kind": "gone", "why": printable(last)})
@@ -106,6 +110,7 @@ class Ssh:
         except subprocess.TimeoutExpired:
             self._process.kill()  # the host is out of reach, or its agent hangs
             self._process.wait()
+        self._listener.join(LEAVE_S)
 
 
 def _collect(lines: Any, kept: deque[str]) -> None:
