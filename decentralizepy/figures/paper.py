@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from decentralizepy.errors import DataError, did_you_mean
-from decentralizepy.figures.style import COLOURS, MARKERS, dress, figure, rendered
+from decentralizepy.figures.style import (
+    COLOURS,
+    MARKERS,
+    TITLES,
+    dress,
+    figure,
+    rendered,
+)
 from decentralizepy.monitor.units import byte_unit
 from decentralizepy.results.labels import differing
 from decentralizepy.results.methods import Method
@@ -23,17 +30,6 @@ AXES = {
     "bytes": "sent per node",
     "seconds": "time (s)",
     "virtual_time": "virtual time (s)",
-}
-TITLES = {
-    "test_acc": "test accuracy (%)",
-    "test_loss": "test loss",
-    "train_loss": "training loss",
-    "validation_acc": "validation accuracy (%)",
-    "validation_loss": "validation loss",
-    "mean_model_acc": "accuracy of the mean model (%)",
-    "consensus_distance": "consensus distance",
-    "mixing": "change of distance per round",
-    "total_bytes": "sent per node",
 }
 # dashes that stay apart at 8 points, in the pattern of matplotlib: (offset, (on, off, ...))
 DASHES: tuple[Any, ...] = (

@@ -22,6 +22,21 @@ Array = npt.NDArray[np.float64]
 
 # Okabe and Ito's colorblind-safe palette, without yellow
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+TITLES = {
+    "test_acc": "test accuracy (%)",
+    "test_loss": "test loss",
+    "train_loss": "training loss",
+    "validation_acc": "validation accuracy (%)",
+    "validation_loss": "validation loss",
+    "mean_model_acc": "accuracy of the mean model (%)",
+    "consensus_distance": "consensus distance",
+    "mixing": "change of distance per round",
+    "total_bytes": "sent per node",
+    "total_data_per_n": "payload sent per node",
+    "total_meta": "metadata sent per node",
+    "total_control": "control bytes per node",
+    "energy": "energy of a node (J)",
+}
 _STYLES = ("-", "--", ":", "-.")
 _STD, _PERCENTILES = "±1 std", "10th to 90th percentile"
 MARKERS = "os^Dv<>PXp"

@@ -7,26 +7,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from decentralizepy.figures.style import TITLES
 from decentralizepy.results.methods import Found, Method
 from decentralizepy.results.read import OVER_NODES, Run, natural
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-TITLES = {
-    "test_acc": "test accuracy (%)",
-    "test_loss": "test loss",
-    "train_loss": "training loss",
-    "validation_acc": "validation accuracy (%)",
-    "validation_loss": "validation loss",
-    "consensus_distance": "consensus distance",
-    "mixing": "change of the distance per round",
-    "total_bytes": "bytes sent per node",
-    "total_data_per_n": "payload sent per node",
-    "total_meta": "metadata sent per node",
-    "total_control": "control bytes per node",
-    "energy": "energy of a node (J)",
-}
 ALONG = {"bytes": "total_bytes", "seconds": "time", "virtual": "virtual_time"}
 HEAT = ("test_acc", "test_loss", "train_loss", "wait")
 PERCENTS = range(0, 101, 5)  # of the nodes of a large run
