@@ -109,3 +109,14 @@ def test_the_seed_is_told_apart_from_the_group(planned, experiment):
     (job,) = plan.plan([point], ["--config_file", ini], Path("out"), False)
     assert (job.record.group, job.record.seed) == ("x=1", 3)
     assert job.log_dir == Path("out/x=1,seed=3/machine0")
+
+
+def test_runs_share_ports_only_where_the_file_names_them(planned, tmp_path):
+    """Else each launcher finds free ones."""
+    file = tmp_path / "run.ini"
+    (job,) = planned("OPTIMIZER_PARAMS.lr=0.3")
+    assert job.ports is not None
+    lines = file.read_text().splitlines(keepends=True)
+    file.write_text("".join(line for line in lines if not line.startswith("offset")))
+    (job,) = planned("OPTIMIZER_PARAMS.lr=0.3", overwrite=True)
+    assert job.ports is None
