@@ -79,7 +79,8 @@ def foreign(words):
     program = os.path.basename(words[0])
     if program in OTHERS or words[1:3] == ["-m", "venv"]:
         return
-    assert program in ("bash", "python", "python3"), words
+    known = program in ("bash", "python", "python3")
+    assert known, f"{words}: mark what is no command as .. code-block:: text, or ini"
     if words[1] == "-m":
         path = ROOT / f"{words[2].replace('.', '/')}.py"
         path = path if path.exists() else path.with_suffix("") / "__main__.py"
