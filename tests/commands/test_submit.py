@@ -6,6 +6,8 @@ import sys
 import pytest
 
 from decentralizepy.commands.submit import main
+from tests.support import ROOT
+from tests.support.page import block
 
 INI = "[RUN]\niterations = 3\n"
 
@@ -61,6 +63,17 @@ def test_each_point_of_a_sweep_is_a_task_of_an_array(folder, capsys):
     assert f"#SBATCH --output={folder}/s/slurm-%A_%a.out" in out
     task = "1) log_dir=$log_dir/alpha=0.5; point=(--set SHARING.alpha=0.5 --set GRAPH.degree=2) ;;"
     assert task in out.splitlines()
+
+
+def test_the_command_of_the_page_submits_a_task_for_each_point(monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    words = shlex.split(block("array.sh"))[2:]
+    assert main([*words, "--dry-run"]) == 0
+    out = capsys.readouterr().out
+    assert "#SBATCH --array=0-3%2" in out
+    assert (
+        "3) log_dir=$log_dir/lr=0.1,seed=2; point=(--set OPTIMIZER_PARAMS.lr=0.1" in out
+    )
 
 
 @pytest.mark.parametrize(
