@@ -23,10 +23,10 @@ def draw(table: pd.DataFrame) -> bytes:
     drawn = figure(6, 3.6)
     axes = drawn.add_subplot()
     for number, engine in enumerate(table["engine"].unique()):
-        rows = table[table["engine"] == engine]
+        rows = table[table["engine"] == engine].sort_values("nodes")
         look = {"color": COLOURS[number], "marker": MARKERS[number], "label": engine}
         axes.plot(rows["nodes"], rows["steps"], **look)
-    bare = (table["steps"] / table["loops"]).groupby(table["nodes"]).mean()
+    bare = (table["steps"] / table["loops"]).groupby(table["nodes"]).mean().dropna()
     axes.plot(bare.index, bare, ":", color=COLOURS[-1], label="arithmetic alone")
     dress(axes, "nodes", "CPU time per node and round\n(steps of plain training)")
     axes.set(xscale="log", yscale="log")
