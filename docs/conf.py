@@ -71,9 +71,11 @@ def list_plugins(app: Any, page: str, source: list[str]) -> None:
         lines = (f".. automodule:: {name}" for name in names)
         return "\n".join(line for line in lines if f"{line}\n" not in source[0])
 
-    source[0] = re.sub(
+    source[0], count = re.subn(
         r"^\.\. plugins:: (\w+)$", modules, source[0], flags=re.MULTILINE
     )
+    if count:
+        app.env.note_reread()  # a module may be new
 
 
 def insert_options(app: Any, page: str, source: list[str]) -> None:
@@ -81,6 +83,7 @@ def insert_options(app: Any, page: str, source: list[str]) -> None:
     if "\n.. options::\n" in source[0]:
         import option_table
 
+        app.env.note_reread()
         source[0] = source[0].replace(".. options::", option_table.table())
 
 
@@ -90,6 +93,7 @@ def insert_commands(app: Any, page: str, source: list[str]) -> None:
         return
     from decentralizepy import cli
 
+    app.env.note_reread()
     parts = []
     for name in cli.COMMANDS:
         text = io.StringIO()
