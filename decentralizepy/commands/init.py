@@ -107,6 +107,8 @@ def parser() -> Parser:
     return parser
 
 
+TREES: Mapping[str, str] = {"RelaySum": "BinaryTree"}
+"""The graph, unless another is chosen, of an algorithm that needs a tree."""
 DEFAULTS: Mapping[str, Any] = {
     "dataset": "Digits",
     "sharing": "Sharing",
@@ -171,7 +173,9 @@ def render(args: argparse.Namespace) -> str:
     nodes, rounds = chosen["nodes"], chosen["rounds"]
     dataset = find("dataset", "datasets", chosen["dataset"])
     sharing = find("sharing", "sharing", chosen["sharing"])
-    graph = find("graph", "graphs", chosen["graph"])
+    default = chosen["graph"] == DEFAULTS["graph"]
+    tree = TREES.get(sharing.cls.__name__) if default else None
+    graph = find("graph", "graphs", tree or chosen["graph"])
     lines = [
         f"; {nodes} nodes learn {dataset.cls.__name__}. Lines after ; are options that have",
         "; their default; decentralizepy check shows what this file resolves to.",

@@ -21,7 +21,7 @@ class EquiStatic(Directed):
     ----------
     n_procs : int
         Number of nodes.
-    peers : int
+    peers : int, default 2
         Number of shifts M, from 1 to n - 1. With ``M = 8 ln(2 n / p) / (3 eps^2)``, a round
         brings models closer by a factor of eps with probability 1 - p.
     seed : int, default 0
@@ -34,7 +34,7 @@ class EquiStatic(Directed):
     """
 
     def __init__(
-        self, n_procs: int, peers: Annotated[int, Field(ge=1)], seed: int = 0
+        self, n_procs: int, peers: Annotated[int, Field(ge=1)] = 2, seed: int = 0
     ) -> None:
         if not 1 <= peers < n_procs:
             raise GraphError(
