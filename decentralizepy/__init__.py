@@ -5,10 +5,7 @@
 >>> run.spread("test_acc")  # doctest: +SKIP
 """
 
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
-
-from decentralizepy import run as _run, sweep as _sweep
 
 if TYPE_CHECKING:
     from decentralizepy.errors import ConfigError, NodeFailed
@@ -18,24 +15,16 @@ if TYPE_CHECKING:
 __all__ = ["ConfigError", "NodeFailed", "Run", "load", "run", "sweep"]
 
 
-class _Function(ModuleType):
-    """A package that has the name of a function, and is called in its place."""
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        from decentralizepy.library import calls
-
-        return getattr(calls, self.__name__.rpartition(".")[2])(*args, **kwargs)
-
-
-_run.__class__ = _sweep.__class__ = _Function
-
-
 def __getattr__(name: str) -> Any:
     # imported late: torch and pandas take seconds
     if name in ("ConfigError", "NodeFailed"):
         from decentralizepy import errors
 
         return getattr(errors, name)
+    if name in ("run", "sweep"):
+        from decentralizepy.library import calls
+
+        return getattr(calls, name)
     if name in ("Run", "load"):
         from decentralizepy.library import loaded
 

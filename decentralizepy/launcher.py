@@ -19,19 +19,19 @@ from decentralizepy.monitor.tracker import Tracker
 from decentralizepy.placement.placed import placed
 from decentralizepy.results.lines import arrange
 from decentralizepy.results.read import DATASET_FILE
-from decentralizepy.run import gather, lock
-from decentralizepy.run.emulation import is_asynchronous
-from decentralizepy.run.ended import PAUSED
-from decentralizepy.run.ending import complete_results, measure_final
-from decentralizepy.run.experiment import Experiment
-from decentralizepy.run.here import run_here
-from decentralizepy.run.losses import Begun, lost_peers, without_checkpoints
-from decentralizepy.run.machines import Machines
-from decentralizepy.run.pause import SIGNAL, Pause
-from decentralizepy.run.prepare import prepare, prepare_transport, resume
-from decentralizepy.run.scratch import Scratch
-from decentralizepy.run.signals import Stopped, end_once, hold
-from decentralizepy.run.virtual_time import add_virtual_time
+from decentralizepy.runs import gather, lock
+from decentralizepy.runs.emulation import is_asynchronous
+from decentralizepy.runs.ended import PAUSED
+from decentralizepy.runs.ending import complete_results, measure_final
+from decentralizepy.runs.experiment import Experiment
+from decentralizepy.runs.here import run_here
+from decentralizepy.runs.losses import Begun, lost_peers, without_checkpoints
+from decentralizepy.runs.machines import Machines
+from decentralizepy.runs.pause import SIGNAL, Pause
+from decentralizepy.runs.prepare import prepare, prepare_transport, resume
+from decentralizepy.runs.scratch import Scratch
+from decentralizepy.runs.signals import Stopped, end_once, hold
+from decentralizepy.runs.virtual_time import add_virtual_time
 from decentralizepy.summary import draw, progress_of, report
 from decentralizepy.utils import in_notebook
 
@@ -158,7 +158,7 @@ def run_recorded(
     gathering: gather.Gathering,
 ) -> "tuple[Progress, NodeFailed | None]":
     """Run the nodes, and record in manifest and results how they ended."""
-    from decentralizepy.run import manifest
+    from decentralizepy.runs import manifest
 
     with manifest.kept(experiment) as record:
         tracker.start(record)
@@ -239,7 +239,7 @@ def attempt(
     from decentralizepy.figures.preload import Preload
     from decentralizepy.monitor.screen import Screen
     from decentralizepy.monitor.waiting import Locator
-    from decentralizepy.run.mean_model import MeanModelTests
+    from decentralizepy.runs.mean_model import MeanModelTests
 
     args, specs = experiment.args, experiment.specs()
     pause = Pause(experiment, machines, specs)

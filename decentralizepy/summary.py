@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from decentralizepy.errors import DecentralizepyError
-from decentralizepy.run.experiment import Experiment
-from decentralizepy.run.gather import Places
+from decentralizepy.runs.experiment import Experiment
+from decentralizepy.runs.gather import Places
 
 if TYPE_CHECKING:
     from decentralizepy.monitor.progress import Progress

@@ -24,11 +24,11 @@ LAYERS: Sequence[dict[str, Box]] = (
     {
         "engines": (20, 220, "starting nodes"),
         "placement": (255, 215, "how machines find each other"),
-        "sweep": (485, 235, "many runs of one INI file"),
+        "sweeps": (485, 235, "many runs of one INI file"),
         "figures": (740, 180, "plots of finished runs"),
     },
     {
-        "run": (20, 220, "one machine's share of a run"),
+        "runs": (20, 220, "one machine's share of a run"),
         "monitor": (740, 180, "a run in progress"),
     },
     {
@@ -72,10 +72,10 @@ Points = list[tuple[int, int]]
 ROUTES: dict[tuple[str, str], Points] = {
     ("figures", "results"): [(920, 148), (934, 148), (934, 348), (920, 348)],
     ("monitor", "node"): [(740, 262), (600, 262), (600, 320)],
-    ("sweep", "run"): [(600, 176), (600, 198), (200, 198), (200, 220)],
-    ("run", "node"): [(240, 262), (330, 262), (330, 320)],
-    ("run", "results"): [(240, 249), (724, 249), (724, 334), (740, 334)],
-    ("run", "sharing"): [(90, 276), (90, 420)],
+    ("sweeps", "runs"): [(600, 176), (600, 198), (200, 198), (200, 220)],
+    ("runs", "node"): [(240, 262), (330, 262), (330, 320)],
+    ("runs", "results"): [(240, 249), (724, 249), (724, 334), (740, 334)],
+    ("runs", "sharing"): [(90, 276), (90, 420)],
     ("engines", "node"): [
         (226, 176),
         (226, 190),
@@ -99,7 +99,7 @@ ROUTES: dict[tuple[str, str], Points] = {
         (760, 400),
         (760, 420),
     ],
-    ("run", "training"): [
+    ("runs", "training"): [
         (228, 276),
         (228, 284),
         (273, 284),
@@ -107,7 +107,7 @@ ROUTES: dict[tuple[str, str], Points] = {
         (330, 398),
         (330, 420),
     ],
-    ("run", "models"): [
+    ("runs", "models"): [
         (214, 276),
         (214, 291),
         (267, 291),
@@ -115,7 +115,7 @@ ROUTES: dict[tuple[str, str], Points] = {
         (446, 512),
         (446, 520),
     ],
-    ("run", "attacks"): [
+    ("runs", "attacks"): [
         (206, 276),
         (206, 305),
         (248, 305),
@@ -124,8 +124,8 @@ ROUTES: dict[tuple[str, str], Points] = {
         (190, 520),
     ],
     ("node", "attacks"): [(280, 360), (254, 360), (254, 511), (210, 511), (210, 520)],
-    ("run", "graphs"): [(200, 276), (200, 298), (260, 298), (260, 520)],
-    ("run", "mappings"): [(240, 236), (710, 236), (710, 520)],
+    ("runs", "graphs"): [(200, 276), (200, 298), (260, 298), (260, 520)],
+    ("runs", "mappings"): [(240, 236), (710, 236), (710, 520)],
     ("placement", "mappings"): [(450, 176), (450, 212), (726, 212), (726, 520)],
     ("node", "results"): [(680, 348), (740, 348)],
     ("node", "sharing"): [(280, 348), (150, 348), (150, 420)],

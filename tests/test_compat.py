@@ -12,7 +12,7 @@ import torch
 from decentralizepy.config import checks, ini
 from decentralizepy.datasets.stand_in import cifar10
 from decentralizepy.graphs.Ring import Ring
-from decentralizepy.run.experiment import Experiment
+from decentralizepy.runs.experiment import Experiment
 from tests.support import LIMIT_S, ROOT
 from tests.support.ports import free_offset
 from tests.support.toy import CONFIG

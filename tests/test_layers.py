@@ -9,7 +9,7 @@ import pytest
 TESTS = Path(__file__).resolve().parent
 PACKAGE = Path(__file__).resolve().parent.parent / "decentralizepy"
 TEXT = {"errors", "files", "machine", "message", "randomness", "utils", "config"}
-RUN = TEXT | {"checkpoints", "factory", "graphs", "mappings", "run"}
+RUN = TEXT | {"checkpoints", "factory", "graphs", "mappings", "runs"}
 SEEN = TEXT | {"results", "monitor", "figures"}
 # what the modules of a folder may import of the package, besides their own folder
 ALLOWED = {
@@ -50,14 +50,14 @@ ALLOWED = {
     | {"results.write"}
     | {"sharing.Sharing", "sharing.finite", "sharing.many"},
     # a rule about two plug-ins has to know both
-    "run": RUN
+    "runs": RUN
     | {"models", "network", "node", "results", "sharing", "training.last_batch"}
     | {"attacks.byzantine", "training.augmentation", "training.rates"},
     # what a process keeps only once is each node's own
     "engines": TEXT
-    | {"run", "network", "node.process", "communication.workers"}
+    | {"runs", "network", "node.process", "communication.workers"}
     | {"results.columns", "results.lines"},
-    "sweep": RUN,
+    "sweeps": RUN,
     "placement": RUN,
     "tracking": {"files"},
     "results": TEXT | {"network.record"},

@@ -19,7 +19,7 @@ from decentralizepy.machine import cores
 from decentralizepy.monitor.units import duration, size
 
 if TYPE_CHECKING:
-    from decentralizepy.run.experiment import Experiment
+    from decentralizepy.runs.experiment import Experiment
 
 MEASURED = 2  # rounds
 ABOUT = """\
@@ -92,10 +92,10 @@ def check(
         If the experiment could not be started.
     """
     from decentralizepy.placement.placed import free_ports
-    from decentralizepy.run import preflight, view
-    from decentralizepy.run.experiment import Experiment
-    from decentralizepy.run.prepare import load, prepare_nodes, prepare_transport
-    from decentralizepy.run.scratch import Scratch
+    from decentralizepy.runs import preflight, view
+    from decentralizepy.runs.experiment import Experiment
+    from decentralizepy.runs.prepare import load, prepare_nodes, prepare_transport
+    from decentralizepy.runs.scratch import Scratch
 
     experiment = Experiment.load(words, parser=parser)
     with Scratch() as scratch, free_ports(experiment):

@@ -16,7 +16,7 @@ from decentralizepy.figures.census import Census, Counts, draw
 from decentralizepy.files import write_atomic
 from decentralizepy.mappings.Linear import Linear
 from decentralizepy.mappings.Mapping import Mapping
-from decentralizepy.run.topology import make_mapping
+from decentralizepy.runs.topology import make_mapping
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -53,8 +53,8 @@ def parser() -> Parser:
 def _measure(log_dir: str, folders: Sequence[Path]) -> dict[str, float]:
     """Compute the metrics, and add them to the results in ``log_dir``."""
     from decentralizepy.results.write import derive_all, write_final
-    from decentralizepy.run import final
-    from decentralizepy.run.experiment import Experiment
+    from decentralizepy.runs import final
+    from decentralizepy.runs.experiment import Experiment
 
     experiment = Experiment.load(["--resume", log_dir])
     measured = final.measure(experiment, folders)

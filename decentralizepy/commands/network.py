@@ -102,8 +102,8 @@ def _copy(folder: Path, output: Path) -> None:
 def _compute(machines: dict[int, Path], settings: Sequence[str]) -> None:
     """Add the virtual time to the results of a run."""
     from decentralizepy.results.write import derive_all
-    from decentralizepy.run.experiment import Experiment
-    from decentralizepy.run.virtual_time import recorded, write_times
+    from decentralizepy.runs.experiment import Experiment
+    from decentralizepy.runs.virtual_time import recorded, write_times
 
     chosen = [word for text in settings for word in ("--set", text)]
     folder = machines[min(machines)]

@@ -14,7 +14,7 @@ from decentralizepy.files import write_atomic
 if TYPE_CHECKING:
     from decentralizepy.report.failures import Problem
     from decentralizepy.results.methods import Found, Method
-    from decentralizepy.run.experiment import Experiment
+    from decentralizepy.runs.experiment import Experiment
 
 COUNTED = 200  # nodes whose labels are counted; building more data sets takes long
 

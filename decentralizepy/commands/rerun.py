@@ -11,8 +11,8 @@ from typing import Any
 
 from decentralizepy.commands.parsers import Parser
 from decentralizepy.errors import ConfigError, DataError
-from decentralizepy.run.resume import flags
-from decentralizepy.run.signals import Stopped, end_once
+from decentralizepy.runs.resume import flags
+from decentralizepy.runs.signals import Stopped, end_once
 
 SHOWN = 5  # nodes, packages or files that are listed
 Content = Mapping[str, Any]
@@ -54,7 +54,7 @@ def parser() -> Parser:
 
 def rerun(log_dir: Path, out: Path, overwrite: bool = False) -> int:
     """Repeat a run in the folder ``out``, and print what differs; return the status."""
-    from decentralizepy.run import manifest
+    from decentralizepy.runs import manifest
 
     before = manifest.read(log_dir)
     if before["flags"].get("machines", 1) > 1:

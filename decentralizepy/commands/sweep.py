@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 from decentralizepy import utils
 from decentralizepy.commands.parsers import with_run_flags
 from decentralizepy.errors import ConfigError, DataError, DecentralizepyError
-from decentralizepy.run.signals import Stopped, end_once
-from decentralizepy.sweep import points as grids
+from decentralizepy.runs.signals import Stopped, end_once
+from decentralizepy.sweeps import points as grids
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from decentralizepy.sweep.plan import Job
+    from decentralizepy.sweeps.plan import Job
 
 OWN = ("set", "config_file", "seeds", "points", "jobs", "dry_run", "output")
 REFUSED = ("log_dir", "weights_store_dir", "resume", "machine_id", "pdb")
@@ -73,7 +73,7 @@ def parser() -> ArgumentParser:
 
 def sweep(chosen: Mapping[str, Any]) -> int:
     """Check, run and report all points; return the exit status."""
-    from decentralizepy.sweep.plan import plan
+    from decentralizepy.sweeps.plan import plan
 
     _check_flags(chosen)
     path = chosen.get("config_file", "config.ini")
@@ -94,7 +94,7 @@ def find_points(chosen: Mapping[str, Any], path: str) -> list[grids.Point]:
     ConfigError
         If they describe none, or the same one twice.
     """
-    from decentralizepy.sweep.plan import seed_keys
+    from decentralizepy.sweeps.plan import seed_keys
 
     rows = grids.rows(chosen["points"]) if chosen["points"] else []
     found = grids.grid(grids.axes(chosen.get("set", ())), rows)
@@ -134,7 +134,7 @@ def _shared(chosen: Mapping[str, Any]) -> list[str]:
 
 
 def _list(jobs: Sequence[Job], words: Sequence[str]) -> None:
-    from decentralizepy.sweep.pool import command
+    from decentralizepy.sweeps.pool import command
 
     for job in jobs:
         print(f"{job.point.name}: {_status(job)}")
@@ -152,8 +152,8 @@ def _run(
 ) -> int:
     from rich.console import Console
 
-    from decentralizepy.sweep.pool import Pool
-    from decentralizepy.sweep.record import note_order
+    from decentralizepy.sweeps.pool import Pool
+    from decentralizepy.sweeps.record import note_order
 
     note_order(out, [job.point.name for job in jobs])
     left = [job for job in jobs if not job.done]
@@ -175,7 +175,7 @@ def _run(
 
 def _outcome(job: Job) -> str:
     from decentralizepy.monitor.units import duration
-    from decentralizepy.sweep.pool import OUTPUT, reason
+    from decentralizepy.sweeps.pool import OUTPUT, reason
 
     took = duration(job.record.seconds)
     if job.done:

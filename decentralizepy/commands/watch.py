@@ -57,7 +57,7 @@ def watch(log_dir: Path, worst: int = 0) -> int:
     from rich.console import Console
 
     from decentralizepy.monitor.screen import Screen
-    from decentralizepy.run.lock import is_held
+    from decentralizepy.runs.lock import is_held
 
     manifest = begun(log_dir)
     progress = progress_of(log_dir, manifest)
@@ -84,7 +84,7 @@ def begun(log_dir: Path) -> dict[str, Any]:
     ConfigError
         If none runs, or ever has run, in this folder.
     """
-    from decentralizepy.run.lock import is_held
+    from decentralizepy.runs.lock import is_held
 
     while not (manifest := read_manifest(log_dir)):
         if not is_held(log_dir):

@@ -15,8 +15,8 @@ from decentralizepy.errors import DecentralizepyError, NodeFailed
 from decentralizepy.network.clock import VirtualClock
 from decentralizepy.node.process import OwnLog, log_file, log_to, take_turn
 from decentralizepy.results.lines import SharedLines, share
-from decentralizepy.run.signals import Stopped
-from decentralizepy.run.spec import NodeSpec
+from decentralizepy.runs.signals import Stopped
+from decentralizepy.runs.spec import NodeSpec
 
 
 def post_mortem(error: BaseException) -> None:

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from decentralizepy.engines.failure import Failed
 from decentralizepy.errors import NodeFailed, PeerError
-from decentralizepy.run.spec import NodeSpec
+from decentralizepy.runs.spec import NodeSpec
 
 GoOn = Callable[[NodeSpec], bool] | None
 Own = TypeVar("Own", bound="Engine")

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from decentralizepy.errors import ConfigError, NodeFailed, PeerError
-from decentralizepy.run.signals import Stopped
-from decentralizepy.run.spec import NodeSpec
+from decentralizepy.runs.signals import Stopped
+from decentralizepy.runs.spec import NodeSpec
 
 PACKAGE = Path(__file__).resolve().parent.parent
 STANDARD_LIBRARY = Path(sysconfig.get_path("stdlib")).resolve()

@@ -11,7 +11,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from decentralizepy.engines.failure import is_users
-from decentralizepy.run.spec import NodeSpec
+from decentralizepy.runs.spec import NodeSpec
 
 STACK_S = 1.0  # for nodes to write where they are, or to end
 # in the stack of a node that waits for messages, or for its turn to evaluate while another

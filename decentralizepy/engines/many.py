@@ -17,8 +17,8 @@ from decentralizepy.engines.failure import Failed, judge
 from decentralizepy.errors import PeerTimeout
 from decentralizepy.results.columns import block
 from decentralizepy.results.lines import KEPT, SharedLines
-from decentralizepy.run.example import example_of
-from decentralizepy.run.spec import NodeSpec
+from decentralizepy.runs.example import example_of
+from decentralizepy.runs.spec import NodeSpec
 
 logger = logging.getLogger(__name__)
 

@@ -21,10 +21,10 @@ from decentralizepy.errors import NodeFailed, PeerError
 from decentralizepy.network.clock import VirtualClock
 from decentralizepy.network.description import Network
 from decentralizepy.node.process import configure
-from decentralizepy.run.preflight import raise_limit
-from decentralizepy.run.scratch import Scratch
-from decentralizepy.run.signals import Stopped
-from decentralizepy.run.spec import NodeSpec
+from decentralizepy.runs.preflight import raise_limit
+from decentralizepy.runs.scratch import Scratch
+from decentralizepy.runs.signals import Stopped
+from decentralizepy.runs.spec import NodeSpec
 
 logger = logging.getLogger(__name__)
 

@@ -22,9 +22,9 @@ from decentralizepy.engines.engine import Engine, GoOn
 from decentralizepy.engines.failure import Failed, judge
 from decentralizepy.errors import PeerError
 from decentralizepy.machine import Machine
-from decentralizepy.run.scratch import Scratch
-from decentralizepy.run.signals import ENDING, at_signal
-from decentralizepy.run.spec import NodeSpec
+from decentralizepy.runs.scratch import Scratch
+from decentralizepy.runs.signals import ENDING, at_signal
+from decentralizepy.runs.spec import NodeSpec
 
 STOP_S = 3.5  # how long a node may take to close its files when asked to stop
 OOM_SCORE = "500"  # of 1,000

@@ -7,7 +7,7 @@ from decentralizepy.engines.process import LocalNodes
 from decentralizepy.machine import cores
 from decentralizepy.network.clock import VirtualClock
 from decentralizepy.network.description import Network
-from decentralizepy.run.spec import NodeSpec
+from decentralizepy.runs.spec import NodeSpec
 
 
 def select_engine(

@@ -18,11 +18,11 @@ from decentralizepy.library import keywords
 from decentralizepy.library.loaded import Run, load
 from decentralizepy.monitor.output import unfailing
 from decentralizepy.placement.placed import free_ports
-from decentralizepy.run.experiment import Experiment
-from decentralizepy.run.here import run_here
-from decentralizepy.run.signals import Stopped, end_once
-from decentralizepy.sweep import record
-from decentralizepy.sweep.plan import MACHINE, seed_keys
+from decentralizepy.runs.experiment import Experiment
+from decentralizepy.runs.here import run_here
+from decentralizepy.runs.signals import Stopped, end_once
+from decentralizepy.sweeps import record
+from decentralizepy.sweeps.plan import MACHINE, seed_keys
 
 if TYPE_CHECKING:
     from pandas import DataFrame

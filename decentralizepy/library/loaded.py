@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from decentralizepy.errors import DataError, did_you_mean
 from decentralizepy.results import read
-from decentralizepy.run import manifest
+from decentralizepy.runs import manifest
 
 if TYPE_CHECKING:
     import networkx as nx
     import torch
     from pandas import DataFrame
 
-    from decentralizepy.run.experiment import Experiment
-    from decentralizepy.run.final import Saved
+    from decentralizepy.runs.experiment import Experiment
+    from decentralizepy.runs.final import Saved
 
     State = dict[str, torch.Tensor]
 
@@ -160,7 +160,7 @@ class Run:
         DataError
             If the run has no final weights.
         """
-        from decentralizepy.run.final import MeanTest, mean_of
+        from decentralizepy.runs.final import MeanTest, mean_of
 
         if not self.models:
             raise DataError(
@@ -173,7 +173,7 @@ class Run:
 
     @cached_property
     def _experiment(self) -> Experiment:
-        from decentralizepy.run.experiment import Experiment
+        from decentralizepy.runs.experiment import Experiment
 
         return Experiment.of({"resume": str(self.log_dir)})
 
@@ -212,7 +212,7 @@ class Models(Mapping[int, "State"]):
 
     def states(self) -> Saved:
         """Return the state dicts without their uids: of the server, if there is one."""
-        from decentralizepy.run.final import Saved
+        from decentralizepy.runs.final import Saved
 
         served = [uid for uid in self if uid < 0]
         return Saved([self.files[uid] for uid in served or self])

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from decentralizepy.placement.boards import Folder
-from decentralizepy.run.source import of_package
-from decentralizepy.run.transfer import Inbox, Piece, listed, pieces
+from decentralizepy.runs.source import of_package
+from decentralizepy.runs.transfer import Inbox, Piece, listed, pieces
 
 STOP_S = 10.0  # for a launcher that is asked to stop; it gives its nodes 3.5 s
 LOOK_S = 0.1

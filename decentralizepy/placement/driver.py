@@ -15,9 +15,9 @@ from decentralizepy.config import flags
 from decentralizepy.errors import ConfigError, PeerError, printable
 from decentralizepy.placement.agent import Told
 from decentralizepy.placement.cargo import Cargo
-from decentralizepy.run.signals import Stopped
-from decentralizepy.run.source import of_package
-from decentralizepy.run.transfer import Inbox, Piece, pieces
+from decentralizepy.runs.signals import Stopped
+from decentralizepy.runs.source import of_package
+from decentralizepy.runs.transfer import Inbox, Piece, pieces
 
 MEET_S = 120.0  # for all agents to start
 LEAVE_S = 30.0  # for the others to end, once one has

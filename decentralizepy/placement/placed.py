@@ -21,10 +21,10 @@ from decentralizepy.placement.host import Host
 from decentralizepy.placement.place import Place, Plan
 from decentralizepy.placement.reach import unanswered
 from decentralizepy.placement.remote import is_remote
-from decentralizepy.run.experiment import Experiment
-from decentralizepy.run.resume import of_machine
-from decentralizepy.run.scratch import Scratch
-from decentralizepy.run.source import of_package
+from decentralizepy.runs.experiment import Experiment
+from decentralizepy.runs.resume import of_machine
+from decentralizepy.runs.scratch import Scratch
+from decentralizepy.runs.source import of_package
 
 FLAGS = ("iterations", "procs_per_machine", "server_machine", "server_rank")
 Agent = Host | Guest
@@ -42,7 +42,7 @@ def placed(
     Parameters
     ----------
     argv, parser
-        As for :meth:`decentralizepy.run.experiment.Experiment.load`.
+        As for :meth:`decentralizepy.runs.experiment.Experiment.load`.
     classes
         Its node class, service class and mapping class.
 

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 
 from decentralizepy.errors import AddressError
 from decentralizepy.mappings.addresses import family, not_here
-from decentralizepy.run.preflight import raise_limit
+from decentralizepy.runs.preflight import raise_limit
 
 LOWEST, HIGHEST = 10_000, 32_000  # Linux gives connections those from 32,768 on
 TRIES = 1_000

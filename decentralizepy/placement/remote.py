@@ -9,7 +9,7 @@ from decentralizepy.config.flags import PLACING
 from decentralizepy.errors import ConfigError, DecentralizepyError
 from decentralizepy.placement.driver import Connection, Driver
 from decentralizepy.placement.ssh import Ssh
-from decentralizepy.run.signals import Stopped, end_once
+from decentralizepy.runs.signals import Stopped, end_once
 
 KNOWN = ("machine_id", "machines", "rendezvous")  # to whoever starts the launchers
 

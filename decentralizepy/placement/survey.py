@@ -14,8 +14,8 @@ from decentralizepy.placement.host import Host
 from decentralizepy.placement.messages import Ready
 from decentralizepy.placement.placed import facts, join, load, ports_of, written
 from decentralizepy.placement.ways import Way, answering, measure
-from decentralizepy.run.experiment import Experiment
-from decentralizepy.run.scratch import Scratch
+from decentralizepy.runs.experiment import Experiment
+from decentralizepy.runs.scratch import Scratch
 
 VERSIONS = ("python", "torch")
 """Facts that may differ: a run works, but perhaps not to the same bit."""
@@ -75,7 +75,7 @@ def more_facts(experiment: Experiment) -> dict[str, str]:
     """Return what should be the same on all machines, besides the text of the INI file."""
     import torch
 
-    from decentralizepy.run import fingerprint, provenance
+    from decentralizepy.runs import fingerprint, provenance
 
     plugins = fingerprint.of_source(fingerprint.classes(experiment))
     found = {

@@ -16,7 +16,7 @@ from decentralizepy.results.methods import Found
 if TYPE_CHECKING:
     import networkx as nx
 
-    from decentralizepy.run.experiment import Experiment
+    from decentralizepy.runs.experiment import Experiment
 
 EDGES = 5000  # of a larger graph, only the nodes are drawn
 
@@ -30,7 +30,7 @@ def rebuilt(log_dir: Path, folder: str) -> Iterator[Experiment]:
     ConfigError
         If it cannot be loaded any more; its message is a single line.
     """
-    from decentralizepy.run.experiment import Experiment
+    from decentralizepy.runs.experiment import Experiment
 
     if not (log_dir / "args.json").exists():
         raise ConfigError(f"{log_dir} has no args.json")

@@ -11,8 +11,8 @@ from decentralizepy.graphs.Ring import Ring
 from decentralizepy.node.DPSGDNode import DPSGDNode
 from decentralizepy.node.EpidemicLearning.EL_Local import EL_Local
 from decentralizepy.results.read import read_runs
-from decentralizepy.run.attack import attack_fits
-from decentralizepy.run.chosen import Chosen
+from decentralizepy.runs.attack import attack_fits
+from decentralizepy.runs.chosen import Chosen
 from decentralizepy.sharing.SubSampling import SubSampling
 from decentralizepy.sharing.TrimmedMean import TrimmedMean
 from tests.support.launcher import results, run, weights

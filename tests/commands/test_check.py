@@ -6,7 +6,7 @@ import os
 import pytest
 
 from decentralizepy.commands import check
-from decentralizepy.run import preflight
+from decentralizepy.runs import preflight
 from tests.support import ROOT
 
 

@@ -10,7 +10,7 @@ import pytest
 import decentralizepy
 from decentralizepy.commands import init
 from decentralizepy.config import ini
-from decentralizepy.run.experiment import Experiment
+from decentralizepy.runs.experiment import Experiment
 from tests.support import LIMIT_S, ROOT
 
 PACKAGE = Path(decentralizepy.__path__[0])

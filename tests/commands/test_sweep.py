@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from decentralizepy.commands import sweep
-from decentralizepy.sweep import record
+from decentralizepy.sweeps import record
 from tests.support import LIMIT_S, ROOT
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 import pytest
 
 from decentralizepy.commands import watch
-from decentralizepy.run.lock import is_held
+from decentralizepy.runs.lock import is_held
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_a_folder_of_no_run_is_said(tmp_path, capsys, name):
 
 
 def test_a_launcher_on_another_host_is_known_by_its_touch(tmp_path, monkeypatch):
-    monkeypatch.setattr("decentralizepy.run.lock.TOUCHED_S", 0.2)
+    monkeypatch.setattr("decentralizepy.runs.lock.TOUCHED_S", 0.2)
     (tmp_path / ".lock").write_text("machine 0, host elsewhere, pid 1, since 2026")
     assert not is_held(tmp_path)
     stop = threading.Event()
@@ -111,7 +111,7 @@ def test_a_launcher_on_another_host_is_known_by_its_touch(tmp_path, monkeypatch)
 
     toucher = threading.Thread(target=touch)
     toucher.start()
-    monkeypatch.setattr("decentralizepy.run.lock.TOUCHED_S", 60.0)
+    monkeypatch.setattr("decentralizepy.runs.lock.TOUCHED_S", 60.0)
     assert is_held(tmp_path)
     stop.set()
     toucher.join()

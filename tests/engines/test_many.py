@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from decentralizepy.results.read import read_runs
-from decentralizepy.run.example import example_of
-from decentralizepy.run.experiment import Experiment
+from decentralizepy.runs.example import example_of
+from decentralizepy.runs.experiment import Experiment
 from tests.support.alike import MODULE, SOFTMAX, assert_alike
 from tests.support.launcher import run
 

@@ -10,8 +10,8 @@ import pytest
 from decentralizepy.engines import process
 from decentralizepy.engines.process import LocalNodes
 from decentralizepy.errors import PeerTimeout
-from decentralizepy.run.signals import Stopped, end_once
-from decentralizepy.run.spec import NodeSpec
+from decentralizepy.runs.signals import Stopped, end_once
+from decentralizepy.runs.spec import NodeSpec
 from tests.support import LIMIT_S
 
 ERRORS = {

@@ -12,7 +12,7 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 from decentralizepy.engines.process import LocalNodes
-from decentralizepy.run.spec import NodeSpec
+from decentralizepy.runs.spec import NodeSpec
 from tests.support import LIMIT_S
 
 pytestmark = pytest.mark.processes

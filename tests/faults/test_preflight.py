@@ -126,7 +126,7 @@ def test_a_user_of_too_few_processes():
     """Nobody may have 10 processes; root, whom no limit holds, as many as it likes."""
     code = (
         "import os, psutil, resource\n"
-        "from decentralizepy.run import preflight\n"
+        "from decentralizepy.runs import preflight\n"
         "load = preflight.Load(4, 4, 0, 0, '')\n"
         "resource.setrlimit(resource.RLIMIT_NPROC, (5, 10))\n"
         "print(*preflight.threads(load, preflight.user_threads()))\n"

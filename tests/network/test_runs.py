@@ -10,7 +10,7 @@ import torch
 from decentralizepy.commands import compare, network, plot
 from decentralizepy.errors import ConfigError
 from decentralizepy.launcher import launch
-from decentralizepy.run.experiment import Experiment
+from decentralizepy.runs.experiment import Experiment
 from tests.support import LIMIT_S, ROOT
 from tests.support.launcher import results, run, weights
 

@@ -8,7 +8,7 @@ from decentralizepy.errors import ConfigError
 from decentralizepy.placement.cargo import Cargo
 from decentralizepy.placement.remote import drive
 from decentralizepy.placement.ssh import Ssh
-from decentralizepy.run.source import of_package
+from decentralizepy.runs.source import of_package
 
 HELLO = json.dumps({"kind": "hello", "digest": f"{of_package():016x}", "host": "x"})
 OTHER = HELLO.replace(f"{of_package():016x}", "0123456789abcdef")
