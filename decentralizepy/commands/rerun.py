@@ -146,7 +146,7 @@ def _loaded(path: Path) -> dict[str, Any]:
     import torch
 
     if path.suffix == ".npy":
-        return {"models": torch.from_numpy(np.load(path))}
+        return {"models": torch.from_numpy(np.load(path, allow_pickle=False))}
     return dict(torch.load(path, weights_only=True))
 
 

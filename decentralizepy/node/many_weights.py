@@ -69,5 +69,5 @@ class ManyWeights:
 
     def _rows(self) -> "np.ndarray[tuple[int, int], np.dtype[np.float32]]":
         rows: np.ndarray[tuple[int, int], np.dtype[np.float32]]
-        rows = np.load(self.path, mmap_mode="r")
+        rows = np.load(self.path, mmap_mode="r", allow_pickle=False)
         return rows
