@@ -267,5 +267,5 @@ def _launch(folder: Path, machine: int, namespace: str, words: list[str]) -> Non
     screen = os.open(f"screen{machine}.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(screen, 1)
     os.dup2(screen, 2)
-    overview.draw_run = lambda folder: []  # figures take longer than these runs
+    overview.draw_run = lambda *folders: []  # figures take longer than these runs
     sys.exit(command(words))

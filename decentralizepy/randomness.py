@@ -48,6 +48,12 @@ class Purpose(Enum):
     PAIRS = "pairs"
     """The pairs of a random matching (by round)."""
 
+    SHIFTS = "shifts"
+    """By how much nodes that a graph connects are apart."""
+
+    PLACES = "places"
+    """The places of nodes in the unit square."""
+
     ALPHAS = "alphas"
     """The fraction of the model that JWINS sends (by uid)."""
 

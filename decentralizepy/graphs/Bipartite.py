@@ -1,9 +1,8 @@
 """Random regular bipartite graph."""
 
-import random
-
 from decentralizepy.errors import GraphError
 from decentralizepy.graphs.Graph import Graph
+from decentralizepy.randomness import Purpose, stream
 
 
 class Bipartite(Graph):
@@ -35,7 +34,7 @@ class Bipartite(Graph):
                 f"degree = {degree} with {n_procs} nodes: expected an even number of "
                 "nodes, and up to half of it"
             )
-        shifts = random.Random(seed).sample(range(half), degree)
+        shifts = stream(Purpose.SHIFTS, seed).permutation(half)[:degree].tolist()
         self.add_edges(
             (uid, half + (uid + shift) % half)
             for uid in range(half)

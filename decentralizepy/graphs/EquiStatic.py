@@ -1,12 +1,12 @@
 """Random shifts whose averaging does not slow down with the number of nodes."""
 
-import random
 from typing import Annotated
 
 from pydantic import Field
 
 from decentralizepy.errors import GraphError
 from decentralizepy.graphs.TimeVarying import Directed
+from decentralizepy.randomness import Purpose, stream
 
 
 class EquiStatic(Directed):
@@ -40,7 +40,8 @@ class EquiStatic(Directed):
             raise GraphError(
                 f"peers = {peers} with {n_procs} nodes: expected from 1 to {n_procs - 1}"
             )
-        self.shifts = random.Random(seed).sample(range(1, n_procs), peers)
+        drawn = stream(Purpose.SHIFTS, seed).permutation(n_procs - 1)
+        self.shifts = (1 + drawn[:peers]).tolist()
         super().__init__(
             [{(uid + each) % n_procs for each in self.shifts} for uid in range(n_procs)]
         )

@@ -1,12 +1,12 @@
 """Random geometric graph."""
 
 import math
-import random
 from typing import Annotated
 
 from pydantic import Field
 
 from decentralizepy.graphs.Graph import Graph
+from decentralizepy.randomness import Purpose, stream
 
 
 class RandomGeometric(Graph):
@@ -34,8 +34,7 @@ class RandomGeometric(Graph):
     ) -> None:
         super().__init__(n_procs)
         reach = math.sqrt(2 * math.log(n_procs) / n_procs) if radius is None else radius
-        rng = random.Random(seed)
-        places = [(rng.random(), rng.random()) for _ in range(n_procs)]
+        places = stream(Purpose.PLACES, seed).random((n_procs, 2)).tolist()
         self.add_edges(
             (uid, other)
             for uid in range(n_procs)
