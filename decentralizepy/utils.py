@@ -171,7 +171,7 @@ def _spelt(word: str) -> str:
     """Return ``--machine-id`` as ``--machine_id``, and likewise for the other flags."""
     name, equals, value = word.partition("=")
     joined = f"--{name[2:].replace('-', '_')}"
-    return f"{joined}{equals}{value}" if joined in _known() else word
+    return f"{joined}{equals}{value}" if joined[2:] in _names() else word
 
 
 def _extra(left: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
@@ -183,7 +183,7 @@ def _extra(left: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
     wrong: list[str] = []
     name = ""
     for word in left:
-        if word.startswith("--") and not nearest(word, _known()):
+        if word.startswith("--") and not nearest(word[2:], _names()):
             name, equals, text = word.lstrip("-").replace("-", "_").partition("=")
             extra[name] = typed(text) if equals else True
         elif name and extra[name] is True and not word.startswith("--"):
@@ -197,13 +197,14 @@ def _refuse(left: Sequence[str], parser: ArgumentParser) -> None:
     """Exit with an error about the first leftover argument, if there is one."""
     unknown = next((word for word in left if word.startswith("-")), None)
     if unknown is not None:
-        parser.error(f"{unknown}: no such flag{did_you_mean(unknown, _known())}")
+        hint = did_you_mean(unknown.lstrip("-"), _names(), "--{}")
+        parser.error(f"{unknown}: no such flag{hint}")
     if left:
         parser.error(f"{left[0]}: not a flag, and no flag takes it")
 
 
-def _known() -> list[str]:
-    return [f"--{flag.name}" for flag in flags()]
+def _names() -> list[str]:
+    return [flag.name for flag in flags()]
 
 
 def merged(section: Mapping[str, Any], chosen: Mapping[str, Any]) -> Namespace:

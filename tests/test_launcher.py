@@ -393,7 +393,8 @@ def test_machines_may_have_unequal_numbers_of_processes(experiment, tmp_path):
 
 def test_figures_are_prepared_in_the_second_half_of_a_run():
     """Earlier, the import would compete with the nodes that start."""
-    progress, rounds, when = SimpleNamespace(iterations=100), [1, 50, 51], []
+    progress = SimpleNamespace(iterations=100, elsewhere=0)
+    rounds, when = [1, 50, 51], []
 
     def wait(timeout):
         progress.slowest = rounds.pop(0) if rounds else None
