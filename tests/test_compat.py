@@ -247,6 +247,7 @@ def test_a_driver_written_as_the_public_ones_runs(expected, tmp_path):
 
 @pytest.mark.processes
 @pytest.mark.parametrize("node_class", ["OwnLoop", "OwnFields", "SecondThread"])
+@pytest.mark.slow
 def test_a_foreign_node_learns_the_same_to_the_bit(launch, expected, node_class):
     results, final = launch(node_class)
     metrics = ["test_acc", "test_loss", "train_loss"]

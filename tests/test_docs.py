@@ -95,6 +95,7 @@ def test_gossip_meets_half_of_the_neighbors(results):
 
 
 @pytest.mark.processes
+@pytest.mark.slow
 def test_circle_is_learned(results):
     for node in results("circle"):
         losses = node["train_loss"]

@@ -70,6 +70,7 @@ def sections(node, service, options):
 
 @pytest.mark.parametrize("by", ["driver", pytest.param("INI", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("driver", "kind"), KINDS.items(), ids=KINDS)
+@pytest.mark.slow
 def test_a_kind_runs_to_its_end(experiment, tmp_path, driver, kind, by):
     node, service, options = kind
     chosen = sections(node, service, options)
@@ -86,6 +87,7 @@ def test_a_kind_runs_to_its_end(experiment, tmp_path, driver, kind, by):
         assert all(list(table["test_acc"]) == ["5"] for table in tables.values())
 
 
+@pytest.mark.slow
 def test_a_deadline_ends_each_round(experiment, tmp_path):
     chosen = sections(f"{EL}.EL_Local_Timeout", None, {"timeout": "0.2"})
     chosen["NODE"]["node_class"] = "EL_Local"
@@ -104,6 +106,7 @@ def test_a_service_may_have_any_rank(experiment, tmp_path, place):
     assert list(json.loads(server.read_text())["test_acc"]) == ["2"]
 
 
+@pytest.mark.slow
 def test_a_service_may_run_on_the_second_machine(experiment, tmp_path):
     federated = sections(*KINDS["eval/testingFederated.py"])
     federated["RUN"] = {"procs_per_machine": "3", "machines": "2"}

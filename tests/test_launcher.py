@@ -25,6 +25,7 @@ PATHS = {"PYTHONPATH": str(ROOT)}
 pytestmark = pytest.mark.processes
 
 
+@pytest.mark.slow
 def test_same_seed_same_files_whatever_the_transport(experiment, tmp_path):
     for name, comm in (("first", "TCP"), ("second", "TCP"), ("third", "IPC")):
         done = run(experiment(comm, name=name))
@@ -40,6 +41,7 @@ def test_same_seed_same_files_whatever_the_transport(experiment, tmp_path):
         assert all(torch.equal(final[key], others[key]) for key in final)
 
 
+@pytest.mark.slow
 def test_a_plain_module_of_torch_is_trained_and_its_weights_written(
     experiment, tmp_path
 ):
@@ -69,6 +71,7 @@ sys.exit(statuses[0])
 """
 
 
+@pytest.mark.slow
 def test_a_launch_in_a_thread_runs_to_its_end(experiment, tmp_path):
     """As from a notebook's executor; only the main thread may set signal handlers."""
     script = tmp_path / "thread.py"
@@ -92,6 +95,7 @@ def test_the_log_tells_start_rounds_and_end(experiment, tmp_path):
     assert told[7:] == ["finished"]
 
 
+@pytest.mark.slow
 def test_a_run_says_what_it_made(experiment, tmp_path):
     done = run(experiment())
     assert "accuracy" in done.stdout
@@ -115,6 +119,7 @@ def test_the_final_models_are_measured_together(experiment, tmp_path):
     assert {table["worst_test_acc"]["10"] for table in tables} == {worst}
 
 
+@pytest.mark.slow
 def test_a_data_set_that_cannot_be_had_again_costs_no_results(experiment, tmp_path):
     """What the launcher cannot test is said, with the traceback; the run is whole."""
     done = run(experiment(rounds=5, DATASET={"dataset_class": "Shy"}))
@@ -135,6 +140,7 @@ def test_a_run_says_that_its_data_are_generated(experiment, tmp_path):
     assert written == {"class": "Points", "generated": True}
 
 
+@pytest.mark.slow
 def test_the_driver_takes_upstreams_flags(experiment, tmp_path):
     graph = tmp_path / "ring.edges"
     graph.write_text("4\n0 1\n1 2\n2 3\n3 0\n")
@@ -154,6 +160,7 @@ def test_the_driver_takes_upstreams_flags(experiment, tmp_path):
         ("segfault", "was killed by SIGSEGV"),
     ],
 )
+@pytest.mark.slow
 def test_a_node_that_dies_ends_all_and_is_named(experiment, tmp_path, how, cause):
     dying = {"dataset_class": "Dying", "how": how}
     done = run(experiment(rounds=1000, DATASET=dying))
@@ -271,6 +278,7 @@ def test_nodes_do_not_outlive_a_launcher_that_is_killed(experiment, tmp_path):
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_a_peer_that_hangs_is_named(experiment):
     hanging = {"dataset_class": "Dying", "how": "stop"}
     words = experiment(rounds=1000, DATASET=hanging, FAULTS={"peer_timeout": "3"})
@@ -281,6 +289,7 @@ def test_a_peer_that_hangs_is_named(experiment):
     assert "uid 2 (rank 2, machine 0) is stopped, as by SIGSTOP" in done.stderr
 
 
+@pytest.mark.slow
 def test_where_a_node_hangs_is_told_while_the_others_wait(experiment, tmp_path):
     hanging = {"dataset_class": "Dying", "how": "hang"}
     # uid 0 may wait for its turn to evaluate, which uid 2 has, for a quarter of peer_timeout
@@ -299,6 +308,7 @@ def test_where_a_node_hangs_is_told_while_the_others_wait(experiment, tmp_path):
     assert "in die" in (tmp_path / "run" / "2.log").read_text()
 
 
+@pytest.mark.slow
 def test_the_stack_of_a_node_that_hangs_is_told(experiment):
     hanging = {"dataset_class": "Dying", "how": "hang"}
     words = experiment(rounds=1000, DATASET=hanging, FAULTS={"peer_timeout": "3"})
@@ -358,6 +368,7 @@ def test_an_unconnected_graph_that_is_asked_for_is_a_warning(experiment, tmp_pat
     assert "warning: the graph is not connected: parts of 2, 2 nodes" in done.stderr
 
 
+@pytest.mark.slow
 def test_two_machines_wait_for_each_other(experiment, tmp_path):
     """Two launchers, each with an address of its own, one two seconds late."""
     words = experiment(rounds=5, RUN={"procs_per_machine": "2", "machines": "2"})
@@ -373,6 +384,7 @@ def test_two_machines_wait_for_each_other(experiment, tmp_path):
     assert len(weights(tmp_path / "run" / "weights")) == 2 * NODES
 
 
+@pytest.mark.slow
 def test_machines_may_have_unequal_numbers_of_processes(experiment, tmp_path):
     manual = {
         "mapping_package": "decentralizepy.mappings.Manual",

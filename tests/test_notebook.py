@@ -78,6 +78,7 @@ def errors(cell):
     return [(each.ename, each.evalue) for each in found]
 
 
+@pytest.mark.slow
 def test_a_notebook_runs_nodes_of_a_class_in_a_cell(experiment, tmp_path):
     own = {"training_package": "__main__", "training_class": "Parallel"}
     flags = experiment(rounds=2, TRAIN_PARAMS=own)[4:]
@@ -98,6 +99,7 @@ def test_a_notebook_runs_nodes_of_a_class_in_a_cell(experiment, tmp_path):
     assert "nowhere.ini: no such file" in file[1]
 
 
+@pytest.mark.slow
 def test_a_kernel_that_is_interrupted_keeps_what_was_measured(experiment, tmp_path):
     experiment(comm="IPC")
     cell = INTERRUPTED.format(file=str(tmp_path / "run.ini"), log=str(tmp_path / "log"))
@@ -111,6 +113,7 @@ def test_a_kernel_that_is_interrupted_keeps_what_was_measured(experiment, tmp_pa
     assert loaded[0]["text"] == f"{told} - True\n"
 
 
+@pytest.mark.slow
 def test_the_notebook_of_the_tutorial_runs(tmp_path):
     notebook = nbformat.read(ROOT / "tutorial" / "first_steps.ipynb", as_version=4)
     cells = executed(notebook, tmp_path)

@@ -30,6 +30,7 @@ TRIMMED = {
 
 
 @pytest.mark.processes
+@pytest.mark.slow
 def test_every_engine_ends_with_the_same_honest_results(experiment, tmp_path):
     flags = {"process": (), "packed": ("--engine", "packed", "--workers", "2")}
     for name, words in flags.items():

@@ -21,6 +21,7 @@ def repeat(folder, *more, cwd=ROOT):
 
 
 @pytest.mark.processes
+@pytest.mark.slow
 def test_a_run_is_repeated_to_the_bit(experiment, tmp_path):
     words = experiment(comm="IPC", rounds=5, COMMUNICATION={"addresses_filepath": ""})
     first = run([*words, "--engine", "debug", "--set", "OPTIMIZER_PARAMS.lr=0.3"])

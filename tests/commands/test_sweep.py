@@ -38,6 +38,7 @@ def toy(experiment, tmp_path):
 
 
 @pytest.mark.processes
+@pytest.mark.slow
 def test_a_sweep_carries_on_past_a_failed_point_and_is_resumed(toy, tmp_path):
     """The class Dying fails in its third round, Points does not."""
     words = ["--set", "DATASET.dataset_class=Dying,Points", "-is", "3", "--jobs", "2"]

@@ -32,6 +32,7 @@ def test_the_names_are_those_of_a_module_and_a_class(written):
 
 
 @pytest.mark.processes
+@pytest.mark.slow
 def test_the_test_of_each_kind_passes(written):
     for kind in template.SECTIONS:
         folder = written(f"--{kind}", f"My{kind.capitalize()}")

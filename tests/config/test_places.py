@@ -58,6 +58,7 @@ def test_other_files_of_that_name_do_no_harm(ini, content):
 
 
 @pytest.mark.processes
+@pytest.mark.slow
 def test_a_run_finds_modules_and_graphs_beside_its_ini_file_and_resumes(
     experiment, tmp_path
 ):

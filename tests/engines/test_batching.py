@@ -184,6 +184,7 @@ def both(experiment, tmp_path, engine, rounds, **sections):
 
 @pytest.mark.processes
 @pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.slow
 def test_a_convex_model_ends_within_rounding_of_one_by_one(
     experiment, tmp_path, engine
 ):
@@ -193,6 +194,7 @@ def test_a_convex_model_ends_within_rounding_of_one_by_one(
 
 
 @pytest.mark.processes
+@pytest.mark.slow
 def test_rates_and_images_that_change_are_batched(experiment, tmp_path):
     scheduler = {"scheduler_package": "torch.optim.lr_scheduler"}
     changing = {
@@ -205,6 +207,7 @@ def test_rates_and_images_that_change_are_batched(experiment, tmp_path):
 
 
 @pytest.mark.processes
+@pytest.mark.slow
 def test_nodes_with_other_numbers_of_steps_and_samples_meet_where_they_can(
     experiment, tmp_path
 ):
@@ -230,6 +233,7 @@ def test_nodes_with_other_numbers_of_steps_and_samples_meet_where_they_can(
     ],
     ids=["dropout", "trainer", "loss", "optimizer", "clipping"],
 )
+@pytest.mark.slow
 def test_what_cannot_be_batched_ends_with_the_bits_of_one_by_one(
     experiment, tmp_path, section, option, name, told
 ):
@@ -248,6 +252,7 @@ def test_what_cannot_be_batched_ends_with_the_bits_of_one_by_one(
 
 
 @pytest.mark.processes
+@pytest.mark.slow
 def test_an_error_in_a_loss_names_the_node_that_it_is_raised_in(experiment):
     """It fails for one class, and so in one of the first rounds."""
     sections = {"TRAIN_PARAMS": {"loss_package": MODULE, "loss_class": "Broken"}}

@@ -52,6 +52,7 @@ def test_a_breakpoint_in_a_process_says_which_engine_has_a_terminal(experiment):
     assert "breakpoint() needs --engine debug" in done.stderr
 
 
+@pytest.mark.slow
 def test_the_others_finish_without_a_node_that_fails(experiment, tmp_path):
     dying = {"dataset_class": "Dying"}
     words = experiment(DATASET=dying, FAULTS={"on_peer_loss": "drop"})
@@ -117,6 +118,7 @@ def test_a_node_that_sends_to_one_which_does_not_wait_for_it_is_named(experiment
     ],
     ids=["machines", "transport", "name"],
 )
+@pytest.mark.slow
 def test_what_the_engine_cannot_run_is_said_before_the_start(
     experiment, flags, sections, told
 ):

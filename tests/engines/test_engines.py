@@ -63,6 +63,7 @@ AS_PEOPLE_TRAIN = {
 }
 
 
+@pytest.mark.slow
 def test_schedules_clipping_and_augmentation_end_with_the_bits_of_processes(
     experiment, tmp_path
 ):
@@ -106,6 +107,7 @@ def test_nodes_that_draw_end_with_the_bits_of_processes(experiment, tmp_path):
 
 
 @pytest.mark.parametrize("wanted", ["2", "mean_model"])
+@pytest.mark.slow
 def test_engines_evaluate_the_same(experiment, tmp_path, wanted):
     """The same two nodes, or the mean of all with the same bits as that of the weights."""
     whole = run(experiment("IPC", 5, name="whole"))

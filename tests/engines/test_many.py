@@ -35,6 +35,7 @@ def logs(folder):
     ("name", "workers", "evaluate"),
     [("Star", "1", "all"), ("OnePeerExponential", "3", "2"), ("BaseGraph", "2", "all")],
 )
+@pytest.mark.slow
 def test_rounds_at_once_end_within_rounding_of_those_of_single_nodes(
     experiment, tmp_path, name, workers, evaluate
 ):
@@ -57,6 +58,7 @@ def test_rounds_at_once_end_within_rounding_of_those_of_single_nodes(
 
 
 @pytest.mark.processes
+@pytest.mark.slow
 def test_an_error_names_the_node_and_the_round_that_it_is_raised_in(experiment):
     """It fails for one class, and so in one of the first rounds."""
     sections = {

@@ -95,6 +95,7 @@ def test_a_worker_that_dies_is_restarted(experiment, tmp_path):
 
 
 @pytest.mark.processes
+@pytest.mark.slow
 def test_ctrl_c_ends_all_workers(experiment, tmp_path):
     words = experiment(rounds=10_000, DATASET={"dataset_class": "Endless"})
     process = subprocess.Popen(

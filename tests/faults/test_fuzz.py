@@ -145,6 +145,7 @@ def test_a_frame_that_is_named_often():
     assert growth([header, frame])[0] <= GROWTH_MIB
 
 
+@pytest.mark.slow
 def test_10_000_mutated_messages_of_a_neighbor(tmp_path):
     """A real end: nothing is raised, all are counted, and the next true one arrives."""
     addresses = tmp_path / "ip.json"

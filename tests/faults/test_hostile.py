@@ -138,6 +138,7 @@ def assert_same(folder, undisturbed):
     assert all(torch.equal(final[name], others[name]) for name in final)
 
 
+@pytest.mark.slow
 def test_garbage_under_any_name_changes_nothing(tmp_path, undisturbed):
     """Names that are no uid, and frames that are no message."""
     assert besiege(tmp_path, strangers.babble) < GROWTH
@@ -153,6 +154,7 @@ def test_scans_and_claims_change_nothing(tmp_path, undisturbed):
 
 
 @pytest.mark.parametrize("early", [True, pytest.param(False, marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_well_made_messages_of_strangers_change_nothing(tmp_path, undisturbed, early):
     """Greetings and goodbyes, new channels, models, code as a pickle."""
     marker = tmp_path / "executed"
@@ -163,12 +165,14 @@ def test_well_made_messages_of_strangers_change_nothing(tmp_path, undisturbed, e
 
 
 @pytest.mark.parametrize("early", [True, pytest.param(False, marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_a_stranger_in_a_neighbors_name_changes_nothing(tmp_path, undisturbed, early):
     """It comes before the neighbor, or later."""
     besiege(tmp_path, strangers.impersonate, early)
     assert_same(tmp_path, undisturbed)
 
 
+@pytest.mark.slow
 def test_a_flood_fills_no_memory(tmp_path, undisturbed):
     """What nobody reads is dropped, and what is not read yet waits in the kernel."""
     assert besiege(tmp_path, strangers.flood, max_message="200000") < GROWTH
@@ -193,6 +197,7 @@ def secured(folder, security):
 @pytest.mark.parametrize(
     "security", ["mac", pytest.param("curve", marks=pytest.mark.slow)]
 )
+@pytest.mark.slow
 def test_closed_networks_end_as_open_ones(tmp_path, undisturbed, security):
     besiege(tmp_path, strangers.babble, **secured(tmp_path, security))
     assert_same(tmp_path, undisturbed)

@@ -86,6 +86,7 @@ DIFFERENT = {
         for name, case in DIFFERENT.items()
     ],
 )
+@pytest.mark.slow
 def test_machines_that_run_different_things_say_what_differs(machines, other, field):
     """Each launcher has another INI; neither may average what the other sends."""
     launchers = machines(other=other)
@@ -95,6 +96,7 @@ def test_machines_that_run_different_things_say_what_differs(machines, other, fi
         assert field in errors.split("differ in")[1].splitlines()[0]
 
 
+@pytest.mark.slow
 def test_machines_with_another_flag_say_so(machines):
     """A fresh optimizer in each round on one machine, and not on the other."""
     for status, errors in ends(machines(other={"RUN": {"reset_optimizer": "0"}})):
@@ -102,6 +104,7 @@ def test_machines_with_another_flag_say_so(machines):
         assert "differ in --reset_optimizer" in errors
 
 
+@pytest.mark.slow
 def test_a_death_on_one_machine_ends_the_other(machines):
     """The other machine ends with status 3, long before peer_timeout.
 
@@ -171,6 +174,7 @@ def test_machines_that_finish_without_a_node_of_another_say_so(machines):
         )
 
 
+@pytest.mark.slow
 def test_a_machine_that_fails_before_the_start_ends_the_other(machines, tmp_path):
     """Its nodes have greeted nobody, so those of the other would wait for them."""
     launchers = machines(

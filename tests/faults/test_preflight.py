@@ -95,6 +95,7 @@ def test_processes_that_the_kernel_killed_for_memory_are_counted():
 
 @as_root
 @pytest.mark.root
+@pytest.mark.slow
 def test_a_group_of_too_few_processes(experiment, tmp_path):
     """Refused, but with --force it runs: four nodes of this size have 12 threads."""
     with group("pids", "pids.max", 22) as enter:

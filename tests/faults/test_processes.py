@@ -69,6 +69,7 @@ def as_if_nothing_had_happened(clean, folder):
 
 
 @pytest.mark.parametrize(("who", "when"), mostly_slow(KILLS, [(0, 2), (2, 9)]))
+@pytest.mark.slow
 def test_a_killed_run_that_is_gone_on_with_ends_as_if_it_had_not_been(
     experiment, tmp_path, clean, mortal, who, when
 ):
@@ -88,6 +89,7 @@ def test_a_killed_run_that_is_gone_on_with_ends_as_if_it_had_not_been(
 
 
 @pytest.mark.parametrize(("who", "when"), mostly_slow(DEATHS, [(1, 1), (3, 6)]))
+@pytest.mark.slow
 def test_a_node_that_dies_is_started_again(
     experiment, tmp_path, clean, mortal, who, when
 ):
@@ -118,6 +120,7 @@ def test_a_node_that_fails_again_and_again_ends_the_run(experiment, mortal):
     assert "RuntimeError: the toy broke" in done.stderr
 
 
+@pytest.mark.slow
 def test_the_others_go_on_without_a_node_that_died(experiment, tmp_path, mortal):
     """8 nodes in a ring, one dies; the others finish, with a symmetric matrix."""
     sections = mortal(3, 4)
@@ -136,6 +139,7 @@ def test_the_others_go_on_without_a_node_that_died(experiment, tmp_path, mortal)
     assert symmetric_among(tmp_path / "run" / "weights.jsonl", set(range(8)) - {3})
 
 
+@pytest.mark.slow
 def test_epidemic_learning_survives_a_node_that_died(experiment, tmp_path, mortal):
     """Nothing stands in for a lost peer where nobody need send to anybody."""
     sections = mortal(3, 4)
@@ -159,6 +163,7 @@ def test_epidemic_learning_survives_a_node_that_died(experiment, tmp_path, morta
         assert list(table["lost_peers"].values())[-1:] == [[3]]
 
 
+@pytest.mark.slow
 def test_the_others_go_on_with_a_sampler_without_a_node_that_died(
     experiment, tmp_path, mortal
 ):
@@ -267,6 +272,7 @@ def test_nobody_goes_on_without_a_service(experiment, service, node):
 
 
 @pytest.mark.parametrize("name", ["Federated", "STC"])
+@pytest.mark.slow
 def test_a_server_goes_on_without_a_client_that_died(
     experiment, tmp_path, mortal, name
 ):

@@ -89,6 +89,7 @@ def assert_equal(folder, expected):
         slow("lose", None),  # without ASK, all wait
     ],
 )
+@pytest.mark.slow
 def test_a_bad_network_changes_nothing(tmp_path, clean, fault, count):
     done = run(make_experiment(tmp_path)(rounds=ROUNDS, **sections(fault)))
     assert done.returncode == 0, done.stderr

@@ -88,12 +88,14 @@ def test_a_slow_node_is_named_in_results_and_on_the_screen(experiment, tmp_path)
     assert "slowest: 2" in done.stdout
 
 
+@pytest.mark.slow
 def test_nobody_is_named_where_all_are_alike(experiment):
     done = run(experiment(rounds=5, DATASET={"dataset_class": "Endless"}))
     assert done.returncode == 0, done.stderr
     assert "waiting" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_machine_that_never_starts_is_named(experiment, tmp_path):
     """Told at the start barrier, and in the error of status 3 after start_timeout."""
     words = experiment(

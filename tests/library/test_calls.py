@@ -149,6 +149,7 @@ def test_a_script_runs_processes_of_its_own_class(file, tmp_path):
 
 
 @pytest.mark.processes
+@pytest.mark.slow
 def test_a_sweep_is_a_frame_and_tells_of_points_that_failed(
     file, tmp_path, monkeypatch
 ):

@@ -14,6 +14,7 @@ BLOCKS = {name: textwrap.dedent(text) for name, text in BLOCK.findall(PAGE)}
 
 
 @pytest.mark.processes
+@pytest.mark.slow
 def test_ten_lines_lead_from_import_to_a_picture(tmp_path):
     script = tmp_path / "accuracy.py"
     script.write_text(BLOCKS[script.name])

@@ -38,6 +38,7 @@ def times(tmp_path, name, metric="virtual_time"):
     }
 
 
+@pytest.mark.slow
 def test_all_engines_have_the_same_time_and_the_bits_of_a_run_without(
     experiment, tmp_path
 ):
@@ -63,6 +64,7 @@ def test_all_engines_have_the_same_time_and_the_bits_of_a_run_without(
     assert sent - 0.3 < end - 3 * 1.5 < sent
 
 
+@pytest.mark.slow
 def test_several_machines_have_the_times_of_one(experiment, tmp_path):
     """Once their log folders are in one, as the two launchers say."""
     assert debug(experiment("IPC", 3, name="one", NETWORK=SLOW)) == 0
@@ -131,6 +133,7 @@ def test_every_round_has_a_time_whoever_is_waited_for(experiment, tmp_path, node
         assert all(later > earlier for earlier, later in itertools.pairwise(found))
 
 
+@pytest.mark.slow
 def test_nodes_that_wait_for_nobody_run_by_the_virtual_clock(experiment, tmp_path):
     """A model takes 0.6 to 0.8 s: computing 1 s and waiting 2 s, each round has the last."""
     for name in ("one", "again"):

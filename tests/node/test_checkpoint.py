@@ -183,6 +183,7 @@ def test_a_client_has_a_checkpoint_before_it_answers(run_nodes):
     assert nodes[0].checkpointer.files.rounds() == [1, 2, 3]
 
 
+@pytest.mark.slow
 def test_a_client_that_lacks_a_checkpoint_refuses_to_resume(run_nodes):
     nodes = serve(run_nodes, 5, {"checkpoint_every": 2})
     nodes[0].checkpointer.files.path(4).unlink()

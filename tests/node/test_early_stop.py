@@ -135,6 +135,7 @@ def test_a_run_that_is_resumed_where_it_ended_is_over(run_nodes):
 
 
 @pytest.mark.processes
+@pytest.mark.slow
 def test_the_launcher_says_why_a_run_ended_and_tests_its_models(experiment, tmp_path):
     section = {"target_accuracy": str(TARGET), "checkpoint_every": "30"}
     for name, flags in (("run", ()), ("debug", ("--engine", "debug"))):

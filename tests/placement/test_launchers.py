@@ -18,6 +18,7 @@ from tests.support.ports import free_offset
 pytestmark = pytest.mark.processes
 
 
+@pytest.mark.slow
 def test_three_machines_get_the_weights_of_one(experiment, tmp_path, launch, meeting):
     """They have unlike numbers of nodes, one address, and no address file."""
     assert run([*experiment(name="alone"), "-ps", "4"]).returncode == 0
@@ -36,6 +37,7 @@ def test_three_machines_get_the_weights_of_one(experiment, tmp_path, launch, mee
     assert all(torch.equal(expected[name], found[name]) for name in expected)
 
 
+@pytest.mark.slow
 def test_another_file_on_one_machine_ends_all(experiment, launch, meeting):
     words = experiment(name="run")
     other = experiment(name="other", OPTIMIZER_PARAMS={"lr": "0.5"})
@@ -66,6 +68,7 @@ def test_a_launcher_that_is_killed_at_the_rendezvous_ends_the_others(
     assert re.search(r"machine 1 \(.*\): its launcher has died", errors)
 
 
+@pytest.mark.slow
 def test_a_transport_within_one_machine_is_refused(experiment, launch, meeting):
     words = [*experiment(comm="IPC"), *meeting]
     launchers = [launch([*words, "--machine-id", str(m)]) for m in range(COUNT)]
@@ -74,6 +77,7 @@ def test_a_transport_within_one_machine_is_refused(experiment, launch, meeting):
         assert "comm_class = IPC: expected TCP, which connects machines" in errors
 
 
+@pytest.mark.slow
 def test_the_command_of_the_page_runs_on_all_machines(tmp_path, launch):
     """Only its port is another, and its rounds are fewer."""
     port = free_offset(1)
@@ -157,6 +161,7 @@ def test_mpirun_starts_a_launcher_for_each_rank(tmp_path, launch):
     assert [each.name for each in tmp_path.iterdir()] == ["run"]
 
 
+@pytest.mark.slow
 def test_the_network_is_checked_by_the_same_flags(experiment, launch, meeting):
     """Nothing is trained, and nothing written; machine 0 alone prints a table."""
     words = experiment()

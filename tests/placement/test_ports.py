@@ -97,6 +97,7 @@ def start(words, tmp_path, name):
 
 
 @pytest.mark.processes
+@pytest.mark.slow
 def test_two_runs_of_one_file_at_once_do_not_meet(experiment, tmp_path):
     """Node 0 of each trains only when that of the other does."""
     (tmp_path / "meeting").mkdir()

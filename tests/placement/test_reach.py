@@ -36,6 +36,7 @@ def test_a_port_that_is_held_or_listened_at_answers():
 
 @pytest.mark.root
 @pytest.mark.processes
+@pytest.mark.slow
 def test_ports_that_are_blocked_one_way_end_all_with_a_line_that_says_which(experiment):
     """Machine 1 takes no connections, but makes them."""
     if reason := usable():

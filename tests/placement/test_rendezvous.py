@@ -105,6 +105,7 @@ def test_a_machine_that_does_not_fit_ends_all(board, meet, machine, machines, li
     assert {each.exit_status for each in told} == {2}
 
 
+@pytest.mark.slow
 def test_a_launcher_of_another_run_is_sent_away_alone(board, meet):
     stray = Place(board, COUNT, 1, run="old")
     brief = OWN._replace(limit=5.0)

@@ -53,6 +53,7 @@ def gone(folder):
         time.sleep(0.2)
 
 
+@pytest.mark.slow
 def test_the_command_of_the_page_runs_on_all_hosts(tmp_path, hosts, launch):
     """Only the names of the hosts are others, and its rounds are fewer."""
     command = block("ssh.sh").replace("a,b,c", hosts[1])

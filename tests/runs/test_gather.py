@@ -13,6 +13,7 @@ from tests.support.launchers import COUNT, ends
 pytestmark = pytest.mark.processes
 
 
+@pytest.mark.slow
 def test_machine_0_has_the_results_of_all(experiment, tmp_path, launch, meeting):
     """Each machine has a folder of its own, as relative names are there."""
     assert run([*experiment(name="alone"), "-ps", "4"]).returncode == 0
