@@ -132,7 +132,7 @@ from decentralizepy.sharing.Sharing import Sharing
 class Mine(Sharing):
 
     def get_data_to_send(self, degree=None):
-        print("mine", flush=True)
+        print("mine\\n", end="", flush=True)  # in one piece
         return super().get_data_to_send(degree)
 
 run = dp.run({file!r}, iterations=1, log_dir={log!r}, sharing={{"sharing_class": Mine}})
