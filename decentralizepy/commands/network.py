@@ -9,8 +9,7 @@ from pathlib import Path
 from decentralizepy.commands.parsers import Parser
 from decentralizepy.errors import ConfigError, DecentralizepyError
 from decentralizepy.files import write_atomic
-
-MANIFEST = "manifest.json"
+from decentralizepy.results.manifests import FILE as MANIFEST
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -33,19 +33,20 @@ from decentralizepy.mappings.Linear import Linear
 from decentralizepy.once import once
 from decentralizepy.randomness import torch_seed
 
-PARTITIONS = (
-    "iid",
-    "simple",
-    "dirichlet",
-    "kshard",
-    "shards",
-    "quantity",
-    "classes",
-)
+PARTITIONS = ("iid", "simple", "dirichlet", "kshard", "shards", "quantity", "classes")
 # what a partition depends on, besides the labels
 DIVIDED_BY = (
-    *("partition_niid", "random_seed", "num_partitions", "sizes", "even", "alpha"),
-    *("shards", "classes", "num_classes", "validation_source", "validation_size"),
+    "partition_niid",
+    "random_seed",
+    "num_partitions",
+    "sizes",
+    "even",
+    "alpha",
+    "shards",
+    "classes",
+    "num_classes",
+    "validation_source",
+    "validation_size",
 )
 
 

@@ -60,10 +60,16 @@ class PackedNodes(LocalNodes):
         self._groups = groups = share_out(specs, workers)
         self._sockets = Scratch()
         self._left: Any = multiprocessing.Array("i", [len(group) for group in groups])
-        together = commons_of(specs, len(groups), batched)
+        commons, obstacle = commons_of(specs, len(groups), batched)
         arguments = (
-            *(groups, self._sockets.path, self._left, go_on, batched, network),
-            *together,
+            groups,
+            self._sockets.path,
+            self._left,
+            go_on,
+            batched,
+            network,
+            commons,
+            obstacle,
         )
         super().__init__(
             [_worker(number, arguments) for number in range(len(groups))], go_on

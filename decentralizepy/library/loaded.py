@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from decentralizepy.errors import DataError, did_you_mean
-from decentralizepy.results import read
+from decentralizepy.results import manifests, read
 from decentralizepy.runs import manifest
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def load(log_dir: str | os.PathLike[str]) -> Run:
 def _homes(folder: Path) -> list[Path]:
     """Return the log folders with a manifest: the folder itself, or those of machines."""
     for depth in ("", "*/", "*/*/"):
-        if found := [path.parent for path in folder.glob(f"{depth}{manifest.FILE}")]:
+        if found := [path.parent for path in folder.glob(f"{depth}{manifests.FILE}")]:
             return found
     return []
 

@@ -5,7 +5,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-MANIFEST = "manifest.json"
+from decentralizepy.results.manifests import FILE
+
 CLASSES = (
     ("DATASET", "dataset_class"),
     ("SHARING", "sharing_class"),
@@ -17,7 +18,7 @@ CLASSES = (
 def read_manifest(log_dir: Path) -> dict[str, Any]:
     """Return the record of a run; an empty one if it is not there yet."""
     try:
-        content = json.loads((log_dir / MANIFEST).read_text(encoding="utf-8"))
+        content = json.loads((log_dir / FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}

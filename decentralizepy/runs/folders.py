@@ -8,8 +8,9 @@ from pathlib import Path
 
 from decentralizepy.checkpoints import FOLDER as CHECKPOINTS
 from decentralizepy.errors import ConfigError, Problem
+from decentralizepy.results import virtual
 from decentralizepy.results.lines import SHARED, read_shared
-from decentralizepy.results.write import MODELS
+from decentralizepy.results.write import FINAL_FILE, MODELS
 
 WRITTEN = re.compile(
     r"(args|dataset|final|manifest|virtual_time|.*_results|.*_shared_parameters)\.json|(.*_)?results\.jsonl"
@@ -107,8 +108,8 @@ def clear(log_dir: Path, ranks: Iterable[int], overwrite: bool) -> None:
         )
     patterns = [f"{rank}_results.json*" for rank in ranks]
     if overwrite:
-        patterns = ["*_results.json*", "*_shared_parameters.json", "final.json"]
-        patterns += ["virtual_time.json"]
+        patterns = ["*_results.json*", "*_shared_parameters.json"]
+        patterns += [FINAL_FILE, virtual.FILE]
         shutil.rmtree(checkpoints, ignore_errors=True)
     shutil.rmtree(log_dir / MODELS, ignore_errors=True)
     Path(log_dir, SHARED).unlink(missing_ok=True)

@@ -19,11 +19,11 @@ from decentralizepy.config.text import KINDS
 from decentralizepy.errors import ConfigError
 from decentralizepy.files import write_atomic
 from decentralizepy.results.lines import SHARED, in_columns, read_all
+from decentralizepy.results.manifests import FILE
 from decentralizepy.results.write import REPEATED
 from decentralizepy.runs import fingerprint, inputs, provenance
 from decentralizepy.runs.experiment import Experiment
 
-FILE = "manifest.json"
 SEEDS = ("seed", "random_seed")
 EARLIER = ("command", "started", "ended", "outcome")
 

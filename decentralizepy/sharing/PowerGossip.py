@@ -12,7 +12,7 @@ from decentralizepy.errors import ConfigError, MessageError
 from decentralizepy.message import Message
 from decentralizepy.models.flat import to_tensor
 from decentralizepy.randomness import Purpose, seed_of, stream
-from decentralizepy.sharing.checks import Fraction, at_most, numbers, present
+from decentralizepy.sharing.checks import Fraction, at_most, no_server, numbers, present
 from decentralizepy.sharing.Sharing import Queue, Sharing, State, frozen
 
 Tensors = list[torch.Tensor]
@@ -111,12 +111,7 @@ class PowerGossip(Sharing):
         super()._averaging(peer_deques)
 
     def _averaging_server(self, peer_deques: Mapping[int, Queue]) -> None:
-        raise ConfigError(
-            "has no server; a parameter server takes Sharing or STC",
-            section="SHARING",
-            key="sharing_class",
-            value="PowerGossip",
-        )
+        raise no_server(type(self))
 
     def _small(self, state: State) -> Tensors:
         return [tensor for tensor in state.values() if tensor.dim() < 2]

@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from decentralizepy.errors import ConfigError
 from decentralizepy.message import Message
 from decentralizepy.models.flat import to_tensor
-from decentralizepy.sharing.checks import field, positive
+from decentralizepy.sharing.checks import field, no_server, positive
 from decentralizepy.sharing.Sharing import Queue, Sharing, State, frozen
 
 
@@ -101,12 +100,7 @@ class PushSum(Sharing):
         self.z = self.flat.vector().clone()
 
     def _averaging_server(self, peer_deques: Mapping[int, Queue]) -> None:
-        raise ConfigError(
-            "has no server; a parameter server takes Sharing or STC",
-            section="SHARING",
-            key="sharing_class",
-            value="PushSum",
-        )
+        raise no_server(type(self))
 
     def _read(self, m: Message) -> tuple[torch.Tensor, float]:
         """Return the shares of x and w; raise a MessageError if they are invalid."""

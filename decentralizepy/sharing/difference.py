@@ -10,7 +10,7 @@ import torch
 
 from decentralizepy.errors import ConfigError
 from decentralizepy.message import Message
-from decentralizepy.sharing.checks import Fraction, reading, whole_number
+from decentralizepy.sharing.checks import Fraction, no_server, reading, whole_number
 from decentralizepy.sharing.Sharing import Queue, Sharing, State
 from decentralizepy.sharing.sparse import whole_numbers
 
@@ -104,12 +104,7 @@ class DifferenceSharing(Sharing):
         super()._averaging({uid: deque([messages[uid]]) for uid in messages})
 
     def _averaging_server(self, peer_deques: Mapping[int, Queue]) -> None:
-        raise ConfigError(
-            "has no server; a parameter server takes Sharing or STC",
-            section="SHARING",
-            key="sharing_class",
-            value=type(self).__name__,
-        )
+        raise no_server(type(self))
 
 
 def degree(uid: int, message: Message) -> int | None:

@@ -6,10 +6,9 @@ from typing import Annotated, Any
 import torch
 from pydantic import Field
 
-from decentralizepy.errors import ConfigError
 from decentralizepy.message import Message
 from decentralizepy.models.flat import to_tensor
-from decentralizepy.sharing.checks import reading
+from decentralizepy.sharing.checks import no_server, reading
 from decentralizepy.sharing.finite import finite, spoilt_by_training
 from decentralizepy.sharing.Sharing import Queue, Sharing
 
@@ -83,12 +82,7 @@ class RobustSharing(Sharing):
         self.communication_round += 1
 
     def _averaging_server(self, peer_deques: Mapping[int, Queue]) -> None:
-        raise ConfigError(
-            "has no server; a parameter server takes Sharing or STC",
-            section="SHARING",
-            key="sharing_class",
-            value=type(self).__name__,
-        )
+        raise no_server(type(self))
 
 
 def distances(models: torch.Tensor) -> torch.Tensor:

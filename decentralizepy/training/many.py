@@ -15,7 +15,6 @@ from decentralizepy.training.many_losses import ManyLosses
 
 logger = logging.getLogger(__name__)
 
-ROWS = 256  # trained at once, so that they stay in the cache
 WARM_UP, TRIALS = 1, 4  # how many parts of a round decide which way is faster
 
 

@@ -41,6 +41,15 @@ def hosts(tmp_path_factory):
         yield ["--hosts", ",".join(HOSTS), "--ssh", ssh]
 
 
+def endless(launch, hosts, tmp_path):
+    """Start a run without an end, and return its driver once a round is over."""
+    words = [*RUN, DIGITS, *SMALL, *hosts, "-is", "100000"]
+    driver = launch([*words, "-ld", str(tmp_path / "run")])
+    while not re.search(r"round [1-9]", driver.stdout.readline()):
+        assert driver.poll() is None, driver.stderr.read()
+    return driver
+
+
 def gone(folder):
     """Wait until no process names a folder in its command."""
     deadline = time.monotonic() + LIMIT_S
@@ -120,19 +129,7 @@ def test_a_host_out_of_reach_is_named_before_anything_starts(
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_all_ends_with_the_driver(tmp_path, hosts, launch, number):
     """By Ctrl-C, or when it is killed; results so far are kept."""
-    words = [
-        *RUN,
-        DIGITS,
-        *SMALL,
-        *hosts,
-        "-is",
-        "100000",
-        "-ld",
-        str(tmp_path / "run"),
-    ]
-    driver = launch(words)
-    while not re.search(r"round [1-9]", driver.stdout.readline()):
-        assert driver.poll() is None, driver.stderr.read()
+    driver = endless(launch, hosts, tmp_path)
     driver.send_signal(number)
     ((status, _, errors),) = ends([driver])
     assert status == (130 if number == signal.SIGINT else -number)
@@ -144,19 +141,7 @@ def test_all_ends_with_the_driver(tmp_path, hosts, launch, number):
 
 @pytest.mark.slow
 def test_an_agent_that_is_killed_ends_all(tmp_path, hosts, launch):
-    words = [
-        *RUN,
-        DIGITS,
-        *SMALL,
-        *hosts,
-        "-is",
-        "100000",
-        "-ld",
-        str(tmp_path / "run"),
-    ]
-    driver = launch(words)
-    while not re.search(r"round [1-9]", driver.stdout.readline()):
-        assert driver.poll() is None, driver.stderr.read()
+    driver = endless(launch, hosts, tmp_path)
     (victim,) = {
         each.info["ppid"]
         for each in psutil.process_iter(["cmdline", "ppid"])
