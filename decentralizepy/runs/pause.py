@@ -119,8 +119,9 @@ class Pause:
 
     def _name(self) -> None:
         """Name the round; none if the run ends before, as it soon will."""
-        newest = max(self._at.values())
-        pace = newest / max(time.monotonic() - self._since, 1e-3)
+        first = self._experiment.first_round  # rounds before it took none of this time
+        newest = max(first, *self._at.values())
+        pace = (newest - first) / max(time.monotonic() - self._since, 1e-3)
         number = newest + self._margin * max(1, math.ceil(AGREE_S * pace))
         if number < self._experiment.args.iterations:
             self._written.clear()

@@ -19,7 +19,7 @@ COUNT = 3
 class World:
     """Three launchers with two nodes each, and messages that take a step to arrive."""
 
-    def __init__(self, folder, iterations=1000):
+    def __init__(self, folder, iterations=1000, first_round=0):
         self.queue, self.ended = deque(), {}
         self.machines = [SimpleNamespace(handlers={}) for _ in range(COUNT)]
         self.pauses, self.dues = [], []
@@ -30,7 +30,12 @@ class World:
                 iterations=iterations,
                 log_dir=str(folder / f"machine{machine}"),
             )
-            experiment = SimpleNamespace(args=args, ranks=[0, 1], checkpointing=[0, 1])
+            experiment = SimpleNamespace(
+                args=args,
+                ranks=[0, 1],
+                checkpointing=[0, 1],
+                first_round=first_round,
+            )
             run = SimpleNamespace(due=None)
             spec = SimpleNamespace(config={"RUN": run})
             link = self.machines[machine]
@@ -102,6 +107,16 @@ def test_all_pause_after_one_round_however_fast_the_nodes_are(
     (paused,) = {due.round for _, due in world.dues}
     for log_dir, _ in world.dues:
         assert all(paused in Checkpoints(log_dir, rank).rounds() for rank in (0, 1))
+
+
+def test_a_resumed_run_does_not_count_earlier_rounds_as_its_own(tmp_path, asked):
+    """It would take nodes to be fast, and name a round that they reach too late."""
+    world = World(tmp_path, 10_000, first_round=5_000)
+    asked()
+    for number in range(5_001, 5_100):
+        world.run_nodes(number)
+        world.deliver()
+    assert len(world.ended) == COUNT
 
 
 def test_a_run_that_is_about_to_end_does_so(tmp_path, asked):
