@@ -86,9 +86,7 @@ class Driver:
             self._look()
             self._prepare(cargo)
             self._start(cargo)
-            status = self._watch()
-            self._fetch(cargo, status)
-            return status
+            return self._fetch(cargo, self._watch())
         finally:
             for link in self._links:
                 link.close()
@@ -186,28 +184,43 @@ class Driver:
         left = len(self._status) < len(self._links)
         return stopped or min(own or found or {PeerError.exit_status * left})
 
-    def _fetch(self, cargo: Cargo, status: int) -> None:
+    def _fetch(self, cargo: Cargo, status: int) -> int:
         """Bring the results here: those of all machines, which machine 0 has gathered.
 
         If the run has failed, each machine has its own.
+
+        Returns
+        -------
+        int
+            The exit status: that of the run, or that of a PeerError if results are lost.
         """
+        folder, lost = f"{cargo.at}/{cargo.log_dir}", {}
         for machine in [0] if status == 0 else self._everyone:
             if machine in self._status and machine not in self._shares:
-                self._tell(
-                    [machine], kind="fetch", folder=f"{cargo.at}/{cargo.log_dir}"
-                )
-                self._receive(machine)
-        self._tell(self._everyone, kind="forget")
+                self._tell([machine], kind="fetch", folder=folder)
+                if why := self._receive(machine):
+                    lost[machine] = why
+        for machine, why in lost.items():
+            name = self._links[machine].name
+            print(f"host {name}: not all results have come: {why}", file=sys.stderr)
+        self._tell([m for m in self._everyone if m not in lost], kind="forget")
+        return status or (PeerError.exit_status if lost else 0)
 
-    def _receive(self, machine: int) -> None:
-        """Write the files that a machine sends, until it has sent all."""
+    def _receive(self, machine: int) -> str:
+        """Write the files that a machine sends; return why it did not send all, or ""."""
         inboxes = {"": Inbox(self._log_dir)}
         if weights := self._chosen.get("weights_store_dir"):
             inboxes["weights/"] = Inbox(Path(weights))
-        while machine not in self._gone:
-            _, told = self._next(MEET_S)
-            if told["kind"] in ("fetched", ""):
-                return
+        while True:
+            who, told = self._next(MEET_S)
+            if told["kind"] == "":
+                return "no answer"
+            if who != machine:
+                continue
+            if told["kind"] == "gone":
+                return str(told["why"])
+            if told["kind"] == "fetched":
+                return ""
             if told["kind"] == "file":
                 name = told["name"]
                 start = max(each for each in inboxes if name.startswith(each))

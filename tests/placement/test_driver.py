@@ -1,11 +1,14 @@
 """Breaks when a host that cannot take part is not named, or anything starts without it."""
 
+import base64
 import json
+from types import SimpleNamespace
 
 import pytest
 
 from decentralizepy.errors import ConfigError
 from decentralizepy.placement.cargo import Cargo
+from decentralizepy.placement.driver import Driver
 from decentralizepy.placement.remote import drive
 from decentralizepy.placement.ssh import Ssh
 from decentralizepy.runs.source import of_package
@@ -122,3 +125,31 @@ def test_files_that_are_too_large_to_be_copied_are_named(tmp_path, monkeypatch):
         ConfigError, match=r"run\.ini: would be copied to each of --hosts"
     ):
         Cargo.of({"config_file": "run.ini"})
+
+
+@pytest.mark.parametrize(
+    ("end", "status", "line"),
+    [
+        ({"kind": "fetched"}, 0, ""),
+        (
+            {"kind": "gone", "why": "ssh ended with status 255"},
+            3,
+            "host a: not all results have come: ssh ended with status 255\n",
+        ),
+    ],
+)
+def test_results_that_do_not_all_come_are_told(tmp_path, capsys, end, status, line):
+    """The run itself has gone well; the agent dies while it sends what there is."""
+    links = [SimpleNamespace(name=name, send=lambda told: None) for name in "ab"]
+    driver = Driver(links, {"log_dir": str(tmp_path / "run")})
+    data = base64.b64encode(b"{}").decode()
+    file = {"kind": "file", "name": "args.json", "offset": 0, "data": data}
+    for machine in (0, 1):
+        driver._hear(machine, {"kind": "ended", "status": 0})
+    driver._hear(1, {"kind": "fetched"})  # of another machine
+    driver._hear(0, {**file, "last": True})
+    driver._hear(0, end)
+    cargo = SimpleNamespace(at=".", log_dir="runs/a")
+    assert driver._fetch(cargo, driver._watch()) == status
+    assert capsys.readouterr().err == line
+    assert (tmp_path / "run/args.json").read_bytes() == b"{}"
