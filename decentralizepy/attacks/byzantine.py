@@ -83,9 +83,9 @@ class Malice:
     def message(self, node: Any, degree: int) -> Any:
         """Return the message that the node's sharing makes of a forged model."""
         sharing = node.sharing
-        own = sharing.flat.vector().clone()
         if node.iteration < self.start:
             return sharing.get_data_to_send(degree=degree)
+        own = sharing.flat.vector().clone()
         honest = (
             self._honest(node) if self.attack.informed else torch.empty(0, len(own))
         )

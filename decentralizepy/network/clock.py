@@ -48,9 +48,7 @@ class VirtualClock:
         if uid not in self._begun:
             self._begun[uid] = self._now
             self._delays[uid] = self.network.delays(uid)
-        place, seconds = self.network.place(uid), 0.0
-        if self.network.compute is not None:
-            seconds = float(self.network.compute[place])
+        place, seconds = self.network.place(uid), self.network.seconds(uid)
         if energy := self.network.energy:
             self._joules[uid] += energy.computing(place, seconds)
         self.sleep(seconds)

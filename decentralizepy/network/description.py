@@ -79,6 +79,12 @@ class Network:
         """Return the index of a node, or of the service, which has a negative uid."""
         return uid if uid >= 0 else self.nodes
 
+    def seconds(self, uid: int, measured: float = 0.0) -> float:
+        """Return how long a node computes in a round: what is given, or ``measured``."""
+        if self.compute is None:
+            return measured
+        return float(self.compute[self.place(uid)])
+
     def transfer(self, key: Any, sender: int, receiver: int, size: int) -> Transfer:
         """Return the transfer of a message of ``size`` bytes, by uid.
 

@@ -76,9 +76,8 @@ def _of_node(
     """Yield the rounds of a node, and what it has consumed by their ends."""
     energy, place, joules = network.energy, network.place(uid), 0.0
     for number, events in rounds:
-        seconds = sum(event[1] for event in events if event[0] == "compute")
-        if network.compute is not None:
-            seconds = float(network.compute[place])
+        measured = sum(event[1] for event in events if event[0] == "compute")
+        seconds = network.seconds(uid, measured)
         joules += energy.computing(place, seconds)
         for kind, peers, *rest in events:
             if kind == "send":

@@ -42,7 +42,6 @@ class _Node:
 
     events: Iterator[tuple[int, Event]]
     now: float = 0.0
-    ready: float = 0.0  # of the last awaited message so far
     missing: set[Label] = field(default_factory=set)
     spent: int = -1  # the round whose constant time has passed
     times: Times = field(default_factory=dict)
@@ -55,7 +54,6 @@ class _Replay:
         self.nodes = {uid: _Node(_flat(records[uid])) for uid in sorted(records)}
         self.delays = {uid: network.delays(uid) for uid in self.nodes}
         self.arrived: dict[Label, float] = {}
-        self.waiting: dict[Label, int] = {}
         self.due: list[tuple[float, int, int, Event]] = []  # sends, by time
         self.count = 0
 
@@ -94,15 +92,13 @@ class _Replay:
         """Note a message, and continue with the receiver if it was the last missing."""
         sender, receiver, _, _ = label
         self.arrived[label] = end + self.delays[sender](receiver)
-        uid = self.waiting.pop(label, None)
-        if uid is None:
+        node = self.nodes.get(receiver)
+        if node is None or label not in node.missing:
             return
-        node = self.nodes[uid]
-        node.missing.discard(label)
-        node.ready = max(node.ready, self.arrived.pop(label))
+        node.missing.remove(label)
+        node.now = max(node.now, self.arrived.pop(label))
         if not node.missing:
-            node.now = max(node.now, node.ready)
-            self.go_on(uid)
+            self.go_on(receiver)
 
     def go_on(self, uid: int) -> None:
         """Take a node's events up to its next send, or until it waits."""
@@ -126,19 +122,16 @@ class _Replay:
 
     def spend(self, uid: int, node: _Node, number: int) -> None:
         """Let a round's constant time pass, once, before its first message is sent."""
-        if self.network.compute is not None and number != node.spent:
+        if number != node.spent:
             node.spent = number
-            node.now += float(self.network.compute[self.network.place(uid)])
+            node.now += self.network.seconds(uid)
 
     def wait(self, uid: int, node: _Node, event: Event) -> None:
         _, uids, channel, number = event
         labels = [(sender, uid, channel, number) for sender in uids]
         node.missing = {label for label in labels if label not in self.arrived}
-        self.waiting |= dict.fromkeys(node.missing, uid)
         present = [self.arrived.pop(label) for label in labels if label in self.arrived]
-        node.ready = max(present, default=0.0)
-        if not node.missing:
-            node.now = max(node.now, node.ready)
+        node.now = max([node.now, *present])
 
 
 def _flat(rounds: Rounds) -> Iterator[tuple[int, Event]]:
