@@ -5,6 +5,15 @@ import secrets
 from pathlib import Path
 
 
+def shared_text(path: Path) -> str:
+    """Return the text in a file that another machine may have written; "" if none is there."""
+    try:
+        os.listdir(path.parent)  # has NFS ask its server
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
 def write_atomic(
     path: str | os.PathLike[str], data: str | bytes, sync: bool = True
 ) -> None:

@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
+from decentralizepy.files import shared_text
 from decentralizepy.placement.boards import Folder
 from decentralizepy.runs.source import of_package
 from decentralizepy.runs.transfer import Inbox, Piece, listed, pieces
@@ -60,10 +61,8 @@ class Agent:
 
     def do_look(self, folder: str, probe: str, token: str) -> None:
         """Find out whether a folder is the one that the other end sees."""
-        with suppress(OSError):
-            os.listdir(folder)  # has NFS ask its server
-            if Path(folder, probe).read_text() == token:
-                self._folder = Path(folder)
+        if shared_text(Path(folder, probe)) == token:
+            self._folder = Path(folder)
         self._tell("looked", shared=self._folder == Path(folder))
 
     def do_file(self, name: str, offset: int, data: str, last: bool) -> None:

@@ -2,7 +2,6 @@
 
 import errno
 import json
-import os
 import socket
 from collections.abc import Sequence
 from datetime import timedelta
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from decentralizepy.errors import AddressError
-from decentralizepy.files import write_atomic
+from decentralizepy.files import shared_text, write_atomic
 from decentralizepy.mappings.addresses import family, is_loopback
 
 STORE_S = 5.0  # for torchrun's store to answer
@@ -195,11 +194,7 @@ class Folder:
 
     def text(self) -> str:
         """Return the content of the file; empty if it is not there."""
-        try:
-            os.listdir(self._path.parent)  # has NFS ask its server
-            return self._path.read_text(encoding="utf-8")
-        except OSError:
-            return ""
+        return shared_text(self._path)
 
     def write(self, text: str) -> None:
         """Write the file."""

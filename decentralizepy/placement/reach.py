@@ -1,10 +1,9 @@
 """Finds out which machines get no answer from others, before any node starts."""
 
-import socket
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from decentralizepy.placement.ways import PATIENCE_S, Way
+from decentralizepy.placement.ways import Way, connect, reason
 
 AT_ONCE = 32
 
@@ -22,11 +21,10 @@ def unanswered(machine: int, addresses: Mapping[str, str]) -> list[Way]:
 
 
 def _failure(address: str) -> str:
-    host, _, port = address.rpartition(":")
     try:
-        socket.create_connection((host.strip("[]"), int(port)), PATIENCE_S).close()
+        connect(address).close()
     except ConnectionRefusedError:
         return ""
     except OSError as error:
-        return error.strerror or str(error) or type(error).__name__
+        return reason(error)
     return ""

@@ -85,19 +85,28 @@ def answering(host: str, port: int) -> Iterator[None]:
             server.shutdown()
 
 
+def connect(address: str) -> socket.socket:
+    """Return a connection to ``HOST:PORT``."""
+    host, _, port = address.rpartition(":")
+    return socket.create_connection((host.strip("[]"), int(port)), PATIENCE_S)
+
+
+def reason(error: OSError) -> str:
+    """Return why a machine cannot be reached."""
+    return error.strerror or str(error) or type(error).__name__
+
+
 def measure(to: int, address: str) -> Way:
     """Return the way to a machine that answers at ``HOST:PORT``."""
-    host, _, port = address.rpartition(":")
     way = Way(to=to, address=address)
     try:
-        place = host.strip("[]"), int(port)
-        with socket.create_connection(place, PATIENCE_S) as connection:
+        with connect(address) as connection:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with connection.makefile("rwb") as stream:
                 _ping(stream, way)
                 way.rate = _rate(stream)
     except OSError as error:
-        way.failure = error.strerror or str(error) or type(error).__name__
+        way.failure = reason(error)
     return way
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from decentralizepy.errors import NodeFailed, PeerError
+from decentralizepy.files import shared_text
 from decentralizepy.message import Message
 from decentralizepy.runs import folders
 from decentralizepy.runs.ended import GONE
@@ -187,7 +188,7 @@ class Collector(Gathering):
         here = {LOG: self.folders[machine], WEIGHTS: Path(args.weights_store_dir)}
         wanted = []
         for kind, folder in here.items():
-            if _text(_probe(folder, machine)) != message["TOKEN"]:
+            if shared_text(_probe(folder, machine)) != message["TOKEN"]:
                 wanted.append(kind)
                 self._inboxes[machine, kind] = Inbox(folder)
         if LOG in wanted:
@@ -232,14 +233,6 @@ def begun(experiment: Experiment, machines: Machines) -> Iterator[Gathering]:
 
 def _probe(folder: Path, machine: int) -> Path:
     return folder / f".probe{machine}"
-
-
-def _text(path: Path) -> str:
-    try:
-        os.listdir(path.parent)  # has NFS ask its server
-        return path.read_text()
-    except (OSError, UnicodeDecodeError):
-        return ""
 
 
 def _failure(cause: str) -> NodeFailed:
