@@ -79,8 +79,6 @@ def commons_of(
     example, obstacle = example_of(specs[0])
     if obstacle:
         return None, obstacle
-    if specs[0].uid:
-        return None, "there is a service"
     return Commons(example, len(specs), workers, batched == "auto"), ""
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 import torch
 
@@ -92,14 +93,24 @@ class Flat:
         return Views(self.cut, vector)
 
     def cut(self, vector: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Return the tensors of :meth:`unflatten`, all at once."""
-        parts = zip(
-            self.names, torch.split(vector, self.lens), self.shapes, strict=True
-        )
+        """Return the tensors of :meth:`unflatten`, all at once.
+
+        Of a matrix, they are those of all rows.
+        """
+        rows, split = vector.shape[:-1], torch.split(vector, self.lens, -1)
+        parts = zip(self.names, split, self.shapes, strict=True)
         return {
-            name: part.view((*shape, 2) if name in self._complex else shape)
+            name: part.view(
+                (*rows, *shape, 2) if name in self._complex else (*rows, *shape)
+            )
             for name, part, shape in parts
         }
+
+    def trained(self) -> torch.Tensor:
+        """Return which entries of the vector are of parameters, bool of shape (N,)."""
+        known = dict(self.model.named_parameters(remove_duplicate=False))
+        moved = [name in known for name in self.names]
+        return torch.from_numpy(np.repeat(moved, self.lens))
 
     def flatten(self, state: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """Return ``state`` as one float32 vector, of shape (N,)."""

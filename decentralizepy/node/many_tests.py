@@ -13,7 +13,6 @@ from decentralizepy.node.many_example import Example, Measured
 logger = logging.getLogger(__name__)
 
 NODES = 64  # evaluated at once
-LEAST_BATCH = 16  # as of Training.eval_loss
 
 
 class ManyTests:
@@ -46,7 +45,7 @@ class ManyTests:
         AtNode
             If the user's code fails for one of them.
         """
-        if uids and self._sets is not None and not self.steps.apart:
+        if self._sets is not None and not self.steps.apart:
             try:
                 return self._together(np.array(uids) - self.first, models, train, test)
             except Exception as error:  # of the user's code, or torch cannot batch it
@@ -80,6 +79,6 @@ class ManyTests:
         return losses
 
     def _batches(self, samples: Any) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        size = max(self.orders.batch_size, LEAST_BATCH)
+        size = max(self.orders.batch_size, self._losses.least_batch)
         for first in range(0, samples.shape[1], size):
             yield self.orders.read(samples[:, first : first + size])

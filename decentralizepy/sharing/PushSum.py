@@ -54,9 +54,7 @@ class PushSum(Sharing):
         self.z = self.flat.vector().clone()
         # accumulates over all rounds: in float32, rounding errors would make the mean drift
         self.x, self.w, self.shares = self.z.double(), 1.0, 1
-        trained = dict(self.model.named_parameters(remove_duplicate=False))
-        moved = [name in trained for name in self.flat.names]
-        self._trained = torch.from_numpy(np.repeat(moved, self.lens))
+        self._trained = self.flat.trained()
 
     def get_data_to_send(self, degree: int | None = None) -> Message:
         """Return this round's share; ``degree`` is the number of receivers."""

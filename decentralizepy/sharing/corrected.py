@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import numpy as np
 import torch
 
 from decentralizepy.message import Message
@@ -40,9 +39,7 @@ class CorrectedSharing(Sharing):
         super().__init__(*parts, **codec)
         self.x = self.flat.vector().clone()
         self.sent = self.x
-        trained = dict(self.model.named_parameters(remove_duplicate=False))
-        moved = [name in trained for name in self.flat.names]
-        self._trained = torch.from_numpy(np.repeat(moved, self.flat.lens))
+        self._trained = self.flat.trained()
 
     def corrected(self, after: torch.Tensor) -> torch.Tensor:
         """Return what is sent and averaged, of shape (N,), of the model after training."""

@@ -15,9 +15,8 @@ from decentralizepy.training._passes import Passes, Trainset
 from decentralizepy.training._together import Kind, Step, kind_of, overridden
 from decentralizepy.training.augmentation import Augmentation
 from decentralizepy.training.many import ManySteps, obstacle
+from decentralizepy.training.many_losses import EVALUATION_BATCH
 from decentralizepy.training.rates import Rates
-
-EVALUATION_BATCH = 16  # activations of larger batches do not fit the cache
 
 Count = Annotated[int, Field(ge=1)] | Literal[""]
 Limit = Annotated[float, Field(gt=0)] | None

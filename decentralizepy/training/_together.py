@@ -61,12 +61,8 @@ class Step:
     @property
     def obstacle(self) -> str:
         """Why this step has to be taken alone; "" if it can be taken with others."""
-        trainer = self.trainer
-        if trainer.kind.obstacle:
-            return str(trainer.kind.obstacle)
-        if not is_plain(trainer):
-            name = type(trainer.optimizer).__name__
-            return f"{name} is not plain SGD with one rate for all parameters"
+        if cause := unlike_plain(self.trainer):
+            return cause
         tensors = isinstance(self.data, torch.Tensor) and torch.is_tensor(self.target)
         return "" if tensors else "a batch is not a pair of tensors"
 
@@ -94,7 +90,7 @@ class Step:
         targets = torch.stack([step.target for step in steps])
         with torch.enable_grad():
             gradients, losses = gradient_of(steps[0].trainer)(stacked, data, targets)
-        rates = torch.tensor([_rate(step.trainer) for step in steps])
+        rates = torch.tensor([rate_of(step.trainer) for step in steps])
         for rows, gradient in zip(
             zip(*nodes, strict=True), gradients.values(), strict=True
         ):
@@ -126,9 +122,20 @@ def _descend(
     torch._foreach_add_(list(rows), list(change.unbind()))
 
 
-def _rate(trainer: Any) -> float:
+def rate_of(trainer: Any) -> float:
+    """Return the learning rate of a trainer whose optimizer has only one."""
     (group,) = trainer.optimizer.param_groups
     return float(group["lr"])
+
+
+def unlike_plain(trainer: Any) -> str:
+    """Return why no step of a trainer can be taken with those of others; or ""."""
+    if trainer.kind.obstacle:
+        return str(trainer.kind.obstacle)
+    if is_plain(trainer):
+        return ""
+    name = type(trainer.optimizer).__name__
+    return f"{name} is not plain SGD with one rate for all parameters"
 
 
 def is_plain(trainer: Any) -> bool:

@@ -10,7 +10,11 @@ import torch
 
 from decentralizepy.config.overrides import own_method
 from decentralizepy.errors import AtNode, one_line
-from decentralizepy.training._together import Tensors, gradient_of, is_plain
+from decentralizepy.training._together import (
+    gradient_of,
+    rate_of,
+    unlike_plain,
+)
 from decentralizepy.training.many_losses import ManyLosses
 
 logger = logging.getLogger(__name__)
@@ -75,32 +79,27 @@ class ManySteps:
 
     def evaluations(self) -> ManyLosses:
         """Return the evaluations of the same models."""
-        return ManyLosses(self.trainer.model, self.trainer.loss, self._cut)
+        return ManyLosses(self.trainer.model, self.trainer.loss, self.flat.cut)
 
     def load(self, row: torch.Tensor) -> None:
         """Make a row the trainer's model."""
         with torch.no_grad():
             self.flat.vector().copy_(row)
 
-    def _cut(self, models: torch.Tensor) -> Tensors:
-        """Return the parameters of all models, by name, as views of the matrix."""
-        parts = torch.split(models, self.flat.lens, dim=1)
-        layout = zip(self.flat.names, self.flat.shapes, parts, strict=True)
-        return {name: part.view(-1, *shape) for name, shape, part in layout}
-
     def _together(
         self, models: torch.Tensor, data: torch.Tensor, target: torch.Tensor
     ) -> bool:
         """Take the steps at once; return False, with nothing changed, if that fails."""
-        rows = self._cut(models)
+        rows = self.flat.cut(models)
         try:
             gradients, _ = self._gradient(rows, data, target)
         except Exception as error:  # of the user's code, or torch cannot batch it
             self._go_apart(f"{type(error).__name__}: {one_line(error)}")
             return False
+        rate = rate_of(self.trainer)
         with torch.no_grad():
             for name, row in rows.items():
-                row.sub_(gradients[name], alpha=self._rate)
+                row.sub_(gradients[name], alpha=rate)
         return True
 
     def _one_by_one(
@@ -133,11 +132,6 @@ class ManySteps:
         self.apart = True
         logger.warning("training steps are not batched, but one by one: %s", cause)
 
-    @property
-    def _rate(self) -> float:
-        (group,) = self.trainer.optimizer.param_groups
-        return float(group["lr"])
-
 
 def obstacle(trainer: Any, base: type, flat: Any) -> str:
     """Return why the steps of nodes like this one's cannot be taken at once; or ""."""
@@ -146,11 +140,8 @@ def obstacle(trainer: Any, base: type, flat: Any) -> str:
         return f"{name} overrides {own}"
     if any(trainer.augmentation):
         return "[TRAIN_PARAMS] crop_padding or horizontal_flip is set"
-    if trainer.kind.obstacle:
-        return str(trainer.kind.obstacle)
-    if not is_plain(trainer):
-        optimizer = type(trainer.optimizer).__name__
-        return f"{optimizer} is not plain SGD with one rate for all parameters"
+    if cause := unlike_plain(trainer):
+        return cause
     if not flat.is_whole or flat.names != [*trainer.kind.parameters]:
         return f"not all of {type(trainer.model).__name__} is trained, in float32"
     return ""

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch.func import functional_call, vmap
 
+EVALUATION_BATCH = 16  # activations of larger batches do not fit the cache
 Cut = Callable[[torch.Tensor], dict[str, torch.Tensor]]
 Batches = Iterable[tuple[torch.Tensor, torch.Tensor]]
 
@@ -21,6 +22,8 @@ class ManyLosses:
     cut : callable
         Returns the parameters of rows, by name.
     """
+
+    least_batch = EVALUATION_BATCH
 
     def __init__(self, model: torch.nn.Module, loss: Any, cut: Cut) -> None:
         self.model, self.cut = model, cut
