@@ -13,8 +13,8 @@ from decentralizepy.figures import paper
 from decentralizepy.figures.curves import LABELS, bars, curves
 from decentralizepy.figures.style import rendered
 from decentralizepy.files import write_atomic
-from decentralizepy.results.methods import Method, read_methods
-from decentralizepy.results.read import Run, read_runs
+from decentralizepy.results.methods import Method, as_methods, find_runs
+from decentralizepy.results.read import Run
 
 FORMS = ("png", "svg", "pdf")
 TRUE = ("true", "1", "t", "y", "yes")
@@ -39,12 +39,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         folders, centralized = _split(args.runs)
         if not args.y and (args.x or args.width):
             raise ConfigError("--x and --width are for the one figure of --y METRIC")
-        methods, remarks = read_methods(folders)
+        found = find_runs(folders)
+        methods, remarks = as_methods(found)
         if centralized:
             methods = [method.centralized() for method in methods]
-        told = (
-            _one(args, methods) if args.y else _all(args, folders, methods, centralized)
-        )
+        if args.y:
+            told = _one(args, methods)
+        else:
+            runs = [each.run for each in found]
+            told = _all(args, folders, methods, runs, centralized)
     except (ConfigError, OSError) as error:
         print(f"plot: {error}", file=sys.stderr)
         return 2
@@ -69,10 +72,10 @@ def _all(
     args: argparse.Namespace,
     folders: Sequence[Path],
     methods: list[Method],
+    runs: list[Run],
     centralized: bool,
 ) -> str:
     """Write all figures and tables; return what is said of them."""
-    runs = [run for folder in folders for run in read_runs(folder)]
     if centralized:
         runs = [run.centralized() for run in runs]
     files = dict([*_tables(runs), *_figures(methods, args.formats)])
