@@ -72,9 +72,9 @@ class Method:
         """
         import pandas as pd
 
-        spreads = [run.spread(name)["mean"] for run in self.runs]
         if not self.repeated:
             return self.runs[0].spread(name)
+        spreads = [run.spread(name)["mean"] for run in self.runs]
         means = pd.concat(spreads, axis=1, join="inner")
         half = half_interval(len(self.runs)) * means.std(axis=1, ddof=1)
         mean, ends = means.mean(axis=1), (0, 100 if name.endswith("_acc") else None)
