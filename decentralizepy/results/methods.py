@@ -185,15 +185,13 @@ def _read(folder: Path) -> list[Found]:
     alone = len(runs) == 1 and not (folder / runs[0].name).is_dir()
     homes = {run.name: folder if alone else folder / run.name for run in runs}
     order = {name: n for n, name in enumerate(_load(folder / ORDER).get("points", []))}
-    started = {
-        name: str(manifests.of_run(home).get("started")) for name, home in homes.items()
-    }
-    runs = sorted(runs, key=lambda run: started[run.name])
+    records = {name: manifests.of_run(home) for name, home in homes.items()}
+    runs = sorted(runs, key=lambda run: str(records[run.name].get("started")))
     runs = sorted(runs, key=lambda run: order.get(run.name, len(order)))
-    return [_found(run, homes[run.name]) for run in runs]
+    return [_found(run, homes[run.name], records[run.name]) for run in runs]
 
 
-def _found(run: Run, home: Path) -> Found:
+def _found(run: Run, home: Path, manifest: dict[str, Any]) -> Found:
     point = _load(home / POINT)
     if point.get("seed") is not None:
         sweep = home.resolve().parent
@@ -201,7 +199,7 @@ def _found(run: Run, home: Path) -> Found:
         return Found(run, home, (sweep, name), point["seed"], name)
     match = _SEED.fullmatch(run.name)
     stem = run.name if match is None else match[1] or home.resolve().parent.name
-    if manifest := manifests.of_run(home):
+    if manifest:
         numbers = [n for n in manifest["seeds"].values() if isinstance(n, int)]
         seed = numbers[0] if numbers else 0
         return Found(run, home, _configuration(manifest), seed, stem)
