@@ -94,8 +94,7 @@ def _draw_all(
     axes: Axes, methods: Sequence[Method], spreads: Sequence[DataFrame], x: str, y: str
 ) -> list[Method]:
     """Draw all lines in one unit, and label the axes; return the methods with a band."""
-    sent = [method.spread("total_bytes")["mean"].max() for method in methods]
-    x_scale, x_unit = byte_unit(max(sent)) if x == "bytes" else (1, "")
+    x_scale, x_unit = _bytes_sent(methods) if x == "bytes" else (1, "")
     top = max(spread["mean"].max() for spread in spreads if len(spread))
     y_scale, y_unit = byte_unit(top) if y.startswith("total_") else (1, "")
     labels, banded = differing(methods), []
@@ -110,6 +109,12 @@ def _draw_all(
     axes.grid(linewidth=0.4)
     axes.set_xlim(0, 1.02 * axes.dataLim.x1)
     return banded
+
+
+def _bytes_sent(methods: Sequence[Method]) -> tuple[float, str]:
+    """Return the unit of the bytes sent, with its size."""
+    sent = [method.spread("total_bytes")["mean"].max() for method in methods]
+    return byte_unit(max(sent))
 
 
 def _along(method: Method, spread: DataFrame, x: str) -> Any:
