@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -136,8 +137,11 @@ class Run:
         """Return a metric over the models of all nodes, estimated from their sketches."""
         if name not in OVER_NODES or self._services():  # whose clients have one model
             return {}
-        found = {n: far for n, (far, _) in distances(self.sketches).items()}
-        return found if name == "consensus_distance" else mixing(found)
+        return self._apart if name == "consensus_distance" else mixing(self._apart)
+
+    @cached_property
+    def _apart(self) -> dict[int, float]:
+        return {n: far for n, (far, _) in distances(self.sketches).items()}
 
     def spread(self, name: str) -> DataFrame:
         """Return statistics of a metric by round.
