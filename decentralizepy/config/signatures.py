@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 _POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 _NAMED = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
+# of a module that imports these for type checkers alone
+_USUAL = {**vars(typing), **vars(collections.abc)}
 
 
 class Options(NamedTuple):
@@ -148,9 +150,7 @@ def _type(annotation: Any, call: Any) -> Any:
     if annotation is Parameter.empty:
         return Any
     holder = SimpleNamespace(__annotations__={"option": annotation})
-    # of a module that imports these for type checkers alone
-    usual = {**vars(typing), **vars(collections.abc)}
-    names = {**usual, **getattr(call, "__globals__", {})}
+    names = {**_USUAL, **getattr(call, "__globals__", {})}
     try:
         return typing.get_type_hints(holder, names, include_extras=True)["option"]
     except Exception:  # a name that only type checkers import
