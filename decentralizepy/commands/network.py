@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from decentralizepy.commands.parsers import Parser
+from decentralizepy.config import flags
 from decentralizepy.errors import ConfigError, DecentralizepyError
 from decentralizepy.files import write_atomic
 from decentralizepy.results.manifests import FILE as MANIFEST
@@ -104,9 +105,9 @@ def _compute(machines: dict[int, Path], settings: Sequence[str]) -> None:
     from decentralizepy.runs.experiment import Experiment
     from decentralizepy.runs.virtual_time import recorded, write_times
 
-    chosen = [word for text in settings for word in ("--set", text)]
     folder = machines[min(machines)]
-    experiment = Experiment.load(["--resume", str(folder), *chosen])
+    chosen = {"resume": folder, "set": settings}
+    experiment = Experiment.load([*flags.words(chosen)])
     network, count = experiment.network, experiment.args.machines
     if network is None or not any(map(recorded, machines.values())):
         raise ConfigError(

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from decentralizepy.commands.parsers import Parser
+from decentralizepy.config import flags
 from decentralizepy.errors import ConfigError, DataError
-from decentralizepy.runs.resume import flags
+from decentralizepy.runs import resume
 from decentralizepy.runs.signals import Stopped, end_once
 
 SHOWN = 5  # nodes, packages or files that are listed
@@ -91,17 +92,13 @@ def _run(words: Sequence[str], folder: str) -> int:
 
 def command(log_dir: Path, out: Path) -> list[str]:
     """Return the command line that repeats a run in the folder ``out``."""
-    again = flags(str(log_dir))
+    again = resume.flags(str(log_dir))
     settings = again.pop("set")
     if graph := again.get("graph_file"):
         again["graph_file"] = str(log_dir / Path(graph).name)
     again |= {"log_dir": str(out), "weights_store_dir": str(out / "weights")}
     words = [sys.executable, "-m", "decentralizepy", "run"]
-    for name, value in again.items():
-        words.append(f"--{name}")
-        if value is not True:
-            words += map(str, value if isinstance(value, list) else [value])
-    return words + [word for each in settings for word in ("--set", each)]
+    return [*words, *flags.words({**again, "set": settings})]
 
 
 def different_bits(

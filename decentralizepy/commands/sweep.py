@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from decentralizepy import utils
 from decentralizepy.commands.parsers import with_run_flags
+from decentralizepy.config import flags
 from decentralizepy.errors import ConfigError, DataError, DecentralizepyError
 from decentralizepy.runs.signals import Stopped, end_once
 from decentralizepy.sweeps import points as grids
@@ -122,15 +123,9 @@ def _check_flags(chosen: Mapping[str, Any]) -> None:
 
 def _shared(chosen: Mapping[str, Any]) -> list[str]:
     """Return the flags of the runs, as words."""
-    words = []
-    for name, value in chosen.items():
-        if name in OWN or name == "overwrite" or value is None:
-            continue
-        words.append(f"--{name}")
-        if value is not True:
-            values = value if isinstance(value, list) else [value]
-            words += map(str, values)
-    return words
+    own = (*OWN, "overwrite")
+    shared = {k: v for k, v in chosen.items() if k not in own and v is not None}
+    return [*flags.words(shared)]
 
 
 def _list(jobs: Sequence[Job], words: Sequence[str]) -> None:

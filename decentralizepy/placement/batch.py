@@ -114,4 +114,4 @@ def script(
 
 
 def _set(point: Point) -> str:
-    return shlex.join(word for each in point.settings for word in ("--set", str(each)))
+    return shlex.join(flags.words({"set": map(str, point.settings)}))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from decentralizepy import factory
 from decentralizepy.checkpoints import common_rounds
-from decentralizepy.config import ini, places
+from decentralizepy.config import flags, ini, places
 from decentralizepy.config.assignments import Assignment, override
 from decentralizepy.config.signatures import Options
 from decentralizepy.errors import ConfigError
@@ -121,7 +121,7 @@ def plan(
 
 def set_flags(settings: Iterable[Assignment]) -> list[str]:
     """Return assignments as words of a command line."""
-    return [word for each in settings for word in ("--set", str(each))]
+    return [*flags.words({"set": map(str, settings)})]
 
 
 def in_vain(loaded: Mapping[Point, Experiment]) -> list[str]:
