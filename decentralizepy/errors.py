@@ -119,6 +119,11 @@ def one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
+def first_line(error: BaseException) -> str:
+    """Return the first line of the message of any exception, or its class if it has none."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
 class ConfigError(DecentralizepyError, ValueError):
     """A mistake by the user; the message says where it is and what to write instead.
 

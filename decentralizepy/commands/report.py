@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from decentralizepy.commands.parsers import Parser
-from decentralizepy.errors import ConfigError
+from decentralizepy.errors import ConfigError, first_line
 from decentralizepy.files import write_atomic
 
 if TYPE_CHECKING:
@@ -141,10 +141,6 @@ def labels(experiment: Experiment) -> dict[str, Any]:
     rows = frequent(census.labels)
     counts = [row.tolist() for row in rows.values()]
     return {"classes": [*rows], "counts": counts, "remarks": [*census.remarks]}
-
-
-def first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def heading(found: Sequence[Found]) -> list[tuple[str, str]]:

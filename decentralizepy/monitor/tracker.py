@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from decentralizepy.errors import DecentralizepyError
+from decentralizepy.errors import DecentralizepyError, first_line
 from decentralizepy.results.write import read_final
 
 MEAN_MODEL = "mean model"
@@ -109,7 +109,7 @@ class Tracker:
         self._finish()
         outcome = "done"
         if error is not None:
-            outcome = (str(error).splitlines() or [type(error).__name__])[0]
+            outcome = first_line(error)
             self._call("on_failure", outcome)
         final = {
             name: _newest(rounds) for name, rounds in read_final(self.log_dir).items()

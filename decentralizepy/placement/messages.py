@@ -6,7 +6,13 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
-from decentralizepy.errors import ConfigError, DecentralizepyError, PeerError, printable
+from decentralizepy.errors import (
+    ConfigError,
+    DecentralizepyError,
+    PeerError,
+    first_line,
+    printable,
+)
 from decentralizepy.placement.ways import Way
 
 MOST = 1 << 20  # bytes of a message
@@ -98,8 +104,8 @@ class End(BaseModel):
     @classmethod
     def of(cls, error: BaseException, where: str = "") -> "End":
         """Return the message about an error on this machine."""
-        lines = str(error).splitlines() or [type(error).__name__]
-        return cls(status=getattr(error, "exit_status", 1), cause=where + lines[0])
+        cause = where + first_line(error)
+        return cls(status=getattr(error, "exit_status", 1), cause=cause)
 
     def error(self) -> DecentralizepyError:
         """Return the error with which another machine ends because of this one."""
