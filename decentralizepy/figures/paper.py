@@ -17,6 +17,7 @@ from decentralizepy.figures.style import (
 from decentralizepy.monitor.units import byte_unit
 from decentralizepy.results.labels import differing
 from decentralizepy.results.methods import Method
+from decentralizepy.results.statistics import ALONG
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -120,8 +121,7 @@ def _bytes_sent(methods: Sequence[Method]) -> tuple[float, str]:
 def _along(method: Method, spread: DataFrame, x: str) -> Any:
     if x == "rounds":
         return spread.index.to_numpy(float)
-    metric = {"bytes": "total_bytes", "seconds": "time"}.get(x, x)
-    return method.spread(metric)["mean"].reindex(spread.index).to_numpy(float)
+    return method.spread(ALONG.get(x, x))["mean"].reindex(spread.index).to_numpy(float)
 
 
 def _band(axes: Axes, x: Any, spread: DataFrame, number: int, repeated: bool) -> bool:

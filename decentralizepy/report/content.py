@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from decentralizepy.figures.style import TITLES
 from decentralizepy.results.methods import Found, Method
 from decentralizepy.results.read import OVER_NODES, Run, natural
+from decentralizepy.results.statistics import ALONG
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-ALONG = {"bytes": "total_bytes", "seconds": "time", "virtual": "virtual_time"}
 HEAT = ("test_acc", "test_loss", "train_loss", "wait")
 PERCENTS = range(0, 101, 5)  # of the nodes of a large run
 LISTED = 20  # of a large run's nodes, those waited for most

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     Measure = Callable[[Run], float]
 
 NAN = math.nan
+ALONG = {"bytes": "total_bytes", "seconds": "time", "virtual": "virtual_time"}
+"""The metrics that others are shown along, by what they cost."""
 
 
 def compare(
@@ -109,8 +111,7 @@ def within(run: Run, budget: float) -> float:
 
 def _reached(method: Method, target: float) -> dict[str, float]:
     """Return what each seed took to reach an accuracy."""
-    metrics = {"bytes": "total_bytes", "seconds": "time", "virtual": "virtual_time"}
-    costs: dict[str, list[float]] = {name: [] for name in ("rounds", *metrics)}
+    costs: dict[str, list[float]] = {name: [] for name in ("rounds", *ALONG)}
     for run in method.runs:
         tested = run.spread("test_acc")["mean"]  # of a server's model, too
         enough = tested[tested >= target]
@@ -118,7 +119,7 @@ def _reached(method: Method, target: float) -> dict[str, float]:
             continue
         number = enough.index[0]
         costs["rounds"].append(float(number))
-        for name, metric in metrics.items():
+        for name, metric in ALONG.items():
             costs[name].append(float(run.spread(metric)["mean"].get(number, NAN)))
     row: dict[str, float] = {"reached": len(costs["rounds"])}
     for name, values in costs.items():
