@@ -10,6 +10,7 @@ from decentralizepy.figures.style import (
     COLOURS,
     MARKERS,
     TITLES,
+    band,
     dress,
     figure,
     rendered,
@@ -127,8 +128,7 @@ def _along(method: Method, spread: DataFrame, x: str) -> Any:
 def _band(axes: Axes, x: Any, spread: DataFrame, number: int, repeated: bool) -> bool:
     """Draw a band, filled over seeds and outlined over nodes; return whether there is one."""
     colour = COLOURS[number % len(COLOURS)]
-    lower = spread["lower"].clip(lower=spread["low"])
-    upper = spread["upper"].clip(upper=spread["high"])
+    lower, upper = band(spread)
     if not (lower < upper).any():
         return False
     if repeated:

@@ -16,7 +16,7 @@ from decentralizepy.results.read import MANY, Run
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from pandas import DataFrame
+    from pandas import DataFrame, Series
 
 Array = npt.NDArray[np.float64]
 
@@ -55,13 +55,13 @@ def bands(runs: Iterable[Run | Method]) -> str:
     drawn = [*runs]
     repeated = [isinstance(each, Method) and each.repeated for each in drawn]
     many = {each.many for each, seeds in zip(drawn, repeated, strict=True) if not seeds}
-    band = _PERCENTILES if many == {True} else _STD
+    extent = _PERCENTILES if many == {True} else _STD
     if len(many) > 1:
-        band = f"{_STD}, of more than {MANY} nodes {_PERCENTILES}"
+        extent = f"{_STD}, of more than {MANY} nodes {_PERCENTILES}"
     if any(repeated):
-        alone = f" (of one seed: {band} over nodes)" if many else ""
+        alone = f" (of one seed: {extent} over nodes)" if many else ""
         return f"line: mean of seeds   band: 95 % interval over seeds{alone}"
-    return f"line: mean of nodes   band: {band}   light: min to max"
+    return f"line: mean of nodes   band: {extent}   light: min to max"
 
 
 def draw_spread(
@@ -83,14 +83,21 @@ def draw_spread(
     """
     colour = COLOURS[number % len(COLOURS)]
     low, high = spread["low"], spread["high"]
-    # a band must not leave the range of what was measured, such as 0 to 100 %
-    lower, upper = spread["lower"].clip(lower=low), spread["upper"].clip(upper=high)
-    for ends, alpha in (((low, high), 0.1), ((lower, upper), 0.22)):
+    for ends, alpha in (((low, high), 0.1), (band(spread), 0.22)):
         if len(spread) == 1:  # a band of one round has no width
             axes.vlines(x, *ends, color=colour, alpha=alpha, linewidth=6)
         else:
             axes.fill_between(x, *ends, color=colour, alpha=alpha, linewidth=0)
     draw_mean(axes, x, spread, label, number)
+
+
+def band(spread: DataFrame) -> tuple[Series[float], Series[float]]:
+    """Return the ends of the band of a spread: ``lower`` and ``upper``, cut to what was measured.
+
+    One std below the mean may lie below 0 %, for example.
+    """
+    lower = spread["lower"].clip(lower=spread["low"])
+    return lower, spread["upper"].clip(upper=spread["high"])
 
 
 def draw_mean(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from decentralizepy.figures.style import TITLES
+from decentralizepy.figures.style import TITLES, band
 from decentralizepy.results.methods import Found, Method
 from decentralizepy.results.read import OVER_NODES, Run, natural
 from decentralizepy.results.statistics import ALONG
@@ -63,9 +63,8 @@ def _over_nodes(
 ) -> list[list[float | None]]:
     """Return the ends of the bands over nodes, averaged over seeds."""
     spreads = [run.spread(metric).reindex(spread.index) for run in method.runs]
-    for each in spreads:  # a band must not leave the range of what was measured
-        each["lower"] = each["lower"].clip(lower=each["low"])
-        each["upper"] = each["upper"].clip(upper=each["high"])
+    for each in spreads:
+        each["lower"], each["upper"] = band(each)
     ends = ("low", "lower", "upper", "high")
     return [
         short(sum(row) / len(row) for row in zip(*columns, strict=True))
