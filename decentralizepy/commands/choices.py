@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from decentralizepy import factory
+from decentralizepy.config.assignments import FOLDERS
 from decentralizepy.errors import ConfigError, did_you_mean, nearest
 
 PACKAGE = Path(__file__).resolve().parents[1]
-FOLDERS = {"sharing": "sharing", "dataset": "datasets", "graph": "graphs"}
+NEW = ("sharing", "dataset", "graph")  # kinds of classes that init --new writes
 
 
 class Choice(NamedTuple):
@@ -24,7 +25,7 @@ def is_like_ours(kind: str, name: str) -> bool:
     is not like ``Sharing``, the base class.
     """
     if kind == "model":
-        found = models(find("dataset", "datasets", "Digits"))
+        found = models(find("dataset", "Digits"))
     else:
         found = [*classes(FOLDERS[kind])]
     known = {plain(each) for each in found}
@@ -32,7 +33,7 @@ def is_like_ours(kind: str, name: str) -> bool:
     return plain(name) in known or nearest(plain(name), others, cutoff=0.75) is not None
 
 
-def find(what: str, folder: str, name: str) -> Choice:
+def find(what: str, name: str) -> Choice:
     """Return a class of this package by its name, in which case and - do not count.
 
     Raises
@@ -40,14 +41,14 @@ def find(what: str, folder: str, name: str) -> Choice:
     ConfigError
         If there is none, with the nearest name.
     """
-    modules = classes(folder)
+    modules = classes(FOLDERS[what])
     wanted = plain(name)
     for stem, path in modules.items():
         if plain(stem) == wanted:
             module = ".".join(path.with_suffix("").parts)
             return Choice(module, factory.load(module, stem))
     hint = did_you_mean(name, modules) or f"; these are: {', '.join(modules)}"
-    if what in FOLDERS:
+    if what in NEW:
         hint += f" (to write a new class: init --{what} {name} --new)"
     raise ConfigError(f"--{what} {name}: no such class{hint}")
 

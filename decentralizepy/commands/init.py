@@ -171,17 +171,17 @@ def render(args: argparse.Namespace) -> str:
         if chosen[name] < 1:
             raise ConfigError(f"--{name} {chosen[name]}: expected a number above 0")
     nodes, rounds = chosen["nodes"], chosen["rounds"]
-    dataset = find("dataset", "datasets", chosen["dataset"])
-    sharing = find("sharing", "sharing", chosen["sharing"])
+    dataset = find("dataset", chosen["dataset"])
+    sharing = find("sharing", chosen["sharing"])
     default = chosen["graph"] == DEFAULTS["graph"]
     tree = TREES.get(sharing.cls.__name__) if default else None
-    graph = find("graph", "graphs", tree or chosen["graph"])
+    graph = find("graph", tree or chosen["graph"])
     lines = [
         f"; {nodes} nodes learn {dataset.cls.__name__}. Lines after ; are options that have",
         "; their default; decentralizepy check shows what this file resolves to.",
         *_dataset(dataset, chosen.get("model")),
         *_training(dataset),
-        *section("COMMUNICATION", find("comm", "communication", "IPC"), {}),
+        *section("COMMUNICATION", find("comm", "IPC"), {}),
         *section("SHARING", sharing, {}),
         *SERVED.get(sharing.cls.__name__, ()),
         *section("GRAPH", graph, _graph(graph, nodes)),
@@ -220,7 +220,7 @@ def _training(dataset: Choice) -> Iterator[str]:
         "loss_package": "torch.nn",
         "loss_class": LOSSES.get(dataset.cls.__name__, "CrossEntropyLoss"),
     }
-    training = find("training", "training", "Training")
+    training = find("training", "Training")
     yield from section("TRAIN_PARAMS", training, given)
 
 

@@ -13,7 +13,7 @@ from decentralizepy.errors import ConfigError, nearest
 
 _ROOT = Path(__file__).resolve().parents[1]
 # the folder of a class of this package, by the prefix of the keys that name it
-_FOLDERS = MappingProxyType(
+FOLDERS = MappingProxyType(
     {
         "attack": "attacks",
         "comm": "communication",
@@ -88,7 +88,7 @@ def completed(
     for each in [*found]:
         prefix, _, last = each.key.rpartition("_")
         key = f"{prefix}_package"
-        if last == "class" and prefix in _FOLDERS and (each.section, key) not in given:
+        if last == "class" and prefix in FOLDERS and (each.section, key) not in given:
             section = config.get(each.section, {})
             if package := _package(prefix, each.text, section):
                 found.append(Assignment(each.section, key, package))
@@ -119,7 +119,7 @@ def _package(prefix: str, name: str, section: Section) -> str:
     current = str(section.get(f"{prefix}_package") or "")
     if current and not current.startswith("decentralizepy."):
         return ""
-    paths = sorted((_ROOT / _FOLDERS[prefix]).rglob("[!_]*.py"))
+    paths = sorted((_ROOT / FOLDERS[prefix]).rglob("[!_]*.py"))
     modules = {path.stem: path for path in paths}
     if name not in modules and current.endswith(f".{section.get(f'{prefix}_class')}"):
         name = nearest(name, modules, cutoff=0.8) or ""  # to be corrected there
