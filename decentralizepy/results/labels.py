@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from decentralizepy.results import manifests
-from decentralizepy.results.methods import Method
+from decentralizepy.results.methods import SEEDS, Method
 
 Section = Mapping[str, Any]
-_SEEDS = {"seed", "random_seed", "offset"}
 _FLAGS = ("iterations", "procs_per_machine", "machines", "test_after")
 _CLASSES = ("model_class", "sharing_class", "graph_class", "node_class")
 
@@ -49,7 +48,7 @@ def _settings(manifest: Mapping[str, Any]) -> dict[str, Section]:
     if not manifest:
         return {}
     sections = {
-        name: {key: value for key, value in of.items() if key not in _SEEDS}
+        name: {key: value for key, value in of.items() if key not in SEEDS}
         for name, of in manifest["configuration"].items()
         if name not in ("RUN", "COMMUNICATION", "FAULTS", "MAPPING")
     }

@@ -22,7 +22,7 @@ _SEED = re.compile(r"(.*?)(?:[-_,. ]?seed[-_=]?|-)(\d+)")
 # what may differ between runs of one method
 _PLACES = {"log_dir", "weights_store_dir", "config_file", "graph_file", "overwrite"}
 _PLACES |= {"resume", "force"}
-_SEEDS = ("seed", "random_seed", "offset")
+SEEDS = ("seed", "random_seed", "offset")
 _NOT_DATA = ("model_class", "model_package", "test_batch_size")
 
 
@@ -211,7 +211,7 @@ def _found(run: Run, home: Path, manifest: dict[str, Any]) -> Found:
 def _configuration(manifest: dict[str, Any]) -> str:
     """Return what makes two runs the same method, as text."""
     sections = {
-        name: {key: value for key, value in section.items() if key not in _SEEDS}
+        name: {key: value for key, value in section.items() if key not in SEEDS}
         for name, section in manifest["configuration"].items()
         if name != "RUN"
     }
@@ -283,5 +283,5 @@ def _options_of_data(methods: Sequence[Method]) -> Iterator[str]:
     sections = [each["configuration"].get("DATASET", {}) for each in records if each]
     for key in sorted({key for section in sections for key in section}):
         values = dict.fromkeys(str(section.get(key)) for section in sections)
-        if len(values) > 1 and key not in (*_SEEDS, *_NOT_DATA):
+        if len(values) > 1 and key not in (*SEEDS, *_NOT_DATA):
             yield f"different data ([DATASET] {key} = {', '.join(values)})"
