@@ -8,6 +8,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from decentralizepy.results.methods import POINT
 from decentralizepy.results.read import Run
 
 _ERROR = re.compile(r"^\[[^\]]*\]\[\w+\]\[(ERROR|CRITICAL)\]|^Fatal Python error", re.M)
@@ -117,13 +118,13 @@ def of_points(folders: Iterable[Path], names: Container[str]) -> Iterator[Proble
 
     ``names`` are those of all runs that have results.
     """
-    paths = [path for sweep in folders for path in sorted(sweep.glob("*/point.json"))]
+    paths = [path for sweep in folders for path in sorted(sweep.glob(f"*/{POINT}"))]
     for path in paths:
         try:
             point = json.loads(path.read_text(encoding="utf-8"))
             status, code = point["status"], point["exit_status"]
         except (OSError, ValueError, KeyError, TypeError) as error:
-            yield Problem(path.parent.name, f"point.json is damaged: {error}")
+            yield Problem(path.parent.name, f"{POINT} is damaged: {error}")
             continue
         if status == "done":
             continue
