@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from decentralizepy.figures.style import (
     COLOURS,
+    TITLES,
     add_legend,
     bands,
     draw_spread,
@@ -24,10 +25,8 @@ if TYPE_CHECKING:
     Spreads = dict[str, dict[str, DataFrame]]  # Run.label -> metric -> Run.spread()
 
 LABELS = {
-    "train_loss": "training loss",
-    "test_loss": "test loss",
-    "test_acc": "test accuracy (%)",
-    "total_bytes": "sent per node ({unit})",
+    **{metric: TITLES[metric] for metric in ("train_loss", "test_loss", "test_acc")},
+    "total_bytes": f"{TITLES['total_bytes']} ({{unit}})",
 }
 VIRTUAL = "virtual_time"
 X_LABELS = {"total_bytes": LABELS["total_bytes"], VIRTUAL: "virtual time (s)"}
