@@ -15,7 +15,8 @@ from decentralizepy.runs.attack import attack_fits
 from decentralizepy.runs.chosen import Chosen
 from decentralizepy.sharing.SubSampling import SubSampling
 from decentralizepy.sharing.TrimmedMean import TrimmedMean
-from tests.support.launcher import results, run, weights
+from tests.support.alike import assert_same_weights
+from tests.support.launcher import results, run
 
 ALIE = {
     "attack_package": "decentralizepy.attacks.ALIE",
@@ -38,9 +39,9 @@ def test_every_engine_ends_with_the_same_honest_results(experiment, tmp_path):
         done = run([*line, *words])
         assert done.returncode == 0, done.stderr
     assert results(tmp_path / "process") == results(tmp_path / "packed")
-    ours, theirs = (weights(tmp_path / name / "weights") for name in flags)
-    assert ours.keys() == theirs.keys() != set()
-    assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
+    assert_same_weights(
+        tmp_path / "packed" / "weights", tmp_path / "process" / "weights"
+    )
     assert "1 (node 2), left out of what follows" in done.stdout
     tables = results(tmp_path / "process")
     assert "byzantine" in tables["2_results.json"]

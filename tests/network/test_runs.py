@@ -5,14 +5,14 @@ import json
 import subprocess
 
 import pytest
-import torch
 
 from decentralizepy.commands import compare, network, plot
 from decentralizepy.errors import ConfigError
 from decentralizepy.launcher import launch
 from decentralizepy.runs.experiment import Experiment
 from tests.support import LIMIT_S, ROOT
-from tests.support.launcher import results, run, weights
+from tests.support.alike import assert_same_weights
+from tests.support.launcher import results, run
 
 pytestmark = pytest.mark.processes
 #: 1 s of computing; messages of 100 bytes and more, at 1 kB/s
@@ -48,8 +48,7 @@ def test_all_engines_have_the_same_time_and_the_bits_of_a_run_without(
         done = run([*experiment("IPC", 3, name=name, NETWORK=SLOW), *flags])
         assert done.returncode == 0, done.stderr
     for name in (*ENGINES, "debug"):
-        ours, theirs = (weights(tmp_path / n / "weights") for n in (name, "plain"))
-        assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
+        assert_same_weights(tmp_path / name / "weights", tmp_path / "plain" / "weights")
         assert times(tmp_path, name) == times(tmp_path, "process")
     found = results(tmp_path / "process")["0_results.json"]
     assert (
@@ -142,10 +141,8 @@ def test_nodes_that_wait_for_nobody_run_by_the_virtual_clock(experiment, tmp_pat
     packed = experiment("IPC", 4, name="packed", NODE=TIMEOUT, NETWORK=SLOW)
     done = run([*packed, "--engine", "packed", "--workers", "1"])
     assert done.returncode == 0, done.stderr
-    ours = weights(tmp_path / "one" / "weights")
     for name in ("again", "packed"):
-        theirs = weights(tmp_path / name / "weights")
-        assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
+        assert_same_weights(tmp_path / name / "weights", tmp_path / "one" / "weights")
         assert times(tmp_path, name) == times(tmp_path, "one")
     for rounds in times(tmp_path, "one", "energy").values():
         assert rounds["4"] == 8

@@ -22,7 +22,8 @@ from decentralizepy.node.EpidemicLearning.EL_Local import EL_Local
 from decentralizepy.node.FederatedParameterServer import FederatedParameterServer
 from decentralizepy.node.KNN import KNN
 from decentralizepy.node.PeerSampler import PeerSampler
-from tests.support.launcher import results, run, weights
+from tests.support.alike import assert_same_weights
+from tests.support.launcher import results, run
 
 TARGET = 80.0
 ROUNDS = 40
@@ -143,9 +144,7 @@ def test_the_launcher_says_why_a_run_ended_and_tests_its_models(experiment, tmp_
         done = run([*words, "-ta", "2", *flags])
         assert done.returncode == 0, done.stderr
     assert results(tmp_path / "run") == results(tmp_path / "debug")
-    ours, theirs = (weights(tmp_path / name / "weights") for name in ("run", "debug"))
-    assert ours.keys() == theirs.keys()
-    assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
+    assert_same_weights(tmp_path / "run" / "weights", tmp_path / "debug" / "weights")
     means = results(tmp_path / "run")["0_results.json"]["mean_test_acc"]
     (last,) = (number for number, mean in means.items() if mean >= TARGET)
     told = f"{last} of 60: the target was reached, {means[last]:.1f}%"

@@ -7,10 +7,10 @@ import subprocess
 import sys
 
 import pytest
-import torch
 
 from tests.support import ROOT
-from tests.support.launcher import run, weights
+from tests.support.alike import assert_same_weights
+from tests.support.launcher import run
 from tests.support.launchers import COUNT, ends
 from tests.support.page import block
 from tests.support.ports import free_offset
@@ -32,9 +32,7 @@ def test_three_machines_get_the_weights_of_one(experiment, tmp_path, launch, mee
     folder = tmp_path / "three"
     made = {each.name for each in folder.iterdir()}
     assert made == {"machine0", "machine1", "machine2", "results.png", "weights"}
-    expected, found = weights(tmp_path / "alone/weights"), weights(folder / "weights")
-    assert expected.keys() == found.keys()
-    assert all(torch.equal(expected[name], found[name]) for name in expected)
+    assert_same_weights(folder / "weights", tmp_path / "alone/weights")
 
 
 @pytest.mark.slow

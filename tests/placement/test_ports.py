@@ -8,14 +8,14 @@ import socket
 import subprocess
 
 import pytest
-import torch
 import zmq
 
 from decentralizepy.errors import AddressError
 from decentralizepy.placement import ports
 from decentralizepy.placement.ports import held
 from tests.support import LIMIT_S, ROOT
-from tests.support.launcher import results, weights
+from tests.support.alike import assert_same_weights
+from tests.support.launcher import results
 from tests.support.ports import free_offset
 
 
@@ -117,6 +117,4 @@ def test_two_runs_of_one_file_at_once_do_not_meet(experiment, tmp_path):
             run.kill()
     assert [run.returncode for run in runs] == [0, 0], told
     assert results(tmp_path / "one") == results(tmp_path / "two") != {}
-    one, two = (weights(tmp_path / name / "weights") for name in ("one", "two"))
-    assert one.keys() == two.keys()
-    assert all(torch.equal(one[name], two[name]) for name in one)
+    assert_same_weights(tmp_path / "one" / "weights", tmp_path / "two" / "weights")

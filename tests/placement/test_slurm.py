@@ -5,10 +5,10 @@ import re
 import sys
 
 import pytest
-import torch
 
 from tests.support import ROOT
-from tests.support.launcher import make_experiment, run, weights
+from tests.support.alike import assert_same_weights
+from tests.support.launcher import make_experiment, run
 from tests.support.page import block
 from tests.support.slurm import missing, run_in_cluster
 
@@ -78,9 +78,7 @@ def test_a_requeued_job_resumes_after_one_round_of_all_with_the_same_bits(tmp_pa
     assert "the time is up: requeued" in text, done.stderr + text
     (paused,) = set(re.findall(r"paused after round (\d+)", text))
     assert f"resuming after round {paused}" in text
-    expected, found = weights(tmp_path / "expected"), weights(tmp_path / "run/weights")
-    assert expected.keys() == found.keys()
-    assert all(torch.equal(expected[name], found[name]) for name in expected)
+    assert_same_weights(tmp_path / "run/weights", tmp_path / "expected")
 
 
 SWEEP = """

@@ -9,10 +9,10 @@ import time
 
 import psutil
 import pytest
-import torch
 
 from tests.support import LIMIT_S, ROOT
-from tests.support.launcher import make_experiment, weights
+from tests.support.alike import assert_same_weights
+from tests.support.launcher import make_experiment
 from tests.support.launchers import ends
 from tests.support.page import block
 from tests.support.sshd import HOSTS, missing, serving
@@ -98,9 +98,7 @@ def test_what_hosts_do_not_share_is_copied_there_and_back(tmp_path, launch):
         ]
         ((status, _, errors),) = ends([launch([*words, "--ssh", ssh], here, env=paths)])
     assert status == 0, errors
-    expected, found = weights(here / "alone/weights"), weights(here / "run/weights")
-    assert expected.keys() == found.keys()
-    assert all(torch.equal(expected[name], found[name]) for name in expected)
+    assert_same_weights(here / "run/weights", here / "alone/weights")
     assert (here / "run/machine2/0.log").exists()
     final = [here / "alone/final.json", here / "run/machine0/final.json"]
     assert final[0].read_text() == final[1].read_text()

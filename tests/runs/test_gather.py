@@ -4,10 +4,10 @@ import json
 import os
 
 import pytest
-import torch
 
 from tests.support import ROOT
-from tests.support.launcher import results, run, weights
+from tests.support.alike import assert_same_weights
+from tests.support.launcher import results, run
 from tests.support.launchers import COUNT, ends
 
 pytestmark = pytest.mark.processes
@@ -32,9 +32,7 @@ def test_machine_0_has_the_results_of_all(experiment, tmp_path, launch, meeting)
     assert "10 of 10" in shown, shown
     assert "nodes: 4" in shown, shown
     folder, alone = tmp_path / "0/run", tmp_path / "alone"
-    expected, found = weights(alone / "weights"), weights(folder / "weights")
-    assert expected.keys() == found.keys()
-    assert all(torch.equal(expected[name], found[name]) for name in expected)
+    assert_same_weights(folder / "weights", alone / "weights")
     whole, uids = results(alone), iter(range(4))
     for machine, ranks in enumerate((1, 2, 1)):
         came = results(folder / f"machine{machine}")

@@ -1,4 +1,4 @@
-"""Runs that differ only in how sums are rounded, and how far their results may differ."""
+"""How far two runs may differ: not at all, or only in how sums are rounded."""
 
 import pytest
 import torch
@@ -14,6 +14,14 @@ SOFTMAX = {
     },
     "TRAIN_PARAMS": {"batch_size": "8"},
 }
+
+
+def assert_same_weights(ours, theirs):
+    """Check that two folders have weights, and that these have the same bits."""
+    ours, theirs = weights(ours), weights(theirs)
+    assert ours.keys() == theirs.keys() != set(), ours.keys() ^ theirs.keys()
+    for key in theirs:
+        assert torch.equal(ours[key], theirs[key]), key
 
 
 def assert_alike(tmp_path, equal=False, names=("on", "off")):
