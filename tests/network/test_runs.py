@@ -2,17 +2,16 @@
 
 import itertools
 import json
-import subprocess
 
 import pytest
 
+from decentralizepy import launcher
 from decentralizepy.commands import compare, network, plot
 from decentralizepy.errors import ConfigError
-from decentralizepy.launcher import launch
 from decentralizepy.runs.experiment import Experiment
-from tests.support import LIMIT_S, ROOT
 from tests.support.alike import assert_same_weights
 from tests.support.launcher import results, run
+from tests.support.launchers import ends
 
 pytestmark = pytest.mark.processes
 #: 1 s of computing; messages of 100 bytes and more, at 1 kB/s
@@ -26,7 +25,7 @@ ENGINES = {
 def debug(words):
     """Run in this process, which has imported torch already; return the exit status."""
     with pytest.raises(SystemExit) as ended:
-        launch(argv=[*words[4:], "--engine", "debug"])
+        launcher.launch(argv=[*words[4:], "--engine", "debug"])
     return ended.value.code
 
 
@@ -64,33 +63,19 @@ def test_all_engines_have_the_same_time_and_the_bits_of_a_run_without(
 
 
 @pytest.mark.slow
-def test_several_machines_have_the_times_of_one(experiment, tmp_path):
+def test_several_machines_have_the_times_of_one(experiment, tmp_path, launch):
     """Once their log folders are in one, as the two launchers say."""
     assert debug(experiment("IPC", 3, name="one", NETWORK=SLOW)) == 0
     words = experiment("TCP", 3, NETWORK=SLOW)
     (tmp_path / "ip.json").write_text('{"0": "127.0.0.1", "1": "127.0.0.2"}')
     folder = tmp_path / "two"
-    launchers = []
-    for number in ("0", "1"):
-        flags = [
-            "-ms",
-            "2",
-            "-mid",
-            number,
-            "-ps",
-            "2",
-            "-wsd",
-            str(folder / "weights"),
-        ]
-        flags += ["-ld", str(folder / f"machine{number}")]
-        launchers.append(
-            subprocess.Popen(
-                [*words, *flags], cwd=ROOT, stdout=subprocess.PIPE, text=True
-            )
-        )
-    for launcher in launchers:
-        told, _ = launcher.communicate(timeout=LIMIT_S)
-        assert launcher.returncode == 0
+    words += ["-ms", "2", "-ps", "2", "-wsd", str(folder / "weights")]
+    launchers = [
+        launch([*words, "-mid", number, "-ld", str(folder / f"machine{number}")])
+        for number in ("0", "1")
+    ]
+    for status, told, errors in ends(launchers):
+        assert status == 0, errors
         assert "then: decentralizepy network FOLDER" in told
     assert network.main([str(folder)]) == 0
     found = [times(folder, f"machine{n}") for n in range(2)]

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import LIMIT_S, ROOT
+from tests.support import ROOT
+from tests.support.launchers import ends
 from tests.support.namespaces import Cable, sh, usable
 
 pytestmark = [pytest.mark.processes, pytest.mark.root, pytest.mark.slow]
@@ -45,7 +46,7 @@ def known(cable, side):
     return undo
 
 
-def ends(cable, experiment, host, *flags):
+def on_both(cable, experiment, host, *flags):
     """Run a command on both machines; return status, output and errors of each."""
     words = [sys.executable, "-m", "decentralizepy", *flags]
     words += [
@@ -62,13 +63,12 @@ def ends(cable, experiment, host, *flags):
         cable.start(side, [*words, "--machine-id", str(side)], cwd=ROOT, **pipes)
         for side in (0, 1)
     ]
-    told = [each.communicate(timeout=LIMIT_S) for each in started]
-    return [(each.returncode, *text) for each, text in zip(started, told, strict=True)]
+    return ends(started)
 
 
 @pytest.mark.parametrize("host", ["[fd77::1]", NAME])
 def test_machines_meet_by_address_and_by_name(cable, experiment, tmp_path, host):
-    told = ends(cable, experiment, host, "run")
+    told = on_both(cable, experiment, host, "run")
     assert [status for status, _, _ in told] == [0, 0], told
     assert len([*(tmp_path / "run/weights").glob("1_weight_*.pt")]) == 4
 
@@ -85,7 +85,7 @@ def test_a_direction_that_is_blocked_is_named(cable, experiment):
     """
     sh(*cable.on(1, ["nft", "-f", "-"]), stdin=rule)
     host = cable.addresses["0"]
-    (status, shown, errors), (other, out, more) = ends(
+    (status, shown, errors), (other, out, more) = on_both(
         cable, experiment, host, "check", "--network"
     )
     assert (status, other, out) == (1, 1, ""), errors + more

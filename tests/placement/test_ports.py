@@ -5,7 +5,6 @@ import errno
 import os
 import re
 import socket
-import subprocess
 
 import pytest
 import zmq
@@ -13,9 +12,9 @@ import zmq
 from decentralizepy.errors import AddressError
 from decentralizepy.placement import ports
 from decentralizepy.placement.ports import held
-from tests.support import LIMIT_S, ROOT
 from tests.support.alike import assert_same_weights
 from tests.support.launcher import results
+from tests.support.launchers import ends
 from tests.support.ports import free_offset
 
 
@@ -89,16 +88,9 @@ def test_ports_that_no_offset_makes_free_are_said_at_once(
         pass
 
 
-def start(words, tmp_path, name):
-    folders = ["-ld", str(tmp_path / name), "-wsd", str(tmp_path / name / "weights")]
-    return subprocess.Popen(
-        [*words, *folders], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
-
-
 @pytest.mark.processes
 @pytest.mark.slow
-def test_two_runs_of_one_file_at_once_do_not_meet(experiment, tmp_path):
+def test_two_runs_of_one_file_at_once_do_not_meet(experiment, tmp_path, launch):
     """Node 0 of each trains only when that of the other does."""
     (tmp_path / "meeting").mkdir()
     meeting = {
@@ -109,12 +101,12 @@ def test_two_runs_of_one_file_at_once_do_not_meet(experiment, tmp_path):
     words = experiment(rounds=3, DATASET=meeting)
     file = tmp_path / "run.ini"
     file.write_text(re.sub("offset = .*", "", file.read_text()))
-    runs = [start(words, tmp_path, name) for name in ("one", "two")]
-    try:
-        told = [run.communicate(timeout=LIMIT_S)[1] for run in runs]
-    finally:
-        for run in runs:
-            run.kill()
-    assert [run.returncode for run in runs] == [0, 0], told
+    folders = [tmp_path / name for name in ("one", "two")]
+    runs = [
+        launch([*words, "-ld", str(folder), "-wsd", str(folder / "weights")])
+        for folder in folders
+    ]
+    told = ends(runs)
+    assert [status for status, _, _ in told] == [0, 0], told
     assert results(tmp_path / "one") == results(tmp_path / "two") != {}
     assert_same_weights(tmp_path / "one" / "weights", tmp_path / "two" / "weights")

@@ -7,7 +7,8 @@ import subprocess
 import pytest
 
 from decentralizepy.placement.reach import unanswered
-from tests.support import LIMIT_S, ROOT
+from tests.support import ROOT
+from tests.support.launchers import ends
 from tests.support.namespaces import Cable, sh, usable
 from tests.support.ports import free_offset
 
@@ -56,9 +57,9 @@ def test_ports_that_are_blocked_one_way_end_all_with_a_line_that_says_which(expe
             )
             for side in (0, 1)
         ]
-        told = [each.communicate(timeout=LIMIT_S) for each in launchers]
-    for launcher, (_, errors) in zip(launchers, told, strict=True):
-        assert launcher.returncode == 3, errors
+        told = ends(launchers)
+    for status, _, errors in told:
+        assert status == 3, errors
         assert re.fullmatch(
             r"machine 0 \(.*\) does not reach machine 1 \(.*\) at .*:\d+: .*; but the "
             "other way round",
