@@ -4,13 +4,13 @@ import argparse
 import os
 import re
 import subprocess
-import sys
 
 import pytest
 
 from decentralizepy import cli
 from decentralizepy.utils import given
-from tests.support import LIMIT_S, ROOT
+from tests.support import ROOT
+from tests.support.outside import python
 from tests.support.pages import PAGES, commands, inline
 
 PLACEHOLDERS = {
@@ -108,15 +108,8 @@ def test_an_unknown_flag_would_be_noticed(parse):
 
 def launch(words):
     """Launch a run in the current folder, in one process and for a few rounds."""
-    done = subprocess.run(
-        [sys.executable, "-m", "decentralizepy", *words, *SHORT],
-        stdin=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-    )
-    return done.returncode
+    words = ["-m", "decentralizepy", *words, *SHORT]
+    return python(os.curdir, *words, stdin=subprocess.DEVNULL).returncode
 
 
 @pytest.mark.slow
