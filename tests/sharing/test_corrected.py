@@ -10,27 +10,20 @@ from hypothesis import given, settings, strategies as st
 from decentralizepy import factory
 from decentralizepy.errors import PeerError
 from decentralizepy.graphs.Graph import Graph
-from decentralizepy.mappings.Linear import Linear
-from tests.support.rings import Vector, deliver, run, vectors
+from tests.support.rings import Vector, deliver, make, make_graph, run, vectors
 
 N, SIZE, ROUNDS = 5, 3, 6
 NAMES = ("D2", "ExactDiffusion", "EXTRA", "GradientTracking", "QuasiGlobal")
 SEEDS = st.integers(0, 10_000)
 
 
-def ring(n=N):
-    graph = Graph(n)
-    graph.connect_graph()
-    return graph
+def sharing(name):
+    return factory.load(f"decentralizepy.sharing.{name}", name)
 
 
-def make(name, models, graph, **options):
-    owner = factory.load(f"decentralizepy.sharing.{name}", name)
-    place = (None, Linear(1, graph.n_procs), graph)
-    return [
-        owner(uid, 0, *place, Vector(row), None, ".", **options)
-        for uid, row in enumerate(models)
-    ]
+def vectored(name, rows, **options):
+    """Return a node for each row of numbers."""
+    return make(sharing(name), [Vector(row) for row in rows], **options)
 
 
 def trained(nodes, changes):
@@ -40,9 +33,9 @@ def trained(nodes, changes):
             node.model.w -= torch.tensor(change, dtype=torch.float32)
 
 
-def followed(name, start, changes, graph, **options):
+def followed(name, start, changes, **options):
     """Return the models after each round, as the package computes them."""
-    nodes, found = make(name, start, graph, **options), []
+    nodes, found = vectored(name, start, **options), []
     for change in changes:
         trained(nodes, change)
         run(nodes)
@@ -106,11 +99,8 @@ def drawn(seed):
 @settings(max_examples=10)
 def test_models_follow_the_published_recursion(name, seed):
     start, changes = drawn(seed)
-    graph = ring()
-    expected = PUBLISHED[name](graph.mixing_matrix(), start, changes)
-    for ours, theirs in zip(
-        followed(name, start, changes, graph), expected, strict=True
-    ):
+    expected = PUBLISHED[name](make_graph(N).mixing_matrix(), start, changes)
+    for ours, theirs in zip(followed(name, start, changes), expected, strict=True):
         assert ours == pytest.approx(theirs, abs=1e-4)
 
 
@@ -120,9 +110,7 @@ def test_models_follow_the_published_recursion(name, seed):
 def test_the_mean_moves_by_the_mean_change(name, seed):
     start, changes = drawn(seed)
     mean = start.mean(0)
-    for models, change in zip(
-        followed(name, start, changes, ring()), changes, strict=True
-    ):
+    for models, change in zip(followed(name, start, changes), changes, strict=True):
         mean = mean - change.mean(0)
         assert models.mean(0) == pytest.approx(mean, abs=1e-4)
 
@@ -130,7 +118,7 @@ def test_the_mean_moves_by_the_mean_change(name, seed):
 def descended(name, rounds=300, **options):
     """Return models that go down |x - t_i|^2 / 2 for targets t_i, and the targets."""
     targets = np.random.default_rng(1).normal(size=(N, SIZE)).astype(np.float32) * 9
-    nodes = make(name, np.zeros((N, SIZE)), ring(), **options)
+    nodes = vectored(name, np.zeros((N, SIZE)), **options)
     for _ in range(rounds):
         trained(nodes, 0.1 * (vectors(nodes) - targets))
         run(nodes)
@@ -148,13 +136,13 @@ def test_nodes_agree_on_the_optimum_of_unlike_data(name):
 
 def test_without_momentum_quasi_global_is_plain_averaging():
     start, changes = drawn(1)
-    ours = followed("QuasiGlobal", start, changes, ring(), momentum=0.0)
-    theirs = followed("Sharing", start, changes, ring())
+    ours = followed("QuasiGlobal", start, changes, momentum=0.0)
+    theirs = followed("Sharing", start, changes)
     assert ours[-1] == pytest.approx(theirs[-1], abs=1e-5)
 
 
 def test_gradient_tracking_sends_two_vectors():
-    node, *_ = make("GradientTracking", np.ones((N, SIZE)), ring())
+    node, *_ = vectored("GradientTracking", np.ones((N, SIZE)))
     assert node.get_data_to_send()["params"].shape == (2 * SIZE,)
     message = {"params": np.ones(SIZE, np.float32), "degree": 2, "iteration": 0}
     with pytest.raises(PeerError, match="uid 1 sent a model of round 0 that does not"):
@@ -171,14 +159,7 @@ def test_what_no_optimizer_updates_is_averaged(name):
             self.w = torch.nn.Parameter(torch.ones(1))
             self.register_buffer("var", torch.tensor([value]))
 
-    owner = factory.load(f"decentralizepy.sharing.{name}", name)
-    graph = ring(3)
-    place = (None, Linear(1, 3), graph)
-    values = [9.0, 0.3, 0.3]
-    nodes = [
-        owner(uid, 0, *place, Normed(value), None, ".")
-        for uid, value in enumerate(values)
-    ]
+    nodes = make(sharing(name), [Normed(value) for value in (9.0, 0.3, 0.3)])
     for _ in range(3):
         run(nodes)
         found = [node.model.var.item() for node in nodes]
@@ -240,7 +221,7 @@ class Wire:
 
 
 def relayed(start, changes):
-    nodes, wire, found = make("RelaySum", start, tree()), Wire(), []
+    nodes, wire, found = vectored("RelaySum", start, graph=tree()), Wire(), []
     for node in nodes:
         node.communication = wire.of(node.uid)
     for change in changes:

@@ -50,9 +50,10 @@ def make_graph(n):
     return graph
 
 
-def make(sharing, models, **options):
-    """Return a node for each of ``models``, in a ring."""
-    graph, mapping = make_graph(len(models)), Linear(1, len(models))
+def make(sharing, models, graph=None, **options):
+    """Return a node for each of ``models``, in a ring unless ``graph`` is given."""
+    mapping = Linear(1, len(models))
+    graph = make_graph(len(models)) if graph is None else graph
     return [
         sharing(uid, 0, None, mapping, graph, model, None, ".", **options)
         for uid, model in enumerate(models)
