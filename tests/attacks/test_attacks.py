@@ -14,6 +14,7 @@ from decentralizepy.graphs.FullyConnected import FullyConnected
 from decentralizepy.graphs.Graph import Graph
 from decentralizepy.graphs.Ring import Ring
 from decentralizepy.graphs.Star import Star
+from tests.support.apart import STILL
 
 HONEST = torch.tensor([[1.0, 2, 3], [4, 5, 6], [7, 8, 9]])
 OWN = torch.tensor([1.0, -2, 3])
@@ -140,10 +141,9 @@ def test_honest_nodes_are_hurt(run_nodes, name):
 
 def test_a_round_with_one_attacker_by_hand(run_nodes):
     """Nodes do not train; of three, whose weights are 1/3, one sends -5 times the model."""
-    still = {"OPTIMIZER_PARAMS": {"lr": 0.0}}
-    before = run_nodes(Ring(3), rounds=1, **still)
+    before = run_nodes(Ring(3), rounds=1, **STILL)
     flip = section("SignFlip", nodes=2, scale=5.0)
-    after = run_nodes(Ring(3), rounds=1, ATTACK=flip, **still)
+    after = run_nodes(Ring(3), rounds=1, ATTACK=flip, **STILL)
     for uid in (0, 1):
         expected = before[uid].model.fc.weight * (1 + 1 - 5) / 3
         assert torch.allclose(after[uid].model.fc.weight, expected)
