@@ -1,24 +1,20 @@
 """Breaks when an example of docs/library.rst does not run."""
 
 import re
-import textwrap
 
 import pytest
 
-from tests.support import ROOT
 from tests.support.outside import python
-
-PAGE = (ROOT / "docs" / "library.rst").read_text()
-BLOCK = re.compile(r"   :caption: (\S+)\n\n((?:    .*\n|\n)+)")
-BLOCKS = {name: textwrap.dedent(text) for name, text in BLOCK.findall(PAGE)}
+from tests.support.page import block
 
 
 @pytest.mark.processes
 @pytest.mark.slow
 def test_ten_lines_lead_from_import_to_a_picture(tmp_path):
     script = tmp_path / "accuracy.py"
-    script.write_text(BLOCKS[script.name])
-    assert len(BLOCKS[script.name].split("\n\n", 1)[1].strip().splitlines()) <= 10
+    text = block(script.name, page="library")
+    script.write_text(text)
+    assert len(text.split("\n\n", 1)[1].strip().splitlines()) <= 10
     done = python(tmp_path, script)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "accuracy.png").read_bytes().startswith(b"\x89PNG")
@@ -27,7 +23,7 @@ def test_ten_lines_lead_from_import_to_a_picture(tmp_path):
 
 def test_the_callback_names_the_worst_node(tmp_path, capsys):
     names = {}
-    exec(BLOCKS["worst.py"], names)
+    exec(block("worst.py", page="library"), names)
     rows = {0: {"test_acc": 40.0}, 1: {"test_acc": 30.0}}
     names["Worst"](tmp_path).on_evaluation(3, rows)
     names["Worst"](tmp_path, below=20.0).on_evaluation(3, rows)

@@ -1,4 +1,4 @@
-"""The commands on the page about clusters."""
+"""Code blocks of the documentation, by their captions."""
 
 import re
 import textwrap
@@ -6,9 +6,9 @@ import textwrap
 from tests.support import ROOT
 
 
-def block(name):
-    """Return a code block of the page, by its caption."""
-    page = (ROOT / "docs/clusters.rst").read_text()
+def block(name, page="clusters"):
+    """Return the code block of a page with this caption."""
+    text = (ROOT / f"docs/{page}.rst").read_text()
     start = f":caption: {name}\n\n"
-    text = page[page.index(start) + len(start) :]
+    text = text[text.index(start) + len(start) :]
     return textwrap.dedent(re.match(r"(    .*\n|\n)+", text)[0]).strip()
