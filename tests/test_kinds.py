@@ -68,7 +68,7 @@ def sections(node, service, options):
     return {**chosen, "RUN": {"procs_per_machine": str(NODES), "working_rate": "0.5"}}
 
 
-@pytest.mark.parametrize("by", ["driver", pytest.param("INI", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("by", ["driver", "INI"])
 @pytest.mark.parametrize(("driver", "kind"), KINDS.items(), ids=KINDS)
 @pytest.mark.slow
 def test_a_kind_runs_to_its_end(experiment, tmp_path, driver, kind, by):

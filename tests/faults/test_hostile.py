@@ -153,7 +153,7 @@ def test_scans_and_claims_change_nothing(tmp_path, undisturbed):
     assert_same(tmp_path, undisturbed)
 
 
-@pytest.mark.parametrize("early", [True, pytest.param(False, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("early", [True, False])
 @pytest.mark.slow
 def test_well_made_messages_of_strangers_change_nothing(tmp_path, undisturbed, early):
     """Greetings and goodbyes, new channels, models, code as a pickle."""
@@ -164,7 +164,7 @@ def test_well_made_messages_of_strangers_change_nothing(tmp_path, undisturbed, e
     assert_same(tmp_path, undisturbed)
 
 
-@pytest.mark.parametrize("early", [True, pytest.param(False, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("early", [True, False])
 @pytest.mark.slow
 def test_a_stranger_in_a_neighbors_name_changes_nothing(tmp_path, undisturbed, early):
     """It comes before the neighbor, or later."""
@@ -194,9 +194,7 @@ def secured(folder, security):
     return options
 
 
-@pytest.mark.parametrize(
-    "security", ["mac", pytest.param("curve", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("security", ["mac", "curve"])
 @pytest.mark.slow
 def test_closed_networks_end_as_open_ones(tmp_path, undisturbed, security):
     besiege(tmp_path, strangers.babble, **secured(tmp_path, security))

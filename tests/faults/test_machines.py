@@ -79,13 +79,7 @@ DIFFERENT = {
 }
 
 
-@pytest.mark.parametrize(
-    ("other", "field"),
-    [
-        pytest.param(*case, id=name, marks=[] if name == "model" else pytest.mark.slow)
-        for name, case in DIFFERENT.items()
-    ],
-)
+@pytest.mark.parametrize(("other", "field"), DIFFERENT.values(), ids=DIFFERENT)
 @pytest.mark.slow
 def test_machines_that_run_different_things_say_what_differs(machines, other, field):
     """Each launcher has another INI; neither may average what the other sends."""

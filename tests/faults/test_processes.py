@@ -17,14 +17,6 @@ KILLS = [(DRAW.randrange(NODES), DRAW.randint(1, ROUNDS)) for _ in range(20)]
 DEATHS = [(who, when) for when in (1, 3, 4, 6, 9, 12) for who in range(NODES)]
 
 
-def mostly_slow(cases, fast):
-    """Return the cases, of which all but those in ``fast`` are marked slow."""
-    return [
-        pytest.param(*case, marks=[] if case in fast else pytest.mark.slow)
-        for case in dict.fromkeys(cases)
-    ]
-
-
 @pytest.fixture
 def mortal(tmp_path):
     """Return a function that gives the sections in which a node dies once."""
@@ -68,7 +60,7 @@ def as_if_nothing_had_happened(clean, folder):
     assert all(torch.equal(own[name], final[name]) for name in final)
 
 
-@pytest.mark.parametrize(("who", "when"), mostly_slow(KILLS, [(0, 2), (2, 9)]))
+@pytest.mark.parametrize(("who", "when"), dict.fromkeys(KILLS))
 @pytest.mark.slow
 def test_a_killed_run_that_is_gone_on_with_ends_as_if_it_had_not_been(
     experiment, tmp_path, clean, mortal, who, when
@@ -88,8 +80,13 @@ def test_a_killed_run_that_is_gone_on_with_ends_as_if_it_had_not_been(
     as_if_nothing_had_happened(clean, folder)
 
 
-@pytest.mark.parametrize(("who", "when"), mostly_slow(DEATHS, [(1, 1), (3, 6)]))
-@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("who", "when"),
+    [
+        pytest.param(*case, marks=[] if case == (3, 6) else pytest.mark.slow)
+        for case in DEATHS
+    ],
+)
 def test_a_node_that_dies_is_started_again(
     experiment, tmp_path, clean, mortal, who, when
 ):

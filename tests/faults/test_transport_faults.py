@@ -23,10 +23,6 @@ ROUNDS, NODES = 10, 4
 PAUSE_S = 6
 
 
-def slow(*case):
-    return pytest.param(*case, marks=pytest.mark.slow)
-
-
 def sections(fault="clean", model="Linear"):
     transport = {
         "comm_package": "tests.support.transports",
@@ -82,11 +78,11 @@ def assert_equal(folder, expected):
     ("fault", "count"),
     [
         # without numbers a round has two models of one peer
-        slow("double", "repeated"),
-        slow("shuffle", None),  # without Link.held, rounds are mixed up
+        ("double", "repeated"),
+        ("shuffle", None),  # without Link.held, rounds are mixed up
         ("flip", "rejected"),  # without the checksum, 1e38 is averaged
-        slow("cut", "rejected"),  # without NACK, all wait
-        slow("lose", None),  # without ASK, all wait
+        ("cut", "rejected"),  # without NACK, all wait
+        ("lose", None),  # without ASK, all wait
     ],
 )
 @pytest.mark.slow
