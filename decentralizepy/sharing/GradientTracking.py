@@ -4,14 +4,10 @@ from typing import Any
 
 import torch
 
-from decentralizepy.message import Message
-from decentralizepy.models.flat import to_tensor
-from decentralizepy.sharing.checks import numbers
-from decentralizepy.sharing.corrected import CorrectedSharing
-from decentralizepy.sharing.Sharing import State, frozen
+from decentralizepy.sharing.corrected import PairedSharing
 
 
-class GradientTracking(CorrectedSharing):
+class GradientTracking(PairedSharing):
     """Average ``x - y`` and y, where y follows the mean change of all nodes.
 
     ``y = W y_old + d - d_old``, in the first round d; then ``x <- W (x - y)``. Di Lorenzo
@@ -22,32 +18,15 @@ class GradientTracking(CorrectedSharing):
     :class:`~decentralizepy.sharing.corrected.CorrectedSharing`.
     """
 
-    checkpointed = ("y", "d")
+    checkpointed = ("d",)
 
     def __init__(self, *parts: Any, **codec: Any) -> None:
         super().__init__(*parts, **codec)
-        self.y, self.d = torch.zeros(2, self.flat.size)
+        self.d = torch.zeros_like(self.y)
 
     def corrected(self, after: torch.Tensor) -> torch.Tensor:
-        change = torch.where(self._trained, self.x - after, 0.0)
+        change = self.change(after)
         self.y = self.y + change - self.d
         self.d = change
         corrected: torch.Tensor = self.x - self.y
         return corrected
-
-    def serialized_model(self) -> Message:
-        both = torch.cat([self.sent, self.y])
-        return self.compress_data({"params": frozen(both)})
-
-    def deserialized_model(self, m: Message) -> State:
-        """Return both vectors, of shape (N,), under the names ``x`` and ``y``."""
-        both = numbers(self.decompress_data(m), "params", 2 * self.flat.size)
-        x, y = to_tensor(both).chunk(2)
-        return {"x": x, "y": y}
-
-    def local(self) -> State:
-        return {"x": self.sent, "y": self.y}
-
-    def adopt(self, averaged: State) -> None:
-        self.y = averaged["y"]
-        super().adopt(self.flat.unflatten(averaged["x"]))

@@ -5,6 +5,8 @@ from typing import Any
 import torch
 
 from decentralizepy.message import Message
+from decentralizepy.models.flat import to_tensor
+from decentralizepy.sharing.checks import numbers
 from decentralizepy.sharing.Sharing import Sharing, State, frozen
 
 
@@ -58,3 +60,43 @@ class CorrectedSharing(Sharing):
     def adopt(self, averaged: State) -> None:
         super().adopt(averaged)
         self.x = self.flat.vector().clone()
+
+
+class PairedSharing(CorrectedSharing):
+    """Average a second vector, y, together with the corrected model.
+
+    Sends two vectors, so twice the bytes of other algorithms. Parameters as for
+    :class:`CorrectedSharing`.
+
+    Attributes
+    ----------
+    y : torch.Tensor, shape (N,)
+        What ``corrected`` sets to this node's own; its average after the round.
+    """
+
+    checkpointed = ("y",)
+
+    def __init__(self, *parts: Any, **codec: Any) -> None:
+        super().__init__(*parts, **codec)
+        self.y = torch.zeros(self.flat.size)
+
+    def change(self, after: torch.Tensor) -> torch.Tensor:
+        """Return d, of shape (N,), which is 0 where no optimizer updates the model."""
+        return torch.where(self._trained, self.x - after, 0.0)
+
+    def serialized_model(self) -> Message:
+        both = torch.cat([self.sent, self.y])
+        return self.compress_data({"params": frozen(both)})
+
+    def deserialized_model(self, m: Message) -> State:
+        """Return both vectors, of shape (N,), under the names ``x`` and ``y``."""
+        both = numbers(self.decompress_data(m), "params", 2 * self.flat.size)
+        x, y = to_tensor(both).chunk(2)
+        return {"x": x, "y": y}
+
+    def local(self) -> State:
+        return {"x": self.sent, "y": self.y}
+
+    def adopt(self, averaged: State) -> None:
+        self.y = averaged["y"]
+        super().adopt(self.flat.unflatten(averaged["x"]))

@@ -53,6 +53,8 @@ SHARINGS = {
     "EXTRA": {},
     "GradientTracking": {},
     "QuasiGlobal": {},
+    "LocalMomentum": {},
+    "AveragedMomentum": {},
     "RelaySum": {},
     "TrimmedMean": {},
     "JWINS.Wavelet": {"alpha": 0.4, "accumulation": True},

@@ -1,5 +1,6 @@
 """Breaks when an algorithm with corrections does not follow its published recursion."""
 
+import functools
 from collections import deque
 
 import numpy as np
@@ -13,7 +14,6 @@ from decentralizepy.graphs.Graph import Graph
 from tests.support.rings import Vector, deliver, make, make_graph, run, vectors
 
 N, SIZE, ROUNDS = 5, 3, 6
-NAMES = ("D2", "ExactDiffusion", "EXTRA", "GradientTracking", "QuasiGlobal")
 SEEDS = st.integers(0, 10_000)
 
 
@@ -43,7 +43,8 @@ def followed(name, start, changes, **options):
     return found
 
 
-def d2(w, start, changes):
+def d2(w, start, changes, c=1.0):
+    w = np.eye(len(w)) - c * (np.eye(len(w)) - w)
     x, old, d_old = start, None, None
     for d in changes:
         new = w @ (x - d if old is None else 2 * x - old - (d - d_old))
@@ -85,8 +86,32 @@ def quasi_global(w, start, changes, momentum=0.9):
         yield x
 
 
-RECURSIONS = (d2, exact_diffusion, extra, gradient_tracking, quasi_global)
-PUBLISHED = dict(zip(NAMES, RECURSIONS, strict=True))
+def local_momentum(w, start, changes, momentum=0.9):
+    x, m = start, np.zeros_like(start)
+    for d in changes:
+        m = momentum * m + d
+        x = w @ (x - m)
+        yield x
+
+
+def averaged_momentum(w, start, changes, momentum=0.9):
+    x, m = start, np.zeros_like(start)
+    for d in changes:
+        m = momentum * m + d
+        x, m = w @ (x - m), w @ m
+        yield x
+
+
+# those that move the mean by the mean change
+TRACKING = {
+    "D2": d2,
+    "ExactDiffusion": exact_diffusion,
+    "NIDS": functools.partial(d2, c=0.5),
+    "EXTRA": extra,
+    "GradientTracking": gradient_tracking,
+}
+MOMENTUM = {"LocalMomentum": local_momentum, "AveragedMomentum": averaged_momentum}
+PUBLISHED = {**TRACKING, **MOMENTUM, "QuasiGlobal": quasi_global}
 
 
 def drawn(seed):
@@ -94,7 +119,7 @@ def drawn(seed):
     return rng.normal(size=(N, SIZE)), rng.normal(size=(ROUNDS, N, SIZE))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", PUBLISHED)
 @given(seed=SEEDS)
 @settings(max_examples=10)
 def test_models_follow_the_published_recursion(name, seed):
@@ -104,7 +129,7 @@ def test_models_follow_the_published_recursion(name, seed):
         assert ours == pytest.approx(theirs, abs=1e-4)
 
 
-@pytest.mark.parametrize("name", NAMES[:-1])
+@pytest.mark.parametrize("name", TRACKING)
 @given(seed=SEEDS)
 @settings(max_examples=10)
 def test_the_mean_moves_by_the_mean_change(name, seed):
@@ -125,7 +150,7 @@ def descended(name, rounds=300, **options):
     return vectors(nodes), targets
 
 
-@pytest.mark.parametrize("name", NAMES[:-1])
+@pytest.mark.parametrize("name", TRACKING)
 def test_nodes_agree_on_the_optimum_of_unlike_data(name):
     """D-PSGD with a constant step does not."""
     models, targets = descended(name)
@@ -134,22 +159,48 @@ def test_nodes_agree_on_the_optimum_of_unlike_data(name):
     assert np.abs(descended("Sharing")[0] - optimum).max() > 0.5
 
 
-def test_without_momentum_quasi_global_is_plain_averaging():
+@pytest.mark.parametrize("name", MOMENTUM)
+@given(seed=SEEDS)
+@settings(max_examples=10)
+def test_the_mean_of_nodes_with_momentum_is_that_of_one_node(name, seed):
+    start, changes = drawn(seed)
+    mean, m = start.mean(0), 0.0
+    for models, change in zip(followed(name, start, changes), changes, strict=True):
+        m = 0.9 * m + change.mean(0)
+        mean = mean - m
+        assert models.mean(0) == pytest.approx(mean, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", [*MOMENTUM, "QuasiGlobal"])
+def test_without_momentum_it_is_plain_averaging(name):
     start, changes = drawn(1)
-    ours = followed("QuasiGlobal", start, changes, momentum=0.0)
+    ours = followed(name, start, changes, momentum=0.0)
     theirs = followed("Sharing", start, changes)
     assert ours[-1] == pytest.approx(theirs[-1], abs=1e-5)
 
 
-def test_gradient_tracking_sends_two_vectors():
-    node, *_ = vectored("GradientTracking", np.ones((N, SIZE)))
+@given(seed=SEEDS)
+@settings(max_examples=10)
+def test_nids_mixes_less_with_a_smaller_constant(seed):
+    start, changes = drawn(seed)
+    expected = d2(make_graph(N).mixing_matrix(), start, changes, c=0.2)
+    found = followed("NIDS", start, changes, c=0.2)
+    for ours, theirs in zip(found, expected, strict=True):
+        assert ours == pytest.approx(theirs, abs=1e-4)
+    same = followed("NIDS", start, changes)[-1].tolist()
+    assert same == followed("ExactDiffusion", start, changes)[-1].tolist()
+
+
+@pytest.mark.parametrize("name", ["GradientTracking", "AveragedMomentum"])
+def test_two_vectors_are_sent(name):
+    node, *_ = vectored(name, np.ones((N, SIZE)))
     assert node.get_data_to_send()["params"].shape == (2 * SIZE,)
     message = {"params": np.ones(SIZE, np.float32), "degree": 2, "iteration": 0}
     with pytest.raises(PeerError, match="uid 1 sent a model of round 0 that does not"):
         node._averaging({1: deque([message])})
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", PUBLISHED)
 def test_what_no_optimizer_updates_is_averaged(name):
     """Statistics of BatchNorm must not become negative."""
 

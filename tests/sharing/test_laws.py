@@ -90,6 +90,9 @@ ELSEWHERE = {
     "EXTRA": "test_corrected has its own laws",
     "GradientTracking": "test_corrected has its own laws",
     "QuasiGlobal": "test_corrected has its own laws",
+    "NIDS": "test_corrected has its own laws",
+    "LocalMomentum": "test_corrected has its own laws",
+    "AveragedMomentum": "test_corrected has its own laws",
     "RelaySum": "test_corrected has its own laws",
 }
 
