@@ -47,8 +47,8 @@ ALLOWED = {
     | {"attacks.byzantine", "models.decay", "models.lazy"}
     | {"network.clock", "network.record", "once"}
     | {"results.columns", "results.lines", "results.schedule", "results.sketch"}
-    | {"results.write"}
-    | {"sharing.Sharing", "sharing.finite", "sharing.many"},
+    | {"results.observed", "results.write"}
+    | {"sharing.decoded", "sharing.Sharing", "sharing.finite", "sharing.many"},
     # a rule about two plug-ins has to know both
     "runs": RUN
     | {"models", "network", "node", "results", "sharing", "training.last_batch"}

@@ -47,7 +47,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
     }
 )
 REQUIRED = ("DATASET", "OPTIMIZER_PARAMS", "TRAIN_PARAMS", "COMMUNICATION", "SHARING")
-SECTIONS = (*KINDS, "NODE", "RUN", "FAULTS", "NETWORK")
+SECTIONS = (*KINDS, "NODE", "RUN", "FAULTS", "NETWORK", "OBSERVER")
 FOLDERS = ("train_dir", "test_dir", "images_dir")
 
 _NODE_CLASSES = tuple((f"{of}_package", f"{of}_class") for of in ("node", "server"))
@@ -92,6 +92,11 @@ NETWORK = _keys(
     phones_file=str,
     sent_joules_per_mb=_AMOUNT,
     received_joules_per_mb=_AMOUNT,
+)
+OBSERVER = _keys(
+    nodes=int | list[int],
+    every=_COUNT,
+    max_mib=_POSITIVE,
 )
 NODE = _keys(
     graph_degree=Annotated[int, Field(ge=0)],
@@ -170,6 +175,9 @@ def _section(name: str, section: Section, nodes: Iterable[Any]) -> Iterator[Prob
         yield from option_problems("FAULTS", FAULTS, section)
     elif name == "NETWORK":
         yield from option_problems("NETWORK", NETWORK, section)
+    elif name == "OBSERVER":
+        found = {**section, **_fitted(OBSERVER, section)}
+        yield from option_problems("OBSERVER", OBSERVER, found)
 
 
 def _class_keys(prefix: str, written: Section) -> Iterator[Problem]:
@@ -179,13 +187,18 @@ def _class_keys(prefix: str, written: Section) -> Iterator[Problem]:
         names.append("model_class")
         yield from _folders(section)
     elif prefix in _OWN:
-        known = _OWN[prefix].known
-        own = {key: fitted(known[key], section[key]) for key in known if key in section}
+        own = _fitted(_OWN[prefix], section)
         yield from option_problems("this section", _OWN[prefix], own)
     elif prefix == "training":
         function = "loss" in section and not section.get("loss_class")
         names += ["loss_package", "loss" if function else "loss_class"]
     yield from (Problem("missing", key=key) for key in names if not section.get(key))
+
+
+def _fitted(options: Options, section: Section) -> Section:
+    """Return the options in a section, as numbers where they need some."""
+    known = options.known
+    return {key: fitted(known[key], section[key]) for key in known if key in section}
 
 
 def _node(written: Section, nodes: Iterable[Any]) -> Iterator[Problem]:

@@ -85,6 +85,7 @@ class FederatedParameterServer(Rounds):
         self.init_loss(config["TRAIN_PARAMS"])
         self.init_comm(config["COMMUNICATION"])
         self.init_sharing(config["SHARING"])
+        self.init_observer(config)
         self.identity = identify(self, config)
 
     def cache_fields(  # type: ignore[override]
@@ -121,6 +122,7 @@ class FederatedParameterServer(Rounds):
         updates = self.gather(self.current_workers)
         self.sharing._pre_step()
         messages = {uid: queue[0] for uid, queue in updates.items()}
+        self.observe(messages)
         self.sharing._averaging_server(updates)
         self.check_average(messages)
 

@@ -99,6 +99,7 @@ class LiveNode(Rounds):
         self.init_comm(config["COMMUNICATION"])
         self.init_sharing(config["SHARING"])
         self.init_attack(config)
+        self.init_observer(config)
         self.init_node(config.get("NODE", {}))
         self.identity = identify(self, config)
 

@@ -1,15 +1,18 @@
 """What a node measures in a round: its model, its bytes, its waits."""
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 import numpy.typing as npt
 import torch
 
 from decentralizepy.attacks.byzantine import Malice
+from decentralizepy.message import Message
 from decentralizepy.node import process
 from decentralizepy.node.early_stop import mean_over_nodes
 from decentralizepy.node.lifecycle import Lifecycle
+from decentralizepy.node.observer import SECTION, Observer, observer_uids
 from decentralizepy.node.round_models import RoundModels
 from decentralizepy.randomness import seed_of
 from decentralizepy.results.lines import BYZANTINE, STOPPED
@@ -28,6 +31,8 @@ class Recording(Lifecycle):
     """Which nodes evaluate (``all``, ``mean_model`` or how many)."""
     malice: Malice | None = None
     """What makes the node Byzantine, if it is."""
+    observer: Observer | None = None
+    """What records the messages that the node receives, if anything does."""
     target_accuracy = 0.0
     """The mean test accuracy of all nodes that ends the run, in percent; 0 for none."""
     mean_accuracy = 0.0
@@ -38,6 +43,18 @@ class Recording(Lifecycle):
     """Names of the node's own attributes that a checkpoint keeps, besides its parts."""
     schedule: Schedule
     results: Results
+
+    def init_observer(self, config: Mapping[str, Any]) -> None:
+        """Record what the node receives, if section OBSERVER says that it does."""
+        if self.uid in observer_uids(config):
+            every = config[SECTION].get("every", 1)
+            self.observer = Observer(self.uid, self.log_dir, every)
+
+    def observe(self, messages: Mapping[int, Message]) -> None:
+        """Record this round's messages before they are averaged."""
+        if self.observer is not None:
+            received = {uid: messages[uid] for uid in messages.keys() - self.lost_peers}
+            self.observer.note(self.iteration + 1, self.sharing, received)
 
     def record(self) -> None:
         """Run the evaluations that are due, and write this round's line of results."""

@@ -111,6 +111,7 @@ class Rounds(ScriptNames, Recording):
         self.share(self.my_neighbors)
         updates = self.gather(senders)
         messages = {uid: queue[0] for uid, queue in updates.items()}
+        self.observe(messages)
         self.sharing._averaging(updates)
         self.check_average(messages)
         if self.reset_optimizer:

@@ -20,6 +20,7 @@ from decentralizepy.node.STC.STCServer import STCServer
 from decentralizepy.runs.attack import attack_fits
 from decentralizepy.runs.chosen import Chosen
 from decentralizepy.runs.evaluation import evaluation_fits, target_fits
+from decentralizepy.runs.observer import observer_fits
 from decentralizepy.sharing.corrected import CorrectedSharing
 from decentralizepy.sharing.D2 import D2
 from decentralizepy.sharing.difference import DifferenceSharing
@@ -55,7 +56,7 @@ def check(chosen: Chosen) -> None:
         check_overrides(each)  # a driver's own, which no INI file names
     ours = all(each is None or is_ours(each) for each in classes)
     found = [*survives_loss(chosen), *evaluation_fits(chosen), *target_fits(chosen)]
-    found += attack_fits(chosen)
+    found += [*attack_fits(chosen), *observer_fits(chosen)]
     for rule in RULES if ours else ():
         found += rule(chosen)
     sizes = chosen.islands

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from decentralizepy.checkpoints import FOLDER as CHECKPOINTS
 from decentralizepy.errors import ConfigError, Problem
-from decentralizepy.results import virtual
+from decentralizepy.results import observed, virtual
 from decentralizepy.results.lines import SHARED, read_shared
 from decentralizepy.results.write import FINAL_FILE, MODELS
 
@@ -18,7 +18,14 @@ WRITTEN = re.compile(
 )
 """Names of files that a run writes or removes in its folders."""
 
-DEEPER = ("shared_params", "model_change", "model_val", CHECKPOINTS, MODELS)
+DEEPER = (
+    "shared_params",
+    "model_change",
+    "model_val",
+    CHECKPOINTS,
+    MODELS,
+    observed.FOLDER,
+)
 """Subfolders of the log folder in which a run may write or remove any file."""
 
 
@@ -111,7 +118,8 @@ def clear(log_dir: Path, ranks: Iterable[int], overwrite: bool) -> None:
         patterns = ["*_results.json*", "*_shared_parameters.json"]
         patterns += [FINAL_FILE, virtual.FILE]
         shutil.rmtree(checkpoints, ignore_errors=True)
-    shutil.rmtree(log_dir / MODELS, ignore_errors=True)
+    for name in (MODELS, observed.FOLDER):
+        shutil.rmtree(log_dir / name, ignore_errors=True)
     Path(log_dir, SHARED).unlink(missing_ok=True)
     for pattern in patterns:
         for old in log_dir.glob(pattern):

@@ -106,6 +106,12 @@ class EntrySharing(Sharing):
         theirs[slice(None) if places is None else places] = params
         return self.flat.unflatten(self._vector(theirs))
 
+    def sent_entries(self, m: Message) -> torch.Tensor | None:
+        """Return which of the N numbers a message has; None for all, or for another basis."""
+        if type(self).transform is not EntrySharing.transform:
+            return None
+        return self.places(self.decompress_data(m))
+
     def local(self) -> State:
         return {"": self.coefficients()}
 
