@@ -79,7 +79,7 @@ def _parser() -> ArgumentParser:
     add = parser.add_argument
     add("--dry-run", action="store_true")
     add("--seeds", default="")
-    add("--points", default="")
+    add("--points", action="append", default=[])
     add("--array", nargs="?", const="", type=_at_once)
     return parser
 

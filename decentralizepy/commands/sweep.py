@@ -63,8 +63,9 @@ def parser() -> ArgumentParser:
     add(
         "--points",
         metavar="FILE.csv",
-        default="",
-        help="a point per line; columns SECTION.KEY, and name",
+        action="append",
+        default=[],
+        help="a point per line; columns SECTION.KEY, and name; may be repeated",
     )
     add("--jobs", type=int, metavar="N", help="runs at once (default: measured)")
     add("--dry-run", action="store_true", help="check and list the points, run nothing")
@@ -97,7 +98,7 @@ def find_points(chosen: Mapping[str, Any], path: str) -> list[grids.Point]:
     """
     from decentralizepy.sweeps.plan import seed_keys
 
-    rows = grids.rows(chosen["points"]) if chosen["points"] else []
+    rows = grids.crossed([grids.rows(path) for path in chosen["points"]])
     found = grids.grid(grids.axes(chosen.get("set", ())), rows)
     if chosen["seeds"]:
         seeds = grids.seeds(chosen["seeds"])

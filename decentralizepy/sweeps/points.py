@@ -128,6 +128,31 @@ def _row(path: str, number: int, line: dict[str, str | None]) -> Point:
     return Point(name, tuple(parsed(text) for text in texts))
 
 
+def crossed(tables: Sequence[Sequence[Point]]) -> list[Point]:
+    """Return a point for each combination of one point from each table.
+
+    Raises
+    ------
+    ConfigError
+        If two tables have a column in common.
+    """
+    for one, other in itertools.combinations(map(_keys, tables), 2):
+        if both := sorted(one & other):
+            section, key = both[0]
+            raise ConfigError(f"{section}.{key}: a column of two files of --points")
+    found = []
+    for chosen in itertools.product(*tables):
+        names = [each.name for each in chosen]
+        settings = (each.settings for each in chosen)
+        name = ",".join(names) if all(names) else ""
+        found.append(Point(name, tuple(itertools.chain.from_iterable(settings))))
+    return found
+
+
+def _keys(table: Iterable[Point]) -> set[tuple[str, str]]:
+    return {each[:2] for point in table for each in point.settings}
+
+
 def grid(varied: Sequence[Sequence[Assignment]], given: Sequence[Point]) -> list[Point]:
     """Return a point for each combination of values, and of the points ``given``.
 
@@ -160,10 +185,8 @@ def _check_apart(
     varied: Sequence[Sequence[Assignment]], given: Sequence[Point]
 ) -> None:
     fixed = {values[0][:2] for values in varied}
-    for each in (each for point in given for each in point.settings):
-        if each[:2] in fixed:
-            place = f"{each.section}.{each.key}"
-            raise ConfigError(f"{place}: a column of --points, and given by --set")
+    for section, key in sorted(_keys(given) & fixed):
+        raise ConfigError(f"{section}.{key}: a column of --points, and given by --set")
 
 
 def _short(keys: Sequence[Assignment]) -> dict[tuple[str, str], str]:

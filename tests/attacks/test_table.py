@@ -1,23 +1,76 @@
-"""Breaks when the table of attacks and defenses cannot be computed."""
+"""Breaks when the table of attacks and defenses cannot be made by its one command."""
 
+import csv
 import runpy
 
+import pytest
+
+from decentralizepy.config import ini
+from decentralizepy.sweeps import plan, points
 from tests.support import ROOT
+from tests.support.result_files import results, write
 
-TABLE = runpy.run_path(str(ROOT / "eval" / "byzantine_table.py"))
-
-
-def test_an_attack_hurts_averaging_more_than_its_robust_form():
-    """After six rounds; 66, 49 and 27 % were measured."""
-    run = TABLE["run"]
-    plain = run(None, "Sharing", 0, 6)
-    robust = run("IPM", "MultiKrum", 0, 6)
-    attacked = run("IPM", "Sharing", 0, 6)
-    assert plain > robust + 5
-    assert robust > attacked + 5
+EVAL = ROOT / "eval"
+TABLE = runpy.run_path(str(EVAL / "byzantine_table.py"))
+FILES = [EVAL / f"byzantine_{name}.csv" for name in ("attacks", "defenses")]
+NO_ATTACK = {"Attack", "byzantine"}
 
 
-def test_every_row_and_column_can_be_computed():
-    run = TABLE["run"]
-    for attack in TABLE["ATTACKS"]:
-        assert 0 <= run(attack if attack != "none" else None, "Krum", 0, 1) <= 100
+def test_a_row_per_defense_and_a_column_per_attack(tmp_path):
+    """The intervals of 60 and 62, and of 20 and 20, are 12.7 and 0."""
+    values = {
+        ("none", "Sharing"): (60, 62),
+        ("none", "Krum"): (50, 50),
+        ("IPM", "Sharing"): (20, 20),
+    }
+    names = []
+    for (attack, defense), accuracies in values.items():
+        for seed, accuracy in enumerate(accuracies):
+            name = f"{attack},{defense},seed={seed}"
+            names.append(name)
+            honest = results(accuracy=accuracy)
+            write(tmp_path / name / "machine0/0_results.json", honest)
+            liar = {**results(accuracy=0), "byzantine": {"1": True}}
+            write(tmp_path / name / "machine0/1_results.json", liar)
+            point = {"group": f"{attack},{defense}", "seed": seed}
+            write(tmp_path / name / "point.json", point)
+    write(tmp_path / "sweep.json", {"points": names})
+    assert TABLE["lines"](tmp_path) == [
+        "                none         IPM",
+        "Sharing  61.0 ± 12.7  20.0 ± 0.0",
+        "Krum      50.0 ± 0.0           -",
+    ]
+    assert TABLE["lines"](tmp_path, "attack_success")[1].split() == [
+        "Sharing",
+        "-",
+        "-",
+    ]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_point_can_run(path, tmp_path):
+    """A key or a class that was renamed would be told by name."""
+    words = ["--config_file", str(EVAL / "config_byzantine.ini")]
+    given = points.grid([], points.crossed([points.rows(str(path))]))
+    jobs = plan.plan(given, words, tmp_path, False)
+    assert [job.point.name for job in jobs] == [row["name"] for row in rows(path)]
+
+
+def test_every_attack_is_a_column():
+    """Of the attacks, only those that another one contains are left out."""
+    found = {path.stem for path in (ROOT / "decentralizepy/attacks").glob("[!_]*.py")}
+    named = {row["name"] for row in rows(FILES[0])}
+    assert found - named - NO_ATTACK <= {"Scaled", "Mimic"}
+
+
+def rows(path):
+    with path.open(newline="") as file:
+        return [*csv.DictReader(file, skipinitialspace=True)]
+
+
+def test_a_neighborhood_can_outvote_the_byzantine():
+    """All attackers may be neighbors of one node, half of whose neighbors they are not."""
+    graph = ini.read(str(EVAL / "config_byzantine.ini"))["GRAPH"]
+    counts = {row["ATTACK.count"] for row in rows(FILES[0])} - {""}
+    assert counts == {row["SHARING.byzantine"] for row in rows(FILES[1])} - {""}
+    assert 2 * int(counts.pop()) < graph["degree"]

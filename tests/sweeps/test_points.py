@@ -104,6 +104,28 @@ def test_a_line_of_a_table_is_a_point(table):
     ]
 
 
+def test_tables_are_combined(table):
+    """Breaks when two files of points are not a grid."""
+    attacks = table("name,A.a_class,A.z\nnone,,\nALIE,ALIE,4\n")
+    ways = table("name,S.s_class\nmean,Sharing\nmedian,Median\n")
+    both = points.crossed([attacks, ways])
+    assert names(given=both) == ["none,mean", "none,median", "ALIE,mean", "ALIE,median"]
+    assert [*map(str, both[-1].settings)] == [
+        "A.a_class=ALIE",
+        "A.z=4",
+        "S.s_class=Median",
+    ]
+    unnamed = table("A.z\n1\n2\n")
+    assert names(given=points.crossed([unnamed, ways])) == [
+        "z=1,Sharing",
+        "z=1,Median",
+        "z=2,Sharing",
+        "z=2,Median",
+    ]
+    with pytest.raises(ConfigError, match=r"A\.z: a column of two files of --points"):
+        points.crossed([attacks, unnamed])
+
+
 def test_points_without_a_name_are_named_by_their_values(table):
     given = table("A.a_package,A.a_class,A.x\np.q,Partial,1\np.r,Sub,\n")
     assert names(given=given) == ["Partial,x=1", "Sub"]
