@@ -9,7 +9,13 @@ from pathlib import Path
 from decentralizepy.cli import main
 
 # imported once instead of in every run
-SLOW = ("torch._dynamo", "torch.optim", "matplotlib.pyplot", "pandas", "rich.console")
+SLOW = (
+    "torch._dynamo",
+    "torch.optim",
+    "pandas",
+    "rich.console",
+    "decentralizepy.launcher",
+)
 
 
 def run(ini: Path) -> None:

@@ -111,10 +111,11 @@ def status_of(run: Callable[[], None]) -> int:
 
 def run(experiment: Experiment, say: Callable[[str], None] = lambda text: None) -> None:
     """Prepare, start, watch and report; ``say`` what takes long; raise if a node failed."""
-    experiment.settings.tell(experiment.parts, experiment.args)
-    log_dir = Path(experiment.args.log_dir)
+    args = experiment.args
+    experiment.settings.tell(experiment.parts, args)
+    log_dir = Path(args.log_dir)
     with (
-        lock.hold(log_dir, experiment.args.machine_id) as folder,
+        lock.hold(log_dir, args.machine_id) as folder,
         Scratch() as scratch,
         tracker_of(experiment) as tracker,
     ):
@@ -123,22 +124,22 @@ def run(experiment: Experiment, say: Callable[[str], None] = lambda text: None) 
             say("loading the data")
             prepare(experiment)
             note_dataset(experiment)
-            if experiment.args.resume:
+            if args.resume:
                 resume(experiment)
             with gather.begun(experiment, machines) as gathering:
                 say(f"starting {len(experiment.ranks)} nodes")
                 progress, failure = run_recorded(
                     experiment, folder, machines, tracker, gathering
                 )
-                if gathering.sends:
+                if gathering.sends and args.figures == "on":
                     draw(log_dir)
                 failure = failure or gathering.finish()
         if not gathering.sends:
             if not failure:
                 say("testing the final models")
                 measure_final(experiment, progress, gathering.folders)
-            say("drawing figures")
-            report(progress, gathering.folders)
+            say("reading the results")
+            report(progress, gathering.folders, figures=args.figures == "on")
         if failure := failure or without_checkpoints(experiment):
             raise failure
 
@@ -264,7 +265,7 @@ def attempt(
         nodes.start()
         progress.locator = Locator(nodes.places)
         with Screen(progress) as screen:
-            watch(nodes, screen, check, figures)
+            watch(nodes, screen, check, figures if args.figures == "on" else None)
         tests.end()
         lost = {spec.uid for spec in nodes.failed}
         lost.update(lost_peers(Path(args.log_dir), experiment.ranks))
@@ -283,13 +284,17 @@ def note_dataset(experiment: Experiment) -> None:
 
 
 def watch(
-    nodes: Engine, screen: "Screen", check: Callable[[], None], figures: "Preload"
+    nodes: Engine,
+    screen: "Screen",
+    check: Callable[[], None],
+    figures: "Preload | None",
 ) -> None:
     """Show the run until all nodes have ended; a failed one ends it."""
     progress = screen.progress
     while not nodes.wait(POLL_S):
         check()
         screen.update(nodes.alive + progress.elsewhere)
-        if 2 * progress.slowest > progress.iterations:  # not while nodes start
+        # not while nodes start
+        if figures and 2 * progress.slowest > progress.iterations:
             figures.start()
     screen.update(progress.elsewhere)

@@ -32,12 +32,12 @@ def progress_of(experiment: Experiment, places: Places | None) -> "Progress":
     )
 
 
-def report(progress: "Progress", folders: Sequence[Path]) -> None:
-    """Draw figures of the run, and print a table of the results and their files."""
+def report(progress: "Progress", folders: Sequence[Path], figures: bool) -> None:
+    """Draw ``figures`` of the run, and print a table of the results and their files."""
     from rich.console import Console
 
-    files = draw(progress.log_dir)
-    if len(folders) > 1:
+    files = draw(progress.log_dir) if figures else []
+    if figures and len(folders) > 1:
         files += draw(progress.whole, folders)
     for folder in folders:
         files += sorted(folder.glob("*_results.json"))

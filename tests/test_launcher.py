@@ -19,7 +19,7 @@ import torch
 from decentralizepy.datasets.generated import mark
 from decentralizepy.launcher import watch
 from tests.support import LIMIT_S, ROOT
-from tests.support.launcher import NODES, results, run, weights
+from tests.support.launcher import DRAWN, NODES, results, run, weights
 
 PATHS = {"PYTHONPATH": str(ROOT)}
 pytestmark = pytest.mark.processes
@@ -97,7 +97,7 @@ def test_the_log_tells_start_rounds_and_end(experiment, tmp_path):
 
 @pytest.mark.slow
 def test_a_run_says_what_it_made(experiment, tmp_path):
-    done = run(experiment())
+    done = run(experiment(**DRAWN))
     assert "accuracy" in done.stdout
     assert "results.png" in done.stdout
     made = {path.name for path in (tmp_path / "run").iterdir()}
@@ -110,6 +110,7 @@ def test_the_final_models_are_measured_together(experiment, tmp_path):
     """In every node's results, on the screen, and without a message more."""
     done = run(experiment())
     assert done.returncode == 0, done.stderr
+    assert not list((tmp_path / "run").glob("*.png"))  # figures = off
     assert "mean model" in done.stdout
     tables = [*results(tmp_path / "run").values()]
     figures = ("mean_model_acc", "mean_model_loss", "consensus_distance")
@@ -326,7 +327,7 @@ def test_a_screen_that_is_closed_ends_no_run(experiment, tmp_path):
     ascii_only = {**os.environ, "PYTHONIOENCODING": "ascii"}
     with os.fdopen(writing, "wb") as closed, open("/dev/full", "wb") as full:
         done = subprocess.run(
-            experiment(rounds=5),
+            experiment(rounds=5, **DRAWN),
             cwd=ROOT,
             env=ascii_only,
             stdout=closed,

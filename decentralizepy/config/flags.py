@@ -12,6 +12,7 @@ _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _GRAPH_TYPES = ("edges", "adjacency")
 _ENGINES = ("process", "packed", "debug")
 _BATCHED = ("off", "on", "auto")
+_SWITCH = ("on", "off")
 _PLACEMENTS = ("torchrun", "mpi", "slurm", "ray", "local")
 PLACING = ("rendezvous", "placement", "hosts", "ssh")
 """Flags that say where machines meet, which is another place each time."""
@@ -64,8 +65,6 @@ def flags() -> list[Flag]:
     level = Reading(_level, " or ".join(_LEVELS), _LEVELS.__contains__)
     form = Reading(str, " or ".join(_GRAPH_TYPES), _GRAPH_TYPES.__contains__)
     truth = Reading(_truth, "true or false")
-    nodes = Reading(_nodes, "all, mean_model or a number of nodes")
-    percent = Reading(float, "percent from 0 to 100", lambda part: 0 <= part <= 100)
     text = Reading(expanded, "text")
     return [
         Flag("-mid", "machine_id", natural, 0, "number of this machine"),
@@ -90,10 +89,21 @@ def flags() -> list[Flag]:
         Flag("", "resume", text, "", "log folder to resume, or LOGDIR@ROUND"),
         Flag("", "checkpoint_every", natural, 0, "rounds between checkpoints; 0: none"),
         Flag("", "max_restarts", natural, 3, "maximum number of restarts"),
-        Flag("", "evaluate", nodes, "all", "all, mean_model or a number of nodes"),
-        Flag("", "target_accuracy", percent, 0.0, TARGET),
+        *_result_flags(),
         *_placement_flags(text),
         Flag("", "allow_disconnected", truth, False, "allow disconnected graphs"),
+    ]
+
+
+def _result_flags() -> list[Flag]:
+    """Return the flags that say what is measured and drawn."""
+    nodes = Reading(_nodes, "all, mean_model or a number of nodes")
+    percent = Reading(float, "percent from 0 to 100", lambda part: 0 <= part <= 100)
+    switch = Reading(_switch, " or ".join(_SWITCH), _SWITCH.__contains__)
+    return [
+        Flag("", "evaluate", nodes, "all", "all, mean_model or a number of nodes"),
+        Flag("", "target_accuracy", percent, 0.0, TARGET),
+        Flag("", "figures", switch, "on", "off: draw none at the end of the run"),
     ]
 
 

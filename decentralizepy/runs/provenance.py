@@ -21,8 +21,8 @@ _CHUNK = 1 << 20
 
 def packages() -> dict[str, str]:
     """Return the versions of all installed packages."""
-    found = importlib.metadata.distributions()
-    versions = {each.metadata["Name"]: each.version for each in found}
+    found = (each.metadata for each in importlib.metadata.distributions())
+    versions = {each["Name"]: each["Version"] for each in found}
     return dict(sorted(versions.items(), key=lambda item: str(item[0]).lower()))
 
 

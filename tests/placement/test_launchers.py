@@ -10,7 +10,7 @@ import pytest
 
 from tests.support import ROOT
 from tests.support.alike import assert_same_weights
-from tests.support.launcher import run
+from tests.support.launcher import DRAWN, run
 from tests.support.launchers import COUNT, ends
 from tests.support.page import block
 from tests.support.ports import free_offset
@@ -23,7 +23,7 @@ def test_three_machines_get_the_weights_of_one(experiment, tmp_path, launch, mee
     """They have unlike numbers of nodes, one address, and no address file."""
     assert run([*experiment(name="alone"), "-ps", "4"]).returncode == 0
     file = {"COMMUNICATION": {"addresses_filepath": str(tmp_path / "none.json")}}
-    words = [*experiment(name="three", **file), *meeting, "-ps", "1", "2", "1"]
+    words = [*experiment(name="three", **file, **DRAWN), *meeting, "-ps", "1", "2", "1"]
     launchers = [launch([*words, "--machine-id", str(m)]) for m in range(COUNT)]
     (first, shown, _), *others = ends(launchers)
     assert first == 0

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support import ROOT
 from tests.support.alike import assert_same_weights
-from tests.support.launcher import results, run
+from tests.support.launcher import DRAWN, results, run
 from tests.support.launchers import COUNT, ends
 
 pytestmark = pytest.mark.processes
@@ -17,7 +17,8 @@ pytestmark = pytest.mark.processes
 def test_machine_0_has_the_results_of_all(experiment, tmp_path, launch, meeting):
     """Each machine has a folder of its own, as relative names are there."""
     assert run([*experiment(name="alone"), "-ps", "4"]).returncode == 0
-    words = [*experiment(name="three"), *meeting, "-ps", "1", "2", "1", "-ld", "run"]
+    words = [*experiment(name="three", **DRAWN), *meeting, "-ps", "1", "2", "1"]
+    words += ["-ld", "run"]
     launchers = []
     for machine in range(COUNT):
         (tmp_path / str(machine)).mkdir()

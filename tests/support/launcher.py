@@ -12,6 +12,8 @@ from tests.support.ports import free_offset
 from tests.support.toy import CONFIG
 
 NODES = 4
+RUN = {"procs_per_machine": NODES, "figures": "off"}
+DRAWN = {"RUN": {"figures": "on"}}
 RING = {"graph_package": "decentralizepy.graphs.Ring", "graph_class": "Ring"}
 
 
@@ -20,7 +22,7 @@ def make_experiment(tmp_path):
 
     def experiment(comm="TCP", rounds=10, name="run", driver=None, **sections):
         config = configparser.ConfigParser()
-        config.read_dict({**CONFIG, "GRAPH": RING, "RUN": {"procs_per_machine": NODES}})
+        config.read_dict({**CONFIG, "GRAPH": RING, "RUN": RUN})
         (tmp_path / "ip.json").write_text('{"0": "localhost"}')
         config["COMMUNICATION"] = {
             "comm_package": f"decentralizepy.communication.{comm}",
