@@ -92,6 +92,11 @@ class Graph:
         """
         return None
 
+    @property
+    def trees(self) -> list[Graph]:
+        """The trees along which parts of equal size of a model are relayed."""
+        return [self]
+
     def degree(self, uid: int) -> int:
         """Return the number of neighbors of a node."""
         return len(self.neighbors(uid))

@@ -187,7 +187,8 @@ def _misfit(chosen: Chosen) -> str:
 def _ill_connected(sharing: Any, graph: Graph) -> str:
     """Return why an algorithm does not work on a fixed graph, or ""."""
     if issubclass(sharing, RelaySum):
-        edges = sum(map(len, graph.adj_list)) // 2
+        counts = [sum(map(len, tree.adj_list)) // 2 for tree in graph.trees]
+        edges = max(counts)
         if graph.directed or edges != graph.n_procs - 1:
             return (
                 f"needs a tree; the graph has {edges} edges for {graph.n_procs} nodes"

@@ -1,6 +1,6 @@
 """RelaySum, which relays sums of models along a tree instead of averaging them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,13 @@ class RelaySum(Sharing):
     Koloskova, Lin, Karimireddy, Stich and Jaggi, RelaySum for Decentralized Deep Learning
     on Heterogeneous Data, NeurIPS 2021, algorithm 1.
 
+    If the message of a neighbor is missing in a round, its last one is used again: every
+    model still counts 1 / n, some are older. What no message has brought yet, the node's
+    own model stands for; the counts say how much. A late message is used unless a newer
+    one has arrived. The graph may consist of several trees
+    (:class:`~decentralizepy.graphs.DoubleBinaryTree.DoubleBinaryTree`), along each of
+    which an equal part of the model is relayed.
+
     Parameters
     ----------
     *parts
@@ -31,19 +38,25 @@ class RelaySum(Sharing):
 
     Attributes
     ----------
-    sums : dict of int to torch.Tensor
-        The sum that each neighbor sent last, of shape (N,).
-    counts : dict of int to int
+    sums : list of dict of int to torch.Tensor
+        For each tree, the sum that each neighbor sent last, of the size of its part.
+    counts : list of dict of int to int
         How many models it is of.
+    newest : dict of int to int
+        The round in which each neighbor sent it.
     """
 
     keeps_peer_state = True
-    checkpointed = ("sums", "counts")
+    checkpointed = ("sums", "counts", "newest")
 
     def __init__(self, *parts: Any, **codec: Any) -> None:
         super().__init__(*parts, **codec)
-        self.sums: dict[int, torch.Tensor] = {}
-        self.counts: dict[int, int] = {}
+        size, several = self.flat.size, len(self.graph.trees)
+        ends = [size * tree // several for tree in range(several + 1)]
+        self.parts = [slice(*ends[tree : tree + 2]) for tree in range(several)]
+        self.sums: list[dict[int, torch.Tensor]] = [{} for _ in self.parts]
+        self.counts: list[dict[int, int]] = [{} for _ in self.parts]
+        self.newest: dict[int, int] = {}
         self.own = self.flat.vector()
 
     def _pre_step(self) -> None:
@@ -55,26 +68,50 @@ class RelaySum(Sharing):
             relayed = {**message, **self.relayed(uid)}
             self.communication.send(uid, relayed)
 
+    def shared_with(self, uid: int) -> Iterator[tuple[int, str]]:
+        """Yield each tree in which ``uid`` is a neighbor, and the key of its count."""
+        for tree, graph in enumerate(self.graph.trees):
+            if uid in graph.neighbors(self.uid):
+                yield tree, "models" if len(self.parts) == 1 else f"models_{tree}"
+
     def relayed(self, uid: int) -> Message:
-        """Return the sum for a neighbor, and its number of models."""
-        others = [other for other in sorted(self.sums) if other != uid]
-        total = self.own + sum(self.sums[other] for other in others)
-        models = 1 + sum(self.counts[other] for other in others)
-        return {**self.compress_data({"params": frozen(total)}), "models": models}
+        """Return the sums for a neighbor, and their numbers of models."""
+        sums, counts = [], {}
+        for tree, key in self.shared_with(uid):
+            others = [other for other in sorted(self.sums[tree]) if other != uid]
+            relayed = sum(self.sums[tree][other] for other in others)
+            sums.append(self.own[self.parts[tree]] + relayed)
+            counts[key] = 1 + sum(self.counts[tree][other] for other in others)
+        return {**self.compress_data({"params": frozen(torch.cat(sums))}), **counts}
+
+    def take(self, uid: int, message: Message) -> None:
+        """Keep what a neighbor has sent, unless something newer is known."""
+        number = message["iteration"]
+        if number <= self.newest.get(uid, -1):
+            return
+        shared = dict(self.shared_with(uid))
+        sizes = [self.own[self.parts[tree]].numel() for tree in shared]
+        with reading(uid, message):
+            data = self.decompress_data(message)
+            found = numbers(data, "params", sum(sizes)).astype(np.float32)
+            most = self.graph.n_procs - 1
+            counts = [count(message, key, 1, most) for key in shared.values()]
+        self.newest[uid] = number
+        whole = to_tensor(found).split(sizes)
+        for tree, models, part in zip(shared, counts, whole, strict=True):
+            self.sums[tree][uid], self.counts[tree][uid] = part, models
+
+    def total(self, tree: int) -> torch.Tensor:
+        """Return the sum of all models, of which the own one stands for missing ones."""
+        missing = self.graph.n_procs - sum(self.counts[tree].values())
+        own, sums = self.flat.vector()[self.parts[tree]], self.sums[tree]
+        return own * missing + sum(sums[uid] for uid in sorted(sums))
 
     @torch.no_grad()
     def _averaging(self, peer_deques: Mapping[int, Queue]) -> None:
-        nodes = self.graph.n_procs
         for uid in sorted(peer_deques):
-            message = peer_deques[uid].popleft()
-            with reading(uid, message):
-                found = numbers(self.decompress_data(message), "params", self.flat.size)
-                self.counts[uid] = count(message, "models", 1, nodes - 1)
-            self.sums[uid] = to_tensor(found.astype(np.float32))
-        known = sum(self.counts.values())
-        total = self.flat.vector() * (nodes - known) + sum(
-            self.sums[uid] for uid in sorted(self.sums)
-        )
-        self.adopt(self.flat.unflatten(total / nodes))
+            self.take(uid, peer_deques[uid].popleft())
+        totals = torch.cat([self.total(tree) for tree in range(len(self.parts))])
+        self.adopt(self.flat.unflatten(totals / self.graph.n_procs))
         self._post_step()
         self.communication_round += 1

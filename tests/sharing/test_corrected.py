@@ -3,6 +3,7 @@
 import functools
 from collections import deque
 
+import networkx as nx
 import numpy as np
 import pytest
 import torch
@@ -10,6 +11,7 @@ from hypothesis import given, settings, strategies as st
 
 from decentralizepy import factory
 from decentralizepy.errors import PeerError
+from decentralizepy.graphs.DoubleBinaryTree import DoubleBinaryTree
 from decentralizepy.graphs.Graph import Graph
 from tests.support.rings import Vector, deliver, make, make_graph, run, vectors
 
@@ -228,16 +230,21 @@ def tree():
     return graph
 
 
-def relay(graph, start, changes):
-    """Yield the models after each round, by the definition, message by message."""
+def relay(graph, start, changes, lost=frozenset()):
+    """Yield the models after each round, by the definition, message by message.
+
+    Of each edge in ``lost``, (round, sender, receiver), the message of before remains.
+    """
     n, x = graph.n_procs, start.copy()
     edges = [(i, j) for i in range(n) for j in graph.neighbors(i)]
     m = {edge: np.zeros(start.shape[1]) for edge in edges}
     c = dict.fromkeys(edges, 0)
-    for d in changes:
+    for number, d in enumerate(changes):
         x = x - d
-        new_m, new_c = {}, {}
+        new_m, new_c = dict(m), dict(c)
         for i, j in edges:
+            if (number, i, j) in lost:
+                continue
             others = [k for k in graph.neighbors(i) if k != j]
             new_m[i, j] = x[i] + sum(m[k, i] for k in others)
             new_c[i, j] = 1 + sum(c[k, i] for k in others)
@@ -256,31 +263,35 @@ def relay(graph, start, changes):
 
 
 class Wire:
-    """Delivers what nodes send, by receiver."""
+    """Delivers what nodes send, by receiver, but for those in ``lost``."""
 
-    def __init__(self):
+    def __init__(self, lost):
         self.boxes = {uid: {} for uid in range(N)}
+        self.lost, self.round = lost, 0
 
     def of(self, sender):
         wire = self
 
         class End:
             def send(self, uid, message):
-                wire.boxes[uid][sender] = deque([deliver(message)])
+                if (wire.round, sender, uid) not in wire.lost:
+                    wire.boxes[uid][sender] = deque([deliver(message)])
 
         return End()
 
 
-def relayed(start, changes):
-    nodes, wire, found = vectored("RelaySum", start, graph=tree()), Wire(), []
+def relayed(start, changes, lost=frozenset(), graph=None):
+    graph = graph or tree()
+    nodes, wire, found = vectored("RelaySum", start, graph=graph), Wire(lost), []
     for node in nodes:
         node.communication = wire.of(node.uid)
-    for change in changes:
+    for wire.round, change in enumerate(changes):
         trained(nodes, change)
         for node in nodes:
             node.send(node.graph.neighbors(node.uid), node.get_data_to_send())
         for node in nodes:
             node._averaging(wire.boxes[node.uid])
+            wire.boxes[node.uid].clear()
         found.append(vectors(nodes))
     return found, nodes
 
@@ -294,9 +305,86 @@ def test_relayed_sums_are_those_of_the_definition(seed):
         assert ours == pytest.approx(theirs, abs=1e-4)
 
 
+ARCS = [(i, j) for i, others in enumerate(tree().adj_list) for j in sorted(others)]
+LOSSES = st.frozensets(
+    st.builds(
+        lambda number, arc: (number, *arc), st.integers(0, 5), st.sampled_from(ARCS)
+    )
+)
+
+
+@given(seed=SEEDS, lost=LOSSES)
+@settings(max_examples=20)
+def test_the_last_sum_stands_for_a_lost_one(seed, lost):
+    start, changes = drawn(seed)
+    found, nodes = relayed(start, changes, lost)
+    for ours, theirs in zip(found, relay(tree(), start, changes, lost), strict=True):
+        assert ours == pytest.approx(theirs, abs=1e-4)
+    behind = {(i, j): subtree(i, j) for i, j in ARCS}
+    for node in nodes:
+        for uid, models in node.counts[0].items():
+            assert models <= behind[uid, node.uid]
+
+
+@given(lost=LOSSES)
+@settings(max_examples=10)
+def test_equal_models_stay_equal_whatever_is_lost(lost):
+    start, still = np.ones((N, SIZE)), np.zeros((ROUNDS, N, SIZE))
+    found, _ = relayed(start, still, lost)
+    assert found[-1] == pytest.approx(start)
+
+
+def subtree(i, j):
+    """Return how many nodes of the tree are on the side of i of the edge to j."""
+    graph = tree().to_networkx()
+    graph.remove_edge(i, j)
+    return len(nx.node_connected_component(graph, i))
+
+
+def test_a_lost_message_by_hand():
+    """0 - 1 - 2 - (3, 4), which start at 0, 1, 2, 3, 4; round 2 loses that of 1 to 0."""
+    start = np.repeat(np.arange(5.0)[:, None], SIZE, axis=1)
+    still = np.zeros((3, N, SIZE))
+    found, nodes = relayed(start, still, {(1, 1, 0)})
+    # round 1: m_10 = 1, c_10 = 1, so 0 becomes (4 * 0 + 1) / 5 = 1 / 5
+    # round 2: the same sum again: (4 * 1 / 5 + 1) / 5 = 9 / 25
+    assert [each[0, 0] for each in found[:2]] == pytest.approx([1 / 5, 9 / 25])
+    assert nodes[0].newest == {1: 2}
+    assert nodes[0].counts == [{1: 4}]  # round 3 brings what 1 heard in round 2
+
+
+def test_a_late_message_does_not_replace_a_newer_one():
+    _, nodes = relayed(*drawn(1))
+    first, second = nodes[:2]
+    late = {**second.get_data_to_send(), "iteration": 2, **second.relayed(0)}
+    before = first.sums[0][1].clone()
+    first._averaging({1: deque([deliver(late)])})
+    assert first.newest[1] == ROUNDS - 1
+    assert torch.equal(first.sums[0][1], before)
+    newer = {**late, "iteration": ROUNDS + 3}
+    first._averaging({1: deque([deliver(newer)])})
+    assert first.newest[1] == ROUNDS + 3
+
+
+@given(seed=SEEDS)
+@settings(max_examples=10)
+def test_each_half_is_relayed_along_its_own_tree(seed):
+    graph = DoubleBinaryTree(N)
+    start, changes = drawn(seed)
+    found, nodes = relayed(start, changes, graph=graph)
+    half, halves = SIZE // 2, []
+    for each, part in zip(
+        graph.trees, (np.s_[..., :half], np.s_[..., half:]), strict=True
+    ):
+        halves.append([*relay(each, start[part], changes[part])])
+    for ours, left, right in zip(found, *halves, strict=True):
+        assert ours == pytest.approx(np.concatenate([left, right], axis=1), abs=1e-4)
+    assert [sum(each.values()) for each in nodes[0].counts] == [N - 1, N - 1]
+
+
 def test_after_the_diameter_every_model_counts_once_and_nodes_agree():
     start, changes = drawn(3)
     still = np.zeros_like(changes)
     found, nodes = relayed(start, np.concatenate([still] * 10))
-    assert [sum(node.counts.values()) for node in nodes] == [N - 1] * N
+    assert [sum(node.counts[0].values()) for node in nodes] == [N - 1] * N
     assert np.ptp(found[-1], axis=0).max() < 1e-4
