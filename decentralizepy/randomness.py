@@ -49,7 +49,7 @@ class Purpose(Enum):
     """The pairs of a random matching (by round)."""
 
     SHIFTS = "shifts"
-    """By how much nodes that a graph connects are apart."""
+    """By how much nodes that a graph connects are apart (by round, if it changes)."""
 
     PLACES = "places"
     """The places of nodes in the unit square."""

@@ -20,6 +20,9 @@ FAMILIES = {
     "sharing": Sharing,
 }
 NOT_RUN = {"Compression", "Graph", "TimeVarying", "Node", "LiveNode", "OverlayNode"}
+NOT_RUN |= {
+    "FilePerRound"
+}  # needs files; the bits of a run do not depend on where from
 
 
 def plugins(folder, base):

@@ -32,6 +32,7 @@ USUAL: Mapping[str, Any] = {
     "step_size": 0.5,
     "k_over_2": 2,
     "beta": 0.1,
+    "graphs_dir": "graphs",
 }
 
 

@@ -6,31 +6,7 @@ from itertools import combinations, zip_longest
 from math import prod
 
 from decentralizepy.errors import GraphError
-from decentralizepy.graphs.Graph import Graph
-from decentralizepy.graphs.TimeVarying import TimeVarying
-
-Edges = dict[tuple[int, int], float]
-"""The weights of one round, by (lower uid, higher uid)."""
-
-
-class Weighted(Graph):
-    """An undirected graph with its own averaging weights.
-
-    Parameters
-    ----------
-    n_procs : int
-        Number of nodes.
-    edges : dict of (int, int) to float
-        The weight of each pair, lower uid first.
-    """
-
-    def __init__(self, n_procs: int, edges: Edges) -> None:
-        super().__init__(n_procs)
-        self.add_edges(edges)
-        self._edges = edges
-
-    def weight(self, uid: int, other: int) -> float | None:
-        return self._edges.get((min(uid, other), max(uid, other)))
+from decentralizepy.graphs.TimeVarying import Edges, TimeVarying, Weighted
 
 
 class BaseGraph(TimeVarying):

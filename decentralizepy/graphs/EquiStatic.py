@@ -5,11 +5,11 @@ from typing import Annotated
 from pydantic import Field
 
 from decentralizepy.errors import GraphError
-from decentralizepy.graphs.TimeVarying import Directed
+from decentralizepy.graphs.TimeVarying import Shifted
 from decentralizepy.randomness import Purpose, stream
 
 
-class EquiStatic(Directed):
+class EquiStatic(Shifted):
     """Send to the nodes ``uid + a`` modulo n, for ``peers`` random shifts a.
 
     D-EquiStatic of Song, Li, Jin, Shi, Yan, Yin and Yuan, Communication-Efficient
@@ -36,19 +36,16 @@ class EquiStatic(Directed):
     def __init__(
         self, n_procs: int, peers: Annotated[int, Field(ge=1)] = 2, seed: int = 0
     ) -> None:
-        if not 1 <= peers < n_procs:
-            raise GraphError(
-                f"peers = {peers} with {n_procs} nodes: expected from 1 to {n_procs - 1}"
-            )
-        drawn = stream(Purpose.SHIFTS, seed).permutation(n_procs - 1)
-        self.shifts = (1 + drawn[:peers]).tolist()
-        super().__init__(
-            [{(uid + each) % n_procs for each in self.shifts} for uid in range(n_procs)]
-        )
+        shifts = draw_shifts(n_procs, peers, seed)
+        super().__init__(n_procs, shifts, (n_procs - 1) / (n_procs * peers))
 
-    def weight(self, uid: int, other: int) -> float | None:
-        """Return the weight of the model that ``uid`` receives from ``other``."""
-        n = self.n_procs
-        if other not in self.in_neighbors(uid):
-            return None
-        return (n - 1) / (n * len(self.shifts))
+
+def draw_shifts(n_procs: int, peers: int, seed: int) -> list[int]:
+    """Return ``peers`` different shifts from 1 to n - 1, or raise a GraphError."""
+    if not 1 <= peers < n_procs:
+        raise GraphError(
+            f"peers = {peers} with {n_procs} nodes: expected from 1 to {n_procs - 1}"
+        )
+    drawn = stream(Purpose.SHIFTS, seed).permutation(n_procs - 1)
+    shifts: list[int] = (1 + drawn[:peers]).tolist()
+    return shifts

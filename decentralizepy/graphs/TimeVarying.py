@@ -1,4 +1,4 @@
-"""Base classes of graphs that change from round to round, and of directed graphs."""
+"""Base classes of graphs that change from round to round, are directed or weighted."""
 
 from __future__ import annotations
 
@@ -62,3 +62,50 @@ class Directed(Graph):
 
     def in_neighbors(self, uid: int) -> set[int]:
         return self._senders[uid]
+
+
+Edges = dict[tuple[int, int], float]
+"""Weights by (lower uid, higher uid)."""
+
+
+class Weighted(Graph):
+    """An undirected graph with its own averaging weights.
+
+    Parameters
+    ----------
+    n_procs : int
+        Number of nodes.
+    edges : dict of (int, int) to float
+        The weight of each pair, lower uid first.
+    """
+
+    def __init__(self, n_procs: int, edges: Edges) -> None:
+        super().__init__(n_procs)
+        self.add_edges(edges)
+        self._edges = edges
+
+    def weight(self, uid: int, other: int) -> float | None:
+        return self._edges.get((min(uid, other), max(uid, other)))
+
+
+class Shifted(Directed):
+    """A directed graph in which node i sends to ``i + a`` for some shifts a, modulo n.
+
+    Parameters
+    ----------
+    n_procs : int
+        Number of nodes.
+    shifts : list of int
+    share : float
+        The weight of each received model.
+    """
+
+    def __init__(self, n_procs: int, shifts: list[int], share: float) -> None:
+        self.shifts, self._share = shifts, share
+        super().__init__(
+            [{(uid + each) % n_procs for each in shifts} for uid in range(n_procs)]
+        )
+
+    def weight(self, uid: int, other: int) -> float | None:
+        """Return the weight of the model that ``uid`` receives from ``other``."""
+        return self._share if other in self.in_neighbors(uid) else None

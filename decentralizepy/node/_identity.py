@@ -99,9 +99,14 @@ def _places(mapping: Any) -> Any:
 
 def _edges(graph: Any, section: Any) -> Any:
     kind = [type(graph).__name__, graph.n_procs]
-    if not getattr(graph, "fixed", False):
-        return [kind, section]  # its seed
-    return [kind, [sorted(graph.neighbors(uid)) for uid in range(graph.n_procs)]]
+    if getattr(graph, "fixed", False):
+        return [kind, _rows(graph)]
+    read = getattr(graph, "sequence", None)  # from files, which may differ
+    return [kind, section if read is None else [_rows(each) for each in read]]
+
+
+def _rows(graph: Any) -> Any:
+    return [sorted(graph.neighbors(uid)) for uid in range(graph.n_procs)]
 
 
 def _digest(value: Any) -> int:

@@ -78,13 +78,14 @@ class Cargo(NamedTuple):
 
 
 def _named(path: str, config: Config) -> Iterator[Path]:
-    """Yield the files that an INI file names by a relative path."""
+    """Yield the files that an INI file names by a relative path, and those of a graph."""
     for section in config.values():
         for key, value in section.items():
             if key.endswith(PATHS) and key not in WRITTEN and isinstance(value, str):
                 file = Path(str(beside(path, key, value)))
                 if value and not os.path.isabs(value):
                     yield file
+                    yield from sorted(file.glob("*") if key == "graphs_dir" else ())
 
 
 def _plugins(path: str, config: Config) -> Iterator[Path]:

@@ -10,6 +10,7 @@ import pytest
 import decentralizepy
 from decentralizepy.commands import init
 from decentralizepy.config import ini
+from decentralizepy.graphs.Ring import Ring
 from decentralizepy.runs.experiment import Experiment
 from tests.support import LIMIT_S, ROOT
 
@@ -46,7 +47,9 @@ GRAPHS = set(classes("graphs")) - {"Graph", "TimeVarying"}
 
 
 @pytest.mark.parametrize("name", sorted(GRAPHS))
-def test_every_graph_can_be_built(written, name):
+def test_every_graph_can_be_built(written, tmp_path, name):
+    (tmp_path / "graphs").mkdir()
+    Ring(16).write_graph_to_file(tmp_path / "graphs" / "1.edges")
     found = Experiment.load(["-cf", str(written("--graph", name))])
     assert type(found.graph).__name__ == name
 

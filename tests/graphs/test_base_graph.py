@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from decentralizepy.errors import GraphError
-from decentralizepy.graphs.BaseGraph import BaseGraph, Weighted
+from decentralizepy.graphs.BaseGraph import BaseGraph
 from decentralizepy.graphs.Ring import Ring
+from decentralizepy.graphs.TimeVarying import Weighted
 from decentralizepy.sharing.PlainAverageSharing import PlainAverageSharing
 from decentralizepy.sharing.Sharing import Sharing
 from tests.support.apart import STILL, Apart, models

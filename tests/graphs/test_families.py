@@ -6,13 +6,15 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from decentralizepy.errors import GraphError
-from decentralizepy.graphs.BaseGraph import BaseGraph
 from decentralizepy.graphs.BinaryTree import BinaryTree
 from decentralizepy.graphs.Bipartite import Bipartite
+from decentralizepy.graphs.DoubleBinaryTree import DoubleBinaryTree
 from decentralizepy.graphs.EquiStatic import EquiStatic
 from decentralizepy.graphs.Hypercube import Hypercube
 from decentralizepy.graphs.RandomGeometric import RandomGeometric
 from decentralizepy.graphs.Torus import Torus
+from decentralizepy.graphs.UEquiStatic import UEquiStatic
+from decentralizepy.randomness import Purpose, stream
 
 SEEDS = st.integers(0, 1000)
 
@@ -26,6 +28,19 @@ def test_small_ones_by_hand():
     assert BinaryTree(1).adj_list == [set()]
     assert BinaryTree(5).adj_list == [{1, 2}, {0, 3, 4}, {0}, {1}, {1}]
     assert Bipartite(4, 2).adj_list == [{2, 3}, {2, 3}, {0, 1}, {0, 1}]
+    double = DoubleBinaryTree(4)  # 3 - 1 - 0 - 2 and 0 - 2 - 3 - 1
+    assert double.trees[0].adj_list == [{1, 2}, {0, 3}, {0}, {1}]
+    assert double.trees[1].adj_list == [{2}, {3}, {0, 3}, {1, 2}]
+    assert double.adj_list == [{1, 2}, {0, 3}, {0, 3}, {1, 2}]
+
+
+def test_who_is_within_a_radius_by_hand():
+    """The distances are 0.42 from 0 to 1, 0.46 from 0 to 2, and 0.16 from 1 to 2."""
+    places = np.array([[0.321, 0.944], [0.694, 0.751], [0.627, 0.605]])
+    drawn = stream(Purpose.PLACES, 5).random((3, 2))
+    assert drawn == pytest.approx(places, abs=5e-4)
+    assert RandomGeometric(3, radius=0.17, seed=5).adj_list == [set(), {2}, {1}]
+    assert RandomGeometric(3, radius=0.44, seed=5).adj_list == [{1}, {0, 2}, {1}]
 
 
 @given(power=st.integers(0, 6))
@@ -47,6 +62,20 @@ def test_a_binary_tree_is_a_tree_of_degree_three(nodes):
     graph = BinaryTree(nodes)
     assert nx.is_tree(graph.to_networkx())
     assert max(map(len, graph.adj_list)) <= 3
+
+
+@given(nodes=st.integers(1, 60))
+def test_no_node_is_an_inner_node_of_both_binary_trees(nodes):
+    graph = DoubleBinaryTree(nodes)
+    first, second = (tree.adj_list for tree in graph.trees)
+    for uid in range(nodes):
+        root = (uid == 0, uid == nodes - 1)
+        children = (len(first[uid]) - (not root[0]), len(second[uid]) - (not root[1]))
+        assert min(children) == 0
+        assert graph.neighbors(uid) == first[uid] | second[uid]
+        assert graph.degree(uid) <= 4
+    for tree in graph.trees:
+        assert nx.is_tree(tree.to_networkx())
 
 
 @given(half=st.integers(1, 20), seed=SEEDS, data=st.data())
@@ -93,6 +122,26 @@ def test_equitopo_is_the_mean_of_its_shifts(nodes, seed, data):
     assert weights(graph).sum(0) == pytest.approx(np.ones(nodes))
 
 
+@given(nodes=st.integers(2, 24), seed=SEEDS, data=st.data())
+@settings(max_examples=40)
+def test_undirected_equitopo_is_the_directed_one_and_its_transpose(nodes, seed, data):
+    peers = data.draw(st.integers(1, nodes - 1))
+    directed = weights(EquiStatic(nodes, peers, seed))
+    graph = UEquiStatic(nodes, peers, seed)
+    assert graph.mixing_matrix() == pytest.approx((directed + directed.T) / 2)
+    assert weights(graph) == pytest.approx(graph.mixing_matrix())
+
+
+def test_undirected_equitopo_by_hand():
+    """Both shifts of 3 nodes: W is 1 / 3 everywhere; of the shift 2 of 4: 3 / 4 across."""
+    assert UEquiStatic(3, 2).mixing_matrix() == pytest.approx(np.full((3, 3), 1 / 3))
+    across = next(
+        g for seed in range(50) if (g := UEquiStatic(4, 1, seed)).shifts == [2]
+    )
+    assert across.adj_list == [{2}, {3}, {0}, {1}]
+    assert across.weight(0, 2) == 3 / 4
+
+
 def test_with_all_shifts_one_round_gives_the_mean():
     assert weights(EquiStatic(17, 16)) == pytest.approx(np.full((17, 17), 1 / 17))
 
@@ -108,17 +157,6 @@ def test_a_round_of_equitopo_brings_models_closer_by_the_promised_factor():
     assert max(factors) < eps
 
 
-@pytest.mark.parametrize("peers", [1, 2, 3, 4])
-def test_base_graphs_reach_the_mean_in_as_few_rounds_as_published(peers):
-    for nodes in (*range(1, 28), 37, 64, 75, 99):
-        graph = BaseGraph(nodes, peers)
-        product = np.eye(nodes)
-        for number in range(graph.period):
-            product = graph.at(number).mixing_matrix() @ product
-        assert np.abs(product - 1 / nodes).max() < 1e-6
-        assert graph.period <= 2 * np.log(nodes) / np.log(peers + 1) + 2
-
-
 @pytest.mark.parametrize(
     ("make", "told"),
     [
@@ -127,6 +165,7 @@ def test_base_graphs_reach_the_mean_in_as_few_rounds_as_published(peers):
         (lambda: Bipartite(5, 2), "degree = 2 with 5 nodes: expected an even number"),
         (lambda: Bipartite(4, 3), "degree = 3 with 4 nodes"),
         (lambda: EquiStatic(4, 4), "peers = 4 with 4 nodes: expected from 1 to 3"),
+        (lambda: UEquiStatic(4, 0), "peers = 0 with 4 nodes: expected from 1 to 3"),
     ],
 )
 def test_graphs_that_do_not_exist_are_an_error(make, told):
