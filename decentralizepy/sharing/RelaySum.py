@@ -97,7 +97,7 @@ class RelaySum(Sharing):
             most = self.graph.n_procs - 1
             counts = [count(message, key, 1, most) for key in shared.values()]
         self.newest[uid] = number
-        whole = to_tensor(found).split(sizes)
+        whole = torch.split(to_tensor(found), sizes)
         for tree, models, part in zip(shared, counts, whole, strict=True):
             self.sums[tree][uid], self.counts[tree][uid] = part, models
 
@@ -105,7 +105,8 @@ class RelaySum(Sharing):
         """Return the sum of all models, of which the own one stands for missing ones."""
         missing = self.graph.n_procs - sum(self.counts[tree].values())
         own, sums = self.flat.vector()[self.parts[tree]], self.sums[tree]
-        return own * missing + sum(sums[uid] for uid in sorted(sums))
+        total: torch.Tensor = own * missing + sum(sums[uid] for uid in sorted(sums))
+        return total
 
     @torch.no_grad()
     def _averaging(self, peer_deques: Mapping[int, Queue]) -> None:
