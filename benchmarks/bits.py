@@ -185,6 +185,8 @@ CONFIGURATIONS: dict[str, Settings] = {
     "GradientTracking": sharing("GradientTracking"),
     "QuasiGlobal": sharing("QuasiGlobal"),
     "NIDS": sharing("NIDS", c="0.3"),
+    "LED": sharing("LED"),
+    "KGT": sharing("KGT", step_size="0.8"),
     "LocalMomentum": sharing("LocalMomentum"),
     "AveragedMomentum": sharing("AveragedMomentum"),
     "RelaySum": sharing("RelaySum") | graph("Star"),

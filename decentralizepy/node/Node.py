@@ -199,6 +199,7 @@ class Node(Handshakes):
     def renew_optimizer(self) -> None:
         """Replace the optimizer with a new one, since its momentum is outdated."""
         self.init_optimizer(self.optimizer_configs)
+        self._follow_steps()
         self.trainer.reset_optimizer(self.optimizer)
 
     def init_loss(self, train_configs: Section) -> None:
@@ -283,6 +284,13 @@ class Node(Handshakes):
         )
         self.sharing.nonfinite = self.nonfinite
         self.batch(self.sharing)
+        self._follow_steps()
+
+    def _follow_steps(self) -> None:
+        """Let a sharing that corrects local steps do so after each of the optimizer's."""
+        sharing = getattr(self, "sharing", None)
+        if after_step := getattr(sharing, "after_step", None):
+            self.optimizer.register_step_post_hook(lambda *_: after_step())
 
     def init_node(self, node_configs: Section) -> None:
         """Read the class's own options from section NODE; none by default."""

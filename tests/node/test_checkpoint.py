@@ -53,6 +53,8 @@ SHARINGS = {
     "EXTRA": {},
     "GradientTracking": {},
     "QuasiGlobal": {},
+    "LED": {},
+    "KGT": {},
     "LocalMomentum": {},
     "AveragedMomentum": {},
     "RelaySum": {},
