@@ -35,5 +35,6 @@ class AveragedMomentum(PairedSharing):
         self.momentum = momentum
 
     def corrected(self, after: torch.Tensor) -> torch.Tensor:
-        self.y = self.momentum * self.y + self.change(after)
-        return self.x - self.y
+        kept = self.momentum * self.y
+        self.y = kept + self.change(after)
+        return after - kept

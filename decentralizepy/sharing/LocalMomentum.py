@@ -37,5 +37,6 @@ class LocalMomentum(CorrectedSharing):
         self.m = torch.zeros_like(self.x)
 
     def corrected(self, after: torch.Tensor) -> torch.Tensor:
-        self.m = self.momentum * self.m + (self.x - after)
-        return self.x - self.m
+        kept = self.momentum * self.m
+        self.m = kept + (self.x - after)
+        return after - kept

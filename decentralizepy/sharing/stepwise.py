@@ -24,7 +24,7 @@ class StepwiseSharing(CorrectedSharing):
         The number of steps in this round so far.
     """
 
-    checkpointed = ("steps", "taken")
+    checkpointed: tuple[str, ...] = ("steps", "taken")
 
     def __init__(self, *parts: Any, **codec: Any) -> None:
         super().__init__(*parts, **codec)
