@@ -13,6 +13,7 @@ COMMANDS = (
     "watch",
     "submit",
     "sweep",
+    "reproduce",
     "rerun",
     "graph",
     "plot",
@@ -33,6 +34,7 @@ usage: decentralizepy COMMAND ...
   watch LOGDIR           show the progress of a run, from another terminal
   submit FILE.ini ...    run it on several machines as a job of Slurm
   sweep FILE.ini FLAGS   run it with many settings and seeds, and resume what was stopped
+  reproduce [NAME]       run the experiment of a paper, and judge its claims
   rerun LOGDIR           repeat a run, and say whether the bits are the same
   graph FLAGS            write a graph file (graph -h: kinds and flags)
   plot DIR ...           plot finished runs: accuracy, loss and bytes

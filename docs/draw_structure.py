@@ -15,11 +15,12 @@ ENTRANCES = {"__init__", "__main__", "cli"}
 Box = tuple[int, int, str]
 LAYERS: Sequence[dict[str, Box]] = (
     {
-        "commands": (20, 172, "one file per command"),
-        "launcher": (202, 172, "prepare, start, watch"),
-        "summary": (384, 172, "what a launcher shows"),
-        "library": (566, 172, "functions for scripts"),
-        "report": (748, 172, "an HTML page of runs"),
+        "commands": (20, 140, "one file per command"),
+        "reproduce": (170, 140, "studies of papers"),
+        "launcher": (320, 140, "prepare, start, watch"),
+        "summary": (470, 140, "what a launcher shows"),
+        "library": (620, 140, "functions for scripts"),
+        "report": (770, 150, "an HTML page of runs"),
     },
     {
         "engines": (20, 220, "starting nodes"),

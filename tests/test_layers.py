@@ -63,6 +63,8 @@ ALLOWED = {
     "results": TEXT | {"network.record"},
     "monitor": TEXT | {"results", "node.notice"},
     "figures": SEEN,
+    # it runs and compares as the commands do
+    "reproduce": SEEN | {"commands.compare", "sweeps"},
 }
 LOW = sorted(TEXT - {"config"} | {f"config/{name}" for name in ("ini", "values")})
 PLUGINS = {
