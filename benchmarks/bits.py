@@ -191,6 +191,8 @@ CONFIGURATIONS: dict[str, Settings] = {
     "AveragedMomentum": sharing("AveragedMomentum"),
     "RelaySum": sharing("RelaySum") | graph("Star"),
     "RelaySum, DoubleBinaryTree": sharing("RelaySum") | graph("DoubleBinaryTree"),
+    "Muffliato": sharing("Muffliato", noise_std="0.1", max_update_norm="1.0"),
+    "ZipDL": sharing("ZipDL", noise_std="0.1", self_noise="True"),
     "CoordinateMedian": sharing("CoordinateMedian"),
     "TrimmedMean": sharing("TrimmedMean"),
     "MeanAroundMedian": sharing("MeanAroundMedian"),

@@ -27,6 +27,9 @@ class Purpose(Enum):
     ATTACK = "attack"
     """What a Byzantine node sends (by uid and round)."""
 
+    NOISE = "noise"
+    """What is added to a model before it is sent (by uid and round)."""
+
     NODE = "node"
     """Dropout, and other users of the global generators of a process (by uid)."""
 

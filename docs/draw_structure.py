@@ -62,6 +62,7 @@ BASE = {
     "machine": "cores, memory",
     "once": "shared results",
     "network": "virtual time",
+    "privacy": "epsilons",
     "errors": "exceptions",
 }
 NAMED_IN_INI = {

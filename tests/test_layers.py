@@ -40,8 +40,10 @@ ALLOWED = {
         "errors",
         "factory",
     }
-    | {"files", "message", "models.flat", "models.views", "randomness", "utils"},
+    | {"files", "message", "models.flat", "models.views", "privacy", "randomness"}
+    | {"utils"},
     "network": {"errors", "message", "randomness"},
+    "privacy": set(),
     "node": TEXT
     | {"checkpoints", "factory", "graphs", "mappings", "models.Model", "models.flat"}
     | {"attacks.byzantine", "models.decay", "models.lazy"}

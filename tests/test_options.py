@@ -38,6 +38,8 @@ SHARING = {
     "PowerGossip": f"{CODEC} low_rank step_size",
     "QSGD": "step_size bits bucket_size",
     "SignError": "step_size",
+    "Muffliato": f"max_update_norm gossip_steps delta noise_std {CODEC}",
+    "ZipDL": f"self_noise noise_std {CODEC}",
     "STC": f"alpha dict_ordered change_transformer {CODEC}",
     "JWINS.FFT": BASIS,
     "JWINS.Wavelet": f"{BASIS} wavelet level",

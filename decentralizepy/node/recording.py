@@ -65,6 +65,7 @@ class Recording(Lifecycle):
             measured |= self.evaluate_due(train_due, test_due)
         if train_due or test_due:
             measured[SKETCH] = self.sketch_model()
+            measured |= self.privacy_spent()
         if test_due and self.evaluators == MEAN_MODEL and self.dataset.__testing__:
             self.hand_in_model()
         if test_due and self.target_accuracy and not self.server_driven:
@@ -147,6 +148,15 @@ class Recording(Lifecycle):
         """Return a few numbers from which readers compute the consensus distance."""
         parts = (each.detach() for each in self.model.parameters())
         return sketch(map(_numbers, parts), seed_of(self.dataset))
+
+    def privacy_spent(self) -> dict[str, float]:
+        """Return what the trainer and the sharing say that their noise promises so far."""
+        found: dict[str, float] = {}
+        for name in ("trainer", "sharing"):
+            part = getattr(self, name, None)
+            if hasattr(part, "privacy_spent"):
+                found |= part.privacy_spent()
+        return found
 
     def count_bytes(self) -> dict[str, int]:
         """Return the transport's counters, cumulative since the start."""

@@ -25,6 +25,7 @@ from decentralizepy.sharing.corrected import CorrectedSharing
 from decentralizepy.sharing.D2 import D2
 from decentralizepy.sharing.difference import DifferenceSharing
 from decentralizepy.sharing.ExactDiffusion import ExactDiffusion
+from decentralizepy.sharing.noisy import NoisySharing
 from decentralizepy.sharing.PowerGossip import PowerGossip
 from decentralizepy.sharing.PushSum import PushSum
 from decentralizepy.sharing.RelaySum import RelaySum
@@ -42,7 +43,7 @@ _PAIRS: tuple[tuple[type, type], ...] = (
 _FEDERATED = (STCClient, DPSGDNodeFederated)
 _EPIDEMIC = (EL_Local.EL_Local, EL_Local_Timeout.EL_Local)
 _STEADY = (DifferenceSharing, PowerGossip, CorrectedSharing, RelaySum)
-_AMONG_PEERS = (*_STEADY, PushSum, RobustSharing)
+_AMONG_PEERS = (*_STEADY, PushSum, RobustSharing, NoisySharing)
 
 
 def check(chosen: Chosen) -> None:

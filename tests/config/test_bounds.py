@@ -22,6 +22,10 @@ CASES = [
     (f"{SHARING}.QSGD", "bits", 2, "a number greater than or equal to 3"),
     (f"{SHARING}.QSGD", "bits", 9, "a number less than or equal to 8"),
     (f"{SHARING}.QSGD", "bucket_size", 0, "a number greater than or equal to 1"),
+    (f"{SHARING}.ZipDL", "noise_std", -1, "a number greater than or equal to 0"),
+    (f"{SHARING}.Muffliato", "max_update_norm", 0, UNIT),
+    (f"{SHARING}.Muffliato", "gossip_steps", 0, "a number greater than or equal to 1"),
+    (f"{SHARING}.Muffliato", "delta", 1, "a number less than 1"),
     *(
         ("decentralizepy.training.Training", key, value, expected)
         for key in ("rounds", "batch_size")

@@ -59,6 +59,8 @@ SHARINGS = {
     "AveragedMomentum": {},
     "RelaySum": {},
     "TrimmedMean": {},
+    "Muffliato": {"noise_std": 0.1, "max_update_norm": 0.5, "gossip_steps": 2},
+    "ZipDL": {"noise_std": 0.1, "self_noise": True},
     "JWINS.Wavelet": {"alpha": 0.4, "accumulation": True},
     "JWINS.FFT": {"alpha": 0.4},
     "JWINS.JWINS": {"accumulation": True, "accumulate_averaging_changes": True},

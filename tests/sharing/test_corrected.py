@@ -13,7 +13,7 @@ from decentralizepy import factory
 from decentralizepy.errors import PeerError
 from decentralizepy.graphs.DoubleBinaryTree import DoubleBinaryTree
 from decentralizepy.graphs.Graph import Graph
-from tests.support.rings import Vector, deliver, make, make_graph, run, vectors
+from tests.support.rings import Vector, exchange, make, make_graph, run, vectors
 
 N, SIZE, ROUNDS = 5, 3, 6
 SEEDS = st.integers(0, 10_000)
@@ -266,36 +266,12 @@ def relay(graph, start, changes, lost=frozenset()):
         yield x
 
 
-class Wire:
-    """Delivers what nodes send, by receiver, but for those in ``lost``."""
-
-    def __init__(self, lost):
-        self.boxes = {uid: {} for uid in range(N)}
-        self.lost, self.round = lost, 0
-
-    def of(self, sender):
-        wire = self
-
-        class End:
-            def send(self, uid, message):
-                if (wire.round, sender, uid) not in wire.lost:
-                    wire.boxes[uid][sender] = deque([deliver(message)])
-
-        return End()
-
-
 def relayed(start, changes, lost=frozenset(), graph=None):
     graph = graph or tree()
-    nodes, wire, found = vectored("RelaySum", start, graph=graph), Wire(lost), []
-    for node in nodes:
-        node.communication = wire.of(node.uid)
-    for wire.round, change in enumerate(changes):
+    nodes, found = vectored("RelaySum", start, graph=graph), []
+    for number, change in enumerate(changes):
         trained(nodes, change)
-        for node in nodes:
-            node.send(node.graph.neighbors(node.uid), node.get_data_to_send())
-        for node in nodes:
-            node._averaging(wire.boxes[node.uid])
-            wire.boxes[node.uid].clear()
+        exchange(nodes, [link for when, *link in lost if when == number])
         found.append(vectors(nodes))
     return found, nodes
 

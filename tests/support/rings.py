@@ -79,6 +79,41 @@ def run(nodes, rounds=1):
             node._averaging({uid: deque([sent[uid]]) for uid in peers})
 
 
+class End:
+    """The communication of a node whose messages arrive in the boxes of their receivers."""
+
+    def __init__(self, sender, boxes):
+        self.sender, self.boxes = sender, boxes
+
+    def send(self, uid, message):
+        self.boxes[uid][self.sender] = deque([deliver(message)])
+
+    def broadcast(self, uids, message):
+        for uid in uids:
+            self.send(uid, message)
+
+
+def exchange(nodes, lost=()):
+    """Run a round in which nodes send by their own ``send``; return what each received.
+
+    Messages on the links ``lost``, pairs of sender and receiver, do not arrive.
+    """
+    boxes = {node.uid: {} for node in nodes}
+    for node in nodes:
+        node.communication = End(node.uid, boxes)
+        receivers = sorted(node.graph.neighbors(node.uid))
+        node.send(receivers, node.get_data_to_send(len(receivers)))
+    for sender, receiver in lost:
+        boxes[receiver].pop(sender, None)
+    received = {
+        uid: {sender: queue[0] for sender, queue in box.items()}
+        for uid, box in boxes.items()
+    }
+    for node in nodes:
+        node._averaging(boxes[node.uid])
+    return received
+
+
 def vectors(nodes):
     """Return the models, an array of shape (nodes, N)."""
     return np.array([node.flat.vector().tolist() for node in nodes])

@@ -53,7 +53,7 @@ class EL_Local(LiveNode):
 
     def share(self, receivers: Collection[int]) -> None:
         message = self.make_message(len(receivers))
-        self.communication.broadcast(sorted(receivers), {**message, "CHANNEL": "DPSGD"})
+        self.sharing.send(sorted(receivers), {**message, "CHANNEL": "DPSGD"})
         self.excuse(set(self.candidates) - set(receivers) - self.lost_peers)
 
     def replace_lost(self, uids: set[int]) -> set[int]:

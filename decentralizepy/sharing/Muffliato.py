@@ -1,0 +1,103 @@
+"""Muffliato, which hides each node's update in noise that averaging reduces."""
+
+import math
+from typing import Annotated, Any
+
+import torch
+from pydantic import Field
+
+from decentralizepy.message import Message
+from decentralizepy.privacy.network import epsilon, spent
+from decentralizepy.sharing.noisy import NoisySharing
+from decentralizepy.sharing.Sharing import State, frozen
+
+Positive = Annotated[float, Field(gt=0)]
+
+
+class Muffliato(NoisySharing):
+    """Add noise to each update of the model once, then average several times.
+
+    ``x <- W^k (x + clip(d) + noise_std * z)``, where d is the change of the model from a
+    round's training, ``clip`` scales a longer one down to ``max_update_norm``, z is
+    standard normal, and each of the k = ``gossip_steps`` products is a round. Cyffers,
+    Even, Bellet and Massoulié, Muffliato: Peer-to-Peer Privacy Amplification for
+    Decentralized Optimization and Averaging, NeurIPS 2022, algorithms 1 and 3, without
+    Chebyshev's acceleration; there, noise is added to the gradient.
+
+    Whatever training changes in the other k - 1 rounds is undone, since it would leave the
+    node without noise. The whole update counts, entries that no optimizer updates
+    (BatchNorm's statistics) included.
+
+    With clipping and noise, results have ``local_epsilon`` and, if ``gossip_steps = 1``,
+    ``network_epsilon`` (:func:`decentralizepy.privacy.network.spent`), for replacing all
+    data of one node: an update then changes by at most ``2 max_update_norm``.
+
+    Parameters
+    ----------
+    *parts
+        The eight of :class:`~decentralizepy.sharing.Sharing.Sharing`.
+    max_update_norm : float, optional
+        By default, updates are not clipped, and there is no epsilon.
+    gossip_steps : int, default 1
+        In rounds.
+    delta : float, default 1e-5
+        Of the epsilon in the results.
+    **options
+        As for :class:`~decentralizepy.sharing.noisy.NoisySharing`.
+
+    Attributes
+    ----------
+    x : torch.Tensor, shape (N,)
+        The model after the last average.
+    """
+
+    checkpointed = ("x",)
+
+    def __init__(
+        self,
+        *parts: Any,
+        max_update_norm: Positive | None = None,
+        gossip_steps: Annotated[int, Field(ge=1)] = 1,
+        delta: Annotated[float, Field(gt=0, lt=1)] = 1e-5,
+        **options: Any,
+    ) -> None:
+        super().__init__(*parts, **options)
+        self.max_update_norm, self.gossip_steps = max_update_norm, gossip_steps
+        self.delta = delta
+        self.x = self.flat.vector().clone()
+        self.sent = self.x
+
+    def _pre_step(self) -> None:
+        self.sent = self.x
+        if self.communication_round % self.gossip_steps == 0:
+            self.sent = self._clipped(self.flat.vector().clone())
+            if self.noise_std:
+                self.sent = self.sent + self.noise_std * self.draw(1)[0]
+
+    def _clipped(self, after: torch.Tensor) -> torch.Tensor:
+        """Return x plus the update to ``after``, no longer than ``max_update_norm``."""
+        update = after - self.x
+        length = float(update.double().norm())
+        if self.max_update_norm is None or length <= self.max_update_norm:
+            return after
+        return self.x + update * (self.max_update_norm / length)
+
+    def serialized_model(self) -> Message:
+        return self.compress_data({"params": frozen(self.sent)})
+
+    def local(self) -> State:
+        return self.flat.unflatten(self.sent)
+
+    def adopt(self, averaged: State) -> None:
+        super().adopt(averaged)
+        self.x = self.flat.vector().clone()
+
+    def privacy_spent(self) -> dict[str, float]:
+        """Return the epsilons so far, for the results; none without clipping or noise."""
+        if not (self.max_update_norm and self.noise_std):
+            return {}
+        updates = math.ceil(self.communication_round / self.gossip_steps)
+        bound = 2 * self.max_update_norm, self.noise_std, self.delta
+        if self.gossip_steps > 1:
+            return {"local_epsilon": epsilon(updates, *bound)}
+        return spent(self.graph, self.uid, updates, *bound)
