@@ -1,0 +1,1 @@
+"""Benchmarks; a package of its own, since libraries (Opacus) install one of this name."""
