@@ -153,9 +153,9 @@ class Recording(Lifecycle):
         """Return what the trainer and the sharing say that their noise promises so far."""
         found: dict[str, float] = {}
         for name in ("trainer", "sharing"):
-            part = getattr(self, name, None)
-            if hasattr(part, "privacy_spent"):
-                found |= part.privacy_spent()
+            spent = getattr(getattr(self, name, None), "privacy_spent", None)
+            if spent is not None:
+                found |= spent()
         return found
 
     def count_bytes(self) -> dict[str, int]:
