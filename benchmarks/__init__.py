@@ -1,1 +1,0 @@
-"""Benchmarks; a package of its own, since libraries (Opacus) install one of this name."""
