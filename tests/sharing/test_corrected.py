@@ -13,7 +13,15 @@ from decentralizepy import factory
 from decentralizepy.errors import PeerError
 from decentralizepy.graphs.DoubleBinaryTree import DoubleBinaryTree
 from decentralizepy.graphs.Graph import Graph
-from tests.support.rings import Vector, exchange, make, make_graph, run, vectors
+from tests.support.rings import (
+    Vector,
+    deliver,
+    exchange,
+    make,
+    make_graph,
+    run,
+    vectors,
+)
 
 N, SIZE, ROUNDS = 5, 3, 6
 SEEDS = st.integers(0, 10_000)
