@@ -19,6 +19,7 @@ COMMANDS = (
     "plot",
     "compare",
     "report",
+    "audit",
     "final",
     "network",
     "data",
@@ -42,6 +43,7 @@ usage: decentralizepy COMMAND ...
   network FOLDER ...     the virtual time of a run on several machines, or another network
   compare RUN ...        compare runs, with intervals over seeds: a table and a figure
   report RUN ...         show runs on an HTML page: curves, nodes, graph, failures
+  audit RUN ...          what observing nodes learn of their neighbors' data
   data COMMAND ...       data sets: list, download, prepare, verify, describe
   keys FLAGS             create keys for security = mac or curve (keys -h: the flags)
   completion SHELL       print a script with which bash, zsh or fish complete commands

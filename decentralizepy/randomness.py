@@ -30,6 +30,12 @@ class Purpose(Enum):
     NOISE = "noise"
     """What is added to a model before it is sent (by uid and round)."""
 
+    AUDIT = "audit"
+    """The samples by which an audit attacks a node (by uid)."""
+
+    SHADOWS = "shadows"
+    """What an audit's shadow models are trained on (by uid and model)."""
+
     NODE = "node"
     """Dropout, and other users of the global generators of a process (by uid)."""
 

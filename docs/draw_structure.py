@@ -15,12 +15,13 @@ ENTRANCES = {"__init__", "__main__", "cli"}
 Box = tuple[int, int, str]
 LAYERS: Sequence[dict[str, Box]] = (
     {
-        "commands": (20, 140, "one file per command"),
-        "reproduce": (170, 140, "studies of papers"),
-        "launcher": (320, 140, "prepare, start, watch"),
-        "summary": (470, 140, "what a launcher shows"),
-        "library": (620, 140, "functions for scripts"),
-        "report": (770, 150, "an HTML page of runs"),
+        "commands": (20, 120, "one file per command"),
+        "reproduce": (150, 120, "studies of papers"),
+        "launcher": (280, 120, "prepare, start, watch"),
+        "summary": (410, 120, "what a launcher shows"),
+        "library": (540, 120, "functions for scripts"),
+        "report": (670, 120, "an HTML page of runs"),
+        "audit": (800, 120, "what observers learn"),
     },
     {
         "engines": (20, 220, "starting nodes"),

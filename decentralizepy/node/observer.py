@@ -5,21 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from decentralizepy.config.numbers import evaluate
 from decentralizepy.message import Message
 from decentralizepy.results.observed import Observation
 from decentralizepy.sharing.decoded import MODEL, decode
 
 logger = logging.getLogger(__name__)
-
-SECTION = "OBSERVER"
-
-
-def observer_uids(config: Mapping[str, Any]) -> list[int]:
-    """Return the uids in ``[OBSERVER] nodes``; none without such a section."""
-    nodes = config.get(SECTION, {}).get("nodes", ())
-    listed = evaluate(nodes) if isinstance(nodes, str) else nodes
-    return sorted({listed} if isinstance(listed, int) else set(listed))
 
 
 class Observer:

@@ -8,11 +8,12 @@ import numpy.typing as npt
 import torch
 
 from decentralizepy.attacks.byzantine import Malice
+from decentralizepy.config.observers import SECTION, observer_uids
 from decentralizepy.message import Message
 from decentralizepy.node import process
 from decentralizepy.node.early_stop import mean_over_nodes
 from decentralizepy.node.lifecycle import Lifecycle
-from decentralizepy.node.observer import SECTION, Observer, observer_uids
+from decentralizepy.node.observer import Observer
 from decentralizepy.node.round_models import RoundModels
 from decentralizepy.randomness import seed_of
 from decentralizepy.results.lines import BYZANTINE, STOPPED

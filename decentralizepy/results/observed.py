@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -82,21 +82,20 @@ def rounds(log_dir: Path) -> dict[int, list[int]]:
     return {uid: sorted(found[uid]) for uid in sorted(found)}
 
 
-def read(log_dir: Path, observer: int) -> Iterator[Observation]:
-    """Yield what an observer recorded, in order of rounds.
+def read(log_dir: Path, observer: int, number: int) -> Observation:
+    """Return what an observer recorded in round ``number``.
 
     Raises
     ------
     DataError
-        If a file is damaged.
+        If the file is damaged.
     """
-    for number in rounds(log_dir).get(observer, ()):
-        path = Path(log_dir, FOLDER, str(observer), f"{number}.npz")
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                yield _observation(observer, number, file)
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-            raise DataError(f"{path}: damaged: {error}") from None
+    path = Path(log_dir, FOLDER, str(observer), f"{number}.npz")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return _observation(observer, number, file)
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path}: damaged: {error}") from None
 
 
 def _observation(observer: int, number: int, file: Any) -> Observation:

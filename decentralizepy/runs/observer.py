@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
+from decentralizepy.config.observers import SECTION, observer_uids
 from decentralizepy.errors import Problem
 from decentralizepy.node.FederatedParameterServer import FederatedParameterServer
-from decentralizepy.node.observer import SECTION, observer_uids
 from decentralizepy.node.rounds import Rounds
 from decentralizepy.runs.chosen import Chosen
 from decentralizepy.sharing.difference import DifferenceSharing

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from decentralizepy.node.LiveNode import LiveNode
-from decentralizepy.node.observer import SECTION, observer_uids
+from decentralizepy.config.observers import SECTION, observer_uids
 from decentralizepy.results import observed
 
 if TYPE_CHECKING:
@@ -38,6 +37,9 @@ def here(experiment: Experiment) -> list[int]:
 
 
 def _senders(experiment: Experiment, uid: int) -> int:
+    # imported late, as it imports torch
+    from decentralizepy.node.LiveNode import LiveNode
+
     graph = experiment.graph
     peers = getattr(experiment.node_class, "initial_peers", None)
     if uid >= 0 and graph.fixed and peers is LiveNode.initial_peers:

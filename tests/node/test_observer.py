@@ -18,7 +18,8 @@ def sharing(name, **options):
 
 
 def by_round(folder, uid=1):
-    return {each.round: each for each in observed.read(folder, uid)}
+    numbers = observed.rounds(folder)[uid]
+    return {number: observed.read(folder, uid, number) for number in numbers}
 
 
 def test_what_is_recorded_is_what_was_averaged(run_nodes, tmp_path):
