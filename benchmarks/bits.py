@@ -187,6 +187,7 @@ CONFIGURATIONS: dict[str, Settings] = {
     "NIDS": sharing("NIDS", c="0.3"),
     "LED": sharing("LED"),
     "KGT": sharing("KGT", step_size="0.8"),
+    "ProxSkip": sharing("ProxSkip", probability="0.5"),
     "LocalMomentum": sharing("LocalMomentum"),
     "AveragedMomentum": sharing("AveragedMomentum"),
     "RelaySum": sharing("RelaySum") | graph("Star"),

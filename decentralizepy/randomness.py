@@ -72,6 +72,9 @@ class Purpose(Enum):
     ENTRIES = "entries"
     """The entries that RandomK sends (by round)."""
 
+    COINS = "coins"
+    """The rounds in which ProxSkip communicates."""
+
     ROUNDING = "rounding"
     """Whether QSGD rounds up or down (by uid)."""
 

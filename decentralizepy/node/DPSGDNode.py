@@ -30,6 +30,7 @@ class DPSGDNode(LiveNode):
         """One on a fixed undirected graph, since neighbors wait for this node, too."""
         fixed = (
             not self.overrides_neighbors
+            and not self.silent_rounds
             and self.graph.fixed
             and not self.graph.directed
         )

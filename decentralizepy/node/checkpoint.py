@@ -3,7 +3,7 @@
 import logging
 import random
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -72,7 +72,9 @@ class Checkpointer:
     @property
     def kept(self) -> int:
         """The number of checkpoints to keep, since some nodes may be rounds ahead."""
-        return max_round_lag(self.node.graph) // max(self.every, 1) + 2
+        pause = longest_run(self.node.silent_rounds)  # nodes do not wait during one
+        lag = max_round_lag(self.node.graph) * (1 + pause)
+        return lag // max(self.every, 1) + 2
 
     def survey(self) -> None:
         """Warn, before the first round, about what checkpoints do not keep."""
@@ -233,6 +235,14 @@ def _check_identity(node: Any, identity: dict[str, Any]) -> None:
             f"uid {node.uid} cannot resume from its checkpoint: that run had a different "
             f"{', '.join(differing)}"
         )
+
+
+def longest_run(numbers: Collection[int]) -> int:
+    """Return the length of the longest run of consecutive numbers."""
+    lengths: dict[int, int] = {}
+    for number in sorted(numbers):
+        lengths[number] = 1 + lengths.get(number - 1, 0)
+    return max(lengths.values(), default=0)
 
 
 def max_round_lag(graph: Any) -> int:

@@ -1,5 +1,6 @@
 """The training rounds of learners and parameter servers."""
 
+import functools
 import json
 import logging
 import time
@@ -101,7 +102,24 @@ class Rounds(ScriptNames, Recording):
 
     def round(self) -> None:
         """Train, share, gather, average."""
+        self.train_locally()
+        updates = self.exchange()
+        messages = {uid: queue[0] for uid, queue in updates.items()}
+        self.observe(messages)
+        self.sharing._averaging(updates)
+        self.check_average(messages)
+        if self.reset_optimizer:
+            self.renew_optimizer()
+
+    def train_locally(self) -> None:
+        """Train the model on the node's own data."""
         self.trainer.train(self.dataset)
+
+    def exchange(self) -> dict[int, "deque[Message]"]:
+        """Send this round's message, if there is one; return the deques of the others'."""
+        if self.iteration in self.silent_rounds:
+            self.make_message(0)  # the average may build on it
+            return {}
         neighbors = set(self.get_neighbors())
         senders = set(self.get_senders(neighbors)) - self.lost_peers
         neighbors -= self.lost_peers
@@ -109,13 +127,17 @@ class Rounds(ScriptNames, Recording):
         self.connect_neighbors()
         self.my_neighbors, self.senders = neighbors, senders
         self.share(self.my_neighbors)
-        updates = self.gather(senders)
-        messages = {uid: queue[0] for uid, queue in updates.items()}
-        self.observe(messages)
-        self.sharing._averaging(updates)
-        self.check_average(messages)
-        if self.reset_optimizer:
-            self.renew_optimizer()
+        return self.gather(senders)
+
+    @functools.cached_property
+    def silent_rounds(self) -> frozenset[int]:
+        """The rounds in which no node sends anything, from 0.
+
+        A sharing class that has any returns those of the first ``iterations`` rounds from
+        its method ``silent_rounds``, the same on all nodes.
+        """
+        said = getattr(getattr(self, "sharing", None), "silent_rounds", None)
+        return said(self.iterations) if said else frozenset()
 
     def get_neighbors(self, node: int | None = None) -> set[int]:
         """Return the uids to send this round's model to; ``my_neighbors`` by default.

@@ -54,6 +54,7 @@ SHARINGS = {
     "GradientTracking": {},
     "QuasiGlobal": {},
     "LED": {},
+    "ProxSkip": {"probability": 0.5},
     "KGT": {},
     "LocalMomentum": {},
     "AveragedMomentum": {},

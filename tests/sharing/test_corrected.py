@@ -20,6 +20,7 @@ from tests.support.rings import (
     make,
     make_graph,
     run,
+    trained,
     vectors,
 )
 
@@ -34,13 +35,6 @@ def sharing(name):
 def vectored(name, rows, **options):
     """Return a node for each row of numbers."""
     return make(sharing(name), [Vector(row) for row in rows], **options)
-
-
-def trained(nodes, changes):
-    """Subtract from each node's model its change."""
-    for node, change in zip(nodes, changes, strict=True):
-        with torch.no_grad():
-            node.model.w -= torch.tensor(change, dtype=torch.float32)
 
 
 def followed(name, start, changes, **options):

@@ -91,6 +91,7 @@ ELSEWHERE = {
     "GradientTracking": "test_corrected has its own laws",
     "QuasiGlobal": "test_corrected has its own laws",
     "NIDS": "test_corrected has its own laws",
+    "ProxSkip": "test_prox_skip has its own laws",
     "LED": "test_stepwise has its own laws",
     "KGT": "test_stepwise has its own laws",
     "LocalMomentum": "test_corrected has its own laws",

@@ -114,6 +114,13 @@ def exchange(nodes, lost=()):
     return received
 
 
+def trained(nodes, changes):
+    """Subtract from the weights of each Vector its change."""
+    for node, change in zip(nodes, changes, strict=True):
+        with torch.no_grad():
+            node.model.w -= torch.tensor(change, dtype=torch.float32)
+
+
 def vectors(nodes):
     """Return the models, an array of shape (nodes, N)."""
     return np.array([node.flat.vector().tolist() for node in nodes])
