@@ -203,6 +203,9 @@ CONFIGURATIONS: dict[str, Settings] = {
     "ClippedGossip": sharing("ClippedGossip"),
     "NearestNeighborAverage": sharing("NearestNeighborAverage"),
     "OutlierScissors": sharing("OutlierScissors"),
+    "UBAR": sharing("UBAR"),
+    "CSPlus": sharing("CSPlus"),
+    "GTS": sharing("GTS"),
     # codecs
     "EliasFpzipLossy": sharing("PartialModel", alpha="0.3") | codec("EliasFpzipLossy"),
     "EliasQuantization": sharing("PartialModel", alpha="0.3")

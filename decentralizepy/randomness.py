@@ -36,6 +36,9 @@ class Purpose(Enum):
     SHADOWS = "shadows"
     """What an audit's shadow models are trained on (by uid and model)."""
 
+    JUDGED = "judged"
+    """The batch on which UBAR compares received models (by uid and round)."""
+
     NODE = "node"
     """Dropout, and other users of the global generators of a process (by uid)."""
 

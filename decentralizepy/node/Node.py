@@ -283,6 +283,8 @@ class Node(Handshakes):
             self.log_dir,
         )
         self.sharing.nonfinite = self.nonfinite
+        if getattr(self.sharing, "needs_trainer", False):
+            self.sharing.trainer = self.trainer
         self.batch(self.sharing)
         self._follow_steps()
 

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from decentralizepy import factory
 from decentralizepy.config.overrides import check_overrides
 from decentralizepy.config.signatures import is_ours
 from decentralizepy.errors import ConfigError, Problem
@@ -152,13 +153,14 @@ def enough_neighbors(chosen: Chosen) -> Iterator[Problem]:
         return
     degrees = [len(graph.in_neighbors(uid)) for uid in range(graph.n_procs)]
     least, tolerated = min(degrees), section.get("byzantine", 1)
-    if 2 * tolerated > least:
+    most = chosen.sharing.outvotes(least)
+    if tolerated > most:
         yield Problem(
             f"uid {degrees.index(least)} has {least} neighbors",
             section="SHARING",
             key="byzantine",
             value=tolerated,
-            expected=f"at most {least // 2}, half of them",
+            expected=f"at most {most}",
         )
 
 
@@ -178,6 +180,10 @@ def _misfit(chosen: Chosen) -> str:
         return f"{node.__name__} needs the sharing STC"
     if issubclass(sharing, _AMONG_PEERS) and issubclass(node, _FEDERATED):
         return f"has no server; {node.__name__} takes Sharing"
+    if getattr(sharing, "needs_trainer", False):
+        trainer = factory.load_class(chosen.config["TRAIN_PARAMS"], "training")
+        if not hasattr(trainer, "loss_on"):
+            return f"needs losses; {trainer.__name__} has no loss_on"
     if issubclass(sharing, _STEADY) and (cause := _unsteady(chosen)):
         return f"needs the same neighbors in every round; {cause}"
     if issubclass(sharing, PowerGossip) and (cause := _not_the_graph(chosen)):

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import torch
 from pydantic import Field
 
-from decentralizepy.sharing.robust import RobustSharing
+from decentralizepy.sharing.robust import RobustSharing, shrinkage
 
 
 class ClippedGossip(RobustSharing):
@@ -41,6 +41,6 @@ class ClippedGossip(RobustSharing):
             return models[0].clone()
         ranked = lengths.sort(descending=True).values
         radius = self.radius or ranked[min(self.byzantine, len(ranked) - 1)]
-        scale = (radius / lengths.clamp(min=1e-30)).clamp(max=1)
+        scale = shrinkage(lengths, radius)
         step: torch.Tensor = (weights[1:] * scale) @ differences
         return models[0] + step

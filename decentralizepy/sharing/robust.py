@@ -50,6 +50,11 @@ class RobustSharing(Sharing):
         """
         raise NotImplementedError
 
+    @classmethod
+    def outvotes(cls, neighbors: int) -> int:
+        """Return the largest ``byzantine`` that makes sense with so many neighbors."""
+        return neighbors // 2
+
     def tolerated(self, models: torch.Tensor) -> int:
         """Return how many of ``models`` may be Byzantine: ``byzantine``, or a minority."""
         return min(self.byzantine, (len(models) - 1) // 2)
@@ -88,6 +93,11 @@ class RobustSharing(Sharing):
 def distances(models: torch.Tensor) -> torch.Tensor:
     """Return the distance of each two models, of shape (m, m)."""
     return torch.cdist(models, models, compute_mode="donot_use_mm_for_euclid_dist")
+
+
+def shrinkage(lengths: torch.Tensor, radius: torch.Tensor | float) -> torch.Tensor:
+    """Return the factors that scale vectors of some lengths down to a radius."""
+    return (radius / lengths.clamp(min=1e-30)).clamp(max=1)
 
 
 def nearest(distance: torch.Tensor, count: int) -> torch.Tensor:

@@ -270,6 +270,14 @@ class Training(Passes):
         self.model.train()
         return total / count
 
+    def loss_on(self, batch: Any) -> float:
+        """Return the mean loss of a batch of the data set, in evaluation mode."""
+        self.model.eval()
+        with torch.inference_mode():
+            loss, _ = self.batch_loss(*self._placed(batch))
+        self.model.train()
+        return float(loss)
+
     def _autocast(self) -> AbstractContextManager[Any]:
         if self.precision == "float32":
             return nullcontext()

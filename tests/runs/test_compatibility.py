@@ -24,6 +24,7 @@ from decentralizepy.node.STC.STCClient import STCClient
 from decentralizepy.node.STC.STCServer import STCServer
 from decentralizepy.runs.chosen import Chosen
 from decentralizepy.runs.compatibility import check
+from decentralizepy.training.Training import Training
 
 SERVED = (DPSGDNodeFederated, FederatedParameterServer)
 
@@ -99,6 +100,18 @@ def test_more_byzantine_neighbors_than_can_be_outvoted_are_refused():
     with pytest.raises(ConfigError, match=told):
         check(chosen)
     check(chosen._replace(graph=RandomMatching(4)))  # its degrees are not known yet
+    check(parts("GTS", Ring(4), DPSGDNode))
+    with pytest.raises(ConfigError, match="2 neighbors; expected at most 0"):
+        check(parts("CSPlus", Ring(4), DPSGDNode))  # it would not move
+
+
+def test_a_sharing_that_compares_losses_needs_a_trainer_that_has_them():
+    chosen = parts("UBAR", Ring(4), DPSGDNode)
+    section = {"training_package": Training.__module__, "training_class": "Training"}
+    check(chosen._replace(config={"TRAIN_PARAMS": section}))
+    section = {"training_package": __name__, "training_class": "Own"}
+    with pytest.raises(ConfigError, match="UBAR: needs losses; Own has no loss_on"):
+        check(chosen._replace(config={"TRAIN_PARAMS": section}))
 
 
 class OwnRounds(DPSGDNode):
