@@ -192,6 +192,7 @@ CONFIGURATIONS: dict[str, Settings] = {
     "AveragedMomentum": sharing("AveragedMomentum"),
     "RelaySum": sharing("RelaySum") | graph("Star"),
     "RelaySum, DoubleBinaryTree": sharing("RelaySum") | graph("DoubleBinaryTree"),
+    "DPTraining": _part("TRAIN_PARAMS", "training", "training.DPTraining"),
     "Muffliato": sharing("Muffliato", noise_std="0.1", max_update_norm="1.0"),
     "ZipDL": sharing("ZipDL", noise_std="0.1", self_noise="True"),
     "CoordinateMedian": sharing("CoordinateMedian"),

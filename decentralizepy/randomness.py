@@ -39,6 +39,12 @@ class Purpose(Enum):
     JUDGED = "judged"
     """The batch on which UBAR compares received models (by uid and round)."""
 
+    POISSON = "samples of a private step"
+    """Which samples take part in a step of DP-SGD (by uid and step)."""
+
+    GRADIENTS = "noise of a private step"
+    """What DP-SGD adds to the gradient (by uid and step)."""
+
     NODE = "node"
     """Dropout, and other users of the global generators of a process (by uid)."""
 

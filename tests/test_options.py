@@ -65,6 +65,7 @@ TABLE = {
     **{f"sharing.{name}": (8, options) for name, options in SHARING.items()},
     **{f"datasets.{name}": (3, options) for name, options in DATASETS.items()},
     "training.Training": (7, TRAINING),
+    "training.DPTraining": (7, f"noise_multiplier max_grad_norm delta {TRAINING}"),
     "training.text.LLMTraining": (7, TRAINING),
 }
 

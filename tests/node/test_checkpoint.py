@@ -105,6 +105,17 @@ def test_every_sharing_goes_on_bit_by_bit(run_nodes, name):
     same(*stopped_and_gone_on_with(run_nodes, graph, {}, SHARING=sharing(name)))
 
 
+def test_private_training_goes_on_bit_by_bit(run_nodes):
+    """With the epsilons in the results."""
+    section = {
+        "training_package": "decentralizepy.training.DPTraining",
+        "training_class": "DPTraining",
+        "rounds": 2,
+    }
+    same(*stopped_and_gone_on_with(run_nodes, Ring(3), {}, TRAIN_PARAMS=section))
+    assert "epsilon" in results(run_nodes.folder)["0_results.json"]
+
+
 SCHEDULERS = {
     "CosineAnnealingWarmRestarts": {"t_0": 3},
     "ReduceLROnPlateau": {"patience": 0},

@@ -29,6 +29,7 @@ def test_an_example_runs(run_nodes, tmp_path, text):
     path.write_text(text)
     run_nodes(FullyConnected(4), rounds=4, **ini.read(str(path)))
     table = results(run_nodes.folder)["1_results.json"]
+    assert ("epsilon" in table) == ("DPTraining" in text)
     assert ("local_epsilon" in table) == ("Muffliato" in text)
     if "Muffliato" in text:
         assert table["network_epsilon"] == pytest.approx(table["local_epsilon"])
