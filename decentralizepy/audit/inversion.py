@@ -111,23 +111,28 @@ def batch(scene: Scene) -> int:
 def start(scene: Scene, observer: int, sender: int, number: int) -> Floats:
     """Return the model from which a sender was trained in a round, as the observer knows it.
 
-    In round 1 it is the common initial model. Later it is the average that the sender has
-    made of its neighbors' models with Metropolis-Hastings weights, if the observer received
-    them all; else what the sender sent in the round before, which it has averaged since.
+    In round 1 it is the common initial model. A parameter server knows what it has sent.
+    A neighbor knows the average that the sender has made with Metropolis-Hastings weights,
+    if it received all models in it; else only what the sender sent in the round before,
+    which it has averaged since.
 
     Raises
     ------
     DataError
-        If the round before was not recorded.
+        If the sender's model of the round before was not recorded.
     """
     if number == 1:
         return scene.initial
+    if observer < 0:
+        return scene.observation(observer, number).own
     if number - 1 not in scene.rounds[observer]:
         raise DataError(
             f"observer {observer} has recorded round {number}, but not round {number - 1}"
         )
     last = scene.observation(observer, number - 1)
     known = {**last.vectors, observer: last.own}
+    if sender not in known:
+        raise DataError(f"node {sender} sent no model in round {number - 1}")
     graph = scene.graph.at(number - 2)
     peers, sent = graph.neighbors(sender), known[sender]
     if not peers <= known.keys():

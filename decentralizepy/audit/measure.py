@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from decentralizepy.audit.membership import Scores, Victim
 from decentralizepy.audit.scene import Scene, spaced
 from decentralizepy.audit.shadows import Shadows
 from decentralizepy.datasets.Data import Data
-from decentralizepy.errors import ConfigError
+from decentralizepy.errors import ConfigError, DataError
 from decentralizepy.randomness import Purpose, stream
 from decentralizepy.report.content import log_folders
 from decentralizepy.results.methods import Found, find_runs
@@ -97,6 +98,8 @@ class Audit:
                 found[number][f"{name}_auc"] = curve.auc
                 found[number][f"{name}_tpr"] = curve.tpr_at_rate
         for number, links in self.links.items():
+            if not links:
+                continue
             models = sum(each.models for each in links)
             found[number]["link_accuracy"] = sum(each.right for each in links) / models
             guessed = sum(each.models * each.chance for each in links)
@@ -134,31 +137,20 @@ def audit(log_dirs: Sequence[Path], settings: Settings = Settings()) -> Audit:
     """
     scene = Scene(log_dirs)
     done, numbers = Audit(), common_rounds(scene.rounds)
-    victims: dict[int, Victim] = {}
-    parts: dict[int, Data] = {}
+    if not numbers:
+        raise DataError(f"{log_dirs[0]}: no round was recorded by all observers")
+    find = functools.cache(lambda uid: membership.victim(scene, uid, settings.samples))
+    data = functools.cache(lambda uid: part(scene, uid, settings.samples))
     for number in spaced(numbers, settings.rounds):
         received = [scene.observation(uid, number) for uid in scene.rounds]
-        for uid in {uid for each in received for uid in each.vectors} - victims.keys():
-            victims[uid] = membership.victim(scene, uid, settings.samples)
-            parts[uid] = part(scene, uid, settings.samples)
-        scores = [
-            membership.by_loss(scene, vector, victims[uid])
-            for each in received
-            for uid, vector in each.vectors.items()
-        ]
-        if scores:
-            done.losses[number] = membership.joined(scores)
-        links = [
-            linking.link(scene, each.vectors, parts)
-            for each in received
-            if len(each.vectors) > 1
-        ]
-        if links:
-            done.links[number] = links
-    if settings.shadows and done.losses:
-        last = max(done.losses)
-        received = [scene.observation(uid, last) for uid in scene.rounds]
-        done.ratios[last] = _ratios(scene, received, victims, settings.shadows)
+        if any(each.vectors for each in received):
+            last = received
+            done.losses[number] = _by_loss(scene, received, find)
+            done.links[number] = _links(scene, received, data)
+    if not done.losses:
+        raise DataError(f"{log_dirs[0]}: its observers received no model")
+    if settings.shadows:
+        done.ratios[last[0].round] = _ratios(scene, last, find, settings.shadows)
     if settings.victims:
         done.inverted = _inverted(scene, numbers[0], settings.victims)
     return done
@@ -176,10 +168,34 @@ def part(scene: Scene, uid: int, most: int) -> Data:
     return Data(*data[draws.permutation(len(data))[:most]])
 
 
+def _by_loss(
+    scene: Scene, received: Sequence[Observation], find: Callable[[int], Victim]
+) -> Scores:
+    """Return the scores of the loss threshold for all messages of a round."""
+    return membership.joined(
+        [
+            membership.by_loss(scene, vector, find(uid))
+            for each in received
+            for uid, vector in each.vectors.items()
+        ]
+    )
+
+
+def _links(
+    scene: Scene, received: Sequence[Observation], data: Callable[[int], Data]
+) -> list[Links]:
+    """Return the links of each observer that received several models."""
+    return [
+        linking.link(scene, each.vectors, {uid: data(uid) for uid in each.vectors})
+        for each in received
+        if len(each.vectors) > 1
+    ]
+
+
 def _ratios(
     scene: Scene,
     received: Sequence[Observation],
-    victims: Mapping[int, Victim],
+    find: Callable[[int], Victim],
     shadows: int,
 ) -> Scores:
     """Return the scores of the likelihood ratio for all messages of a round."""
@@ -187,7 +203,7 @@ def _ratios(
     steps = min(STEPS, number * int(section.get("rounds") or 1))
     scores = []
     for uid in sorted({uid for each in received for uid in each.vectors}):
-        models = Shadows(scene, victims[uid], shadows, steps)
+        models = Shadows(scene, find(uid), shadows, steps)
         scores += [
             models.scores(each.vectors[uid]) for each in received if uid in each.vectors
         ]

@@ -106,6 +106,19 @@ def test_a_single_image_is_read_out_of_what_was_received(single):
         assert found.ssim > 0.99 > found.chance[1]
 
 
+def test_where_a_sender_started_is_known_to_who_heard_all_that_it_averaged(
+    single, monkeypatch
+):
+    """All nodes are neighbors, so in round 2 all start from the same mean."""
+    first = single.observation(0, 1)
+    mean = np.mean([first.own, *first.vectors.values()], axis=0)
+    np.testing.assert_allclose(inversion.start(single, 0, 3, 2), mean, atol=1e-6)
+    assert inversion.start(single, 0, 3, 1) is single.initial
+    monkeypatch.setitem(single.rounds, 0, [1, 3])
+    with pytest.raises(DataError, match="recorded round 3, but not round 2"):
+        inversion.start(single, 0, 3, 3)
+
+
 def test_images_whose_gradient_points_the_same_way_are_alike(single):
     """Breaks when the search by cosine ends no nearer than other images."""
     data, model = single.data[1], single.model

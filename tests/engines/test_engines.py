@@ -89,9 +89,15 @@ def test_schedules_clipping_and_augmentation_end_with_the_bits_of_processes(
 def test_nodes_that_draw_end_with_the_bits_of_processes(experiment, tmp_path):
     """Dropout draws from torch's one generator, and the trainer from NumPy's."""
     both = {"process": (), **ENGINES}
+    sections = {**DRAWING, "OBSERVER": {"nodes": "1"}}
     for name, flags in both.items():
-        done = run([*experiment("IPC", 3, name=name, **DRAWING), *flags])
+        done = run([*experiment("IPC", 3, name=name, **sections), *flags])
         assert done.returncode == 0, done.stderr
+        received = [
+            (tmp_path / each / "observed" / "1" / "3.npz").read_bytes()
+            for each in (name, "process")
+        ]
+        assert received[0] == received[1], "an observer's neighbors sent other bits"
     kinds = []
     for name in both:
         assert results(tmp_path / name) == results(tmp_path / "process")
