@@ -113,7 +113,8 @@ GOSSIP = {"KNN", "KFN"}  # how much they send before the first round depends on 
 EL = "EpidemicLearning"
 SERVER = "FederatedParameterServer"
 
-# EL_Local_Timeout is left out: which models arrive before its deadline depends on timing.
+# EL_Local_Timeout, ADPSGD and GossipLearning are left out: what they average depends on
+# timing.
 CONFIGURATIONS: dict[str, Settings] = {
     # nodes
     "DPSGDNode": {},

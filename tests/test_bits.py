@@ -20,9 +20,8 @@ FAMILIES = {
     "sharing": Sharing,
 }
 NOT_RUN = {"Compression", "Graph", "TimeVarying", "Node", "LiveNode", "OverlayNode"}
-NOT_RUN |= {
-    "FilePerRound"
-}  # needs files; the bits of a run do not depend on where from
+NOT_RUN |= {"FilePerRound"}  # needs files
+NOT_RUN |= {"ADPSGD", "GossipLearning"}  # their bits depend on timing
 
 
 def plugins(folder, base):

@@ -97,6 +97,24 @@ def test_a_deadline_ends_each_round(experiment, tmp_path):
     assert all(len(table["total_bytes"]) == 5 for table in tables.values())
 
 
+@pytest.mark.parametrize(
+    ("node", "options", "graph"),
+    [("ADPSGD", {}, "Ring"), ("GossipLearning", {"timeout": "0.2"}, "FullyConnected")],
+)
+@pytest.mark.slow
+def test_nodes_without_common_rounds_do_all_of_theirs(
+    experiment, tmp_path, node, options, graph
+):
+    chosen = sections(node, None, options)
+    package = f"decentralizepy.graphs.{graph}"
+    chosen["GRAPH"] = {"graph_package": package, "graph_class": graph}
+    done = run(experiment(rounds=5, **chosen))
+    assert done.returncode == 0, done.stdout + done.stderr
+    tables = results(tmp_path / "run")
+    assert len(tables) == NODES
+    assert all(len(table["total_bytes"]) == 5 for table in tables.values())
+
+
 @pytest.mark.parametrize("place", ["-sm 0 -sr -3"])
 def test_a_service_may_have_any_rank(experiment, tmp_path, place):
     federated = sections(*KINDS["eval/testingFederated.py"])

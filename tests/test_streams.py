@@ -14,9 +14,11 @@ from decentralizepy.graphs.FullyConnected import FullyConnected
 from decentralizepy.graphs.RandomMatching import RandomMatching
 from decentralizepy.mappings.Linear import Linear
 from decentralizepy.node import process
+from decentralizepy.node.ADPSGD import ADPSGD
 from decentralizepy.node.EpidemicLearning import EL_Local_Timeout
 from decentralizepy.node.EpidemicLearning.EL_Local import EL_Local
 from decentralizepy.node.FederatedParameterServer import FederatedParameterServer
+from decentralizepy.node.GossipLearning import GossipLearning
 from decentralizepy.node.KFN import KFN
 from decentralizepy.node.KNN import KNN
 from decentralizepy.node.Node import Node
@@ -83,6 +85,8 @@ def own_process(seed, uid):
 
 PARTS = {
     "EL_Local": learner(EL_Local),
+    "ADPSGD": learner(ADPSGD),
+    "GossipLearning": learner(GossipLearning),
     "EL_Local_Timeout": learner(EL_Local_Timeout.EL_Local),
     "KNN": learner(KNN),
     "KFN": learner(KFN),

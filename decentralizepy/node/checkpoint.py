@@ -137,6 +137,15 @@ class Checkpointer:
                 print(f"warning: {text}", file=sys.stderr)
 
 
+class AllKept(Checkpointer):
+    """Keeps all checkpoints, for nodes that may be any number of rounds apart."""
+
+    @property
+    def kept(self) -> int:
+        """As many as there can be."""
+        return int(self.node.iterations)
+
+
 def part_states(node: Any) -> dict[str, State]:
     """Return the state of each of a node's parts."""
     parts = {name: getattr(node, name, None) for name in PARTS}

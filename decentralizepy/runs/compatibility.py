@@ -31,6 +31,7 @@ from decentralizepy.sharing.PowerGossip import PowerGossip
 from decentralizepy.sharing.PushSum import PushSum
 from decentralizepy.sharing.RelaySum import RelaySum
 from decentralizepy.sharing.robust import RobustSharing
+from decentralizepy.sharing.Sharing import Sharing
 from decentralizepy.sharing.STC import STC
 
 SHOWN = 10  # components whose sizes are listed
@@ -135,6 +136,13 @@ def service_fits(chosen: Chosen) -> Iterator[Problem]:
         )
 
 
+def graph_fits(chosen: Chosen) -> Iterator[Problem]:
+    """Yield a problem if the nodes cannot run on the graph."""
+    misfit = getattr(chosen.node_class, "misfit", None)
+    if misfit and (cause := misfit(chosen.graph)):
+        yield Problem(cause, **_place(chosen))
+
+
 def sharing_fits(chosen: Chosen) -> Iterator[Problem]:
     """Yield a problem if the sharing class does not suit the nodes or the graph."""
     if is_ours(chosen.sharing) and (cause := _misfit(chosen)):
@@ -166,6 +174,7 @@ def enough_neighbors(chosen: Chosen) -> Iterator[Problem]:
 
 RULES: tuple[Callable[[Chosen], Iterator[Problem]], ...] = (
     service_fits,
+    graph_fits,
     sharing_fits,
     enough_neighbors,
 )
@@ -178,6 +187,8 @@ def _misfit(chosen: Chosen) -> str:
         if issubclass(sharing, STC):
             return f"needs the nodes STCClient and STCServer, not {node.__name__}"
         return f"{node.__name__} needs the sharing STC"
+    if getattr(node, "whole_models", False) and sharing is not Sharing:
+        return f"{node.__name__} takes Sharing, as it averages whole models itself"
     if issubclass(sharing, _AMONG_PEERS) and issubclass(node, _FEDERATED):
         return f"has no server; {node.__name__} takes Sharing"
     if getattr(sharing, "needs_trainer", False):

@@ -35,6 +35,8 @@ def target_fits(chosen: Chosen) -> Iterator[Problem]:
             cause = "with on_peer_loss = drop, nodes that are lost cannot agree"
         elif getattr(chosen.args, "evaluate", ALL) == MEAN_MODEL:
             cause = "with evaluate = mean_model, nodes do not know their accuracy"
+        elif getattr(chosen.node_class, "answers_peers", False):
+            cause = f"a node of {chosen.node_class.__name__} cannot wait for all others"
         elif chosen.islands:
             cause = "parts of a graph that is not connected cannot agree"
         else:

@@ -135,6 +135,29 @@ def test_nodes_that_wait_for_nobody_run_by_the_virtual_clock(experiment, tmp_pat
         assert rounds["4"] == pytest.approx(4 * 3, abs=4 * 0.05)  # polls take 50 ms
 
 
+PAIRS = {"node_package": "decentralizepy.node.ADPSGD", "node_class": "ADPSGD"}
+GOSSIP = {
+    "node_package": "decentralizepy.node.GossipLearning",
+    "node_class": "GossipLearning",
+    "timeout": "1",
+}
+
+
+@pytest.mark.parametrize("node", [PAIRS, GOSSIP], ids=["ADPSGD", "GossipLearning"])
+def test_nodes_without_common_rounds_repeat_to_the_bit(experiment, tmp_path, node):
+    """Node 3 is three times as slow as the others."""
+    (tmp_path / "seconds.txt").write_text("1\n1\n1\n3\n")
+    network = {"latency": "100", "compute_file": str(tmp_path / "seconds.txt")}
+    for name in ("one", "again"):
+        words = experiment("IPC", 4, name=name, NODE=node, NETWORK=network)
+        assert debug(words) == 0
+    assert_same_weights(tmp_path / "again" / "weights", tmp_path / "one" / "weights")
+    assert times(tmp_path, "again") == times(tmp_path, "one")
+    ends = [rounds["4"] for rounds in times(tmp_path, "one").values()]
+    assert len(ends) == 4
+    assert 12 <= ends[3] < 17  # 4 rounds of 3 s, and 1 s each for gossip
+
+
 def test_nodes_that_wait_for_nobody_need_one_process(experiment):
     with pytest.raises(
         ConfigError, match="what EL_Local does depends on when messages"
