@@ -50,7 +50,8 @@ ALLOWED = {
     | {"network.clock", "network.record", "once"}
     | {"results.columns", "results.lines", "results.schedule", "results.sketch"}
     | {"results.observed", "results.write"}
-    | {"sharing.decoded", "sharing.Sharing", "sharing.finite", "sharing.many"},
+    | {"sharing.checks", "sharing.decoded", "sharing.finite", "sharing.many"}
+    | {"sharing.Sharing"},
     # a rule about two plug-ins has to know both
     "runs": RUN
     | {"models", "network", "node", "results", "sharing", "training.last_batch"}
