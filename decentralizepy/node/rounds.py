@@ -49,10 +49,6 @@ class Rounds(ScriptNames, Recording):
     """The uids whose messages ``gather`` waits for; None, in a custom loop: neighbors."""
     asynchronous = False
     """Whether what the node does depends on when messages arrive."""
-    answers_peers = False
-    """Whether it must be able to answer peers that are in any other round."""
-    whole_models = False
-    """Whether it averages or hands over whole models, so that it takes Sharing only."""
     checkpointer_class: type[Checkpointer] = Checkpointer
     checkpointer: Checkpointer | None = None
     weights_store_dir: str
@@ -68,11 +64,6 @@ class Rounds(ScriptNames, Recording):
         """Load the state that ``state_dict`` returned."""
         for name in stated(self, "checkpointed") & state.keys():
             setattr(self, name, state[name])
-
-    @classmethod
-    def misfit(cls, graph: Any) -> str:
-        """Return why nodes of this class cannot run on a graph; "" if they can."""
-        return ""
 
     def init_checkpoints(self, config: Section) -> None:
         """Read from section RUN where to start, and when to evaluate and keep state."""

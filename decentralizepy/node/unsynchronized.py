@@ -5,6 +5,7 @@ from collections import deque
 from typing import Any
 
 from decentralizepy.errors import PeerLost
+from decentralizepy.graphs.Graph import Graph
 from decentralizepy.message import Message
 from decentralizepy.node.checkpoint import AllKept
 from decentralizepy.node.LiveNode import LiveNode
@@ -21,8 +22,16 @@ class Unsynchronized(LiveNode):
     """
 
     whole_models = True
+    """Whether the node averages whole models itself, so that it takes Sharing only."""
+    answers_peers = False
+    """Whether the node must be able to answer peers that are in any other round."""
     checkpointed = ("rng",)
     checkpointer_class = AllKept
+
+    @classmethod
+    def misfit(cls, graph: Graph) -> str:
+        """Return why nodes of this class cannot run on a graph; "" if they can."""
+        return ""
 
     def init_node(self, node_configs: Section) -> None:
         seed = derive_seed(Purpose.RECEIVERS, seed_of(self.dataset), self.uid)
