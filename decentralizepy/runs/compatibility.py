@@ -145,7 +145,9 @@ def graph_fits(chosen: Chosen) -> Iterator[Problem]:
 
 def sharing_fits(chosen: Chosen) -> Iterator[Problem]:
     """Yield a problem if the sharing class does not suit the nodes or the graph."""
-    if is_ours(chosen.sharing) and (cause := _misfit(chosen)):
+    if not is_ours(chosen.sharing):
+        return
+    if cause := _not_whole(chosen) or _misfit(chosen):
         name = chosen.sharing.__name__
         yield Problem(cause, section="SHARING", key="sharing_class", value=name)
 
@@ -180,6 +182,14 @@ RULES: tuple[Callable[[Chosen], Iterator[Problem]], ...] = (
 )
 
 
+def _not_whole(chosen: Chosen) -> str:
+    """Return why nodes that average whole models cannot use a sharing class, or ""."""
+    node = chosen.node_class
+    if not getattr(node, "whole_models", False) or chosen.sharing is Sharing:
+        return ""
+    return f"{node.__name__} takes Sharing, as it averages whole models itself"
+
+
 def _misfit(chosen: Chosen) -> str:
     """Return why the sharing class does not suit the nodes or the graph, or ""."""
     sharing, node = chosen.sharing, chosen.node_class
@@ -187,8 +197,6 @@ def _misfit(chosen: Chosen) -> str:
         if issubclass(sharing, STC):
             return f"needs the nodes STCClient and STCServer, not {node.__name__}"
         return f"{node.__name__} needs the sharing STC"
-    if getattr(node, "whole_models", False) and sharing is not Sharing:
-        return f"{node.__name__} takes Sharing, as it averages whole models itself"
     if issubclass(sharing, _AMONG_PEERS) and issubclass(node, _FEDERATED):
         return f"has no server; {node.__name__} takes Sharing"
     if getattr(sharing, "needs_trainer", False):
