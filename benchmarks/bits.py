@@ -111,6 +111,7 @@ FULL = graph("FullyConnected")
 SKEWED = {"DATASET.partition_niid": "dirichlet", "DATASET.shards": ""}
 GOSSIP = {"KNN", "KFN"}  # how much they send before the first round depends on timing
 EL = "EpidemicLearning"
+CHURN = _in("CHURN", {"mean_up": "3", "mean_down": "1.5", "loss": "0.2"})
 SERVER = "FederatedParameterServer"
 
 # EL_Local_Timeout, ADPSGD and GossipLearning are left out: what they average depends on
@@ -208,6 +209,15 @@ CONFIGURATIONS: dict[str, Settings] = {
     "UBAR": sharing("UBAR"),
     "CSPlus": sharing("CSPlus"),
     "GTS": sharing("GTS"),
+    # churn
+    "Churn": CHURN,
+    "Churn, RandomMatching": CHURN | graph("RandomMatching", seed="1"),
+    "Churn, PushSum": CHURN | sharing("PushSum") | graph("Exponential"),
+    "Churn, RelaySum": CHURN | sharing("RelaySum") | graph("Star"),
+    "Churn, EL_Local": CHURN | FULL | nodes(f"{EL}.EL_Local", graph_degree="2"),
+    "Churn, PeerSamplerDynamic": CHURN
+    | nodes("DPSGDWithPeerSampler", "PeerSamplerDynamic", graph_degree="3"),
+    "Churn, Federated": CHURN | nodes("DPSGDNodeFederated", SERVER),
     # codecs
     "EliasFpzipLossy": sharing("PartialModel", alpha="0.3") | codec("EliasFpzipLossy"),
     "EliasQuantization": sharing("PartialModel", alpha="0.3")

@@ -29,6 +29,11 @@ class Purpose(Enum):
 
     NOISE = "noise"
     """What is added to a model before it is sent (by uid and round)."""
+    AVAILABILITY = "availability"
+    """The rounds in which a node is up (by uid)."""
+
+    LOSS = "loss"
+    """The rounds in which a message is lost (by sender and receiver)."""
 
     AUDIT = "audit"
     """The samples by which an audit attacks a node (by uid)."""

@@ -42,12 +42,12 @@ ALLOWED = {
     }
     | {"files", "message", "models.flat", "models.views", "privacy", "randomness"}
     | {"utils"},
-    "network": {"errors", "message", "randomness"},
+    "network": {"config.numbers", "errors", "message", "randomness"},
     "privacy": set(),
     "node": TEXT
     | {"checkpoints", "factory", "graphs", "mappings", "models.Model", "models.flat"}
     | {"attacks.byzantine", "models.decay", "models.lazy"}
-    | {"network.clock", "network.record", "once"}
+    | {"network.churn", "network.clock", "network.record", "once"}
     | {"results.columns", "results.lines", "results.schedule", "results.sketch"}
     | {"results.observed", "results.write"}
     | {"sharing.checks", "sharing.decoded", "sharing.finite", "sharing.many"}

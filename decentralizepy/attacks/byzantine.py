@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from decentralizepy.config.numbers import evaluate
+from decentralizepy.config.numbers import integers
 from decentralizepy.errors import ConfigError
 from decentralizepy.randomness import DEFAULT_SEED, Purpose, stream
 
@@ -51,8 +51,7 @@ def _chosen(
 ) -> frozenset[int]:
     nodes = section.get("nodes")
     if nodes is not None:
-        listed = evaluate(nodes) if isinstance(nodes, str) else nodes
-        return frozenset([listed] if isinstance(listed, int) else listed)
+        return frozenset(integers(nodes))
     count = section.get("count")
     if count is None:
         count = int(section["fraction"] * graph.n_procs)

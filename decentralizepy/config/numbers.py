@@ -39,6 +39,12 @@ def evaluate(text: str) -> Any:
         raise ValueError("not numbers, nor a list of numbers") from None
 
 
+def integers(value: Any) -> list[int]:
+    """Return the numbers of an option that takes one or a list of them, or their text."""
+    read = evaluate(value) if isinstance(value, str) else value
+    return [read] if isinstance(read, int) else [*read]
+
+
 def _value(node: ast.expr) -> Any:
     match node:
         case ast.Constant(value=(int() | float()) as number):

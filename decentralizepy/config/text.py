@@ -47,7 +47,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
     }
 )
 REQUIRED = ("DATASET", "OPTIMIZER_PARAMS", "TRAIN_PARAMS", "COMMUNICATION", "SHARING")
-SECTIONS = (*KINDS, "NODE", "RUN", "FAULTS", "NETWORK", "OBSERVER")
+SECTIONS = (*KINDS, "NODE", "RUN", "FAULTS", "NETWORK", "OBSERVER", "CHURN")
 FOLDERS = ("train_dir", "test_dir", "images_dir")
 
 _NODE_CLASSES = tuple((f"{of}_package", f"{of}_class") for of in ("node", "server"))
@@ -55,6 +55,8 @@ _SECONDS = Annotated[float, Field(gt=0)]
 _POSITIVE = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 _AMOUNT = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 _COUNT = Annotated[int, Field(ge=1)]
+_LENGTH = Annotated[float, Field(ge=1, allow_inf_nan=False)]
+_UID = Annotated[int, Field(ge=0)]
 
 
 def _keys(**kinds: Any) -> Options:
@@ -98,6 +100,20 @@ OBSERVER = _keys(
     every=_COUNT,
     max_mib=_POSITIVE,
 )
+CHURN = _keys(
+    rate=Annotated[float, Field(gt=0, le=1)],
+    mean_up=_LENGTH,
+    mean_down=_LENGTH,
+    trace_file=str,
+    join=_UID | list[_UID],
+    join_round=_COUNT,
+    leave=_UID | list[_UID],
+    leave_round=_COUNT,
+    loss=Annotated[float, Field(ge=0, lt=1)],
+    bad_loss=Annotated[float, Field(gt=0, le=1)],
+    mean_good=_LENGTH,
+    mean_bad=_LENGTH,
+)
 NODE = _keys(
     graph_degree=Annotated[int, Field(ge=0)],
     timeout=_SECONDS,
@@ -107,7 +123,6 @@ NODE = _keys(
     client_weights=Literal["equal", "samples"],
 )
 
-_UID = Annotated[int, Field(ge=0)]
 _OWN: Mapping[str, Options] = MappingProxyType(
     {
         "optimizer": _keys(decay_norm_and_bias=bool),
@@ -178,6 +193,9 @@ def _section(name: str, section: Section, nodes: Iterable[Any]) -> Iterator[Prob
     elif name == "OBSERVER":
         found = {**section, **_fitted(OBSERVER, section)}
         yield from option_problems("OBSERVER", OBSERVER, found)
+    elif name == "CHURN":
+        found = {**section, **_fitted(CHURN, section)}
+        yield from option_problems("CHURN", CHURN, found)
 
 
 def _class_keys(prefix: str, written: Section) -> Iterator[Problem]:

@@ -78,7 +78,8 @@ def _of_node(
     for number, events in rounds:
         measured = sum(event[1] for event in events if event[0] == "compute")
         seconds = network.seconds(uid, measured)
-        joules += energy.computing(place, seconds)
+        if not any(event[0] == "idle" for event in events):
+            joules += energy.computing(place, seconds)
         for kind, peers, *rest in events:
             if kind == "send":
                 joules += energy.sent * len(peers) * rest[0]

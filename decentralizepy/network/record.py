@@ -16,6 +16,9 @@ class Unrecorded:
     def begin(self) -> None:
         """Begin a round."""
 
+    def idle(self) -> None:
+        """Note that the node computes nothing in this round."""
+
     def sent(self, uid: int, size: int, label: Label | None) -> None:
         """Note that a message of ``size`` bytes is sent to ``uid``."""
 
@@ -40,6 +43,9 @@ class Recorder(Unrecorded):
 
     def begin(self) -> None:
         self._mark = time.thread_time()
+
+    def idle(self) -> None:
+        self._events.append(["idle", 0.0])
 
     def sent(self, uid: int, size: int, label: Label | None) -> None:
         if label is None:

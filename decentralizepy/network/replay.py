@@ -29,8 +29,9 @@ def replay(records: Mapping[int, Rounds], network: Network) -> dict[int, Times]:
     ----------
     records
         For each uid, its rounds in order, with the events of each. An event is
-        ``("compute", seconds)``, ``("send", uids, size, channel, round)`` or
-        ``("await", uids, channel, round)``.
+        ``("compute", seconds)``, ``("send", uids, size, channel, round)``,
+        ``("await", uids, channel, round)``, or ``("idle", 0)`` at the beginning of a round
+        that takes no time to compute.
     network
     """
     return _Replay(records, network).run()
@@ -104,9 +105,8 @@ class _Replay:
         """Take a node's events up to its next send, or until it waits."""
         node = self.nodes[uid]
         for number, event in node.events:
-            if event[0] == "compute":
-                if self.network.compute is None:
-                    node.now += event[1]
+            if event[0] in ("compute", "idle"):
+                self.compute(node, number, event)
             elif event[0] == "await":
                 self.wait(uid, node, event)
                 if node.missing:
@@ -119,6 +119,13 @@ class _Replay:
                 self.count += 1
                 heapq.heappush(self.due, (node.now, self.count, uid, event))
                 return
+
+    def compute(self, node: _Node, number: int, event: Event) -> None:
+        """Let measured time pass, if that counts; none at all in an idle round."""
+        if event[0] == "idle":
+            node.spent = number
+        elif self.network.compute is None:
+            node.now += event[1]
 
     def spend(self, uid: int, node: _Node, number: int) -> None:
         """Let a round's constant time pass, once, before its first message is sent."""

@@ -47,6 +47,11 @@ class DPSGDNode(LiveNode):
             not self.overrides_neighbors and self.on_peer_loss != "drop"
         )
 
+    def init_churn(self, config: dict[str, Section]) -> None:
+        super().init_churn(config)
+        if self.churn:
+            self.sharing.degrees_are_static = False
+
     def accepts(self, uid: int) -> bool:
         if self.overrides_neighbors or not self.graph.fixed:
             return True

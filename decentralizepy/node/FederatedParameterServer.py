@@ -86,6 +86,7 @@ class FederatedParameterServer(Rounds):
         self.init_comm(config["COMMUNICATION"])
         self.init_sharing(config["SHARING"])
         self.init_observer(config)
+        self.init_churn(config)
         self.identity = identify(self, config)
 
     def cache_fields(  # type: ignore[override]
@@ -111,10 +112,11 @@ class FederatedParameterServer(Rounds):
         self.rng = random.Random(seed)
 
     def get_working_nodes(self) -> set[int]:
-        """Return this round's clients."""
-        clients = sorted(self.my_neighbors - self.lost_peers)
+        """Return this round's clients, some of those that are up."""
+        clients = self.my_neighbors - self.lost_peers
+        clients -= self.down(clients)
         count = math.ceil(len(clients) * self.working_fraction)
-        return set(self.rng.sample(clients, count))
+        return set(self.rng.sample(sorted(clients), count))
 
     def round(self) -> None:
         self.current_workers = set(self.get_working_nodes())

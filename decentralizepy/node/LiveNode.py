@@ -98,6 +98,7 @@ class LiveNode(Rounds):
         self.init_scheduler(config.get("LR_SCHEDULER", {}))
         self.init_comm(config["COMMUNICATION"])
         self.init_sharing(config["SHARING"])
+        self.init_churn(config)
         self.init_attack(config)
         self.init_observer(config)
         self.init_node(config.get("NODE", {}))

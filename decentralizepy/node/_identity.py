@@ -25,6 +25,8 @@ def identify(node: Any, config: dict[str, dict[str, Any]]) -> Identity:
     for name in SECTIONS:
         identity[f"[{name}]"] = _digest(_resolved(name, config.get(name, {})))
     identity["[NODE]"] = _digest(config.get("NODE", {}))
+    churn = getattr(node, "churn", None)
+    identity["[CHURN]"] = _digest(churn and churn.said)
     mapping, graph = node.mapping, node.graph
     identity["[MAPPING]"] = once(mapping, "places", lambda: _digest(_places(mapping)))
     shapes = [[name, list(part.shape)] for name, part in tensors(node.model).items()]

@@ -116,6 +116,7 @@ def _in_sections(config: Mapping[str, Any]) -> str:
         "there is a section LR_SCHEDULER": config.get("LR_SCHEDULER"),
         "there is a section ATTACK": config.get("ATTACK"),
         "there is a section OBSERVER": config.get("OBSERVER"),
+        "there is a section CHURN": config.get("CHURN"),
         "[FAULTS] on_peer_loss = drop": faults.get("on_peer_loss") == "drop",
         "[FAULTS] nonfinite = drop": faults.get("nonfinite") == "drop",
     }

@@ -1,7 +1,9 @@
 """What a node measures in a round: its model, its bytes, its waits."""
 
+import json
 import logging
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
@@ -9,10 +11,12 @@ import torch
 
 from decentralizepy.attacks.byzantine import Malice
 from decentralizepy.config.observers import SECTION, observer_uids
+from decentralizepy.files import write_atomic
 from decentralizepy.message import Message
+from decentralizepy.models.Model import Model
 from decentralizepy.node import process
+from decentralizepy.node.attendance import Attendance
 from decentralizepy.node.early_stop import mean_over_nodes
-from decentralizepy.node.lifecycle import Lifecycle
 from decentralizepy.node.observer import Observer
 from decentralizepy.node.round_models import RoundModels
 from decentralizepy.randomness import seed_of
@@ -24,10 +28,9 @@ from decentralizepy.results.write import Results
 logger = logging.getLogger(__name__)
 
 
-class Recording(Lifecycle):
+class Recording(Attendance):
     """A node that evaluates its model when that is due, and records every round."""
 
-    iteration = 0
     evaluators: str | int = ALL
     """Which nodes evaluate (``all``, ``mean_model`` or how many)."""
     malice: Malice | None = None
@@ -44,6 +47,7 @@ class Recording(Lifecycle):
     """Names of the node's own attributes that a checkpoint keeps, besides its parts."""
     schedule: Schedule
     results: Results
+    weights_store_dir: str
 
     def init_observer(self, config: Mapping[str, Any]) -> None:
         """Record what the node receives, if section OBSERVER says that it does."""
@@ -77,10 +81,12 @@ class Recording(Lifecycle):
             self.results.write()
 
     def state_of_network(self) -> dict[str, Any]:
-        """Return whether the node is Byzantine, whom it lost, and what it rejected."""
+        """Return whether the node is Byzantine or down, and what it did not get."""
         rejected = getattr(self.communication, "rejected", 0)
         found = {
             BYZANTINE: self.malice is not None,
+            "down": not self.is_up(),
+            "lost_messages": self.lost_messages,
             "lost_peers": sorted(self.lost_peers),
             "rejected": rejected,
         }
@@ -173,6 +179,18 @@ class Recording(Lifecycle):
         """Return the bytes sent so far: the total, all but ``params``, and ``params``."""
         transport = self.communication
         return transport.total_bytes, transport.total_meta, transport.total_data
+
+    def store(self) -> None:
+        """Write the final weights, and how often each of them was sent, if counted."""
+        counter = getattr(self.model, "shared_parameters_counter", None)
+        if counter is not None:
+            path = Path(self.log_dir) / f"{self.rank}_shared_parameters.json"
+            write_atomic(path, json.dumps(counter.tolist()))
+        place = (self.weights_store_dir, self.uid, self.iteration)
+        if hasattr(self.model, "dump_weights"):
+            self.model.dump_weights(*place)
+        else:  # a plain torch.nn.Module
+            Model.dump_weights(self.model, *place)
 
 
 def _numbers(tensor: torch.Tensor) -> npt.NDArray[Any]:

@@ -1,20 +1,16 @@
 """The training rounds of learners and parameter servers."""
 
-import functools
-import json
 import logging
 import time
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from decentralizepy.checkpoints import stated
 from decentralizepy.config.run_section import RunSection
 from decentralizepy.errors import PeerLost
-from decentralizepy.files import write_atomic
 from decentralizepy.message import Message
-from decentralizepy.models.Model import Model
+from decentralizepy.node._counters import unseen
 from decentralizepy.node.checkpoint import Checkpointer
 from decentralizepy.node.mailbox import Received
 from decentralizepy.node.Node import Section
@@ -42,7 +38,6 @@ class Rounds(ScriptNames, Recording):
         The channel on which models arrive.
     """
 
-    update_channel = "DPSGD"
     senders: set[int]
     """The uids whose models this round's average waits for."""
     awaited: set[int] | None = None
@@ -51,7 +46,6 @@ class Rounds(ScriptNames, Recording):
     """Whether what the node does depends on when messages arrive."""
     checkpointer_class: type[Checkpointer] = Checkpointer
     checkpointer: Checkpointer | None = None
-    weights_store_dir: str
     reset_optimizer: int
     test_after: int
     train_evaluate_after: int
@@ -101,7 +95,10 @@ class Rounds(ScriptNames, Recording):
             yield number
 
     def round(self) -> None:
-        """Train, share, gather, average."""
+        """Train, share, gather, average; do none of it while the node is down."""
+        if not self.is_up():
+            self.sit_out()
+            return
         self.train_locally()
         updates = self.exchange()
         messages = {uid: queue[0] for uid, queue in updates.items()}
@@ -119,25 +116,32 @@ class Rounds(ScriptNames, Recording):
         """Send this round's message, if there is one; return the deques of the others'."""
         if self.iteration in self.silent_rounds:
             self.make_message(0)  # the average may build on it
+            self.lost_messages = 0
             return {}
+        self.find_peers()
+        self.share(self.reached(self.my_neighbors))
+        self.keep_pace(self.down(self.addressed()))
+        return self.gather(self.senders)
+
+    def find_peers(self) -> None:
+        """Find out whom to send to and whom to wait for in this round, and greet them."""
         neighbors = set(self.get_neighbors())
         senders = set(self.get_senders(neighbors)) - self.lost_peers
         neighbors -= self.lost_peers
         self.my_neighbors = neighbors | senders
         self.connect_neighbors()
         self.my_neighbors, self.senders = neighbors, senders
-        self.share(self.my_neighbors)
-        return self.gather(senders)
 
-    @functools.cached_property
-    def silent_rounds(self) -> frozenset[int]:
-        """The rounds in which no node sends anything, from 0.
-
-        A sharing class that has any returns those of the first ``iterations`` rounds from
-        its method ``silent_rounds``, the same on all nodes.
-        """
-        said = getattr(getattr(self, "sharing", None), "silent_rounds", None)
-        return said(self.iterations) if said else frozenset()
+    def sit_out(self) -> None:
+        """Pass a round in which the node is down."""
+        self.recorder.idle()
+        if self.iteration not in self.silent_rounds:
+            with unseen(self.communication):
+                self.find_peers()
+            self.keep_pace(self.addressed())
+            self._shared = self.without_model()
+            self.gather(self.senders)
+        self.sharing.communication_round = self.iteration + 1
 
     def get_neighbors(self, node: int | None = None) -> set[int]:
         """Return the uids to send this round's model to; ``my_neighbors`` by default.
@@ -202,9 +206,9 @@ class Rounds(ScriptNames, Recording):
                 self.file_update(sender, message)
         if last is not None:
             self.note_wait(since, last)
-        present = senders - self._missing(senders)
-        self.recorder.waited(present, (self.update_channel, self.iteration))
-        return {uid: self.peer_deques[uid] for uid in present}
+        arrived = self.arrived(senders - self._missing(senders))
+        self.recorder.waited(arrived, (self.update_channel, self.iteration))
+        return {uid: self.peer_deques[uid] for uid in arrived}
 
     def unexpected(self) -> dict[int, int]:
         if self.awaited is None:
@@ -286,15 +290,3 @@ class Rounds(ScriptNames, Recording):
         self.store()
         self.disconnect_neighbors()
         self.communication.terminate()
-
-    def store(self) -> None:
-        """Write the final weights, and how often each of them was sent, if counted."""
-        counter = getattr(self.model, "shared_parameters_counter", None)
-        if counter is not None:
-            path = Path(self.log_dir) / f"{self.rank}_shared_parameters.json"
-            write_atomic(path, json.dumps(counter.tolist()))
-        place = (self.weights_store_dir, self.uid, self.iteration)
-        if hasattr(self.model, "dump_weights"):
-            self.model.dump_weights(*place)
-        else:  # a plain torch.nn.Module
-            Model.dump_weights(self.model, *place)

@@ -20,6 +20,7 @@ from decentralizepy.node.STC.STCClient import STCClient
 from decentralizepy.node.STC.STCServer import STCServer
 from decentralizepy.runs.attack import attack_fits
 from decentralizepy.runs.chosen import Chosen
+from decentralizepy.runs.churn import churn_fits
 from decentralizepy.runs.evaluation import evaluation_fits, target_fits
 from decentralizepy.runs.observer import observer_fits
 from decentralizepy.sharing.corrected import CorrectedSharing
@@ -59,7 +60,7 @@ def check(chosen: Chosen) -> None:
         check_overrides(each)  # a driver's own, which no INI file names
     ours = all(each is None or is_ours(each) for each in classes)
     found = [*survives_loss(chosen), *evaluation_fits(chosen), *target_fits(chosen)]
-    found += [*attack_fits(chosen), *observer_fits(chosen)]
+    found += [*attack_fits(chosen), *churn_fits(chosen), *observer_fits(chosen)]
     for rule in RULES if ours else ():
         found += rule(chosen)
     sizes = chosen.islands

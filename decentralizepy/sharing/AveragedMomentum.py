@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import torch
 from pydantic import Field
 
+from decentralizepy.sharing.churn import ANYTHING
 from decentralizepy.sharing.corrected import PairedSharing
 
 
@@ -24,6 +25,8 @@ class AveragedMomentum(PairedSharing):
     **options
         As for :class:`~decentralizepy.sharing.corrected.CorrectedSharing`.
     """
+
+    needs = ANYTHING
 
     def __init__(
         self,

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import torch
 from pydantic import Field
 
+from decentralizepy.sharing.churn import ANYTHING
 from decentralizepy.sharing.corrected import CorrectedSharing
 
 
@@ -24,6 +25,7 @@ class LocalMomentum(CorrectedSharing):
         As for :class:`~decentralizepy.sharing.corrected.CorrectedSharing`.
     """
 
+    needs = ANYTHING
     checkpointed = ("m",)
 
     def __init__(

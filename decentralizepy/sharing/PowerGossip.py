@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from math import prod
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from decentralizepy.message import Message
 from decentralizepy.models.flat import to_tensor
 from decentralizepy.randomness import Purpose, seed_of, stream
 from decentralizepy.sharing.checks import Fraction, at_most, no_server, numbers, present
+from decentralizepy.sharing.churn import MESSAGES, NODES
 from decentralizepy.sharing.Sharing import Queue, Sharing, State, frozen
 
 Tensors = list[torch.Tensor]
@@ -49,6 +50,10 @@ class PowerGossip(Sharing):
     """
 
     keeps_peer_state = True
+    needs: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        (NODES, MESSAGES),
+        "both ends of an edge have to take every step of its iteration",
+    )
     checkpointed = ("bases", "_random")
 
     def __init__(

@@ -84,7 +84,8 @@ class PushSum(Sharing):
 
     def local(self) -> State:
         weight = torch.tensor(self.w, dtype=torch.float64)
-        return {"x": self.x / self.shares, "w": weight / self.shares}
+        kept = 1 + self.undelivered
+        return {"x": self.x * kept / self.shares, "w": weight * kept / self.shares}
 
     def pull(self, total: State, own: State, message: Message, weight: float) -> None:
         """Add the shares in a message to ``total``."""

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import torch
 from pydantic import Field
 
+from decentralizepy.sharing.churn import ANYTHING
 from decentralizepy.sharing.corrected import CorrectedSharing
 from decentralizepy.sharing.Sharing import State
 
@@ -26,6 +27,7 @@ class QuasiGlobal(CorrectedSharing):
     """
 
     checkpointed = ("m",)
+    needs = ANYTHING
 
     def __init__(
         self,

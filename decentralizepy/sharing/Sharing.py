@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from decentralizepy.checkpoints import PLACE, Stateful
+from decentralizepy.checkpoints import PLACE
 from decentralizepy.config.signatures import parameters
 from decentralizepy.errors import DecentralizepyError
 from decentralizepy.message import Message, Outgoing, outgoing
@@ -24,6 +24,7 @@ from decentralizepy.sharing.checks import (
     shares,
     whole_number,
 )
+from decentralizepy.sharing.churn import UnderChurn
 from decentralizepy.sharing.codec import make_compressor
 from decentralizepy.sharing.finite import (
     finite,
@@ -47,7 +48,7 @@ class Queue(Protocol):
     def __getitem__(self, place: int, /) -> Message: ...
 
 
-class Sharing(Stateful):
+class Sharing(UnderChurn):
     """Send the whole model; average with Metropolis-Hastings weights.
 
     Let n be the number of models received in this round and d_j the degree reported by
@@ -253,7 +254,7 @@ class Sharing(Stateful):
         for uid, message in messages.items():
             before = copy_of(total) if self.nonfinite == "drop" else total
             with reading(uid, message):
-                share = weight(uid, len(messages), message)
+                share = weight(uid, len(messages) + self.missed, message)
                 self.pull(total, own, message, share)
             if self.nonfinite == "drop" and not finite(total):
                 self._drop(uid, message)

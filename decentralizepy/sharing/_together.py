@@ -72,6 +72,7 @@ class Average:
 
     def _pull(self, uid: int) -> Pull:
         message, count = self.peer_deques[uid][0], len(self.peer_deques)
+        count += self.sharing.missed
         weight = self.sharing.edge_weight(uid, count, message)
         return Pull(weight, self.sharing._numbers(message))
 

@@ -1,12 +1,14 @@
 """Algorithms that correct what they average by the change from local training."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import torch
 
 from decentralizepy.message import Message
 from decentralizepy.models.flat import to_tensor
 from decentralizepy.sharing.checks import numbers
+from decentralizepy.sharing.churn import NODES
 from decentralizepy.sharing.Sharing import Sharing, State, frozen
 
 
@@ -35,6 +37,9 @@ class CorrectedSharing(Sharing):
     """
 
     keeps_peer_state = True
+    needs: ClassVar[Mapping[str, str]] = {
+        NODES: "what a node corrects by would be that of long before"
+    }
     checkpointed: tuple[str, ...] = ("x",)
 
     def __init__(self, *parts: Any, **codec: Any) -> None:

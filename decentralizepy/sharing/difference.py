@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ import torch
 from decentralizepy.errors import ConfigError
 from decentralizepy.message import Message
 from decentralizepy.sharing.checks import Fraction, no_server, reading, whole_number
+from decentralizepy.sharing.churn import MESSAGES, NODES
 from decentralizepy.sharing.Sharing import Queue, Sharing, State
 from decentralizepy.sharing.sparse import whole_numbers
 
@@ -47,6 +48,9 @@ class DifferenceSharing(Sharing):
     """
 
     keeps_peer_state = True
+    needs: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        (NODES, MESSAGES), "every neighbor has to apply every difference to its copy"
+    )
     checkpointed: tuple[str, ...] = ("x_hat", "s", "degrees")
 
     def __init__(self, *parts: Any, step_size: Fraction, **codec: Any) -> None:

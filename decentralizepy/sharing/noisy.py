@@ -1,8 +1,8 @@
 """Models that are sent with Gaussian noise."""
 
 import math
-from collections.abc import Sequence
-from typing import Annotated, Any
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
@@ -10,6 +10,7 @@ from pydantic import Field
 
 from decentralizepy.randomness import Purpose, seed_of, stream
 from decentralizepy.sharing.checks import no_server
+from decentralizepy.sharing.churn import MESSAGES, NODES
 from decentralizepy.sharing.Sharing import Sharing
 
 Deviation = Annotated[float, Field(ge=0)]
@@ -32,6 +33,10 @@ class NoisySharing(Sharing):
     **codec
         compress, compression_package, compression_class, float_precision.
     """
+
+    needs: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        (NODES, MESSAGES), "its noise is drawn for the weights of the whole graph"
+    )
 
     def __init__(self, *parts: Any, noise_std: Deviation = 0.0, **codec: Any) -> None:
         super().__init__(*parts, **codec)

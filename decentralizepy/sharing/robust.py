@@ -69,7 +69,7 @@ class RobustSharing(Sharing):
         models, weights = [self.flat.vector()], [1.0]
         for uid, message in messages.items():
             with reading(uid, message):
-                share = weight(uid, len(messages), message)
+                share = weight(uid, len(messages) + self.missed, message)
                 model = to_tensor(self._numbers(message)).float()
             if self.nonfinite != "keep" and not finite({"params": model}):
                 if self.nonfinite == "abort":

@@ -43,6 +43,23 @@ def test_several_messages_of_a_node_share_its_link():
     assert [times[uid][1] for uid in range(5)] == pytest.approx([7.02] * 5)
 
 
+def test_an_idle_round_takes_no_time_to_compute():
+    """Node 1 is idle in round 1, and sends no earlier than node 0 has got to round 2."""
+    network = describe({"latency": 500, "compute": 3}, 2)
+    records = {
+        0: [
+            (1, [["send", [1], 0, "DPSGD", 0]]),
+            (2, [["send", [1], MB, "DPSGD", 1], ["await", [1], "DPSGD", 1]]),
+        ],
+        1: [
+            (1, [["idle", 0.0], ["await", [0], "DPSGD", 0]]),
+            (2, [["send", [0], MB, "DPSGD", 1], ["await", [0], "DPSGD", 1]]),
+        ],
+    }
+    times = replay(records, network)
+    assert times == {0: {1: 3, 2: 3.5 + 3 + 0.5}, 1: {1: 3.5, 2: 6.5}}
+
+
 def test_fifo_delivers_one_after_another():
     network = describe({"bandwidth": 8, "sharing": "fifo"}, 3)
     records = {

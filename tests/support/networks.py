@@ -73,4 +73,4 @@ def run_threads(build, uids):
     if errors:
         raise errors[0]
     assert not any(thread.is_alive() for thread in threads), "a node hangs"
-    return built
+    return dict(sorted(built.items()))

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from decentralizepy.errors import ConfigError
 from decentralizepy.graphs.Graph import Graph
 from decentralizepy.message import Message
+from decentralizepy.node.attendance import is_empty
 from decentralizepy.node.LiveNode import LiveNode
 from decentralizepy.node.Node import Section
 from decentralizepy.node.scripts import alias
@@ -54,7 +55,11 @@ class EL_Local(LiveNode):
     def share(self, receivers: Collection[int]) -> None:
         message = self.make_message(len(receivers))
         self.sharing.send(sorted(receivers), {**message, "CHANNEL": "DPSGD"})
-        self.excuse(set(self.candidates) - set(receivers) - self.lost_peers)
+        others = self.addressed() - set(receivers)
+        self.excuse(others - self.down(others))
+
+    def addressed(self) -> set[int]:
+        return set(self.candidates) - self.lost_peers
 
     def replace_lost(self, uids: set[int]) -> set[int]:
         """Stop waiting for lost peers; a round's average does without their models."""
@@ -62,12 +67,11 @@ class EL_Local(LiveNode):
 
     def excuse(self, others: Collection[int]) -> None:
         """Tell the neighbors that were not picked not to wait for a model."""
-        nothing = {"NotWorking": True, "iteration": self.iteration, "CHANNEL": "DPSGD"}
-        self.communication.broadcast(sorted(others), nothing)
+        self.communication.broadcast(sorted(others), self.without_model())
 
     def gather(self, senders: set[int]) -> dict[int, "deque[Message]"]:
         queues = super().gather(senders)
-        silent = {uid for uid, queue in queues.items() if "NotWorking" in queue[0]}
+        silent = {uid for uid, queue in queues.items() if is_empty(queue[0])}
         for uid in silent:
             queues.pop(uid).popleft()
         return queues
