@@ -4,10 +4,18 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from decentralizepy.errors import ConfigError, did_you_mean
-from decentralizepy.reproduce.studies import topology
+from decentralizepy.reproduce.studies import choco, el, jwins, quasi_global, topology
 from decentralizepy.reproduce.study import Study
 
-STUDIES: Mapping[str, Study] = MappingProxyType({"topology": topology.STUDY})
+STUDIES: Mapping[str, Study] = MappingProxyType(
+    {
+        "topology": topology.STUDY,
+        "el": el.STUDY,
+        "jwins": jwins.STUDY,
+        "choco": choco.STUDY,
+        "quasi-global": quasi_global.STUDY,
+    }
+)
 
 
 def find(name: str) -> Study:

@@ -19,8 +19,6 @@ class Claim:
 
     Attributes
     ----------
-    says : str
-        The statement in words.
     method, other : str
         The methods that are compared, seed by seed. Without ``other``, the statement is
         about a value of ``method``.
@@ -33,13 +31,39 @@ class Claim:
         The round of the comparison; 0 for the last one.
     """
 
-    says: str
     method: str
     other: str = ""
     low: float = 0.0
     high: float = math.inf
     measure: str = "accuracy"
     at: int = 0
+
+    @property
+    def says(self) -> str:
+        """The statement in words."""
+        if self.measure == "saved":
+            span = f"{self.low:g} to {self.high:g} %"
+            return f"{self.method} sends {span} fewer bytes than {self.other}"
+        if self.measure == "sooner":
+            return f"{self.method} reaches the last accuracy of {self.other} in fewer rounds"
+        when = f" in round {self.at}" if self.at else ""
+        where = "" if self.measure == "accuracy" else f" {self.measure}"
+        return f"{self.method} {self._compared()}{where}{when}"
+
+    def _compared(self) -> str:
+        low, high, other = self.low, self.high, self.other
+        if not other:
+            return f"reaches {low:g} %" if low > 0 else f"stays below {high:g} %"
+        if high == math.inf:
+            if low == 0:
+                return f"is better than {other}"
+            way = "better" if low > 0 else "not worse"
+            return f"is {way} than {other} by more than {_points(low)}"
+        if low == -math.inf:
+            return f"is worse than {other}" + (
+                f" by more than {_points(high)}" if high else ""
+            )
+        return f"is as good as {other}, within {_points(high)}"
 
 
 @dataclass(frozen=True)
@@ -95,3 +119,7 @@ class Study:
         """Return the names of all methods, with the values of the grid."""
         given = [Point(name, ()) for name in self.methods]
         return [point.name for point in grid(axes(self.grid), given)]
+
+
+def _points(number: float) -> str:
+    return f"{abs(number):g} point" + ("s" if abs(number) != 1 else "")

@@ -50,7 +50,7 @@ SLOW = method("slow", {3: [40.0, 70.0], 1: [40.0, 70.0], 2: [50.0, 70.0]})
     ],
 )
 def test_a_claim_holds_if_the_whole_interval_lies_where_it_says(low, high, word):
-    found = verdict(Claim("", "fast", "slow", low, high), FAST, SLOW)
+    found = verdict(Claim("fast", "slow", low, high), FAST, SLOW)
     assert found.values == (1, 2, 3)
     assert found.mean == pytest.approx(2)
     assert found.half == pytest.approx(2.48414, abs=1e-5)
@@ -61,16 +61,16 @@ def test_a_claim_holds_if_the_whole_interval_lies_where_it_says(low, high, word)
 @pytest.mark.parametrize(
     ("claim", "values"),
     [
-        (Claim("", "fast", "slow", at=5), (10, 0, 10)),  # paired by seed, not by place
-        (Claim("", "fast", "slow", at=7), ()),  # no test in this round
-        (Claim("", "fast"), (71, 72, 73)),
-        (Claim("", "fast", "slow", measure="saved"), (60, 60, 60)),
+        (Claim("fast", "slow", at=5), (10, 0, 10)),  # paired by seed, not by place
+        (Claim("fast", "slow", at=7), ()),  # no test in this round
+        (Claim("fast"), (71, 72, 73)),
+        (Claim("fast", "slow", measure="saved"), (60, 60, 60)),
         # 71, 72 and 73 are never reached by the slow one: round 11 at the earliest
-        (Claim("", "slow", "fast", measure="sooner"), (-1, -1, -1)),
-        (Claim("", "fast", "slow", measure="sooner"), (0, 0, 0)),
+        (Claim("slow", "fast", measure="sooner"), (-1, -1, -1)),
+        (Claim("fast", "slow", measure="sooner"), (0, 0, 0)),
         # the fast one sends 400 in all; the slow one had sent more in its first test
-        (Claim("", "fast", "slow", measure="at equal bytes"), ()),
-        (Claim("", "absent", "slow"), ()),
+        (Claim("fast", "slow", measure="at equal bytes"), ()),
+        (Claim("absent", "slow"), ()),
     ],
 )
 def test_what_is_measured_for_each_seed(claim, values):
@@ -79,14 +79,14 @@ def test_what_is_measured_for_each_seed(claim, values):
 
 def test_at_equal_bytes_the_last_test_within_the_smaller_budget_counts():
     frugal = method("frugal", {1: [50.0, 60.0]}, 50.0)
-    claim = Claim("", "frugal", "slow", measure="at equal bytes")
+    claim = Claim("frugal", "slow", measure="at equal bytes")
     assert verdict(claim, frugal, SLOW).values == (20,)  # 60 - 40, of round 5
 
 
 @pytest.mark.parametrize("values", [(), (5.0,), (5.0, 5.0)])
 def test_fewer_than_three_seeds_tell_nothing(values):
     runs = {seed: [value] for seed, value in enumerate(values)}
-    assert verdict(Claim("", "one", low=4), method("one", runs)).word == OPEN
+    assert verdict(Claim("one", low=4), method("one", runs)).word == OPEN
 
 
 numbers = st.floats(-100, 100)
@@ -102,8 +102,8 @@ def test_the_opposite_claim_is_judged_the_opposite_way(values, half, bounds):
     """A difference that lies in an interval: the negated one lies in the mirrored one."""
     mean = sum(values) / len(values)
     low, high = bounds
-    found = Verdict(Claim("", "a", "b", low, high), tuple(values), mean, half)
-    mirror = Claim("", "b", "a", -high, -low)
+    found = Verdict(Claim("a", "b", low, high), tuple(values), mean, half)
+    mirror = Claim("b", "a", -high, -low)
     assert Verdict(mirror, tuple(values), -mean, half).word == found.word
-    above = Verdict(Claim("", "a", "b", high), tuple(values), mean, half)
+    above = Verdict(Claim("a", "b", high), tuple(values), mean, half)
     assert {found.word, above.word} != {HOLDS}
