@@ -67,7 +67,7 @@ ALLOWED = {
     "monitor": TEXT | {"results", "node.notice"},
     "figures": SEEN,
     # it runs and compares as the commands do
-    "reproduce": SEEN | {"commands.compare", "sweeps"},
+    "reproduce": SEEN | {"audit.measure", "commands.compare", "sweeps"},
 }
 LOW = sorted(TEXT - {"config"} | {f"config/{name}" for name in ("ini", "values")})
 PLUGINS = {

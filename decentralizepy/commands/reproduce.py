@@ -79,7 +79,7 @@ def reproduce(args: argparse.Namespace) -> int:
         if status == 1:
             print("no verdicts: some runs failed; the same command repeats them")
         return status
-    methods = folders.read_methods(folder, seeds)
+    methods = folders.read_methods(study, folder, seeds)
     heading = f"{args.name}: {study.paper}"
     commands = [_words(args, folder), ["decentralizepy", "sweep", *words]]
     verdicts = judge(study.claims, methods)

@@ -4,7 +4,16 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from decentralizepy.errors import ConfigError, did_you_mean
-from decentralizepy.reproduce.studies import choco, el, jwins, quasi_global, topology
+from decentralizepy.reproduce.studies import (
+    byzantine,
+    choco,
+    el,
+    jwins,
+    privacy,
+    quasi_global,
+    relay,
+    topology,
+)
 from decentralizepy.reproduce.study import Study
 
 STUDIES: Mapping[str, Study] = MappingProxyType(
@@ -13,7 +22,10 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
         "el": el.STUDY,
         "jwins": jwins.STUDY,
         "choco": choco.STUDY,
+        "relay": relay.STUDY,
         "quasi-global": quasi_global.STUDY,
+        "byzantine": byzantine.STUDY,
+        "privacy": privacy.STUDY,
     }
 )
 

@@ -15,7 +15,8 @@ from decentralizepy.errors import ConfigError
 from decentralizepy.files import write_atomic
 from decentralizepy.reproduce import figure
 from decentralizepy.reproduce.judge import RULE, Verdict
-from decentralizepy.reproduce.measures import MEASURES
+from decentralizepy.reproduce.leaks import audited
+from decentralizepy.reproduce.measures import LEAK, MEASURES
 from decentralizepy.reproduce.study import BASE, Study
 from decentralizepy.results.methods import Found, Method, find_runs
 from decentralizepy.results.statistics import compare
@@ -51,12 +52,14 @@ def sweep_words(study: Study, folder: Path, seeds: str, rounds: int) -> list[str
     return [str(folder / CONFIG), *points, *length, "-o", str(folder / RUNS)]
 
 
-def read_methods(folder: Path, seeds: Collection[int]) -> list[Method]:
+def read_methods(study: Study, folder: Path, seeds: Collection[int]) -> list[Method]:
     """Return the methods of a study, with the runs of some seeds."""
     groups: dict[str, list[Found]] = {}
+    attacked = any(claim.measure == LEAK for claim in study.claims)
     for each in find_runs([folder / RUNS]):
         if each.seed in seeds:
-            groups.setdefault(each.name, []).append(each)
+            one = audited(each) if attacked else each
+            groups.setdefault(each.name, []).append(one)
     return [
         Method(
             name,

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     Value: TypeAlias = Callable[[Run, Run | None, int], float]
 
 
+LEAK = "leak"
+LEAKED = "membership_auc"
+"""A metric over all nodes that :func:`decentralizepy.reproduce.leaks.audited` adds."""
+
+
 class Measure(NamedTuple):
     """A measure: its unit, and its value for two runs with the same seed."""
 
@@ -55,11 +60,18 @@ def sooner(run: Run, other: Run | None, at: int) -> float:
     return _reached(other, target) - _reached(run, target)
 
 
+def leak(run: Run, other: Run | None, at: int) -> float:
+    """Return by how much better membership inference does, as the area under its curve."""
+    mine = _leaked(run)
+    return mine if other is None else mine - _leaked(other)
+
+
 MEASURES: Mapping[str, Measure] = {
     "accuracy": Measure("points", accuracy),
     "at equal bytes": Measure("points", at_equal_bytes),
     "saved": Measure("% of the bytes", saved),
     "sooner": Measure("rounds", sooner),
+    LEAK: Measure("% AUC of membership inference", leak),
 }
 
 
@@ -78,3 +90,8 @@ def _reached(run: Run, target: float) -> float:
     tested = _tested(run)
     enough = tested[tested >= target]
     return float(enough.index[0] if len(enough) else tested.index[-1] + 1)
+
+
+def _leaked(run: Run) -> float:
+    rounds = run.final.get(LEAKED, {})
+    return rounds[max(rounds)] if rounds else math.nan
