@@ -17,6 +17,7 @@ from decentralizepy.mappings.Mapping import Mapping
 from decentralizepy.monitor.output import unfailing
 from decentralizepy.monitor.tracker import Tracker
 from decentralizepy.placement.placed import placed
+from decentralizepy.placement.step import leave
 from decentralizepy.results.lines import arrange
 from decentralizepy.results.read import DATASET_FILE
 from decentralizepy.runs import gather, lock
@@ -31,6 +32,7 @@ from decentralizepy.runs.pause import SIGNAL, Pause
 from decentralizepy.runs.prepare import prepare, prepare_transport, resume
 from decentralizepy.runs.scratch import Scratch
 from decentralizepy.runs.signals import Stopped, end_once, hold
+from decentralizepy.runs.spread import spread
 from decentralizepy.runs.virtual_time import add_virtual_time
 from decentralizepy.summary import draw, progress_of, report
 from decentralizepy.utils import in_notebook
@@ -89,7 +91,7 @@ def launch(
             run_here(whole)
         else:
             hold(SIGNAL)  # until nodes run
-            sys.exit(status_of(whole))
+            sys.exit(leave(status_of(whole), argv, parser))
 
 
 def status_of(run: Callable[[], None]) -> int:
@@ -120,7 +122,7 @@ def run(experiment: Experiment, say: Callable[[str], None] = lambda text: None) 
         tracker_of(experiment) as tracker,
     ):
         prepare_transport(experiment, scratch)
-        with Machines(experiment) as machines:
+        with spread(experiment, scratch), Machines(experiment) as machines:
             say("loading the data")
             prepare(experiment)
             note_dataset(experiment)
@@ -213,10 +215,8 @@ def run_nodes(
         if not left:
             raise failure
         number = experiment.start_from_checkpoints(least=0)
-        print(
-            f"warning: {failure.cause}; restarting all nodes after round {number}",
-            file=sys.stderr,
-        )
+        told = f"{failure.cause}; restarting all nodes after round {number}"
+        print(f"warning: {told}", file=sys.stderr)
         left -= 1
 
 

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from argparse import SUPPRESS, ArgumentError, ArgumentParser, Namespace
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NoReturn, TypeVar
 
 from decentralizepy.config.flags import (
@@ -52,13 +52,16 @@ class _Parser(ArgumentParser):
         raise SystemExit(ConfigError.exit_status) from ConfigError(message)
 
 
-def make_parser() -> ArgumentParser:
+def make_parser(without: Collection[str] = ()) -> ArgumentParser:
     """Return the parser of the launch flags and ``--set``.
 
-    Commands may add their own flags. Its results only contain flags that are given.
+    Commands may add their own flags, also in the place of those, by long name, that they
+    go ``without``. Its results only contain flags that are given.
     """
     parser = _Parser(exit_on_error=False)
     for flag in flags():
+        if flag.name in without:
+            continue
         names = filter(None, (flag.short, f"--{flag.name}"))
         parser.add_argument(*names, default=SUPPRESS, **_form(flag))
     parser.add_argument(

@@ -62,9 +62,8 @@ def main(argv: Sequence[str]) -> int:
 
 def parser() -> ArgumentParser:
     """Return the parser of this command."""
-    parser = with_run_flags(
-        "check", "FILE.ini [--json] [--measure] [--network] [FLAGS]", ABOUT
-    )
+    usage = "FILE.ini [--json] [--measure] [--network] [FLAGS]"
+    parser = with_run_flags("check", usage, ABOUT, without=["network"])
     add = parser.add_argument
     add("--json", action="store_true", help="print JSON")
     add(

@@ -2,7 +2,7 @@
 
 import textwrap
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NoReturn
 
 from decentralizepy import utils
@@ -49,12 +49,15 @@ class Parser(ArgumentParser):
         return found
 
 
-def with_run_flags(name: str, usage: str, about: str) -> ArgumentParser:
+def with_run_flags(
+    name: str, usage: str, about: str, without: Collection[str] = ()
+) -> ArgumentParser:
     """Return the parser of a command that takes the flags of ``decentralizepy run``.
 
-    ``about`` is printed as it is; commands may add their own flags.
+    ``about`` is printed as it is; commands may add their own flags, also in the place of
+    those that they go ``without``.
     """
-    parser = utils.make_parser()
+    parser = utils.make_parser(without)
     parser.prog = f"decentralizepy {name}"
     parser.usage = f"decentralizepy {name} {usage}"
     parser.description = about

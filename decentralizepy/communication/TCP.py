@@ -50,7 +50,8 @@ class TCP(ZeroMQ):
     addresses_filepath : str, default ""
         A JSON file that maps machine numbers to host names or to IPv4 or IPv6
         addresses: ``{"0": "localhost"}``. ``"10.0.0.1:21000"`` also gives the offset of
-        that machine. Not needed on a single machine, nor with ``--rendezvous``.
+        that machine, and a key like ``"0/3"`` the address of one node, rank 3 on machine
+        0. Not needed on a single machine, nor with ``--rendezvous``.
     offset : int, default 9000
         If given, runs at once on one machine need offsets that differ by at least twice the
         number of ranks. The default is for several machines with an address file, and for
@@ -169,14 +170,17 @@ class TCP(ZeroMQ):
 
     def _socket(self, kind: int, peer: int | None = None) -> "zmq.Socket[bytes]":
         made = super()._socket(kind, peer)
-        if is_local(self.mapping):
+        own = _node(self.rank, self.machine_id)
+        if is_local(self.mapping) and own not in self.ip_addresses:
             # by default up to 4 MiB, which no longer fit the cache when they are received;
             # a network whose round trips are long needs them
             made.sndbuf = LOCAL_BUFFER
         return made
 
     def address(self, rank: int, machine_id: int) -> str:
-        host = host_of(self.ip_addresses, machine_id, self.addresses_filepath)
+        host = self.ip_addresses.get(_node(rank, machine_id)) or host_of(
+            self.ip_addresses, machine_id, self.addresses_filepath
+        )
         offset = offset_of(self.ip_addresses, machine_id, self.offset)
         return endpoint(host, port_of(rank, offset))
 
@@ -188,6 +192,11 @@ class TCP(ZeroMQ):
 def _addresses(path: str) -> dict[str, str]:
     """Return the addresses of a file; without one, that of a single machine."""
     return read_addresses(path) if path else {"0": "127.0.0.1"}
+
+
+def _node(rank: int, machine_id: int) -> str:
+    """Return the key under which an address file has the address of a single node."""
+    return f"{machine_id}/{rank}"
 
 
 def is_local(mapping: Mapping) -> bool:

@@ -13,6 +13,7 @@ _GRAPH_TYPES = ("edges", "adjacency")
 _ENGINES = ("process", "packed", "debug")
 _BATCHED = ("off", "on", "auto")
 _SWITCH = ("on", "off")
+_NETWORKS = ("virtual", "real")
 _PLACEMENTS = ("torchrun", "mpi", "slurm", "ray", "local")
 PLACING = ("rendezvous", "placement", "hosts", "ssh")
 """Flags that say where machines meet, which is another place each time."""
@@ -112,11 +113,14 @@ def _engine_flags(truth: Reading) -> list[Flag]:
     engine = Reading(str, " or ".join(_ENGINES), _ENGINES.__contains__)
     batched = Reading(_switch, " or ".join(_BATCHED), _BATCHED.__contains__)
     workers = "processes of --engine packed; 0: one per core"
+    network = Reading(str, " or ".join(_NETWORKS), _NETWORKS.__contains__)
+    links = "what [NETWORK] limits: virtual time, or real links, as root"
     together = "on: nodes of a process compute together; auto: if faster"
     return [
         Flag("", "engine", engine, "process", "process, packed or debug"),
         Flag("", "workers", _whole(0), 0, workers),
         Flag("", "batched", batched, "off", together),
+        Flag("", "network", network, "virtual", links),
         Flag("", "pdb", truth, False, "with --engine debug: stop where code fails"),
     ]
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from decentralizepy.errors import ConfigError, NodeFailed, PeerError
+from decentralizepy.errors import ConfigError, NodeFailed, PeerError, PeerLost
 from decentralizepy.runs.signals import Stopped
 from decentralizepy.runs.spec import NodeSpec
 
@@ -63,7 +63,8 @@ def judge(error: BaseException, spec: NodeSpec) -> Failed:
         logging.error("%s: %s", type(error).__name__, error)
         logging.debug("traceback", exc_info=error)
         known = error.exit_status in _NO_BUGS
-        return Failed(spec, error.exit_status, str(error) if known else "")
+        told = f"{error}{_elsewhere(error, spec)}" if known else ""
+        return Failed(spec, error.exit_status, told)
     logging.error("this node failed", exc_info=error)
     number = round_of(error)
     when = "before its first round" if number is None else f"in round {number}"
@@ -73,6 +74,16 @@ def judge(error: BaseException, spec: NodeSpec) -> Failed:
             "\nbreakpoint() needs --engine debug, which runs all nodes in one process"
         )
     return Failed(spec, 1, text)
+
+
+def _elsewhere(error: BaseException, spec: NodeSpec) -> str:
+    """Return in words on which other machines lost peers were, if they were elsewhere."""
+    if not isinstance(error, PeerLost):
+        return ""
+    mapping = spec.args[2]
+    machines = {mapping.get_machine_and_rank(uid)[1] for uid in error.uids}
+    named = ", ".join(map(str, sorted(machines - {spec.machine_id})))
+    return f"; on machine {named}" if named else ""
 
 
 def describe(error: BaseException) -> str:

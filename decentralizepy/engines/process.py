@@ -22,6 +22,7 @@ from decentralizepy.engines.engine import Engine, GoOn
 from decentralizepy.engines.failure import Failed, judge
 from decentralizepy.errors import PeerError
 from decentralizepy.machine import Machine
+from decentralizepy.network.namespaces import enter
 from decentralizepy.runs.scratch import Scratch
 from decentralizepy.runs.signals import ENDING, at_signal
 from decentralizepy.runs.spec import NodeSpec
@@ -168,6 +169,8 @@ def _run(spec: NodeSpec, launcher: int, report: Path, gate: Semaphore) -> NoRetu
     signal.signal(signal.SIGTERM, _stop)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
     gate.acquire()
+    if spec.namespace is not None:
+        enter(spec.namespace)  # before there are other threads
     if spec.fresh:
         spec.log.write_text("")
     with open(spec.log, "a", encoding="utf-8") as log:

@@ -7,7 +7,7 @@ from typing import Any
 from decentralizepy.config import assignments, flags, ini
 from decentralizepy.errors import ConfigError
 from decentralizepy.placement.boards import Board, Fixed, Folder
-from decentralizepy.placement.environment import infer
+from decentralizepy.placement.environment import Found, infer
 from decentralizepy.placement.place import START_S, Place, Plan
 
 
@@ -26,8 +26,7 @@ def find(chosen: Mapping[str, Any], environ: Mapping[str, str]) -> Place | None:
     ConfigError
         If the flags, or the variables, contradict each other.
     """
-    by_hand = not chosen.get("placement") and "machine_id" in chosen
-    inferred = None if by_hand else infer(chosen.get("placement", ""), environ)
+    inferred = started_by(chosen, environ)
     told = meeting(chosen["rendezvous"]) if chosen.get("rendezvous") else None
     if inferred is None:
         return _told(chosen, told) if told else None
@@ -45,6 +44,17 @@ def find(chosen: Mapping[str, Any], environ: Mapping[str, str]) -> Place | None:
         raise ConfigError(key="--placement", value=kind, expected=expected)
     source = f" (from {kind}: {found.names})"
     return Place(board, found.machines, found.machine, found.run, source)
+
+
+def started_by(
+    chosen: Mapping[str, Any], environ: Mapping[str, str]
+) -> tuple[str, Found] | None:
+    """Return who started this launcher, and what it says; None for a user.
+
+    Arguments and errors as for :func:`find`.
+    """
+    by_hand = not chosen.get("placement") and "machine_id" in chosen
+    return None if by_hand else infer(chosen.get("placement", ""), environ)
 
 
 def _told(chosen: Mapping[str, Any], board: Board) -> Place | None:

@@ -7,6 +7,7 @@ from typing import Any
 from decentralizepy.config.signatures import is_ours
 from decentralizepy.errors import ConfigError, Problem, located
 from decentralizepy.network.description import SECTION, Network, describe
+from decentralizepy.network.namespaces import require
 from decentralizepy.randomness import DEFAULT_SEED
 
 STEPS: tuple[str, ...] = ("instantiate", "run", "round", "record", "gather", "wait_for")
@@ -23,11 +24,14 @@ def network_of(experiment: Any) -> Network | None:
         If a file that the section names does not fit, or the engine cannot emulate a
         network for these classes.
     """
-    section = experiment.config.get(SECTION)
+    section, path = experiment.config.get(SECTION), experiment.args.config_file
     if section is None:
+        if is_real(experiment.args):
+            expected = "a section [NETWORK]"
+            raise ConfigError(key="--network", value="real", expected=expected)
         return None
-    path = experiment.args.config_file
-    if found := [*_obstacles(section, experiment)]:
+    obstacles = _real_obstacles if is_real(experiment.args) else _obstacles
+    if found := [*obstacles(section, experiment)]:
         raise ConfigError(problems=[each.within(file=path) for each in found])
     seed = experiment.config["DATASET"].get("random_seed")
     services = int(experiment.service_class is not None)
@@ -38,10 +42,17 @@ def network_of(experiment: Any) -> Network | None:
             services,
             DEFAULT_SEED if seed is None else seed,
         )
+    if is_real(experiment.args):
+        require(network)
     if network.gaps:
         text = f"{network.gaps} latencies of [NETWORK] were not measured"
         print(f"note: {text}; see docs/network.rst for what is taken instead")
     return network
+
+
+def is_real(args: Namespace) -> bool:
+    """Return whether the links between nodes are to be those of section NETWORK."""
+    return getattr(args, "network", "virtual") == "real"
 
 
 def is_asynchronous(node_class: Any) -> bool:
@@ -93,6 +104,23 @@ def _obstacles(section: Mapping[str, Any], experiment: Any) -> Iterator[Problem]
         yield Problem(
             cause, **place, expected="seconds, compute_file, or one process per node"
         )
+
+
+def _real_obstacles(section: Mapping[str, Any], experiment: Any) -> Iterator[Problem]:
+    """Yield why nodes cannot run in network namespaces, with the links of a section."""
+    args, comm_class = experiment.args, experiment.parts["COMMUNICATION"].cls
+    place: dict[str, Any] = {"key": "--network", "value": "real"}
+    if args.machines > 1:
+        yield Problem("all nodes run on one machine", **place, expected="-ms 1")
+    if args.engine != "process":
+        cause = "nodes of one process have no links"
+        yield Problem(cause, **place, expected="--engine process")
+    if not is_ours(comm_class) or not hasattr(comm_class, "ports"):
+        name = comm_class.__name__
+        yield Problem(f"{name} does not use the links", **place, expected="TCP")
+    if section.get("sharing") == "fifo":
+        cause = "TCP shares links among all transfers"
+        yield Problem(cause, section=SECTION, key="sharing", value="fifo")
 
 
 def _is_one_worker(args: Namespace) -> bool:

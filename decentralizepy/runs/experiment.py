@@ -24,7 +24,6 @@ from decentralizepy.runs.settings import Settings
 from decentralizepy.runs.spec import NodeSpec
 from decentralizepy.runs.topology import make_graph, make_mapping
 
-logger = logging.getLogger(__name__)
 Config = dict[str, dict[str, Any]]
 DEFAULT_NODE = "decentralizepy.node.DPSGDNode.DPSGDNode"
 
@@ -53,9 +52,9 @@ class Experiment:
         The seed of the run, once the data set is known.
     continues : bool
         Whether nodes have run before, so that their logs are appended to.
-    launchers, free_ports : dict
-        Options of the transport: those among launchers that differ from the nodes', and
-        the ports which the launcher has found.
+    launchers, free_ports, namespaces : dict
+        Options of the transport among launchers that differ from the nodes'; the ports that
+        the launcher has found; descriptors of the nodes' network namespaces, by rank.
     network : Network or None
         What section NETWORK describes.
     """
@@ -77,6 +76,7 @@ class Experiment:
     launchers: dict[str, Any] = field(default_factory=dict)
     free_ports: dict[str, Any] = field(default_factory=dict)
     network: Network | None = None
+    namespaces: dict[int, int] = field(default_factory=dict)
 
     @classmethod
     def load(
@@ -112,7 +112,7 @@ class Experiment:
         Parameters
         ----------
         chosen
-            The flags that are given, by long name.
+            The flags, by long name.
         classes
             The three classes of :meth:`load`.
         addresses
@@ -259,6 +259,7 @@ class Experiment:
             self.mapping.get_uid(rank, args.machine_id),
             Path(args.log_dir, f"{getattr(node_class, 'log_name', rank)}.log"),
             fresh=not self.continues,
+            namespace=self.namespaces.get(rank),
         )
 
     def _node_config(self) -> Config:
@@ -277,17 +278,16 @@ class Experiment:
 
     def _options(self, service: bool) -> tuple[Any, ...]:
         """Return the arguments after the first five, in DecentralizePy's order."""
-        args = self.args
-        log_level = getattr(logging, args.log_level)
+        args, log_level = self.args, getattr(logging, self.args.log_level)
         first: tuple[Any, ...] = (args.iterations, args.log_dir)
-        if service and not evaluates(self.service_class):
+        if service and not self.served:
             return (*first, log_level)
         tests = (args.test_after, args.train_evaluate_after)
         first = (*first, args.weights_store_dir, log_level, *tests)
         if service:
             return (*first, args.working_rate)
-        services = [args.server_rank] * bool(self.service_class)
-        return (*first, args.reset_optimizer, *services)
+        service_rank = (args.server_rank,) if self.service_class else ()
+        return (*first, args.reset_optimizer, *service_rank)
 
 
 def check_together(args: Namespace, config: Config, *chosen: Any) -> None:

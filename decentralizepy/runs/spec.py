@@ -8,7 +8,10 @@ from typing import Any
 
 @dataclass
 class NodeSpec:
-    """A node to start: its class, arguments, place and log file."""
+    """A node to start: its class, arguments, place and log file.
+
+    ``namespace`` is the descriptor of the network namespace that its process enters.
+    """
 
     node_class: Callable[..., Any]
     args: tuple[Any, ...]
@@ -19,6 +22,7 @@ class NodeSpec:
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     fresh: bool = True  # whether to start a new log
     name: str = ""  # of what is no node
+    namespace: int | None = None
 
     @property
     def config(self) -> dict[str, Any]:

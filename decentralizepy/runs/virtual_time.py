@@ -12,6 +12,7 @@ from decentralizepy.network.replay import Times, replay
 from decentralizepy.results.columns import Row
 from decentralizepy.results.lines import read_all
 from decentralizepy.results.virtual import write_virtual
+from decentralizepy.runs.emulation import is_asynchronous, is_real
 from decentralizepy.runs.experiment import Experiment
 
 
@@ -24,6 +25,8 @@ def add_virtual_time(experiment: Experiment) -> None:
     args = experiment.args
     if experiment.network is None or not recorded(Path(args.log_dir)):
         return
+    if is_real(args) and is_asynchronous(experiment.node_class):
+        return  # what its nodes have done depends on the real time
     if args.machines > 1:
         print(
             "note: virtual time needs the log folders of all machines; then: "

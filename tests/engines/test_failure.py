@@ -5,7 +5,10 @@ import re
 
 import pytest
 
-from decentralizepy.engines.failure import describe, round_of
+from decentralizepy.engines.failure import describe, judge, round_of
+from decentralizepy.errors import PeerLost
+from decentralizepy.mappings.Linear import Linear
+from decentralizepy.runs.spec import NodeSpec
 from tests.support import faulty
 from tests.support.launcher import run
 
@@ -140,3 +143,15 @@ def test_a_bug_at_import_is_shown_with_its_line(
     assert done.returncode == 1, done.stderr
     assert re.match(rf".*{place}: {said}", done.stderr), done.stderr
     assert "Traceback" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("lost", "end"), [({1}, "waiting"), ({1, 3, 4}, "waiting; on machine 1, 2")]
+)
+def test_a_lost_peer_is_told_with_its_machine(tmp_path, lost, end):
+    """Unless it was on the same one: two nodes on each of three machines."""
+    place = 0, 0, Linear(3, 2), None, {}
+    spec = NodeSpec(object, place, 0, 0, 0, tmp_path / "0.log")
+    told = judge(PeerLost(lost, "waiting"), spec)
+    assert told.report.endswith(end)
+    assert told.status == 3

@@ -5,12 +5,11 @@ import json
 
 import pytest
 
-from decentralizepy import launcher
 from decentralizepy.commands import compare, network, plot
 from decentralizepy.errors import ConfigError
 from decentralizepy.runs.experiment import Experiment
 from tests.support.alike import assert_same_weights
-from tests.support.launcher import results, run
+from tests.support.launcher import debug, results, run
 from tests.support.launchers import ends
 
 pytestmark = pytest.mark.processes
@@ -20,13 +19,6 @@ ENGINES = {
     "process": (),
     "packed": ("--engine", "packed", "--workers", "2"),
 }
-
-
-def debug(words):
-    """Run in this process, which has imported torch already; return the exit status."""
-    with pytest.raises(SystemExit) as ended:
-        launcher.launch(argv=[*words[4:], "--engine", "debug"])
-    return ended.value.code
 
 
 def times(tmp_path, name, metric="virtual_time"):

@@ -9,6 +9,7 @@ import pytest
 from tests.support import ROOT
 from tests.support.alike import assert_same_weights
 from tests.support.launcher import make_experiment, run
+from tests.support.namespaces import Cable, usable
 from tests.support.page import block
 from tests.support.slurm import missing, run_in_cluster
 
@@ -105,3 +106,48 @@ def test_each_point_of_a_sweep_is_a_task_that_requeues_itself(tmp_path):
     assert "requeued" not in (tmp_path / "sweep/slurm-1_1.out").read_text()
     for point in ("lr=0.1", "lr=0.2"):
         assert json.loads((tmp_path / f"sweep/{point}/machine0/final.json").read_text())
+
+
+ENDLESS = """
+{submit}
+until [ $(cat run/machine*/*_results.jsonl 2>/dev/null | wc -l) -ge 6 ]; do sleep 0.1; done
+{act}
+while pgrep -f '[p]ython -m decentralizepy run' >/dev/null; do sleep 0.2; done
+scontrol show job 1 -o
+"""
+# all processes of the host m1, those of Slurm included; nothing is left that would answer
+DIE = """
+victims=$(grep -lsz '^SLURMD_NODENAME=m1$' /proc/[0-9]*/environ | cut -d/ -f3)
+step=$(ps -o ppid= -p $(echo $victims | cut -d' ' -f1))
+kill -9 $(cat $(dirname $SLURM_CONF)/slurmd.m1.pid) $step $victims
+"""
+
+
+@pytest.mark.root
+@pytest.mark.parametrize(
+    ("act", "told"),
+    [
+        ("scancel 1", "JOB 1 ON m0 CANCELLED"),
+        (DIE, "lost uid 1: nobody answers .*; on machine 1"),
+    ],
+    ids=["cancelled", "dead host"],
+)
+def test_a_job_ends_everywhere(tmp_path, act, told):
+    """When it is cancelled, or a host dies, for which Slurm itself would wait 300 s."""
+    if reason := usable():
+        pytest.skip(reason)
+    words = f"submit {ROOT}/eval/config_digits.ini --nodes 3 --time 9 -ps 1 -ld run"
+    words += f" -is 100000 --set GRAPH.degree=2 {PATHS}"
+    submit = f"{sys.executable} -m decentralizepy {words}"
+    script = ["bash", "-c", ENDLESS.format(submit=submit, act=act)]
+    with Cable(3) as cable:
+        done = run_in_cluster(script, tmp_path, cable, PYTHONPATH=str(ROOT))
+    text = (tmp_path / "run/slurm-1.out").read_text()
+    assert re.search(told, text), text
+    status = re.search(r" Restarts=(\d+) .* ExitCode=(\S+)", done.stdout)
+    assert status, done.stdout + done.stderr
+    assert status[1] == "0", "the job was put back into the queue"
+    assert status[2] != "0:0"
+    for machine in range(3):
+        lines = (tmp_path / f"run/machine{machine}/0_results.jsonl").read_text()
+        assert json.loads(lines.splitlines()[0])["round"] == 1

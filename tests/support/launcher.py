@@ -7,6 +7,7 @@ import sys
 
 import torch
 
+from decentralizepy import launcher
 from tests.support import LIMIT_S, ROOT
 from tests.support.ports import free_offset
 from tests.support.toy import CONFIG
@@ -52,6 +53,15 @@ def run(words, **options):
     return subprocess.run(
         words, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S, **options
     )
+
+
+def debug(words):
+    """Run in this process, which has imported torch already; return the exit status."""
+    try:
+        launcher.launch(argv=[*words[4:], "--engine", "debug"])
+    except SystemExit as ended:
+        return ended.code
+    raise AssertionError("a launcher that does not exit")
 
 
 TIMINGS = {
