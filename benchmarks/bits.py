@@ -141,6 +141,12 @@ CONFIGURATIONS: dict[str, Settings] = {
     ),
     "KNN": FULL | SKEWED | nodes("KNN", k="2", gossip_rounds="10"),
     "KFN": FULL | SKEWED | nodes("KFN", k="2", gossip_rounds="10"),
+    "SkipTrain": nodes("SkipTrain", training_rounds="1", sync_rounds="1"),
+    "SkipTrain, training_budget": nodes(
+        "SkipTrain", sync_rounds="1", training_budget="2"
+    ),
+    "FinalMerge": graph("Ring") | nodes("FinalMerge", merge_at="0.5"),
+    "PENS": FULL | nodes("PENS", graph_degree="3", selection_rounds="2"),
     "Federated": nodes("DPSGDNodeFederated", SERVER),
     "Federated, working_rate": nodes("DPSGDNodeFederated", SERVER)
     | {"RUN.working_rate": "0.5"},

@@ -53,6 +53,9 @@ class Purpose(Enum):
     NODE = "node"
     """Dropout, and other users of the global generators of a process (by uid)."""
 
+    TRAINING = "training"
+    """The rounds in which a node of SkipTrain trains (by uid)."""
+
     RECEIVERS = "receivers"
     """The peers that a node of Epidemic Learning sends to (by uid)."""
 

@@ -22,6 +22,8 @@ from decentralizepy.node.GossipLearning import GossipLearning
 from decentralizepy.node.KFN import KFN
 from decentralizepy.node.KNN import KNN
 from decentralizepy.node.Node import Node
+from decentralizepy.node.PENS import PENS
+from decentralizepy.node.SkipTrain import SkipTrain
 from decentralizepy.sharing.JWINS.JWINS import JWINS
 from decentralizepy.sharing.PowerGossip import PowerGossip
 from decentralizepy.sharing.QSGD import QSGD
@@ -49,6 +51,14 @@ def learner(kind):
         return tuple(node.rng.sample(range(1000), 8))
 
     return draw
+
+
+def training(seed, uid):
+    """Return some of the rounds in which a node trains."""
+    node = place(SkipTrain, seed, uid)
+    node.iterations = 400
+    node.init_node({"training_budget": 60})
+    return sorted(node.active)
 
 
 def sharing(kind, draw, **options):
@@ -90,6 +100,8 @@ PARTS = {
     "EL_Local_Timeout": learner(EL_Local_Timeout.EL_Local),
     "KNN": learner(KNN),
     "KFN": learner(KFN),
+    "PENS": learner(PENS),
+    "SkipTrain": lambda seed, uid: tuple(training(seed, uid)),
     "JWINS": sharing(JWINS, alphas),
     "QSGD": sharing(QSGD, lambda node: tuple(node._random.random(4))),
     "PowerGossip": sharing(PowerGossip, bases),

@@ -120,6 +120,12 @@ NODE = _keys(
     initial_neighbors=_COUNT,
     k=_COUNT,
     gossip_rounds=_COUNT,
+    training_rounds=_COUNT,
+    sync_rounds=Annotated[int, Field(ge=0)],
+    training_budget=_COUNT | list[_COUNT],
+    merge_at=Annotated[float, Field(ge=0, le=1)],
+    selection_rounds=_COUNT,
+    top=_COUNT,
     client_weights=Literal["equal", "samples"],
 )
 
@@ -230,7 +236,8 @@ def _node(written: Section, nodes: Iterable[Any]) -> Iterator[Problem]:
     packages = [str(section[key]) for key, _ in _NODE_CLASSES if section.get(key)]
     ours = all(package.startswith("decentralizepy.") for package in packages)
     known = NODE._replace(closed=ours and all(map(is_ours, nodes)))
-    yield from option_problems("NODE", known, remove_keys(section, names))
+    found = {**section, **_fitted(NODE, section)}
+    yield from option_problems("NODE", known, remove_keys(found, names))
 
 
 def _respelt(

@@ -14,8 +14,10 @@ from decentralizepy.node.DPSGDNodeFederated import DPSGDNodeFederated
 from decentralizepy.node.DPSGDWithPeerSampler import DPSGDWithPeerSampler
 from decentralizepy.node.EpidemicLearning import EL_Local, EL_Local_Timeout
 from decentralizepy.node.FederatedParameterServer import FederatedParameterServer
+from decentralizepy.node.FinalMerge import FinalMerge
 from decentralizepy.node.OverlayNode import OverlayNode
 from decentralizepy.node.PeerSampler import PeerSampler
+from decentralizepy.node.PENS import PENS
 from decentralizepy.node.STC.STCClient import STCClient
 from decentralizepy.node.STC.STCServer import STCServer
 from decentralizepy.runs.attack import attack_fits
@@ -175,11 +177,23 @@ def enough_neighbors(chosen: Chosen) -> Iterator[Problem]:
         )
 
 
+def whole_models(chosen: Chosen) -> Iterator[Problem]:
+    """Yield a problem if nodes that test received models do not get any."""
+    sharing, node = chosen.sharing, chosen.node_class
+    own = sharing.serialized_model, sharing.deserialized_model
+    models = own == (Sharing.serialized_model, Sharing.deserialized_model)
+    if issubclass(node, PENS) and is_ours(sharing) and not models:
+        cause = f"{node.__name__} needs whole models; expected Sharing"
+        name = sharing.__name__
+        yield Problem(cause, section="SHARING", key="sharing_class", value=name)
+
+
 RULES: tuple[Callable[[Chosen], Iterator[Problem]], ...] = (
     service_fits,
     graph_fits,
     sharing_fits,
     enough_neighbors,
+    whole_models,
 )
 
 
@@ -264,6 +278,8 @@ def _unsteady(chosen: Chosen) -> str:
         return f"{node.__name__} redraws them every round"
     if service and not _on_graph(chosen):
         return f"{service.__name__} redraws them every round"
+    if issubclass(node, FinalMerge):
+        return f"{node.__name__} averages with all once"
     return "" if chosen.graph.fixed else f"{_graph_name(chosen)} changes"
 
 

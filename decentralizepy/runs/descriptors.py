@@ -65,7 +65,8 @@ def peers(experiment: Experiment, rank: int) -> int:
         return graph.n_procs
     if is_client(experiment):
         return 1
-    if not graph.fixed or service:
+    everyone = service or getattr(experiment.node_class, "meets_all", False)
+    if not graph.fixed or everyone:
         return graph.n_procs  # links of earlier rounds stay open
     uid = experiment.mapping.get_uid(rank, experiment.args.machine_id)
     return len(graph.neighbors(uid) | graph.in_neighbors(uid))

@@ -27,9 +27,12 @@ from decentralizepy.node.DPSGDNodeFederated import DPSGDNodeFederated
 from decentralizepy.node.DPSGDWithPeerSampler import DPSGDWithPeerSampler
 from decentralizepy.node.EpidemicLearning.EL_Local import EL_Local
 from decentralizepy.node.FederatedParameterServer import FederatedParameterServer
+from decentralizepy.node.FinalMerge import FinalMerge
 from decentralizepy.node.KNN import KNN
 from decentralizepy.node.PeerSampler import PeerSampler
 from decentralizepy.node.PeerSamplerDynamic import PeerSamplerDynamic
+from decentralizepy.node.PENS import PENS
+from decentralizepy.node.SkipTrain import SkipTrain
 from decentralizepy.node.STC.STCClient import STCClient
 from decentralizepy.node.STC.STCServer import STCServer
 from decentralizepy.sharing.Sharing import Sharing
@@ -157,6 +160,9 @@ class Elsewhere(DPSGDNodeFederated):
     [
         (DPSGDNode, None, "Sharing"),
         (EL_Local, None, "Sharing"),
+        (PENS, None, "Sharing"),
+        (SkipTrain, None, "Sharing"),
+        (FinalMerge, None, "Sharing"),
         (DPSGDNodeFederated, FederatedParameterServer, "Sharing"),
         (Elsewhere, FederatedParameterServer, "Sharing"),
         (STCClient, STCServer, "STC"),
@@ -170,7 +176,8 @@ def test_every_kind_of_node_goes_on_bit_by_bit(run_nodes, node, server, algorith
     if server and node is not DPSGDWithPeerSampler:
         some = (str(run_nodes.folder), 20, 10, 1, 0.5)
         options |= {"service_options": some}
-    sections = {"SHARING": section, "NODE": {"graph_degree": 2}}
+    keys = {"graph_degree": 2, "selection_rounds": 4, "training_rounds": 2}
+    sections = {"SHARING": section, "NODE": keys}
     same(*stopped_and_gone_on_with(run_nodes, FullyConnected(4), options, **sections))
 
 

@@ -8,6 +8,7 @@ from decentralizepy import factory
 from decentralizepy.errors import ConfigError
 from decentralizepy.graphs.DynamicRegular import DynamicRegular
 from decentralizepy.graphs.Exponential import Exponential
+from decentralizepy.graphs.FullyConnected import FullyConnected
 from decentralizepy.graphs.Graph import Graph
 from decentralizepy.graphs.RandomMatching import RandomMatching
 from decentralizepy.graphs.Ring import Ring
@@ -17,9 +18,11 @@ from decentralizepy.node.DPSGDNodeFederated import DPSGDNodeFederated
 from decentralizepy.node.DPSGDWithPeerSampler import DPSGDWithPeerSampler
 from decentralizepy.node.EpidemicLearning.EL_Local import EL_Local
 from decentralizepy.node.FederatedParameterServer import FederatedParameterServer
+from decentralizepy.node.FinalMerge import FinalMerge
 from decentralizepy.node.KNN import KNN
 from decentralizepy.node.PeerSampler import PeerSampler
 from decentralizepy.node.PeerSamplerDynamic import PeerSamplerDynamic
+from decentralizepy.node.PENS import PENS
 from decentralizepy.node.STC.STCClient import STCClient
 from decentralizepy.node.STC.STCServer import STCServer
 from decentralizepy.runs.chosen import Chosen
@@ -88,6 +91,23 @@ def test_all_that_does_not_is_told_at_once():
 def test_graphs_on_which_an_algorithm_does_not_work_are_refused(name, graph, cause):
     with pytest.raises(ConfigError, match=rf"sharing_class = {name}: {cause}"):
         check(parts(name, graph, DPSGDNode))
+
+
+@pytest.mark.parametrize(
+    ("name", "node", "cause"),
+    [
+        (
+            "EXTRA",
+            FinalMerge,
+            "needs the same neighbors in every round; FinalMerge aver",
+        ),
+        ("PushSum", PENS, "PENS needs whole models; expected Sharing"),
+    ],
+)
+def test_what_a_node_averages_once_or_chooses_is_whole_models(name, node, cause):
+    check(parts("TrimmedMean", FullyConnected(4), node))
+    with pytest.raises(ConfigError, match=rf"sharing_class = {name}: {cause}"):
+        check(parts(name, FullyConnected(4), node))
 
 
 def test_more_byzantine_neighbors_than_can_be_outvoted_are_refused():
