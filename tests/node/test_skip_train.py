@@ -46,12 +46,14 @@ def test_a_budget_is_spread_over_the_run():
 
 
 def test_nodes_train_in_these_rounds_only(run_nodes):
-    section = {"training_rounds": 2, "sync_rounds": 1, "training_budget": "[1, 9, 9, 9]"}
+    section = {
+        "training_rounds": 2,
+        "sync_rounds": 1,
+        "training_budget": "[1, 9, 9, 9]",
+    }
     nodes = run_nodes(Ring(4), SkipTrain, rounds=7, NODE=section)
-    assert [node.trainer.trainings for node in nodes.values()] == [
-        len(nodes[0].active),
-        *[5] * 3,
-    ]
+    for uid, node in nodes.items():
+        assert node.trainer.trainings == (5 if uid else len(node.active))
     assert len(nodes[0].active) <= 1
 
 
