@@ -17,13 +17,12 @@ from decentralizepy.node.FederatedParameterServer import FederatedParameterServe
 from decentralizepy.node.FinalMerge import FinalMerge
 from decentralizepy.node.OverlayNode import OverlayNode
 from decentralizepy.node.PeerSampler import PeerSampler
-from decentralizepy.node.PENS import PENS
 from decentralizepy.node.STC.STCClient import STCClient
 from decentralizepy.node.STC.STCServer import STCServer
 from decentralizepy.runs.attack import attack_fits
 from decentralizepy.runs.chosen import Chosen
 from decentralizepy.runs.churn import churn_fits
-from decentralizepy.runs.evaluation import evaluation_fits, target_fits
+from decentralizepy.runs.evaluation import evaluation_fits, target_fits, whole_models
 from decentralizepy.runs.observer import observer_fits
 from decentralizepy.sharing.corrected import CorrectedSharing
 from decentralizepy.sharing.D2 import D2
@@ -34,7 +33,6 @@ from decentralizepy.sharing.PowerGossip import PowerGossip
 from decentralizepy.sharing.PushSum import PushSum
 from decentralizepy.sharing.RelaySum import RelaySum
 from decentralizepy.sharing.robust import RobustSharing
-from decentralizepy.sharing.Sharing import Sharing
 from decentralizepy.sharing.STC import STC
 
 SHOWN = 10  # components whose sizes are listed
@@ -175,17 +173,6 @@ def enough_neighbors(chosen: Chosen) -> Iterator[Problem]:
             value=tolerated,
             expected=f"at most {most}",
         )
-
-
-def whole_models(chosen: Chosen) -> Iterator[Problem]:
-    """Yield a problem if nodes that test received models do not get any."""
-    sharing, node = chosen.sharing, chosen.node_class
-    own = sharing.serialized_model, sharing.deserialized_model
-    models = own == (Sharing.serialized_model, Sharing.deserialized_model)
-    if issubclass(node, PENS) and is_ours(sharing) and not models:
-        cause = f"{node.__name__} needs whole models; expected Sharing"
-        name = sharing.__name__
-        yield Problem(cause, section="SHARING", key="sharing_class", value=name)
 
 
 RULES: tuple[Callable[[Chosen], Iterator[Problem]], ...] = (
