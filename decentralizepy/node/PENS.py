@@ -24,6 +24,7 @@ class PENS(EL_Local):
     arXiv:2107.08517, 2021, section 3, with rounds in which all nodes send.
     """
 
+    whole_models = True
     checkpointed = ("advantage",)
 
     def init_node(self, node_configs: Section) -> None:

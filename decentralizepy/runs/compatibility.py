@@ -22,7 +22,7 @@ from decentralizepy.node.STC.STCServer import STCServer
 from decentralizepy.runs.attack import attack_fits
 from decentralizepy.runs.chosen import Chosen
 from decentralizepy.runs.churn import churn_fits
-from decentralizepy.runs.evaluation import evaluation_fits, target_fits, whole_models
+from decentralizepy.runs.evaluation import evaluation_fits, target_fits
 from decentralizepy.runs.observer import observer_fits
 from decentralizepy.sharing.corrected import CorrectedSharing
 from decentralizepy.sharing.D2 import D2
@@ -33,6 +33,7 @@ from decentralizepy.sharing.PowerGossip import PowerGossip
 from decentralizepy.sharing.PushSum import PushSum
 from decentralizepy.sharing.RelaySum import RelaySum
 from decentralizepy.sharing.robust import RobustSharing
+from decentralizepy.sharing.Sharing import Sharing
 from decentralizepy.sharing.STC import STC
 
 SHOWN = 10  # components whose sizes are listed
@@ -180,7 +181,6 @@ RULES: tuple[Callable[[Chosen], Iterator[Problem]], ...] = (
     graph_fits,
     sharing_fits,
     enough_neighbors,
-    whole_models,
 )
 
 

@@ -5,10 +5,8 @@ from typing import Any
 
 from decentralizepy.config.signatures import evaluates, is_ours
 from decentralizepy.errors import Problem
-from decentralizepy.node.PENS import PENS
 from decentralizepy.results.schedule import ALL, MEAN_MODEL
 from decentralizepy.runs.chosen import Chosen
-from decentralizepy.sharing.Sharing import Sharing
 
 
 def evaluation_fits(chosen: Chosen) -> Iterator[Problem]:
@@ -47,17 +45,6 @@ def target_fits(chosen: Chosen) -> Iterator[Problem]:
             )
     if cause:
         yield Problem(cause, key="--target_accuracy", value=target, expected="0")
-
-
-def whole_models(chosen: Chosen) -> Iterator[Problem]:
-    """Yield a problem if nodes that test received models do not get any."""
-    sharing, node = chosen.sharing, chosen.node_class
-    own = sharing.serialized_model, sharing.deserialized_model
-    models = own == (Sharing.serialized_model, Sharing.deserialized_model)
-    if issubclass(node, PENS) and is_ours(sharing) and not models:
-        cause = f"{node.__name__} needs whole models; expected Sharing"
-        name = sharing.__name__
-        yield Problem(cause, section="SHARING", key="sharing_class", value=name)
 
 
 def _evaluates_anyway(chosen: Chosen) -> str:

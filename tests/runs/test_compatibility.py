@@ -101,11 +101,11 @@ def test_graphs_on_which_an_algorithm_does_not_work_are_refused(name, graph, cau
             FinalMerge,
             "needs the same neighbors in every round; FinalMerge aver",
         ),
-        ("PushSum", PENS, "PENS needs whole models; expected Sharing"),
+        ("PushSum", PENS, "PENS takes Sharing, as it averages whole models"),
     ],
 )
 def test_what_a_node_averages_once_or_chooses_is_whole_models(name, node, cause):
-    check(parts("TrimmedMean", FullyConnected(4), node))
+    check(parts("Sharing", FullyConnected(4), node))
     with pytest.raises(ConfigError, match=rf"sharing_class = {name}: {cause}"):
         check(parts(name, FullyConnected(4), node))
 
