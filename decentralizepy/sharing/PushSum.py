@@ -28,6 +28,9 @@ class PushSum(Sharing):
     directed graph, nodes agree on the mean of their initial models, whereas other sharing
     algorithms favor nodes with many receivers. Weights defined by the graph are ignored.
 
+    With section CHURN, a node keeps the shares that are lost, as if it missed an
+    acknowledgement; so the sums do not change then, either.
+
     Entries that no optimizer updates (BatchNorm's statistics) change by
     ``w (z_now - z_before)``: with a larger step, a running variance could become negative.
 

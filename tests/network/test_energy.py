@@ -29,6 +29,15 @@ def test_a_model_of_power_counts_computing_and_bytes():
     assert constant == {0: {1: 6, 2: 12}, 1: {1: 6}}
 
 
+def test_a_node_that_is_down_consumes_nothing():
+    records = {
+        0: [(1, [["idle", 0.0], ["await", [], "D", 0]]), (2, [["compute", 3.0]])]
+    }
+    assert consumed(records, describe({"watts": 3, "compute": 2}, 1)) == {
+        0: {1: 0, 2: 6}
+    }
+
+
 def test_a_trace_of_phones_says_what_a_round_takes(tmp_path):
     path = tmp_path / "phones.csv"
     path.write_bytes(PHONES.encode())

@@ -17,6 +17,7 @@ from decentralizepy.graphs.Ring import Ring
 from decentralizepy.node.DPSGDNodeFederated import DPSGDNodeFederated
 from decentralizepy.node.EpidemicLearning.EL_Local import EL_Local
 from decentralizepy.node.FederatedParameterServer import FederatedParameterServer
+from decentralizepy.node.many_example import _in_sections
 from decentralizepy.results.lines import read_rows
 from decentralizepy.sharing.Sharing import Sharing
 from tests.support.apart import STILL, Apart, models
@@ -280,3 +281,20 @@ def test_relay_sum_goes_on_with_older_sums(run_nodes):
     nodes = run_nodes(path_graph(4), Apart, 40, **churn, **sharing("RelaySum"), **STILL)
     found = models(nodes)[:, 0].numpy()
     assert np.ptp(found) < 0.5
+
+
+def test_an_attacker_that_is_informed_forges_what_it_receives(run_nodes):
+    """It waits for no neighbor that is down, and reads no message that is lost."""
+    attack = {
+        "attack_package": "decentralizepy.attacks.IPM",
+        "attack_class": "IPM",
+        "nodes": 2,
+    }
+    churn = {"rate": 0.7, "loss": 0.3}
+    plain = run_nodes(FullyConnected(4), rounds=6, CHURN=churn)
+    attacked = run_nodes(FullyConnected(4), rounds=6, CHURN=churn, ATTACK=attack)
+    assert not torch.equal(models(plain)[0], models(attacked)[0])
+
+
+def test_rounds_for_many_nodes_at_once_leave_churn_to_single_nodes():
+    assert _in_sections({"CHURN": {"rate": 0.5}}) == "there is a section CHURN"
