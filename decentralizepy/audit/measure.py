@@ -235,7 +235,7 @@ def numbers(folders: Iterable[Path], settings: Settings = Settings()) -> DataFra
     Raises
     ------
     DataError, ConfigError
-        As for :func:`audit`, and if there are no runs.
+        As for ``audit``, and if there are no runs.
     """
     found = find_runs(folders)
     return frame(found, [audit(places(each), settings) for each in found])

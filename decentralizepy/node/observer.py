@@ -21,7 +21,7 @@ class Observer:
     ----------
     uid : int
     log_dir : str or Path
-        Where the files of :mod:`decentralizepy.results.observed` go.
+        Where the files of ``decentralizepy.results.observed`` go.
     every : int, default 1
         Record every n-th round, from the first.
     """
