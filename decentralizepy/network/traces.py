@@ -1,6 +1,7 @@
 """Reads numbers of nodes and links from text files, and latencies from real topologies."""
 
 import math
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -137,7 +138,9 @@ def of_topology(name: str) -> Floats:
     import networkx as nx
 
     try:
-        graph = nx.node_link_graph(topohub.get(name), edges="edges")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)  # it leaves its file open
+            graph = nx.node_link_graph(topohub.get(name), edges="edges")
     except (KeyError, OSError, ValueError, TypeError):
         known = _topologies(Path(topohub.__file__).parent)
         near = nearest(name, known)

@@ -1,11 +1,13 @@
 """Breaks when a trace means something else, or a mistake in one is not told."""
 
+import sys
+
 import numpy as np
 import pytest
 
 from decentralizepy.errors import ConfigError
 from decentralizepy.network.description import describe
-from decentralizepy.network.traces import completed, read_numbers
+from decentralizepy.network.traces import completed, of_topology, read_numbers
 
 
 @pytest.fixture
@@ -86,3 +88,41 @@ def test_a_missing_file_and_a_double_description_are_refused(tmp_path):
         describe({"latency_file": str(tmp_path / "none.csv")}, 2)
     with pytest.raises(ConfigError, match="latency_file: given together with latency"):
         describe({"latency_file": "x", "latency": 3}, 2)
+
+
+def test_a_topology_has_the_latency_of_its_shortest_paths():
+    """Of topohub itself; sites 0 and 1 of polska have no link, but site 2 has one to each."""
+    pytest.importorskip("topohub", reason="the extra topologies is not installed")
+    found = of_topology("sndlib/polska")
+    assert found.shape == (12, 12)
+    assert found == pytest.approx(found.T)
+    assert found.diagonal().tolist() == [0] * 12
+    assert found[0, 10] == pytest.approx(273.93 / 200)
+    assert found[0, 1] == pytest.approx((162.65 + 170.43) / 200)
+    network = describe({"topology": "sndlib/polska"}, 3, services=1)
+    assert network.latency == pytest.approx(found[:4, :4] / 1000)
+
+
+@pytest.mark.parametrize(
+    ("name", "nodes", "line"),
+    [
+        (
+            "sndlib/polsca",
+            3,
+            "topohub has no such topology; did you mean sndlib/polska?",
+        ),
+        ("../../setup", 3, "topohub has no such topology"),
+        ("sndlib/polska", 13, "has 12 sites, too few for 13 nodes"),
+    ],
+)
+def test_a_mistake_in_a_topology_names_the_key(name, nodes, line):
+    pytest.importorskip("topohub", reason="the extra topologies is not installed")
+    with pytest.raises(ConfigError) as error:
+        describe({"topology": name}, nodes)
+    assert str(error.value) == f"[NETWORK] topology = {name}: {line}"
+
+
+def test_a_topology_needs_the_library(monkeypatch):
+    monkeypatch.setitem(sys.modules, "topohub", None)
+    with pytest.raises(ConfigError, match=r"pip install decentralizepy\[topologies\]"):
+        describe({"topology": "sndlib/polska"}, 3)
