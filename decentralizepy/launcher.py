@@ -33,7 +33,7 @@ from decentralizepy.runs.prepare import prepare, prepare_transport, resume
 from decentralizepy.runs.scratch import Scratch
 from decentralizepy.runs.signals import Stopped, end_once, hold
 from decentralizepy.runs.spread import spread
-from decentralizepy.runs.virtual_time import add_virtual_time
+from decentralizepy.runs.virtual_time import add_gathered, add_virtual_time
 from decentralizepy.summary import draw, progress_of, report
 from decentralizepy.utils import in_notebook
 
@@ -79,12 +79,11 @@ def launch(
     starts, 3 if a peer was lost, 75 after SIGUSR2, when all have a checkpoint of one
     round, 130 after Ctrl-C, 143 after SIGTERM and 129 after SIGHUP.
     """
-    classes = node_class, service_class, mapping_class
 
     def whole() -> None:
         say("checking the experiment")
-        with placed(argv, classes, parser) as experiment:
-            run(experiment, say)
+        with placed(argv, (node_class, service_class, mapping_class), parser) as found:
+            run(found, say)
 
     with unfailing() as say:
         if in_notebook():
@@ -137,6 +136,7 @@ def run(experiment: Experiment, say: Callable[[str], None] = lambda text: None) 
                     draw(log_dir)
                 failure = failure or gathering.finish()
         if not gathering.sends:
+            add_gathered(experiment, gathering.folders)
             if not failure:
                 say("testing the final models")
                 measure_final(experiment, progress, gathering.folders)

@@ -1,7 +1,7 @@
 """Computes the virtual time of a run when its nodes have ended."""
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,30 +12,50 @@ from decentralizepy.network.replay import Times, replay
 from decentralizepy.results.columns import Row
 from decentralizepy.results.lines import read_all
 from decentralizepy.results.virtual import write_virtual
+from decentralizepy.results.write import derive_all
 from decentralizepy.runs.emulation import is_asynchronous, is_real
 from decentralizepy.runs.experiment import Experiment
 
 
 def add_virtual_time(experiment: Experiment) -> None:
-    """Compute the virtual time of the rounds of a run, and write it to its log folder.
-
-    The launcher of one of several machines says how to do so once their log folders are
-    in one place.
-    """
+    """Compute the virtual time of a run on one machine, and write it to its log folder."""
     args = experiment.args
     if experiment.network is None or not recorded(Path(args.log_dir)):
         return
     if is_real(args) and is_asynchronous(experiment.node_class):
         return  # what its nodes have done depends on the real time
     if args.machines > 1:
+        return  # the results of the others are still to come
+    try:
+        folders = {args.machine_id: Path(args.log_dir)}
+        write_times(folders, experiment, experiment.network)
+    except OSError as error:
+        print(f"warning: no virtual time: {error}", file=sys.stderr)
+
+
+def add_gathered(experiment: Experiment, folders: Sequence[Path]) -> None:
+    """Compute the virtual time of a run on several machines, once it has ended.
+
+    Parameters
+    ----------
+    experiment
+    folders
+        The log folders that are here: those of all machines on machine 0, or just its own
+        for a launcher that found the others by an address file, which says what to do.
+    """
+    machines = experiment.args.machines
+    if experiment.network is None or machines == 1 or not any(map(recorded, folders)):
+        return
+    if len(folders) < machines:
         print(
             "note: virtual time needs the log folders of all machines; then: "
             "decentralizepy network FOLDER"
         )
         return
     try:
-        folders = {args.machine_id: Path(args.log_dir)}
-        write_times(folders, experiment, experiment.network)
+        write_times(dict(enumerate(folders)), experiment, experiment.network)
+        for folder in folders:
+            derive_all(folder)
     except OSError as error:
         print(f"warning: no virtual time: {error}", file=sys.stderr)
 

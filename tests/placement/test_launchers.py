@@ -1,5 +1,6 @@
 """Three launchers at one rendezvous; breaks when they are not one run."""
 
+import json
 import os
 import re
 import shutil
@@ -10,7 +11,7 @@ import pytest
 
 from tests.support import ROOT
 from tests.support.alike import assert_same_weights
-from tests.support.launcher import DRAWN, run
+from tests.support.launcher import DRAWN, debug
 from tests.support.launchers import COUNT, ends
 from tests.support.page import block
 from tests.support.ports import free_offset
@@ -20,10 +21,12 @@ pytestmark = pytest.mark.processes
 
 @pytest.mark.slow
 def test_three_machines_get_the_weights_of_one(experiment, tmp_path, launch, meeting):
-    """They have unlike numbers of nodes, one address, and no address file."""
-    assert run([*experiment(name="alone"), "-ps", "4"]).returncode == 0
+    """And its virtual time. They have unlike numbers of nodes, and no address file."""
+    emulated = {"NETWORK": {"bandwidth": "0.008", "compute": "1", "watts": "2"}}
+    assert debug([*experiment(name="alone", **emulated), "-ps", "4"]) == 0
     file = {"COMMUNICATION": {"addresses_filepath": str(tmp_path / "none.json")}}
-    words = [*experiment(name="three", **file, **DRAWN), *meeting, "-ps", "1", "2", "1"]
+    words = experiment(name="three", **file, **DRAWN, **emulated)
+    words += [*meeting, "-ps", "1", "2", "1"]
     launchers = [launch([*words, "--machine-id", str(m)]) for m in range(COUNT)]
     (first, shown, _), *others = ends(launchers)
     assert first == 0
@@ -33,6 +36,13 @@ def test_three_machines_get_the_weights_of_one(experiment, tmp_path, launch, mee
     made = {each.name for each in folder.iterdir()}
     assert made == {"machine0", "machine1", "machine2", "results.png", "weights"}
     assert_same_weights(folder / "weights", tmp_path / "alone/weights")
+    expected = [tmp_path / "alone" / f"{rank}_results.json" for rank in range(4)]
+    places = ((0, 0), (1, 0), (1, 1), (2, 0))
+    found = [folder / f"machine{m}/{rank}_results.json" for m, rank in places]
+    for one, other in zip(expected, found, strict=True):
+        alone, together = (json.loads(each.read_text()) for each in (one, other))
+        for metric in ("virtual_time", "energy"):
+            assert together[metric] == alone[metric]
 
 
 @pytest.mark.slow
