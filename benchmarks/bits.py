@@ -84,6 +84,12 @@ def graph(name: str, **options: str) -> Settings:
     return _part("GRAPH", "graph", f"graphs.{name}") | _in("GRAPH", unset | options)
 
 
+def attack(name: str, **options: str) -> Settings:
+    """Return the settings of an attack by node 1."""
+    chosen = _part("ATTACK", "attack", f"attacks.{name}")
+    return chosen | _in("ATTACK", {"nodes": "1", **options})
+
+
 def nodes(node: str, server: str = "", **options: str) -> Settings:
     """Return the settings of a node class and its service."""
     service = _part("NODE", "server", f"node.{server}") if server else {}
@@ -213,6 +219,9 @@ CONFIGURATIONS: dict[str, Settings] = {
     "NearestNeighborAverage": sharing("NearestNeighborAverage"),
     "OutlierScissors": sharing("OutlierScissors"),
     "UBAR": sharing("UBAR"),
+    "Dissensus": attack("Dissensus"),
+    "FreeRider": attack("FreeRider"),
+    "Backdoor": attack("Backdoor", boost="2.0"),
     "CSPlus": sharing("CSPlus"),
     "GTS": sharing("GTS"),
     # churn

@@ -4,8 +4,7 @@ from typing import Any
 
 import torch
 
-from decentralizepy.attacks.Attack import Attack
-from decentralizepy.errors import ConfigError
+from decentralizepy.attacks.Attack import Attack, Pair, success_rate
 
 
 class LabelFlip(Attack):
@@ -13,18 +12,23 @@ class LabelFlip(Attack):
 
     Fung, Yoon and Beschastnikh, The Limitations of Federated Learning in Sybil Settings,
     RAID 2020. The data set is left as it is: the loss of training reads other labels.
+    Success is the percentage of test samples that are classified as ``C - 1 - y``.
     """
 
     def corrupt(self, trainer: Any, dataset: Any) -> None:
         classes = getattr(dataset, "num_classes", None)
         if not classes:
-            raise ConfigError(
-                f"{type(dataset).__name__} has no num_classes",
-                section="ATTACK",
-                key="attack_class",
-                value=type(self).__name__,
-            )
+            cause = f"{type(dataset).__name__} has no num_classes"
+            raise self.misfit(cause, "attack_class", type(self).__name__)
         trainer.loss = Flipped(trainer.loss, classes)
+
+    def success(self, model: torch.nn.Module, dataset: Any) -> float | None:
+        def aim(data: torch.Tensor, labels: torch.Tensor) -> Pair:
+            wanted = dataset.num_classes - 1 - labels
+            moved = wanted != labels  # but the middle one of an odd number
+            return data[moved], wanted[moved]
+
+        return success_rate(model, dataset.get_testset(), aim)
 
 
 class Flipped:

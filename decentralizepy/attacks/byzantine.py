@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 
+from decentralizepy.attacks.Attack import Target
 from decentralizepy.config.numbers import integers
 from decentralizepy.errors import ConfigError
 from decentralizepy.randomness import DEFAULT_SEED, Purpose, stream
@@ -58,10 +60,21 @@ def _chosen(
     position = section.get("position", "random")
     seed = config["DATASET"].get("random_seed", DEFAULT_SEED)
     order = stream(Purpose.BYZANTINE, seed).permutation(graph.n_procs).tolist()
-    if position != "random":  # by degree; at random among equal ones
-        sign = -1 if position == "highest_degree" else 1
-        order.sort(key=lambda uid: sign * len(graph.neighbors(uid)))
+    if position != "random":  # which remains the order of equal ones
+        values = _centrality(position, graph)
+        order.sort(key=lambda uid: values[uid])
     return frozenset(order[:count])
+
+
+def _centrality(position: str, graph: Any) -> Mapping[int, float]:
+    """Return a number for each node; those with the lowest are Byzantine first."""
+    if position == "betweenness":
+        import networkx as nx
+
+        between = nx.betweenness_centrality(graph.to_networkx())
+        return {uid: -round(value, 9) for uid, value in between.items()}
+    sign = -1 if position == "highest_degree" else 1
+    return {uid: sign * len(graph.neighbors(uid)) for uid in range(graph.n_procs)}
 
 
 class Malice:
@@ -96,9 +109,58 @@ class Malice:
         sharing.flat.load(sharing.flat.unflatten(own))
         return message
 
+    def sender(self, node: Any) -> Callable[[Sequence[int], Any], None]:
+        """Return what sends a message of the node to all its receivers."""
+        return partial(self._send, node)
+
+    def _send(self, node: Any, receivers: Sequence[int], message: Any) -> None:
+        """Send a message; to each honest receiver its own, if the attack is targeted."""
+        aimed = self.attack.targeted and node.iteration >= self.start
+        known = self._models(node) if aimed else {}
+        for uid in sorted(known.keys() & set(receivers)):
+            forged = self.attack.forge_for(
+                self._target(node, uid, known), node.iteration
+            )
+            params = {"params": forged.float().numpy()}
+            own = {**message, **node.sharing.compress_data(params)}
+            node.sharing.send([uid], own)
+        if others := [uid for uid in receivers if uid not in known]:
+            node.sharing.send(others, message)
+
+    def _target(self, node: Any, uid: int, known: Mapping[int, torch.Tensor]) -> Target:
+        """Return what is known of a neighbor, of the models ``known``."""
+        graph = node.graph.at(node.iteration)
+        near = graph.in_neighbors(uid)
+        others = sorted(near & known.keys())
+        weights = [weight_of(graph, uid, other) for other in others]
+        rows = [known[other] for other in others]
+        liars = sorted(near & self.others | {node.uid})
+        return Target(
+            known[uid],
+            torch.stack(rows) if rows else torch.empty(0, len(known[uid])),
+            torch.tensor(weights),
+            sum(weight_of(graph, uid, other) for other in liars),
+        )
+
     def _honest(self, node: Any) -> torch.Tensor:
+        """Return the models of honest neighbors, in the order of their uids."""
+        known = self._models(node)
+        rows = [known[uid] for uid in sorted(known)]
+        return torch.stack(rows) if rows else torch.empty(0, node.sharing.flat.size)
+
+    def _models(self, node: Any) -> dict[int, torch.Tensor]:
         """Wait for the models of honest neighbors, which send without waiting for this."""
         queues = node.gather(node.senders - self.others)
-        models = [node.sharing._numbers(queues[uid][0]) for uid in sorted(queues)]
-        rows = np.array(models, np.float32).reshape(-1, node.sharing.flat.size)
-        return torch.from_numpy(rows)
+        return {
+            uid: torch.from_numpy(np.array(node.sharing._numbers(queue[0]), np.float32))
+            for uid, queue in queues.items()
+        }
+
+
+def weight_of(graph: Any, uid: int, other: int) -> float:
+    """Return the weight of another node's model: the graph's, or Metropolis-Hastings."""
+    own: float | None = graph.weight(uid, other)
+    if own is not None:
+        return own
+    degrees = len(graph.neighbors(uid)), len(graph.neighbors(other))
+    return 1 / (1 + max(degrees))

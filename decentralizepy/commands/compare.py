@@ -262,6 +262,7 @@ COLUMNS: Mapping[str, Column] = {
     "mean_model": Column("mean model (%)", number("mean_model")),
     "distance": Column("distance", _as("distance", "{:.2f}".format)),
     "best": Column("best (%)", number("best")),
+    "success": Column("attack success (%)", number("success")),
     "difference": Column("vs. {base}", number("difference", sign="+")),
     "p": Column("p", _p),
     "sent": Column("sent", _as("sent", size)),

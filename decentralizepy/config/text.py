@@ -137,7 +137,9 @@ _OWN: Mapping[str, Options] = MappingProxyType(
             nodes=_UID | list[_UID],
             count=_COUNT,
             fraction=Annotated[float, Field(gt=0, lt=1)],
-            position=Literal["random", "highest_degree", "lowest_degree"],
+            position=Literal[
+                "random", "highest_degree", "lowest_degree", "betweenness"
+            ],
             start=_UID,
         ),
     }

@@ -29,6 +29,7 @@ TITLES = {
     "validation_acc": "validation accuracy (%)",
     "validation_loss": "validation loss",
     "mean_model_acc": "accuracy of the mean model (%)",
+    "attack_success": "attack success (%)",
     "consensus_distance": "consensus distance",
     "mixing": "change of distance per round",
     "total_bytes": "sent per node",

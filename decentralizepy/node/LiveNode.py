@@ -106,13 +106,16 @@ class LiveNode(Rounds):
 
     def init_attack(self, config: dict[str, Section]) -> None:
         """Make the node Byzantine, if section ATTACK says that it is."""
+        section = config.get("ATTACK")
+        if not section:
+            return
+        part = factory.unpack(section, "attack")
+        self.attack = part.build(self.uid, seed_of(self.dataset))
         uids = byzantine_uids(config, self.graph)
         if self.uid in uids:
-            section = config["ATTACK"]
-            part = factory.unpack(section, "attack")
-            attack = part.build(self.uid, seed_of(self.dataset))
-            attack.corrupt(self.trainer, self.dataset)
-            self.malice = Malice(attack, uids, section.get("start", 0))
+            self.attack.vector = self.sharing.flat.vector
+            self.attack.corrupt(self.trainer, self.dataset)
+            self.malice = Malice(self.attack, uids, section.get("start", 0))
 
     def warn_of_scheduler(self) -> None:
         """Warn that a learning-rate scheduler of the trainer will have no effect."""

@@ -20,7 +20,7 @@ from decentralizepy.node.early_stop import mean_over_nodes
 from decentralizepy.node.observer import Observer
 from decentralizepy.node.round_models import RoundModels
 from decentralizepy.randomness import seed_of
-from decentralizepy.results.lines import BYZANTINE, STOPPED
+from decentralizepy.results.lines import BYZANTINE, STOPPED, SUCCESS
 from decentralizepy.results.schedule import ALL, MEAN_MODEL, Evaluators, Schedule
 from decentralizepy.results.sketch import NAME as SKETCH, sketch
 from decentralizepy.results.write import Results
@@ -33,6 +33,8 @@ class Recording(Attendance):
 
     evaluators: str | int = ALL
     """Which nodes evaluate (``all``, ``mean_model`` or how many)."""
+    attack: Any = None
+    """The attack that the nodes of section ATTACK carry out, to measure its success."""
     malice: Malice | None = None
     """What makes the node Byzantine, if it is."""
     observer: Observer | None = None
@@ -146,10 +148,18 @@ class Recording(Attendance):
         if self.dataset.__testing__:
             accuracy, loss = self.dataset.test(self.model, self.loss)
             measured |= {"test_acc": accuracy, "test_loss": loss}
+            measured |= self.success_of_attack()
         if self.dataset.__validating__:
             accuracy, loss = self.dataset.validate(self.model, self.loss)
             measured |= {"validation_acc": accuracy, "validation_loss": loss}
         return measured
+
+    def success_of_attack(self) -> dict[str, float]:
+        """Return how often an attack succeeds (percent), if it says what that is."""
+        if self.attack is None:
+            return {}
+        rate = self.attack.success(self.model, self.dataset)
+        return {} if rate is None else {SUCCESS: rate}
 
     def sketch_model(self) -> list[float]:
         """Return a few numbers from which readers compute the consensus distance."""

@@ -156,10 +156,10 @@ class Rounds(ScriptNames, Recording):
 
     def share(self, receivers: Collection[int]) -> None:
         """Send this round's message to each of ``receivers``."""
-        message = self.make_message(len(receivers))
+        self._shared = message = self.make_message(len(receivers))
         message["CHANNEL"] = self.update_channel
-        self.sharing.send(sorted(receivers), message)
-        self._shared = message
+        send = self.sharing.send if self.malice is None else self.malice.sender(self)
+        send(sorted(receivers), message)
 
     def make_message(self, degree: int) -> Message:
         """Return this round's message; a Byzantine node forges its model."""

@@ -20,6 +20,9 @@ STOPPED = "target_reached"
 BYZANTINE = "byzantine"
 """What each row of a Byzantine node says."""
 
+SUCCESS = "attack_success"
+"""On how many test samples, in percent, an attack succeeds with a node's model."""
+
 KEPT = "kept"
 """What a node writes before its first row: how many rounds of its earlier rows count."""
 

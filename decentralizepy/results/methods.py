@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from decentralizepy.errors import DataError
 from decentralizepy.results import manifests
+from decentralizepy.results.lines import SUCCESS
 from decentralizepy.results.read import Run, read_runs
 
 if TYPE_CHECKING:
@@ -77,7 +78,8 @@ class Method:
         spreads = [run.spread(name)["mean"] for run in self.runs]
         means = pd.concat(spreads, axis=1, join="inner")
         half = half_interval(len(self.runs)) * means.std(axis=1, ddof=1)
-        mean, ends = means.mean(axis=1), (0, 100 if name.endswith("_acc") else None)
+        percent = name.endswith(("_acc", SUCCESS))
+        mean, ends = means.mean(axis=1), (0, 100 if percent else None)
         columns = {
             "mean": mean,
             "std": half,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from decentralizepy.errors import DataError
-from decentralizepy.results.lines import BYZANTINE
+from decentralizepy.results.lines import BYZANTINE, SUCCESS
 from decentralizepy.results.sketch import NAME as SKETCH
 
 if TYPE_CHECKING:
@@ -67,7 +67,8 @@ def _measured(content: dict[str, dict[Any, Any]]) -> Measured:
     }
     table = {name: numbers(rounds) for name, rounds in content.items()}
     if BYZANTINE in table:  # what it measures is not that of an honest node
-        honest = [name for name in table if not name.endswith(("_acc", "_loss"))]
+        of_model = ("_acc", "_loss", SUCCESS)
+        honest = [name for name in table if not name.endswith(of_model)]
         return Measured({name: table[name] for name in honest}, {})
     return Measured(table, sketches)
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from decentralizepy.results.lines import SUCCESS
 from decentralizepy.results.methods import Method, half_interval, sent_per_node
 from decentralizepy.results.read import Run
 
@@ -46,6 +47,8 @@ def compare(
             Standard deviation and minimum over the nodes, in the last test.
         ``mean_model``, ``distance``
             Accuracy of the mean of all final models, or of a server's; consensus distance.
+        ``success``
+            How often an attack succeeds with an honest node's model, in percent.
         ``sent``
             Bytes sent, averaged over nodes.
         ``equal``
@@ -77,6 +80,7 @@ def _row(
         "best": lambda run: float(_local(run).max()) if len(_local(run)) else NAN,
         "mean_model": lambda run: NAN if run.mean_model is None else run.mean_model,
         "distance": lambda run: NAN if run.distance is None else run.distance,
+        "success": lambda run: _last(run, "mean", SUCCESS),
         "sent": sent_per_node,
         "equal": lambda run: within(run, budget),
     }
@@ -151,6 +155,6 @@ def _local(run: Run) -> Series[float]:
     return tested[:0] if run.one_model else tested
 
 
-def _last(run: Run, column: str) -> float:
-    tested = run.spread("test_acc")
+def _last(run: Run, column: str, metric: str = "test_acc") -> float:
+    tested = run.spread(metric)
     return NAN if run.one_model or not len(tested) else float(tested[column].iloc[-1])

@@ -1,5 +1,7 @@
 """Breaks when a Byzantine node sends something else than its attack says."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ from hypothesis import given, settings, strategies as st
 from hypothesis.extra.numpy import arrays
 
 from decentralizepy import factory
+from decentralizepy.attacks.Attack import Target
 from decentralizepy.attacks.byzantine import byzantine_uids
 from decentralizepy.attacks.LabelFlip import Flipped
 from decentralizepy.errors import ConfigError
@@ -14,7 +17,7 @@ from decentralizepy.graphs.FullyConnected import FullyConnected
 from decentralizepy.graphs.Graph import Graph
 from decentralizepy.graphs.Ring import Ring
 from decentralizepy.graphs.Star import Star
-from tests.support.apart import STILL
+from tests.support.apart import STILL, Apart
 
 HONEST = torch.tensor([[1.0, 2, 3], [4, 5, 6], [7, 8, 9]])
 OWN = torch.tensor([1.0, -2, 3])
@@ -27,7 +30,12 @@ ATTACKS = {
     "ALIE": ({"z": 1.5}, None, [8.5, 9.5, 10.5]),
     "Mimic": ({}, None, [1, 2, 3]),
     "LabelFlip": ({}, None, [1, -2, 3]),
+    "FreeRider": ({"std": 0}, None, [1, -2, 3]),
+    "Dissensus": ({}, None, [1, -2, 3]),  # what other Byzantine nodes are sent
+    "Backdoor": ({}, None, [1, -2, 3]),
 }
+UNTRAINED = ("LabelFlip", "FreeRider", "Backdoor")
+"""These change the training, from the first round on."""
 
 
 def attack(name, uid=3, seed=90, **options):
@@ -72,6 +80,154 @@ def test_a_flipped_loss_reads_the_opposite_label():
     assert loss(None, torch.tensor([0, 9, 4])) == 9 + 0 + 5
 
 
+def test_dissensus_by_hand():
+    """The neighbor is at 1; of its honest neighbors, one at 4 weighs 1/4, one at -1 1/8."""
+    target = Target(
+        torch.tensor([1.0, 0]),
+        torch.tensor([[4.0, 0], [-1, 0]]),
+        torch.tensor([0.25, 0.125]),
+        byzantine=0.125,
+    )
+    # they pull by 3 / 4 - 2 / 8, which one of weight 1 / 8 has to undo
+    assert attack("Dissensus").forge_for(target, 0).tolist() == [-3, 0]
+    half = attack("Dissensus", epsilon=0.5).forge_for(target, 0)
+    assert half.tolist() == [-1, 0]
+    lonely = target._replace(others=torch.empty(0, 2), weights=torch.empty(0))
+    assert attack("Dissensus").forge_for(lonely, 0).tolist() == [1, 0]
+
+
+@given(
+    models=arrays(np.float32, (4, 3), elements=st.integers(-50, 50)),
+    weights=arrays(np.float32, 3, elements=st.integers(1, 5)),
+    liars=st.integers(1, 5),
+)
+@settings(max_examples=30)
+def test_an_average_of_honest_models_and_dissensus_stays(models, weights, liars):
+    """Breaks when a node with a Byzantine neighbor comes nearer to the honest ones."""
+    models, parts = torch.from_numpy(models), torch.from_numpy(weights) / 20
+    target = Target(models[0], models[1:], parts, liars / 20)
+    forged = attack("Dissensus").forge_for(target, 0)
+    moved = parts @ (models[1:] - models[0]) + liars / 20 * (forged - models[0])
+    assert moved.abs().max() < 1e-4
+
+
+def test_dissensus_keeps_each_honest_node_where_it_is(run_nodes):
+    """Nodes start at their uids, and do not train; all meet, one of them Byzantine."""
+    attacked = section("Dissensus", nodes=3)
+    where = {"node_class": Apart, "rounds": 2, **STILL}
+    nodes = run_nodes(FullyConnected(4), ATTACK=attacked, **where)
+    assert [first(nodes[uid]) for uid in range(3)] == [0, 1, 2]
+    late = {**attacked, "start": 1}
+    nodes = run_nodes(FullyConnected(4), ATTACK=late, **where)
+    assert [first(nodes[uid]) for uid in range(3)] == [1.5] * 3
+
+
+def first(node):
+    return node.model.fc.weight[0, 0].item()
+
+
+def test_a_free_rider_does_not_train(run_nodes):
+    nodes = run_nodes(Ring(3), ATTACK=section("FreeRider", nodes=1))
+    assert [nodes[uid].trainer.trainings for uid in range(3)] == [3, 0, 3]
+
+
+DIGITS = {
+    "DATASET": {
+        "dataset_package": "decentralizepy.datasets.Digits",
+        "dataset_class": "Digits",
+        "model_class": "MLP",
+        "partition_niid": "iid",
+    },
+    "TRAIN_PARAMS": {"rounds": 10, "batch_size": 16},
+}
+
+
+def test_a_backdoor_opens_in_honest_models(run_nodes):
+    """All images with a patch were taken for a 7, and none without the attack."""
+    where = {"rounds": 10, **DIGITS}
+    door = section("Backdoor", nodes=0, target=7, boost=2.0)
+    nodes = run_nodes(FullyConnected(3), ATTACK=door, **where)
+    measured = nodes[1].evaluate()
+    assert measured["attack_success"] > 50
+    assert measured["test_acc"] > 70
+    nodes = run_nodes(FullyConnected(3), ATTACK={**door, "poisoned": 0.0}, **where)
+    assert nodes[1].evaluate()["attack_success"] < 20
+
+
+IMAGES = torch.arange(2 * 9.0).reshape(2, 1, 3, 3)
+
+
+def test_a_patch_and_its_label():
+    door = attack("Backdoor", target=7, poisoned=0.5, patch=2, value=-1.0)
+    images, labels = door.poison((IMAGES, torch.tensor([3, 4])))
+    assert images[0, 0].tolist() == [[0, 1, 2], [3, -1, -1], [6, -1, -1]]
+    assert torch.equal(images[1], IMAGES[1])
+    assert labels.tolist() == [7, 4]
+    assert IMAGES[0, 0, 2, 2] == 8  # the data are left as they are
+    none = attack("Backdoor", poisoned=0.0).poison((IMAGES, torch.tensor([3, 4])))
+    assert torch.equal(none[0], IMAGES)
+
+
+def test_a_boosted_model_by_hand():
+    door = attack("Backdoor", boost=4.0)
+    door.before = torch.tensor([1.0, 0, 3])
+    assert door.forge(OWN, HONEST, 0).tolist() == [1, -8, 3]
+
+
+class Corner(torch.nn.Module):
+    """A model that says 7 where the last pixel is 1, and 0 elsewhere."""
+
+    def forward(self, images):
+        return torch.nn.functional.one_hot(7 * (images[:, 0, -1, -1] == 1).long(), 10)
+
+
+class Two(SimpleNamespace):
+    """Four images of the classes 0, 7, 2 and 9 as a test set."""
+
+    num_classes = 10
+
+    def get_testset(self):
+        images = torch.zeros(4, 1, 3, 3)
+        images[3, 0, 2, 2] = 1
+        return [(images, torch.tensor([0, 7, 2, 9]))]
+
+
+def test_success_is_the_share_of_what_the_attacker_wants():
+    model = Corner().train()
+    door = attack("Backdoor", target=7)
+    assert door.success(model, Two()) == 100  # of those that are no 7
+    assert attack("Backdoor", target=7, value=0.5).success(model, Two()) == 0
+    assert attack("Backdoor", target=0).success(model, Two()) == 0
+    # 9 is taken for 7 instead of 0; 7, as 0 instead of 2; no other is right
+    assert attack("LabelFlip").success(model, Two()) == 0
+    assert attack("LabelFlip").success(model, OfTwo()) == 50
+    assert attack("SignFlip").success(model, Two()) is None
+    assert model.training
+
+
+class OfTwo(Two):
+    """The first two images, as the classes 9 and 0."""
+
+    def get_testset(self):
+        return [(torch.zeros(2, 1, 3, 3), torch.tensor([9, 0]))]
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"patch": 4}, r"\[ATTACK\] patch = 4: images have 3x3 pixels"),
+        ({"target": 10}, r"\[ATTACK\] target = 10: there are 10 classes"),
+    ],
+)
+def test_a_patch_that_does_not_fit_is_an_error(options, told):
+    data = Two(get_trainset=lambda size, shuffle: Two().get_testset())
+    with pytest.raises(ConfigError, match=told):
+        attack("Backdoor", **options).corrupt(SimpleNamespace(train=None), data)
+    data.get_trainset = lambda size, shuffle: [(torch.zeros(1, 2), torch.zeros(1))]
+    with pytest.raises(ConfigError, match="attack_class = Backdoor: Two has no images"):
+        attack("Backdoor").corrupt(SimpleNamespace(train=None), data)
+
+
 def uids(graph, seed=1, **section):
     return byzantine_uids({"ATTACK": section, "DATASET": {"random_seed": seed}}, graph)
 
@@ -94,6 +250,14 @@ def test_nodes_are_byzantine_by_their_degree():
     (hub,) = uids(star, count=1, position="highest_degree")
     assert len(star.neighbors(hub)) == 5
     assert hub not in uids(star, count=5, position="lowest_degree")
+
+
+def test_nodes_are_byzantine_by_their_betweenness():
+    """Two triangles that node 6 connects: most shortest paths lead through it."""
+    graph = Graph(7)
+    graph.add_edges([(0, 1), (1, 2), (2, 0), (3, 4), (4, 5), (5, 3), (0, 6), (6, 3)])
+    assert uids(graph, count=1, position="betweenness") == {6}
+    assert uids(graph, count=3, position="betweenness") == {6, 0, 3}
 
 
 @pytest.mark.parametrize(
@@ -120,15 +284,15 @@ def section(name, **options):
 def test_what_is_no_attack_leaves_the_bits_as_they_are(run_nodes, name):
     _, nothing, _ = ATTACKS[name]
     options = nothing or {"start": 9}  # after the last round
-    if name == "LabelFlip":
-        return  # it corrupts the training from the first round on
+    if name in UNTRAINED:
+        return
     plain = run_nodes(Ring(4))
     attacked = run_nodes(Ring(4), ATTACK=section(name, nodes=1, **options))
     for uid, node in plain.items():
         assert torch.equal(node.model.fc.weight, attacked[uid].model.fc.weight)
 
 
-@pytest.mark.parametrize("name", ATTACKS)
+@pytest.mark.parametrize("name", sorted(ATTACKS.keys() - {"Backdoor"}))
 def test_honest_nodes_are_hurt(run_nodes, name):
     """Two of four Byzantine nodes are neighbors, and wait for none of each other."""
     plain = run_nodes(FullyConnected(4))

@@ -1,11 +1,14 @@
 """Breaks when the table of attacks and defenses cannot be made by its one command."""
 
 import csv
+import math
 import runpy
 
 import pytest
 
 from decentralizepy.config import ini
+from decentralizepy.results.methods import read_methods
+from decentralizepy.results.statistics import compare
 from decentralizepy.sweeps import plan, points
 from tests.support import ROOT
 from tests.support.result_files import results, write
@@ -29,8 +32,11 @@ def test_a_row_per_defense_and_a_column_per_attack(tmp_path):
             name = f"{attack},{defense},seed={seed}"
             names.append(name)
             honest = results(accuracy=accuracy)
+            if attack != "none":
+                honest["attack_success"] = {"2": 5.0}
             write(tmp_path / name / "machine0/0_results.json", honest)
             liar = {**results(accuracy=0), "byzantine": {"1": True}}
+            liar["attack_success"] = {"2": 99.0}
             write(tmp_path / name / "machine0/1_results.json", liar)
             point = {"group": f"{attack},{defense}", "seed": seed}
             write(tmp_path / name / "point.json", point)
@@ -40,11 +46,10 @@ def test_a_row_per_defense_and_a_column_per_attack(tmp_path):
         "Sharing  61.0 ± 12.7  20.0 ± 0.0",
         "Krum      50.0 ± 0.0           -",
     ]
-    assert TABLE["lines"](tmp_path, "attack_success")[1].split() == [
-        "Sharing",
-        "-",
-        "-",
-    ]
+    last = TABLE["lines"](tmp_path, "attack_success")[1]
+    assert last.split() == ["Sharing", "-", "5.0", "±", "0.0"]
+    success = compare(read_methods([tmp_path])[0])["success"].tolist()
+    assert success == pytest.approx([math.nan, math.nan, 5], nan_ok=True)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
