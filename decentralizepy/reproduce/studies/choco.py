@@ -11,7 +11,7 @@ _JWINS = [
     "SHARING.accumulate_averaging_changes=true",
     *_CODEC,
 ]
-# of the step sizes 0.3, 0.5 and 0.8, 0.5 is the best; with 0.8, CHOCO diverges
+# the step size of the comparison in docs/sharing.rst
 _CHOCO = ["SHARING.sharing_class=Choco", "SHARING.step_size=0.5", *_CODEC]
 
 STUDY = Study(

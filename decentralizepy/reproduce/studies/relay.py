@@ -21,7 +21,7 @@ STUDY = Study(
         "FAULTS.nonfinite=keep",
     ],
     grid=["DATASET.alpha=1,0.1,0.01"],
-    # a learning rate for all without momentum, and a tenth of it with momentum 0.9
+    # one learning rate for all without momentum, a tenth of it with momentum 0.9; untuned
     methods={
         "D-PSGD": _SGD,
         "D2": [*_SGD, *_D2],
