@@ -8,10 +8,12 @@ import pytest
 from decentralizepy import factory
 from decentralizepy.config import text
 from decentralizepy.graphs.Ring import Ring
+from decentralizepy.node.ADPSGD import ADPSGD
 from decentralizepy.node.DPSGDNode import DPSGDNode
 from decentralizepy.node.DPSGDNodeFederated import DPSGDNodeFederated
 from decentralizepy.node.EpidemicLearning import EL_Local_Timeout
 from decentralizepy.node.EpidemicLearning.EL_Local import EL_Local
+from decentralizepy.node.FinalMerge import FinalMerge
 from decentralizepy.node.KNN import KNN
 from decentralizepy.runs.chosen import Chosen
 from decentralizepy.runs.churn import churn_fits
@@ -68,6 +70,8 @@ def test_nodes_in_rounds_may_go_down(node):
     ("node", "told"),
     [
         (EL_Local_Timeout.EL_Local, "EL_Local: does not run with [CHURN]: its nodes"),
+        (ADPSGD, "ADPSGD: does not run with [CHURN]: its nodes do not wait for each"),
+        (FinalMerge, "FinalMerge: does not run with [CHURN]: it has its own round"),
         (OwnRound, "OwnRound: does not run with [CHURN]: it has its own round"),
     ],
 )
