@@ -12,7 +12,7 @@ from decentralizepy.errors import ConfigError
 
 def test_without_flags_every_default_counts():
     args = utils.get_args([])
-    assert len(vars(args)) == 16 + 17 + 1  # upstream's, ours, and --set
+    assert len(vars(args)) == 16 + 18 + 1  # upstream's, ours, and --set
     assert args.set == []
     assert args.procs_per_machine[0] == 1  # upstream's scripts index it
     assert (args.iterations, args.server_rank, args.working_rate) == (1, -1, 1.0)

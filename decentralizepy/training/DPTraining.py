@@ -44,6 +44,7 @@ class DPTraining(Training):
         0 is :class:`~decentralizepy.training.Training.Training` to the bit, without
         clipping.
     max_grad_norm : float, default 1.0
+        Above 0; a sample's gradient that is longer is scaled down to it.
     delta : float, default 1e-5
         Should be below 1 over the number of samples.
     **options
