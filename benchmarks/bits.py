@@ -145,6 +145,7 @@ CONFIGURATIONS: dict[str, Settings] = {
     | nodes(
         f"{EL}.EL_Oracle_Client", f"{EL}.EL_Oracle_TopologyBuilder", graph_degree="3"
     ),
+    "Teleportation": FULL | nodes("Teleportation", active="3"),
     "KNN": FULL | SKEWED | nodes("KNN", k="2", gossip_rounds="10"),
     "KFN": FULL | SKEWED | nodes("KFN", k="2", gossip_rounds="10"),
     "SkipTrain": nodes("SkipTrain", training_rounds="1", sync_rounds="1"),

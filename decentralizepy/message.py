@@ -122,6 +122,12 @@ class Measured(TypedDict):
     iteration: int
 
 
+class Token(TypedDict):
+    """``TOKEN``: a model that the receiver goes on with."""
+
+    iteration: int
+
+
 class Model(TypedDict):
     """``DPSGD``: what a sharing algorithm sends, usually with ``params`` and ``degree``.
 
@@ -142,6 +148,7 @@ CHANNELS: dict[str, dict[str, type]] = {
     "WANTED": get_type_hints(Wanted),
     "FILE": get_type_hints(FilePiece),
     "DPSGD": get_type_hints(Model),
+    "TOKEN": get_type_hints(Token),
     "WORKER_REQUEST": get_type_hints(Model),
     "WORKER_GRADIENTS": get_type_hints(Model),
     "SERVER_REQUEST": get_type_hints(Question),

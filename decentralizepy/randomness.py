@@ -59,6 +59,9 @@ class Purpose(Enum):
     RECEIVERS = "receivers"
     """The peers that a node of Epidemic Learning sends to (by uid)."""
 
+    ACTIVE = "active nodes"
+    """The nodes of Teleportation that are active (by round)."""
+
     WORKERS = "workers"
     """The clients that a parameter server selects (by its uid)."""
 

@@ -99,7 +99,11 @@ def test_a_deadline_ends_each_round(experiment, tmp_path):
 
 @pytest.mark.parametrize(
     ("node", "options", "graph"),
-    [("ADPSGD", {}, "Ring"), ("GossipLearning", {"timeout": "0.2"}, "FullyConnected")],
+    [
+        ("ADPSGD", {}, "Ring"),
+        ("GossipLearning", {"timeout": "0.2"}, "FullyConnected"),
+        ("Teleportation", {"active": "3"}, "FullyConnected"),
+    ],
 )
 @pytest.mark.slow
 def test_nodes_without_common_rounds_do_all_of_theirs(

@@ -127,6 +127,8 @@ NODE = _keys(
     selection_rounds=_COUNT,
     top=_COUNT,
     client_weights=Literal["equal", "samples"],
+    active=_COUNT,
+    token_graph=Literal["Ring", "FullyConnected", "Hypercube", "Torus"],
 )
 
 _OWN: Mapping[str, Options] = MappingProxyType(

@@ -35,6 +35,7 @@ from decentralizepy.node.PENS import PENS
 from decentralizepy.node.SkipTrain import SkipTrain
 from decentralizepy.node.STC.STCClient import STCClient
 from decentralizepy.node.STC.STCServer import STCServer
+from decentralizepy.node.Teleportation import Teleportation
 from decentralizepy.sharing.Sharing import Sharing
 from decentralizepy.training.Training import Training
 from tests.support.launcher import results
@@ -163,6 +164,7 @@ class Elsewhere(DPSGDNodeFederated):
         (PENS, None, "Sharing"),
         (SkipTrain, None, "Sharing"),
         (FinalMerge, None, "Sharing"),
+        (Teleportation, None, "Sharing"),
         (DPSGDNodeFederated, FederatedParameterServer, "Sharing"),
         (Elsewhere, FederatedParameterServer, "Sharing"),
         (STCClient, STCServer, "STC"),
@@ -176,7 +178,7 @@ def test_every_kind_of_node_goes_on_bit_by_bit(run_nodes, node, server, algorith
     if server and node is not DPSGDWithPeerSampler:
         some = (str(run_nodes.folder), 20, 10, 1, 0.5)
         options |= {"service_options": some}
-    keys = {"graph_degree": 2, "selection_rounds": 4, "training_rounds": 2}
+    keys = {"graph_degree": 2, "selection_rounds": 4, "training_rounds": 2, "active": 2}
     sections = {"SHARING": section, "NODE": keys}
     same(*stopped_and_gone_on_with(run_nodes, FullyConnected(4), options, **sections))
 
