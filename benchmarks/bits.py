@@ -209,6 +209,8 @@ CONFIGURATIONS: dict[str, Settings] = {
     "RelaySum, DoubleBinaryTree": sharing("RelaySum") | graph("DoubleBinaryTree"),
     "DPTraining": _part("TRAIN_PARAMS", "training", "training.DPTraining"),
     "Muffliato": sharing("Muffliato", noise_std="0.1", max_update_norm="1.0"),
+    "SecureAggregation": sharing("SecureAggregation"),
+    "Shatter": sharing("Shatter", vnodes_per_node="2"),
     "ZipDL": sharing("ZipDL", noise_std="0.1", self_noise="True"),
     "CoordinateMedian": sharing("CoordinateMedian"),
     "TrimmedMean": sharing("TrimmedMean"),

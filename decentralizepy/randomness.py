@@ -95,6 +95,9 @@ class Purpose(Enum):
     COINS = "coins"
     """The rounds in which ProxSkip communicates."""
 
+    CHUNKS = "chunks"
+    """Which chunk of the model a receiver gets from Shatter (by uid and round)."""
+
     ROUNDING = "rounding"
     """Whether QSGD rounds up or down (by uid)."""
 

@@ -39,6 +39,8 @@ SHARING = {
     "QSGD": "step_size bits bucket_size",
     "SignError": "step_size",
     "Muffliato": f"max_update_norm gossip_steps delta noise_std {CODEC}",
+    "SecureAggregation": "fraction_bits",
+    "Shatter": f"vnodes_per_node {CODEC}",
     "ZipDL": f"self_noise noise_std {CODEC}",
     "STC": f"alpha dict_ordered change_transformer {CODEC}",
     "JWINS.FFT": BASIS,

@@ -24,6 +24,7 @@ from decentralizepy.runs.chosen import Chosen
 from decentralizepy.runs.churn import churn_fits
 from decentralizepy.runs.evaluation import evaluation_fits, target_fits
 from decentralizepy.runs.observer import observer_fits
+from decentralizepy.runs.privacy import enough_to_mask
 from decentralizepy.sharing.corrected import CorrectedSharing
 from decentralizepy.sharing.D2 import D2
 from decentralizepy.sharing.difference import DifferenceSharing
@@ -33,7 +34,9 @@ from decentralizepy.sharing.PowerGossip import PowerGossip
 from decentralizepy.sharing.PushSum import PushSum
 from decentralizepy.sharing.RelaySum import RelaySum
 from decentralizepy.sharing.robust import RobustSharing
+from decentralizepy.sharing.SecureAggregation import SecureAggregation
 from decentralizepy.sharing.Sharing import Sharing
+from decentralizepy.sharing.Shatter import Shatter
 from decentralizepy.sharing.STC import STC
 
 SHOWN = 10  # components whose sizes are listed
@@ -46,8 +49,9 @@ _PAIRS: tuple[tuple[type, type], ...] = (
 )
 _FEDERATED = (STCClient, DPSGDNodeFederated)
 _EPIDEMIC = (EL_Local.EL_Local, EL_Local_Timeout.EL_Local)
-_STEADY = (DifferenceSharing, PowerGossip, CorrectedSharing, RelaySum)
-_AMONG_PEERS = (*_STEADY, PushSum, RobustSharing, NoisySharing)
+_BOTH_WAYS = (PowerGossip, SecureAggregation)
+_STEADY = (*_BOTH_WAYS, DifferenceSharing, CorrectedSharing, RelaySum)
+_AMONG_PEERS = (*_STEADY, PushSum, RobustSharing, NoisySharing, Shatter)
 
 
 def check(chosen: Chosen) -> None:
@@ -181,6 +185,7 @@ RULES: tuple[Callable[[Chosen], Iterator[Problem]], ...] = (
     graph_fits,
     sharing_fits,
     enough_neighbors,
+    enough_to_mask,
 )
 
 
@@ -207,7 +212,7 @@ def _misfit(chosen: Chosen) -> str:
             return f"needs losses; {trainer.__name__} has no loss_on"
     if issubclass(sharing, _STEADY) and (cause := _unsteady(chosen)):
         return f"needs the same neighbors in every round; {cause}"
-    if issubclass(sharing, PowerGossip) and (cause := _not_the_graph(chosen)):
+    if issubclass(sharing, _BOTH_WAYS) and (cause := _not_the_graph(chosen)):
         return f"needs the edges of the graph, both ways; {cause}"
     return _ill_connected(sharing, chosen.graph)
 

@@ -6,7 +6,8 @@ from typing import Any
 import torch
 
 from decentralizepy.message import Message
-from decentralizepy.sharing.noisy import NoisySharing, weight_at, zero_sum
+from decentralizepy.sharing.noisy import NoisySharing, zero_sum
+from decentralizepy.sharing.receivers import weight_at
 from decentralizepy.sharing.Sharing import State, frozen
 
 
@@ -50,7 +51,7 @@ class ZipDL(NoisySharing):
             return
         uids = [*receivers]
         degree = message.get("degree", len(uids))
-        weights = [weight_at(self, uid, degree) for uid in uids]
+        weights = [weight_at(self, (self.uid, uid), degree) for uid in uids]
         if self.self_noise:
             weights.append(1 - sum(weights))
         noise = zero_sum(self.noise_std * self.draw(len(weights)), weights)

@@ -53,25 +53,6 @@ class NoisySharing(Sharing):
         raise no_server(type(self))
 
 
-def weight_at(sharing: Sharing, uid: int, degree: int) -> float:
-    """Return the weight that a neighbor gives to this node's message in this round.
-
-    Parameters
-    ----------
-    sharing : Sharing
-        This node's.
-    uid : int
-        The neighbor.
-    degree : int
-        What the message says.
-    """
-    graph = sharing.graph.at(sharing.communication_round)
-    own: float | None = graph.weight(uid, sharing.uid)
-    if own is not None:
-        return own
-    return sharing.weight(len(graph.in_neighbors(uid)), {"degree": degree})
-
-
 def zero_sum(rows: torch.Tensor, weights: Sequence[float]) -> torch.Tensor:
     """Return ``rows`` less their projection on ``weights``, so that their weighted sum is 0.
 

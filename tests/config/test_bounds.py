@@ -22,6 +22,13 @@ CASES = [
     (f"{SHARING}.QSGD", "bits", 2, "a number greater than or equal to 3"),
     (f"{SHARING}.QSGD", "bits", 9, "a number less than or equal to 8"),
     (f"{SHARING}.QSGD", "bucket_size", 0, "a number greater than or equal to 1"),
+    (f"{SHARING}.Shatter", "vnodes_per_node", 0, "a number greater than or equal to 1"),
+    (
+        f"{SHARING}.SecureAggregation",
+        "fraction_bits",
+        31,
+        "a number less than or equal to 30",
+    ),
     (f"{SHARING}.ZipDL", "noise_std", -1, "a number greater than or equal to 0"),
     (f"{SHARING}.Muffliato", "max_update_norm", 0, UNIT),
     (f"{SHARING}.Muffliato", "gossip_steps", 0, "a number greater than or equal to 1"),

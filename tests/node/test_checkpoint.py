@@ -65,6 +65,8 @@ SHARINGS = {
     "RelaySum": {},
     "TrimmedMean": {},
     "Muffliato": {"noise_std": 0.1, "max_update_norm": 0.5, "gossip_steps": 2},
+    "SecureAggregation": {},
+    "Shatter": {"vnodes_per_node": 2},
     "ZipDL": {"noise_std": 0.1, "self_noise": True},
     "JWINS.Wavelet": {"alpha": 0.4, "accumulation": True},
     "JWINS.FFT": {"alpha": 0.4},

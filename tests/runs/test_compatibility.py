@@ -56,6 +56,8 @@ def parts(name, graph, node, service=None):
         ("D2", Ring(5), (DPSGDNode,)),
         ("ExactDiffusion", Ring(4), (DPSGDNode,)),
         ("RelaySum", Star(4), (DPSGDNode,)),
+        ("SecureAggregation", Ring(4), (DPSGDNode,)),
+        ("Shatter", RandomMatching(4), (DPSGDNode,)),
         ("PartialModel", Ring(4), (EL_Local,)),
         ("Sharing", Graph(4), SERVED),
         ("STC", Graph(4), (STCClient, STCServer)),
@@ -85,6 +87,12 @@ def test_all_that_does_not_is_told_at_once():
     [
         ("D2", Ring(4), "diverges on this graph: the least eigenvalue is -0.333"),
         ("RelaySum", Ring(4), "needs a tree; the graph has 4 edges for 4 nodes"),
+        ("SecureAggregation", Star(4), "needs 2 neighbors for every node; uid 1 has 1"),
+        (
+            "SecureAggregation",
+            Exponential(4),
+            "needs the edges of the graph, both ways",
+        ),
         ("EXTRA", RandomMatching(4), "needs the same neighbors in every round"),
     ],
 )

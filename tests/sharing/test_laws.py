@@ -101,6 +101,8 @@ ELSEWHERE = {
     "AveragedMomentum": "test_corrected has its own laws",
     "RelaySum": "test_corrected has its own laws",
     "Muffliato": "test_muffliato has its own laws",
+    "SecureAggregation": "test_secure_aggregation has its own laws",
+    "Shatter": "test_shatter has its own laws",
     "ZipDL": "test_zip_dl has its own laws",
 }
 
