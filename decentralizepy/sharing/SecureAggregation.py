@@ -110,7 +110,8 @@ class SecureAggregation(Sharing):
                 f"{largest / 2**self.fraction_bits:.4g}, too large for [SHARING] "
                 f"fraction_bits = {self.fraction_bits}"
             )
-        return np.rint(share * numbers).astype(np.int32).view(np.uint32)
+        fixed: _masks.Words = np.rint(share * numbers).astype(np.int32).view(np.uint32)
+        return fixed
 
     @torch.no_grad()
     def _averaging(self, peer_deques: Mapping[int, Queue]) -> None:
