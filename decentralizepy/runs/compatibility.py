@@ -8,8 +8,6 @@ from decentralizepy import factory
 from decentralizepy.config.overrides import check_overrides
 from decentralizepy.config.signatures import is_ours
 from decentralizepy.errors import ConfigError, Problem
-from decentralizepy.graphs.Graph import Graph
-from decentralizepy.graphs.spectrum import MAX_NODES
 from decentralizepy.node.DPSGDNodeFederated import DPSGDNodeFederated
 from decentralizepy.node.DPSGDWithPeerSampler import DPSGDWithPeerSampler
 from decentralizepy.node.EpidemicLearning import EL_Local, EL_Local_Timeout
@@ -23,12 +21,10 @@ from decentralizepy.runs.attack import attack_fits
 from decentralizepy.runs.chosen import Chosen
 from decentralizepy.runs.churn import churn_fits
 from decentralizepy.runs.evaluation import evaluation_fits, target_fits
+from decentralizepy.runs.graph_needs import enough_to_mask, ill_connected
 from decentralizepy.runs.observer import observer_fits
-from decentralizepy.runs.privacy import enough_to_mask
 from decentralizepy.sharing.corrected import CorrectedSharing
-from decentralizepy.sharing.D2 import D2
 from decentralizepy.sharing.difference import DifferenceSharing
-from decentralizepy.sharing.ExactDiffusion import ExactDiffusion
 from decentralizepy.sharing.noisy import NoisySharing
 from decentralizepy.sharing.PowerGossip import PowerGossip
 from decentralizepy.sharing.PushSum import PushSum
@@ -214,30 +210,7 @@ def _misfit(chosen: Chosen) -> str:
         return f"needs the same neighbors in every round; {cause}"
     if issubclass(sharing, _BOTH_WAYS) and (cause := _not_the_graph(chosen)):
         return f"needs the edges of the graph, both ways; {cause}"
-    return _ill_connected(sharing, chosen.graph)
-
-
-def _ill_connected(sharing: Any, graph: Graph) -> str:
-    """Return why an algorithm does not work on a fixed graph, or ""."""
-    if issubclass(sharing, RelaySum):
-        counts = [sum(map(len, tree.adj_list)) // 2 for tree in graph.trees]
-        edges = max(counts)
-        if graph.directed or edges != graph.n_procs - 1:
-            return (
-                f"needs a tree; the graph has {edges} edges for {graph.n_procs} nodes"
-            )
-    if issubclass(sharing, D2) and not issubclass(sharing, ExactDiffusion):
-        import numpy as np
-
-        if graph.n_procs > MAX_NODES:  # eigenvalues take too long
-            return ""
-        least = np.linalg.eigvals(graph.mixing_matrix()).real.min()
-        if least < -1 / 3 + 1e-9:
-            return (
-                f"diverges on this graph: the least eigenvalue is {least:.3f}; "
-                "expected one above -1/3, or ExactDiffusion"
-            )
-    return ""
+    return ill_connected(sharing, chosen.graph)
 
 
 def _may_have_islands(chosen: Chosen) -> bool:
