@@ -11,9 +11,10 @@ from decentralizepy.runs.chosen import Chosen
 from decentralizepy.sharing.difference import DifferenceSharing
 from decentralizepy.sharing.PowerGossip import PowerGossip
 from decentralizepy.sharing.RelaySum import RelaySum
+from decentralizepy.sharing.SecureAggregation import SecureAggregation
 from decentralizepy.sharing.STC import STC
 
-_NO_MODELS = (PowerGossip, RelaySum, STC)
+_NO_MODELS = (PowerGossip, RelaySum, SecureAggregation, STC)
 """Sharing classes whose messages are no models, nor add up to some."""
 
 

@@ -85,6 +85,25 @@ class Shatter(PlainAverageSharing):
         chunk = count(message, "chunk", 0, self.vnodes_per_node - 1)
         return range(chunk, chunk + 1)
 
+    def sent_entries(self, m: Message) -> torch.Tensor:
+        """Return which of the N numbers a message has."""
+        whole = self._sent(m)
+        return torch.arange(whole.start, whole.stop)
+
+    def deserialized_model(self, m: Message) -> State:
+        """Return the sender's chunk, with this node's own entries elsewhere."""
+        theirs, whole = self.flat.vector().clone(), self._sent(m)
+        theirs[whole] = self._read(m, whole)
+        return self.flat.unflatten(theirs)
+
+    def _sent(self, message: Message) -> slice:
+        chunks = self._chunks(message)
+        return slice(self.part(chunks[0]).start, self.part(chunks[-1]).stop)
+
+    def _read(self, message: Message, whole: slice) -> torch.Tensor:
+        data, size = self.decompress_data(message), whole.stop - whole.start
+        return to_tensor(numbers(data, "params", size))
+
     def edge_weight(self, uid: int, n_peers: int, message: Message) -> float:
         """Return 1: every chunk has weights of its own."""
         return 1.0
@@ -97,14 +116,9 @@ class Shatter(PlainAverageSharing):
 
     def pull(self, total: State, own: State, message: Message, weight: float) -> None:
         """Add to each chunk the sender's difference, over the number of its models."""
-        chunks = self._chunks(message)
-        whole = slice(self.part(chunks[0]).start, self.part(chunks[-1]).stop)
-        size = whole.stop - whole.start
-        theirs = torch.zeros(self.flat.size)
-        theirs[whole] = to_tensor(
-            numbers(self.decompress_data(message), "params", size)
-        )
-        for chunk in chunks:
+        whole, theirs = self._sent(message), torch.zeros(self.flat.size)
+        theirs[whole] = self._read(message, whole)
+        for chunk in self._chunks(message):
             part = self.part(chunk)
             share = weight / (1 + self.received[chunk])
             total["params"][part].add_(theirs[part] - own["params"][part], alpha=share)

@@ -35,8 +35,18 @@ def test_what_is_recorded_is_what_was_averaged(run_nodes, tmp_path):
         assert torch.equal(node.model.fc.weight, plain[uid].model.fc.weight)
 
 
-def test_of_a_sparse_message_only_what_was_sent_is_the_senders(run_nodes, tmp_path):
-    run_nodes(Ring(4), rounds=2, SHARING=sharing("SubSampling", alpha=0.3), **NODES)
+@pytest.mark.parametrize(
+    "options",
+    [
+        sharing("SubSampling", alpha=0.3),
+        sharing("Shatter", vnodes_per_node=2),
+    ],
+    ids=lambda options: options["sharing_class"],
+)
+def test_of_a_sparse_message_only_what_was_sent_is_the_senders(
+    run_nodes, tmp_path, options
+):
+    run_nodes(Ring(4), rounds=2, SHARING=options, **NODES)
     for each in by_round(tmp_path).values():
         for uid, vector in each.vectors.items():
             own = vector == each.own

@@ -20,6 +20,7 @@ from decentralizepy.runs.chosen import Chosen
 from decentralizepy.runs.observer import observer_fits
 from decentralizepy.sharing.Choco import Choco
 from decentralizepy.sharing.RelaySum import RelaySum
+from decentralizepy.sharing.SecureAggregation import SecureAggregation
 from decentralizepy.sharing.Sharing import Sharing
 
 
@@ -35,6 +36,7 @@ from decentralizepy.sharing.Sharing import Sharing
         ({"nodes": -1}, DPSGDNode, None, Sharing, "there is no node -1"),
         ({"nodes": 1}, DPSGDNodeFederated, None, Sharing, "has its own round"),
         ({"nodes": 1}, DPSGDNode, None, RelaySum, "RelaySum sends no models"),
+        ({"nodes": 1}, DPSGDNode, None, SecureAggregation, "sends no models"),
         ({"nodes": 1, "every": 2}, DPSGDNode, None, Choco, "every = 2: Choco sends d"),
     ],
 )
