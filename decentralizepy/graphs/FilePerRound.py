@@ -14,7 +14,7 @@ class FilePerRound(TimeVarying):
     """Round r uses the file of a folder whose name ends in r; then they start again.
 
     Rounds are counted from 1, such as ``1.edges``, ``2.edges``, or ``contact-001.txt``.
-    Of the files of a real trace of contacts, for example. Hidden files are ignored.
+    They may be of a real trace of contacts. Hidden files are ignored.
 
     Parameters
     ----------
