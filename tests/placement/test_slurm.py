@@ -57,6 +57,15 @@ def test_a_submitted_job_runs_on_all_nodes(tmp_path):
     assert len([*(tmp_path / "run/weights").glob("3_weight_*.pt")]) == 20
 
 
+def test_a_job_that_slurm_refuses_ends_with_its_reason(tmp_path):
+    submit = f"{sys.executable} -m decentralizepy submit {ROOT}/eval/config_digits.ini"
+    words = f"{submit} --nodes 3 --partition unknown -ld run"
+    done = run_in_cluster(words.split(), tmp_path, PYTHONPATH=str(ROOT))
+    assert done.returncode == 1
+    assert "invalid partition specified: unknown" in done.stderr
+    assert [each.name for each in (tmp_path / "run").iterdir()] == ["submit.sh"]
+
+
 REQUEUE = """
 {submit}
 until [ $(cat run/machine*/*_results.jsonl 2>/dev/null | wc -l) -ge 20 ]; do sleep 0.1; done
