@@ -108,4 +108,11 @@ def public_keys(message: Message) -> Keys:
 def _checked(name: str, key: Any) -> bytes:
     if type(key) is not bytes or len(key) != KEY_BYTES:
         raise MessageError(f"{name}: {key!r}, not a public key of {KEY_BYTES} bytes")
+    x25519 = _x25519()
+    try:  # a point of low order has no secret with anyone
+        x25519.X25519PrivateKey.generate().exchange(
+            x25519.X25519PublicKey.from_public_bytes(key)
+        )
+    except ValueError:
+        raise MessageError(f"{name}: {key!r}, not a valid public key") from None
     return key

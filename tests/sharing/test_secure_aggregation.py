@@ -181,6 +181,7 @@ def test_numbers_too_large_for_fixed_point_end_the_run():
     ("change", "told"),
     [
         ({"key": b"short"}, "key: b'short', not a public key of 32 bytes"),
+        ({"key": bytes(32)}, "key: b'.*', not a valid public key"),
         ({"members": [1]}, "members: .1., not public keys by uid"),
         ({"members": {1: 2}}, "members: 2, not a public key of 32 bytes"),
         ({"params": np.zeros(3, np.uint32)}, r"params: uint32 of shape \(3,\), not"),
