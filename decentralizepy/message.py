@@ -123,7 +123,7 @@ class Measured(TypedDict):
 
 
 class Token(TypedDict):
-    """``TOKEN``: a model that the receiver goes on with."""
+    """``TOKEN``: a model that the receiver takes over."""
 
     iteration: int
 

@@ -127,7 +127,7 @@ class Turns:
         self._resume(turn)
 
     def _gather(self) -> bool:
-        """Let those that wait for each other go on; return whether any node can run."""
+        """Let those that wait for each other continue; return whether any node can run."""
         met = [turn for turn in self._turns if turn.waits]
         if not met:
             return False

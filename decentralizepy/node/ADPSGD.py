@@ -8,7 +8,7 @@ from decentralizepy.node.unsynchronized import Unsynchronized
 
 
 class ADPSGD(Unsynchronized):
-    """Average with one random neighbor at a time, while both go on training.
+    """Average with one random neighbor at a time, while both keep training.
 
     The graph is bipartite. A node on the side of uid 0 is active: before it trains, it
     sends its model ``x_i`` to a random neighbor j, which is passive; that answers between

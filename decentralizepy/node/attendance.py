@@ -95,9 +95,7 @@ class Attendance(Lifecycle):
         message = self.without_model()
         with unseen(self.communication):
             self.communication.broadcast(sorted(uids), message)
-        if (
-            self.is_up()
-        ):  # whoever is down comes back no earlier than its peers get there
+        if self.is_up():  # one that is down is back no earlier than its peers get there
             for uid in sorted(uids):
                 self.recorder.sent(uid, 0, label_of(message))
 

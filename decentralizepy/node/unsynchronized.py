@@ -75,7 +75,7 @@ class Unsynchronized(LiveNode):
             return None
 
     def replace_lost(self, uids: set[int]) -> set[int]:
-        """Go on with the others; nobody waits for a lost peer's model."""
+        """Continue with the others; nobody waits for a lost peer's model."""
         return set()
 
     def receive_disconnect(self) -> Received:

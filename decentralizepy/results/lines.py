@@ -175,7 +175,7 @@ class SharedPlace:
         self.lines.flush()
 
     def close(self) -> None:
-        """Do nothing: others go on writing."""
+        """Do nothing: others keep writing."""
 
 
 _SHARED: ContextVar[SharedLines | None] = ContextVar("_SHARED", default=None)

@@ -139,7 +139,7 @@ class Training(Passes):
         _device.check_name(device)
 
     def reset_optimizer(self, optimizer: torch.optim.Optimizer) -> None:
-        """Replace the optimizer; a scheduler goes on with the new one."""
+        """Replace the optimizer; a scheduler continues with the new one."""
         self.optimizer = optimizer
         if self.learning_rates is not None:
             self.learning_rates.move(optimizer)
