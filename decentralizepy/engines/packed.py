@@ -141,7 +141,7 @@ def work(
     NodeFailed
         If a node has failed.
     """
-    configure(len(groups))
+    configure(sum(map(len, groups)))  # threads as in other engines, for the same bits
     raise_limit(resource.RLIMIT_NOFILE)  # a node that waits long keeps a notice open
     signal.signal(signal.SIGTERM, _stop)
     if commons:

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, strategies as st
 
 from decentralizepy.engines.packed import share_out
+from decentralizepy.node.process import threads
 from decentralizepy.results.lines import read_shared
 from tests.support import LIMIT_S, ROOT
-from tests.support.launcher import results, run
+from tests.support.launcher import NODES, results, run
 
 PACKED = ("--engine", "packed", "--workers", "2")
 
@@ -23,6 +24,20 @@ def test_nodes_are_shared_out_in_order_and_evenly(nodes, workers):
     sizes = [len(group) for group in groups]
     assert len(sizes) == min(nodes, workers)
     assert max(sizes) - min(sizes) <= 1
+
+
+@pytest.mark.processes
+def test_a_lone_worker_leaves_the_other_cores_alone(experiment, tmp_path):
+    """Two such runs at once, each with a thread per core, took sixty times as long."""
+    trainer = {
+        "training_package": "tests.support.debugged",
+        "training_class": "Threaded",
+    }
+    words = experiment(rounds=1, TRAIN_PARAMS=trainer)
+    done = run([*words, "--engine", "packed", "--workers", "1"])
+    assert done.returncode == 0, done.stderr
+    log = (tmp_path / "run/0.log").read_text()
+    assert f"threads: {threads(NODES)}\n" in log
 
 
 @pytest.mark.processes

@@ -85,7 +85,9 @@ def test_a_node_that_is_down_does_not_train(run_nodes, trace):
     assert not torch.equal(nodes[0].model.fc.weight, right)
 
 
-@pytest.mark.parametrize("graph", [Ring, path_graph, RandomMatching], ids=["ring", "path", "matching"])
+@pytest.mark.parametrize(
+    "graph", [Ring, path_graph, RandomMatching], ids=["ring", "path", "matching"]
+)
 def test_the_mean_over_nodes_is_kept(run_nodes, graph):
     """On undirected graphs, whoever is up: degrees are those among nodes that are up."""
     nodes = run_nodes(graph(6), Apart, 6, CHURN={"rate": 0.6}, **STILL)

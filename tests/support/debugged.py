@@ -33,6 +33,14 @@ class Drawing(Training):
         super().train(dataset)
 
 
+class Threaded(Training):
+    """Logs how many threads the node may use."""
+
+    def train(self, dataset):
+        logging.info("threads: %d", torch.get_num_threads())
+        super().train(dataset)
+
+
 class Broken(Training):
     """Divides by zero on node 1."""
 
