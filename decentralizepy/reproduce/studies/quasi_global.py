@@ -5,7 +5,7 @@ from decentralizepy.reproduce.study import Claim, Study
 STUDY = Study(
     paper="Lin et al., Quasi-global Momentum, ICML 2021, arXiv:2102.04761",
     about="QG > D-PSGD on a ring where data differ, with and without local momentum",
-    minutes=4,
+    minutes=2,
     settings=[
         "DATASET.partition_niid=dirichlet",
         "TRAIN_PARAMS.rounds=1",
