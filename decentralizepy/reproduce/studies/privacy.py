@@ -7,7 +7,7 @@ _ZIP = "SHARING.sharing_class=ZipDL"
 STUDY = Study(
     paper="Biswas et al., Zip-DL, PoPETs 2025, arXiv:2403.11795",
     about="zero-sum noise lowers membership inference, and costs little accuracy",
-    minutes=4,
+    minutes=2,
     settings=[
         "GRAPH.graph_class=Regular",
         "GRAPH.degree=6",
