@@ -47,7 +47,9 @@ class SecureAggregation(Sharing):
     """
 
     fixed_options = (
-        *("compress", "compression_package", "compression_class"),
+        "compress",
+        "compression_package",
+        "compression_class",
         "float_precision",
     )
     checkpointed = ("private", "heard", "named", "members")
@@ -121,8 +123,10 @@ class SecureAggregation(Sharing):
             with reading(uid, message):
                 key = _masks.public_key(message)
                 if key != self.masks.public:  # as in place of a lost peer's message
-                    self.heard[uid] = key
                     said = _masks.public_keys(message)
+                    self.masks.check("key", [key])
+                    self.masks.check("members", said.values())
+                    self.heard[uid] = key
                     self.members[uid] = self.communication_round, said
         due = self.named.get(self.communication_round - 1, {})
         whole = all(

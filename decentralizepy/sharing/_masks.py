@@ -1,5 +1,6 @@
 """Masks that pairs of nodes agree on, and that cancel in a sum."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,15 @@ class PairMasks:
                 total -= self._mask(public, place, size)
         return total
 
+    def check(self, name: str, keys: Iterable[bytes]) -> None:
+        """Derive the secrets for public keys; raise a MessageError for an invalid one."""
+        for public in keys:
+            try:
+                self._secret(public)
+            except ValueError:  # a point of low order has no secret with anyone
+                cause = f"{name}: {public!r}, not a valid public key"
+                raise MessageError(cause) from None
+
     def _mask(self, public: bytes, place: tuple[int, int], size: int) -> Words:
         from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
 
@@ -108,11 +118,4 @@ def public_keys(message: Message) -> Keys:
 def _checked(name: str, key: Any) -> bytes:
     if type(key) is not bytes or len(key) != KEY_BYTES:
         raise MessageError(f"{name}: {key!r}, not a public key of {KEY_BYTES} bytes")
-    x25519 = _x25519()
-    try:  # a point of low order has no secret with anyone
-        x25519.X25519PrivateKey.generate().exchange(
-            x25519.X25519PublicKey.from_public_bytes(key)
-        )
-    except ValueError:
-        raise MessageError(f"{name}: {key!r}, not a valid public key") from None
     return key
