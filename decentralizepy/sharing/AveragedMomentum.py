@@ -1,15 +1,11 @@
 """Decentralized SGD in which nodes average their momentum, too."""
 
-from typing import Annotated, Any
-
 import torch
-from pydantic import Field
 
-from decentralizepy.sharing.churn import ANYTHING
-from decentralizepy.sharing.corrected import PairedSharing
+from decentralizepy.sharing.corrected import MomentumSharing, PairedSharing
 
 
-class AveragedMomentum(PairedSharing):
+class AveragedMomentum(MomentumSharing, PairedSharing):
     """Average ``x - m`` and the momentum m.
 
     ``m = momentum * W m_old + d``; then ``x <- W (x - m)``. Yu, Jin and Yang, On the Linear
@@ -18,24 +14,8 @@ class AveragedMomentum(PairedSharing):
     below). Sends two vectors, so twice the bytes of other algorithms. The optimizer should
     have no momentum of its own.
 
-    Parameters
-    ----------
-    momentum : float, default 0.9
-        In [0, 1); 0 is D-PSGD.
-    **options
-        As for :class:`~decentralizepy.sharing.corrected.CorrectedSharing`.
+    Options as for :class:`~decentralizepy.sharing.corrected.MomentumSharing`.
     """
-
-    needs = ANYTHING
-
-    def __init__(
-        self,
-        *parts: Any,
-        momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9,
-        **options: Any,
-    ) -> None:
-        super().__init__(*parts, **options)
-        self.momentum = momentum
 
     def corrected(self, after: torch.Tensor) -> torch.Tensor:
         kept = self.momentum * self.y

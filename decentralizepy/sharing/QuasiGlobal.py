@@ -1,16 +1,14 @@
 """Decentralized SGD with quasi-global momentum."""
 
-from typing import Annotated, Any
+from typing import Any
 
 import torch
-from pydantic import Field
 
-from decentralizepy.sharing.churn import ANYTHING
-from decentralizepy.sharing.corrected import CorrectedSharing
+from decentralizepy.sharing.corrected import MomentumSharing
 from decentralizepy.sharing.Sharing import State
 
 
-class QuasiGlobal(CorrectedSharing):
+class QuasiGlobal(MomentumSharing):
     """Average ``x - d - momentum * m``, where m follows the change of the averaged model.
 
     ``m <- momentum * m + (1 - momentum) (x_old - x)``, after each round. Lin, Karimireddy,
@@ -18,25 +16,13 @@ class QuasiGlobal(CorrectedSharing):
     Heterogeneous Data, ICML 2021, algorithm 1, without Nesterov's variant; m is in units of
     the model. The optimizer should have no momentum of its own.
 
-    Parameters
-    ----------
-    momentum : float, default 0.9
-        In [0, 1); 0 is D-PSGD.
-    **options
-        As for :class:`~decentralizepy.sharing.corrected.CorrectedSharing`.
+    Options as for :class:`~decentralizepy.sharing.corrected.MomentumSharing`.
     """
 
     checkpointed = ("m",)
-    needs = ANYTHING
 
-    def __init__(
-        self,
-        *parts: Any,
-        momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9,
-        **options: Any,
-    ) -> None:
+    def __init__(self, *parts: Any, **options: Any) -> None:
         super().__init__(*parts, **options)
-        self.momentum = momentum
         self.m = torch.zeros_like(self.x)
 
     def corrected(self, after: torch.Tensor) -> torch.Tensor:

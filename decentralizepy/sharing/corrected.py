@@ -1,14 +1,15 @@
 """Algorithms that correct what they average by the change from local training."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import torch
+from pydantic import Field
 
 from decentralizepy.message import Message
 from decentralizepy.models.flat import to_tensor
 from decentralizepy.sharing.checks import numbers
-from decentralizepy.sharing.churn import NODES
+from decentralizepy.sharing.churn import ANYTHING, NODES
 from decentralizepy.sharing.Sharing import Sharing, State, frozen
 
 
@@ -65,6 +66,33 @@ class CorrectedSharing(Sharing):
     def adopt(self, averaged: State) -> None:
         super().adopt(averaged)
         self.x = self.flat.vector().clone()
+
+
+class MomentumSharing(CorrectedSharing):
+    """Keep a momentum, in units of the model, instead of the optimizer.
+
+    The optimizer should have no momentum of its own.
+
+    Parameters
+    ----------
+    *parts
+        The eight of :class:`~decentralizepy.sharing.Sharing.Sharing`.
+    momentum : float, default 0.9
+        In [0, 1); 0 is D-PSGD.
+    **options
+        As for :class:`CorrectedSharing`.
+    """
+
+    needs = ANYTHING
+
+    def __init__(
+        self,
+        *parts: Any,
+        momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9,
+        **options: Any,
+    ) -> None:
+        super().__init__(*parts, **options)
+        self.momentum = momentum
 
 
 class PairedSharing(CorrectedSharing):
