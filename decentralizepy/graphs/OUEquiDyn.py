@@ -1,14 +1,11 @@
 """Time-varying graph: at most one partner per round, at a random distance."""
 
-from typing import Annotated
-
-from pydantic import Field
-
-from decentralizepy.graphs.TimeVarying import TimeVarying, Weighted
+from decentralizepy.graphs.equi_dyn import EquiDyn
+from decentralizepy.graphs.TimeVarying import Weighted
 from decentralizepy.randomness import Purpose, stream
 
 
-class OUEquiDyn(TimeVarying):
+class OUEquiDyn(EquiDyn):
     """In each round, pair nodes that are a random shift apart.
 
     From a random node on, each node i that is still alone is paired with ``i + a``, modulo
@@ -19,24 +16,8 @@ class OUEquiDyn(TimeVarying):
     thirds of the nodes are paired, hence in expectation a round multiplies the squared
     distance to the mean by at most ``1 - 4 eta (1 - eta) / 3``.
 
-    Parameters
-    ----------
-    n_procs : int
-        Number of nodes.
-    eta : float, default 0.5
-        Between 0 and 1; the default is the fastest.
-    seed : int, default 0
-        The same seed gives the same sequence on every node.
+    Options as for :class:`~decentralizepy.graphs.equi_dyn.EquiDyn`.
     """
-
-    def __init__(
-        self,
-        n_procs: int,
-        eta: Annotated[float, Field(gt=0, lt=1)] = 0.5,
-        seed: int = 0,
-    ) -> None:
-        self.eta, self.seed = eta, seed
-        super().__init__(n_procs)
 
     def draw(self, iteration: int) -> Weighted:
         n = self.n_procs
@@ -44,8 +25,7 @@ class OUEquiDyn(TimeVarying):
             return Weighted(1, {})
         drawn = stream(Purpose.SHIFTS, self.seed, round=iteration)
         shift, first = int(drawn.integers(1, n)), int(drawn.integers(n))
-        share = self.eta * (n - 1) / n
-        return Weighted(n, dict.fromkeys(pairs(n, shift, first), share))
+        return Weighted(n, dict.fromkeys(pairs(n, shift, first), self.share))
 
 
 def pairs(n_procs: int, shift: int, first: int) -> list[tuple[int, int]]:
