@@ -3,37 +3,12 @@
 import configparser
 
 import decentralizepy as dp
+from decentralizepy.commands.template import BASE
 
-DIGITS = {
-    "DATASET": {
-        "dataset_package": "decentralizepy.datasets.Digits",
-        "dataset_class": "Digits",
-        "model_class": "MLP",
-        "random_seed": 3,
-        "partition_niid": "classes",
-        "classes": 2,
-    },
-    "OPTIMIZER_PARAMS": {
-        "optimizer_package": "torch.optim",
-        "optimizer_class": "SGD",
-        "lr": 0.2,
-    },
-    "TRAIN_PARAMS": {
-        "training_package": "decentralizepy.training.Training",
-        "training_class": "Training",
-        "rounds": 10,
-        "batch_size": 16,
-        "loss_package": "torch.nn",
-        "loss_class": "CrossEntropyLoss",
-    },
-    "COMMUNICATION": {
-        "comm_package": "decentralizepy.communication.IPC",
-        "comm_class": "IPC",
-    },
-    "SHARING": {
-        "sharing_package": "decentralizepy.sharing.Sharing",
-        "sharing_class": "Sharing",
-    },
+SKEWED = {
+    "DATASET": {"random_seed": 3, "partition_niid": "classes", "classes": 2},
+    "OPTIMIZER_PARAMS": {"lr": 0.2},
+    "TRAIN_PARAMS": {"rounds": 10, "batch_size": 16, "shuffle": False},
     "GRAPH": {
         "graph_package": "decentralizepy.graphs.FullyConnected",
         "graph_class": "FullyConnected",
@@ -45,8 +20,8 @@ DIGITS = {
 def observe(folder, rounds=2, nodes=5, **sections):
     """Run all nodes in this process, and return the log folder."""
     config = configparser.ConfigParser()
-    config.read_dict(DIGITS)
-    config.read_dict(sections)
+    for each in (BASE, SKEWED, sections):
+        config.read_dict(each)
     path = folder / "run.ini"
     with path.open("w") as file:
         config.write(file)

@@ -16,6 +16,13 @@ _DEFENSES = {
     },
 }
 
+_HURT = [Claim("mean,none", f"mean,{attack}", 5) for attack in [*_ATTACKS][1:]]
+_RESTORED = [
+    Claim(f"{defense},{attack}", f"mean,{attack}")
+    for attack in [*_ATTACKS][1:]
+    for defense in [*_DEFENSES][1:]
+]
+
 STUDY = Study(
     paper="He et al., ClippedGossip, 2022, arXiv:2202.01545; Blanchard et al., Krum, 2017",
     about="attacks hurt averaging; robust aggregates restore accuracy",
@@ -34,14 +41,7 @@ STUDY = Study(
         for attack, forged in _ATTACKS.items()
         for defense, robust in _DEFENSES.items()
     },
-    claims=[
-        *(Claim("mean,none", f"mean,{each}", 5) for each in [*_ATTACKS][1:]),
-        *(
-            Claim(f"{defense},{attack}", f"mean,{attack}")
-            for attack in [*_ATTACKS][1:]
-            for defense in [*_DEFENSES][1:]
-        ),
-    ],
+    claims=_HURT + _RESTORED,
     rounds=40,
     test_after=10,
 )
