@@ -6,15 +6,14 @@ from typing import Annotated, Any
 import torch
 from pydantic import Field
 
-from decentralizepy.message import Message
 from decentralizepy.privacy.network import epsilon, spent
 from decentralizepy.sharing.noisy import NoisySharing
-from decentralizepy.sharing.Sharing import State, frozen
+from decentralizepy.sharing.prepared import PreparedSharing
 
 Positive = Annotated[float, Field(gt=0)]
 
 
-class Muffliato(NoisySharing):
+class Muffliato(NoisySharing, PreparedSharing):
     """Add noise to each update of the model once, then average several times.
 
     ``x <- W^k (x + clip(d) + noise_std * z)``, where d is the change of the model from a
@@ -51,8 +50,6 @@ class Muffliato(NoisySharing):
         The model after the last average.
     """
 
-    checkpointed = ("x",)
-
     def __init__(
         self,
         *parts: Any,
@@ -64,8 +61,6 @@ class Muffliato(NoisySharing):
         super().__init__(*parts, **options)
         self.max_update_norm, self.gossip_steps = max_update_norm, gossip_steps
         self.delta = delta
-        self.x = self.flat.vector().clone()
-        self.sent = self.x
 
     def _pre_step(self) -> None:
         self.sent = self.x
@@ -81,16 +76,6 @@ class Muffliato(NoisySharing):
         if self.max_update_norm is None or length <= self.max_update_norm:
             return after
         return self.x + update * (self.max_update_norm / length)
-
-    def serialized_model(self) -> Message:
-        return self.compress_data({"params": frozen(self.sent)})
-
-    def local(self) -> State:
-        return self.flat.unflatten(self.sent)
-
-    def adopt(self, averaged: State) -> None:
-        super().adopt(averaged)
-        self.x = self.flat.vector().clone()
 
     def privacy_spent(self) -> dict[str, float]:
         """Return the epsilons so far, for the results; none without clipping or noise."""

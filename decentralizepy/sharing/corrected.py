@@ -10,10 +10,11 @@ from decentralizepy.message import Message
 from decentralizepy.models.flat import to_tensor
 from decentralizepy.sharing.checks import numbers
 from decentralizepy.sharing.churn import ANYTHING, NODES
-from decentralizepy.sharing.Sharing import Sharing, State, frozen
+from decentralizepy.sharing.prepared import PreparedSharing
+from decentralizepy.sharing.Sharing import State, frozen
 
 
-class CorrectedSharing(Sharing):
+class CorrectedSharing(PreparedSharing):
     """Average a vector that is made of the model before and after a round's training.
 
     Formulas of subclasses are for one gradient step per round. Here, x is the model at the
@@ -41,12 +42,9 @@ class CorrectedSharing(Sharing):
     needs: ClassVar[Mapping[str, str]] = {
         NODES: "what a node corrects by would be that of long before"
     }
-    checkpointed: tuple[str, ...] = ("x",)
 
     def __init__(self, *parts: Any, **codec: Any) -> None:
         super().__init__(*parts, **codec)
-        self.x = self.flat.vector().clone()
-        self.sent = self.x
         self._trained = self.flat.trained()
 
     def corrected(self, after: torch.Tensor) -> torch.Tensor:
@@ -56,16 +54,6 @@ class CorrectedSharing(Sharing):
     def _pre_step(self) -> None:
         after = self.flat.vector().clone()
         self.sent = torch.where(self._trained, self.corrected(after), after)
-
-    def serialized_model(self) -> Message:
-        return self.compress_data({"params": frozen(self.sent)})
-
-    def local(self) -> State:
-        return self.flat.unflatten(self.sent)
-
-    def adopt(self, averaged: State) -> None:
-        super().adopt(averaged)
-        self.x = self.flat.vector().clone()
 
 
 class MomentumSharing(CorrectedSharing):
