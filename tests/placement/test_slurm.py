@@ -22,9 +22,9 @@ ROUNDS = 50
 SLOW = {
     "DATASET": {
         "dataset_package": "tests.support.slow",
-        "dataset_class": "Slow",
+        "dataset_class": "Interrupted",
         "who": "0",
-        "seconds": "0.1",
+        "seconds": "0.5",
     }
 }
 PATHS = f"--set COMMUNICATION.addresses_filepath={ROOT}/eval/ip.json"

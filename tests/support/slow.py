@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.support.toy import Linear, Points
 
-__all__ = ["Filling", "Linear", "Meeting", "Slow"]
+__all__ = ["Filling", "Interrupted", "Linear", "Meeting", "Slow"]
 
 
 class Slow(Points):
@@ -40,6 +40,17 @@ class Slow(Points):
                 Path(os.environ["STOPPED"]).write_text(str(os.getpid()))
                 os.kill(os.getpid(), signal.SIGSTOP)
         return super().get_trainset(batch_size, shuffle)
+
+
+class Interrupted(Slow):
+    """Slow points in a Slurm job (the first task of an array) until it is requeued."""
+
+    def __init__(self, rank, machine_id, mapping, **options):
+        super().__init__(rank, machine_id, mapping, **options)
+        first = os.environ.get("SLURM_ARRAY_TASK_ID", "0") == "0"
+        requeued = "SLURM_RESTART_COUNT" in os.environ
+        if "SLURM_JOB_ID" not in os.environ or requeued or not first:
+            self.seconds = 0.0
 
 
 class Meeting(Points):
