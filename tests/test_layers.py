@@ -60,7 +60,8 @@ ALLOWED = {
     "engines": TEXT
     | {"runs", "network", "node.process", "communication.workers"}
     | {"results.columns", "results.lines"},
-    "sweeps": RUN,
+    # it forks, as engines do
+    "sweeps": RUN | {"engines.openmp"},
     "placement": RUN,
     "tracking": {"files"},
     "results": TEXT | {"network.record"},

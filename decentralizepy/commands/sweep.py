@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from decentralizepy import utils
+from decentralizepy import cli, utils
 from decentralizepy.commands.parsers import with_run_flags
 from decentralizepy.config import flags
 from decentralizepy.errors import ConfigError, DataError, DecentralizepyError
@@ -134,7 +134,7 @@ def _list(jobs: Sequence[Job], words: Sequence[str]) -> None:
 
     for job in jobs:
         print(f"{job.point.name}: {_status(job)}")
-        print(f"  decentralizepy {shlex.join(command(job, words)[3:])}")
+        print(f"  decentralizepy {shlex.join(command(job, words))}")
 
 
 def _status(job: Job) -> str:
@@ -159,7 +159,7 @@ def _run(
         flush=True,
     )
     try:
-        for job in Pool(words, limit).run(left):
+        for job in Pool(cli.main, words, limit).run(left):
             ended[job.point.name] = job
             count = f"[{len(ended)}/{len(jobs)}]"
             print(f"{count} {job.point.name}: {_outcome(job)}", flush=True)

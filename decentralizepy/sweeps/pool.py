@@ -1,19 +1,26 @@
-"""Runs the points of a sweep, several at once, each in a process of its own."""
+"""Runs the points of a sweep, several at once, each in a process forked from this one."""
 
+import multiprocessing
+import os
 import signal
-import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
+import decentralizepy
+from decentralizepy.engines.openmp import end_threads
+from decentralizepy.runs.signals import ENDING
 from decentralizepy.sweeps.meter import Meter, at_once
 from decentralizepy.sweeps.plan import Job, set_flags
 
 OUTPUT = "output.txt"
+PROGRAM = Path(decentralizepy.__file__).with_name("__main__.py")
 POLL_S = 0.1
 STOP_S = 60.0  # a launcher stops its nodes within seconds
 
@@ -23,16 +30,15 @@ class Running:
     """A point whose run is in progress."""
 
     job: Job
-    process: "subprocess.Popen[bytes]"
+    process: BaseProcess
     began: float
 
     def await_end(self) -> None:
         """Wait for a run that was told to end; kill it if it does not."""
-        try:
-            self.process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
+        self.process.join(STOP_S)
+        if self.process.exitcode is None:
             self.process.kill()
-            self.process.wait()
+            self.process.join()
 
 
 class Pool:
@@ -40,18 +46,26 @@ class Pool:
 
     Parameters
     ----------
+    main
+        The ``decentralizepy`` command: runs what words say, and returns its exit status.
     words
         The flags of ``decentralizepy run`` that all points share.
     jobs
         The largest number of runs at once.
     """
 
-    def __init__(self, words: Sequence[str], jobs: int | None = None) -> None:
-        self.words = list(words)
+    def __init__(
+        self,
+        main: Callable[[Sequence[str]], int],
+        words: Sequence[str],
+        jobs: int | None = None,
+    ) -> None:
+        self.main, self.words = main, list(words)
         self.limit = jobs or 1
         self.measured = jobs is not None
         self.running: dict[int, Running] = {}
         self._meter: Meter | None = None
+        self._context = _context()
 
     def run(self, jobs: Iterable[Job]) -> Iterator[Job]:
         """Run all of ``jobs``; yield each as it ends, with its record."""
@@ -68,21 +82,21 @@ class Pool:
         slot = next(n for n in range(self.limit) if n not in self.running)
         job.log_dir.mkdir(parents=True, exist_ok=True)
         job.record.write(job.folder)
-        with (job.folder / OUTPUT).open("ab" if job.checkpointed else "wb") as output:
-            process = subprocess.Popen(
-                command(job, self.words, slot),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # so that Ctrl-C is passed on once, below
-            )
+        words, output = command(job, self.words, slot), job.folder / OUTPUT
+        if not job.checkpointed:
+            output.write_bytes(b"")
+        end_threads()
+        process = self._context.Process(
+            target=run_point, args=(self.main, words, output)
+        )
+        process.start()
         self.running[slot] = Running(job, process, time.monotonic())
         if not self.measured and self._meter is None:
             self._meter = Meter(process.pid, job.log_dir)
 
     def _ended(self) -> Iterator[Job]:
         for slot, each in [*self.running.items()]:
-            status = each.process.poll()
+            status = each.process.exitcode
             if status is None:
                 continue
             del self.running[slot]
@@ -119,17 +133,16 @@ class Pool:
             yield
         finally:
             for each in self.running.values():
-                each.process.send_signal(signal.SIGTERM)  # a second one hurries it
+                each.process.terminate()  # a second signal would hurry it
             for each in self.running.values():
                 each.await_end()
 
 
 def command(job: Job, words: Sequence[str], slot: int = 0) -> list[str]:
-    """Return the command line that runs a point, or resumes it from its checkpoints.
+    """Return the words that run a point, or resume it from its checkpoints.
 
     Runs at the same time have different ports: those of ``slot`` 0 are the file's.
     """
-    run = [sys.executable, "-m", "decentralizepy", "run"]
     weights = ["--weights_store_dir", str(job.folder / "weights")]
     place = ["--log_dir", str(job.log_dir), *weights, "--overwrite"]
     if job.checkpointed:
@@ -138,7 +151,38 @@ def command(job: Job, words: Sequence[str], slot: int = 0) -> list[str]:
     if slot and job.ports:
         offset = job.ports.start + 4 + slot * len(job.ports)
         settings += ["--set", f"COMMUNICATION.offset={offset}"]
-    return [*run, *words, *settings, *place]
+    return ["run", *words, *settings, *place]
+
+
+def _context() -> Any:
+    """Return what starts processes: by a fork, unless CUDA would not survive it."""
+    import torch
+
+    methods = multiprocessing.get_all_start_methods()
+    used = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    return multiprocessing.get_context(
+        "fork" if "fork" in methods and not used else "spawn"
+    )
+
+
+def run_point(
+    main: Callable[[Sequence[str]], int], words: Sequence[str], output: Path
+) -> None:
+    """Do what a command with these words does; append what it prints to a file.
+
+    In a process forked from one that has checked all points, torch is imported already,
+    which takes longer than many a run.
+    """
+    os.setsid()  # so that Ctrl-C is passed on once
+    for number in ENDING:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+    sys.argv = [str(PROGRAM), *words]
+    file = output.open("a", encoding="utf-8", errors="backslashreplace", buffering=1)
+    for stream in (1, 2):
+        os.dup2(file.fileno(), stream)
+    sys.stdout = sys.stderr = file
+    sys.exit(main(words))
 
 
 def reason(folder: Path) -> str:
