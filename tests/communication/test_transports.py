@@ -132,6 +132,9 @@ def test_a_message_may_be_sent_before_its_receiver_is_there(make):
 def test_the_sender_may_change_its_array_after_sending(make):
     sender, receiver = make(0), make(1)
     sender.init_connection(1)
+    receiver.init_connection(0)  # a stranger may not send as much
+    sender.send(1, HELLO)
+    assert receiver.receive() == (0, HELLO)
     params = np.ones(1_000_000, np.float32)
     sender.send(1, {"CHANNEL": "DPSGD", "iteration": 0, "params": params})
     params[:] = 7
