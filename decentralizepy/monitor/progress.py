@@ -108,7 +108,7 @@ class Progress(Tally):
         if self._losses(", "):
             parts.append(f"loss {self._losses(', ')}")
         parts.append(f"{size(self.total_bytes)} sent")
-        parts.append(f"{alive}/{len(self.ranks)} alive{self._ended_too(alive)}")
+        parts.append(f"{alive}/{len(self.ranks)} alive{self._beside(alive)}")
         if slowest := self.waits.recently():
             parts.append(f"slowest: {slowest}")
         return "; ".join([*parts, self._times(", ")])
@@ -148,9 +148,11 @@ class Progress(Tally):
     def _of(self, seen: Spread) -> str:
         return f" of {self.testing}" if seen.nodes < self.testing else ""
 
-    def _ended_too(self, alive: int) -> str:
+    def _beside(self, alive: int) -> str:
+        """Return how many processes have ended, and how many nodes are down."""
         ended = self.count_ended(alive)
-        return f", {ended} ended" if ended else ""
+        down = self.churn.now(self.finished, self.iterations)
+        return (f", {ended} ended" if ended else "") + down
 
     def _rounds(self) -> str:
         share = self.slowest / max(self.iterations, 1)
@@ -168,7 +170,7 @@ class Progress(Tally):
             ("start", self._starting()),
             *self._tests(),
             ("sent", f"{size(self.total_bytes)}   {pace}   {self._kinds()}"),
-            ("alive", live + self._ended_too(alive)),
+            ("alive", live + self._beside(alive)),
             ("time", self._times("   ")),
             ("slowest", str(self.waits.recently() or "")),
             (
@@ -205,6 +207,7 @@ class Progress(Tally):
             ("rounds", f"{self.slowest} of {self.iterations}{self._why_ended()}"),
             ("time", duration(self.seconds)),
             ("slowest", str(self.waits.overall() or "")),
+            ("churn", self.churn.overall(self.finished)),
             ("byzantine", self._byzantine()),
             ("accuracy", self._accuracy(with_std=True)),
             ("spread", self._spread_of_many()),

@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import median_low
 from typing import Any
 
+from decentralizepy.monitor.churn import ChurnSeen
 from decentralizepy.monitor.evaluations import Evaluations
 from decentralizepy.monitor.spread import Spread
 from decentralizepy.monitor.stragglers import Waits
@@ -55,6 +56,7 @@ class Tally:
         The last round of each rank, 0 before its first.
     byzantine : set of int
         The ranks of Byzantine nodes, whose measurements are left out.
+    churn : ChurnSeen
     waits : Waits
         Who waited for whom.
     """
@@ -89,6 +91,7 @@ class Tally:
         self.mean_model: tuple[int, dict[str, Any]] = (0, {})
         self.finished: dict[int, int] = {}
         self.byzantine: set[int] = set()
+        self.churn = ChurnSeen()
         self._offsets: dict[Path, int] = {}
         self._last: dict[int, dict[str, float]] = {}
         for rank in self.ranks:
@@ -257,6 +260,7 @@ class Tally:
         self._last.setdefault(rank, {})
         self.waits.forget(self._uids[rank])
         self.evaluations.forget(rank, done)
+        self.churn.forget(rank, done)
         if not done:
             self._last[rank] = {}
 
@@ -275,6 +279,7 @@ class Tally:
         self.finished[rank] = max(number, self.finished[rank])
         self._last[rank].pop(STOPPED, None)  # of a run that this one resumes
         self.waits.add(self._uids[rank], record)
+        self.churn.add(rank, number, record)
         if record.get(BYZANTINE):
             self.byzantine.add(rank)
         else:

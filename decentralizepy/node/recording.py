@@ -20,7 +20,13 @@ from decentralizepy.node.early_stop import mean_over_nodes
 from decentralizepy.node.observer import Observer
 from decentralizepy.node.round_models import RoundModels
 from decentralizepy.randomness import seed_of
-from decentralizepy.results.lines import BYZANTINE, STOPPED, SUCCESS
+from decentralizepy.results.lines import (
+    BYZANTINE,
+    DOWN,
+    LOST_MESSAGES,
+    STOPPED,
+    SUCCESS,
+)
 from decentralizepy.results.schedule import ALL, MEAN_MODEL, Evaluators, Schedule
 from decentralizepy.results.sketch import NAME as SKETCH, sketch
 from decentralizepy.results.write import Results
@@ -87,8 +93,8 @@ class Recording(Attendance):
         rejected = getattr(self.communication, "rejected", 0)
         found = {
             BYZANTINE: self.malice is not None,
-            "down": not self.is_up(),
-            "lost_messages": self.lost_messages,
+            DOWN: not self.is_up(),
+            LOST_MESSAGES: self.lost_messages,
             "lost_peers": sorted(self.lost_peers),
             "rejected": rejected,
         }

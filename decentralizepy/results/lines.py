@@ -23,6 +23,12 @@ BYZANTINE = "byzantine"
 SUCCESS = "attack_success"
 """On how many test samples, in percent, an attack succeeds with a node's model."""
 
+DOWN = "down"
+"""What a node's row says of a round in which it was down because of churn."""
+
+LOST_MESSAGES = "lost_messages"
+"""How many models that were sent to a node in a round were lost because of churn."""
+
 KEPT = "kept"
 """What a node writes before its first row: how many rounds of its earlier rows count."""
 

@@ -400,6 +400,39 @@ def test_nodes_that_have_ended_are_not_counted_as_lost(three):
     assert "2/3, 1 ended" in text(three.render(2))
 
 
+def test_nodes_that_are_down_are_told_beside_those_alive(three):
+    """Those whose newest row says so; a service is no node."""
+    progress = Progress(three.log_dir, [-1, 0, 1, 2], 10, Clock())
+    progress.poll()
+    assert "down" not in progress.line(4) + text(progress.render(4))
+    append(three.log_dir, 0, {"round": 4, "down": True})
+    append(three.log_dir, 1, {"round": 4, "down": True}, {"round": 5})
+    append(three.log_dir, 2, {"round": 3, "lost_messages": 2})
+    progress.poll()
+    assert "; 4/4 alive, 1 of 3 down; " in progress.line(4)
+    assert "4/4, 1 of 3 down" in text(progress.render(4))
+    append(three.log_dir, 0, {"round": 10, "down": True})
+    append(three.log_dir, 2, {"round": 4, "down": True})
+    progress.poll()
+    assert "; 3/4 alive, 1 ended, 1 of 3 down; " in progress.line(3)
+    told = "nodes down in 4 of 19 node-rounds, 2 messages lost"
+    assert re.search(rf"churn +│ {told}", text(progress.summary([])))
+
+
+def test_churn_of_rounds_that_are_done_again_counts_once(tmp_path):
+    progress = Progress(tmp_path, [0], 10, Clock())
+    share(tmp_path, {"rank": 0, "round": 1, "lost_messages": 3})
+    rows = [{"rank": 0, "round": n, "down": True} for n in (2, 3)]
+    share(tmp_path, *rows)
+    progress.poll()
+    assert len(progress.churn.down) == 1
+    share(tmp_path, {"rank": 0, "kept": 2})
+    progress.poll()
+    assert progress.churn.down == set()
+    told = "nodes down in 1 of 2 node-rounds, 3 messages lost"
+    assert told in text(progress.summary([]))
+
+
 def test_the_time_of_a_run_ends_before_its_figures_are_drawn(three, clock):
     with Screen(three, Console(file=io.StringIO())):
         clock.now = 65
