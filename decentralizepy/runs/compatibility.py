@@ -25,14 +25,12 @@ from decentralizepy.runs.graph_needs import enough_to_mask, ill_connected
 from decentralizepy.runs.observer import observer_fits
 from decentralizepy.sharing.corrected import CorrectedSharing
 from decentralizepy.sharing.difference import DifferenceSharing
-from decentralizepy.sharing.noisy import NoisySharing
 from decentralizepy.sharing.PowerGossip import PowerGossip
-from decentralizepy.sharing.PushSum import PushSum
 from decentralizepy.sharing.RelaySum import RelaySum
 from decentralizepy.sharing.robust import RobustSharing
 from decentralizepy.sharing.SecureAggregation import SecureAggregation
+from decentralizepy.sharing.serverless import Serverless
 from decentralizepy.sharing.Sharing import Sharing
-from decentralizepy.sharing.Shatter import Shatter
 from decentralizepy.sharing.STC import STC
 
 SHOWN = 10  # components whose sizes are listed
@@ -47,7 +45,6 @@ _FEDERATED = (STCClient, DPSGDNodeFederated)
 _EPIDEMIC = (EL_Local.EL_Local, EL_Local_Timeout.EL_Local)
 _BOTH_WAYS = (PowerGossip, SecureAggregation)
 _STEADY = (*_BOTH_WAYS, DifferenceSharing, CorrectedSharing, RelaySum)
-_AMONG_PEERS = (*_STEADY, PushSum, RobustSharing, NoisySharing, Shatter)
 
 
 def check(chosen: Chosen) -> None:
@@ -200,7 +197,7 @@ def _misfit(chosen: Chosen) -> str:
         if issubclass(sharing, STC):
             return f"needs the nodes STCClient and STCServer, not {node.__name__}"
         return f"{node.__name__} needs the sharing STC"
-    if issubclass(sharing, _AMONG_PEERS) and issubclass(node, _FEDERATED):
+    if issubclass(sharing, Serverless) and issubclass(node, _FEDERATED):
         return f"has no server; {node.__name__} takes Sharing"
     if getattr(sharing, "needs_trainer", False):
         trainer = factory.load_class(chosen.config["TRAIN_PARAMS"], "training")

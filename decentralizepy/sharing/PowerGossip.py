@@ -12,14 +12,15 @@ from decentralizepy.errors import ConfigError, MessageError
 from decentralizepy.message import Message
 from decentralizepy.models.flat import to_tensor
 from decentralizepy.randomness import Purpose, seed_of, stream
-from decentralizepy.sharing.checks import Fraction, at_most, no_server, numbers, present
+from decentralizepy.sharing.checks import Fraction, at_most, numbers, present
 from decentralizepy.sharing.churn import MESSAGES, NODES
-from decentralizepy.sharing.Sharing import Queue, Sharing, State, frozen
+from decentralizepy.sharing.serverless import Serverless
+from decentralizepy.sharing.Sharing import Queue, State, frozen
 
 Tensors = list[torch.Tensor]
 
 
-class PowerGossip(Sharing):
+class PowerGossip(Serverless):
     """Gossip a low-rank approximation of the difference of each pair of neighbors.
 
     Vogels, Karimireddy and Jaggi, Practical Low-Rank Communication Compression in
@@ -114,9 +115,6 @@ class PowerGossip(Sharing):
                 value="PowerGossip",
             )
         super()._averaging(peer_deques)
-
-    def _averaging_server(self, peer_deques: Mapping[int, Queue]) -> None:
-        raise no_server(type(self))
 
     def _small(self, state: State) -> Tensors:
         return [tensor for tensor in state.values() if tensor.dim() < 2]

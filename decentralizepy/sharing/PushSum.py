@@ -1,6 +1,5 @@
 """Stochastic gradient push, for directed graphs."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -8,11 +7,12 @@ import torch
 
 from decentralizepy.message import Message
 from decentralizepy.models.flat import to_tensor
-from decentralizepy.sharing.checks import field, no_server, positive
-from decentralizepy.sharing.Sharing import Queue, Sharing, State, frozen
+from decentralizepy.sharing.checks import field, positive
+from decentralizepy.sharing.serverless import Serverless
+from decentralizepy.sharing.Sharing import State, frozen
 
 
-class PushSum(Sharing):
+class PushSum(Serverless):
     """Send equal shares of the model and of a weight; the model is their ratio.
 
     Assran, Loizou, Ballas and Rabbat, Stochastic Gradient Push for Distributed Deep
@@ -100,9 +100,6 @@ class PushSum(Sharing):
         self.x, self.w = averaged["x"], averaged["w"].item()
         super().adopt(self.flat.unflatten(self.x / self.w))
         self.z = self.flat.vector().clone()
-
-    def _averaging_server(self, peer_deques: Mapping[int, Queue]) -> None:
-        raise no_server(type(self))
 
     def _read(self, m: Message) -> tuple[torch.Tensor, float]:
         """Return the shares of x and w; raise a MessageError if they are invalid."""

@@ -9,10 +9,11 @@ import torch
 from decentralizepy.message import Message
 from decentralizepy.models.flat import to_tensor
 from decentralizepy.sharing.checks import count, numbers, reading
-from decentralizepy.sharing.Sharing import Queue, Sharing, frozen
+from decentralizepy.sharing.serverless import Serverless
+from decentralizepy.sharing.Sharing import Queue, frozen
 
 
-class RelaySum(Sharing):
+class RelaySum(Serverless):
     """Send each neighbor the sum of the models from all others; the graph is a tree.
 
     With n nodes, node i sends to j the sum ``m_ij`` of its own model and of the sums that

@@ -10,16 +10,17 @@ from pydantic import Field
 from decentralizepy.errors import NodeFailed
 from decentralizepy.message import Message, outgoing
 from decentralizepy.sharing import _masks
-from decentralizepy.sharing.checks import count, field, no_server, reading
+from decentralizepy.sharing.checks import count, field, reading
 from decentralizepy.sharing.finite import spoilt_by_training
 from decentralizepy.sharing.receivers import weight_at
-from decentralizepy.sharing.Sharing import Queue, Sharing
+from decentralizepy.sharing.serverless import Serverless
+from decentralizepy.sharing.Sharing import Queue
 
 LEAST = 2
 """How many senders a sum needs, so that it is not a model."""
 
 
-class SecureAggregation(Sharing):
+class SecureAggregation(Serverless):
     """Send the model, weighted by the receiver's weight, under masks that cancel there.
 
     Each two neighbors i and k of a node j share a mask for j and the round t, which i adds
@@ -149,6 +150,3 @@ class SecureAggregation(Sharing):
         received = total.view(np.int32) / 2.0**self.fraction_bits
         mean = kept * self.flat.vector().double() + torch.from_numpy(received)
         return mean.float()
-
-    def _averaging_server(self, peer_deques: Mapping[int, Queue]) -> None:
-        raise no_server(type(self))

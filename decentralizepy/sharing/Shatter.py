@@ -9,12 +9,13 @@ from pydantic import Field
 from decentralizepy.message import Message
 from decentralizepy.models.flat import to_tensor
 from decentralizepy.randomness import Purpose, seed_of, stream
-from decentralizepy.sharing.checks import count, no_server, numbers, reading
+from decentralizepy.sharing.checks import count, numbers, reading
 from decentralizepy.sharing.PlainAverageSharing import PlainAverageSharing
+from decentralizepy.sharing.serverless import Serverless
 from decentralizepy.sharing.Sharing import Queue, State, frozen
 
 
-class Shatter(PlainAverageSharing):
+class Shatter(Serverless, PlainAverageSharing):
     """Send each receiver one of k chunks of the model; average each chunk by itself.
 
     A node has k = ``vnodes_per_node`` virtual nodes, one for each chunk. In each round,
@@ -122,6 +123,3 @@ class Shatter(PlainAverageSharing):
             part = self.part(chunk)
             share = weight / (1 + self.received[chunk])
             total["params"][part].add_(theirs[part] - own["params"][part], alpha=share)
-
-    def _averaging_server(self, peer_deques: Mapping[int, Queue]) -> None:
-        raise no_server(type(self))

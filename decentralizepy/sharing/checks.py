@@ -26,16 +26,6 @@ def at_most(key: str, value: int, most: int) -> int:
     return value
 
 
-def no_server(cls: type) -> ConfigError:
-    """Return the error about a sharing class that a parameter server cannot run."""
-    return ConfigError(
-        "has no server; a parameter server takes Sharing or STC",
-        section="SHARING",
-        key="sharing_class",
-        value=cls.__name__,
-    )
-
-
 def present(message: Message, key: str) -> Any:
     """Return ``message[key]``; raise a MessageError if it is missing."""
     if key not in message:

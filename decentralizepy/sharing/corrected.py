@@ -11,10 +11,11 @@ from decentralizepy.models.flat import to_tensor
 from decentralizepy.sharing.checks import numbers
 from decentralizepy.sharing.churn import ANYTHING, NODES
 from decentralizepy.sharing.prepared import PreparedSharing
+from decentralizepy.sharing.serverless import Serverless
 from decentralizepy.sharing.Sharing import State, frozen
 
 
-class CorrectedSharing(PreparedSharing):
+class CorrectedSharing(Serverless, PreparedSharing):
     """Average a vector that is made of the model before and after a round's training.
 
     Formulas of subclasses are for one gradient step per round. Here, x is the model at the

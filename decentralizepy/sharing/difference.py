@@ -10,15 +10,16 @@ import torch
 
 from decentralizepy.errors import ConfigError
 from decentralizepy.message import Message
-from decentralizepy.sharing.checks import Fraction, no_server, reading, whole_number
+from decentralizepy.sharing.checks import Fraction, reading, whole_number
 from decentralizepy.sharing.churn import MESSAGES, NODES
-from decentralizepy.sharing.Sharing import Queue, Sharing, State
+from decentralizepy.sharing.serverless import Serverless
+from decentralizepy.sharing.Sharing import Queue, State
 from decentralizepy.sharing.sparse import whole_numbers
 
 Floats = npt.NDArray[np.float32]
 
 
-class DifferenceSharing(Sharing):
+class DifferenceSharing(Serverless):
     """Send the compressed difference from a public copy of the model; CHOCO-SGD.
 
     Koloskova, Stich and Jaggi, Decentralized Stochastic Optimization and Gossip
@@ -106,9 +107,6 @@ class DifferenceSharing(Sharing):
                 value=type(self).__name__,
             )
         super()._averaging({uid: deque([messages[uid]]) for uid in messages})
-
-    def _averaging_server(self, peer_deques: Mapping[int, Queue]) -> None:
-        raise no_server(type(self))
 
 
 def degree(uid: int, message: Message) -> int | None:

@@ -9,14 +9,13 @@ import torch
 from pydantic import Field
 
 from decentralizepy.randomness import Purpose, seed_of, stream
-from decentralizepy.sharing.checks import no_server
 from decentralizepy.sharing.churn import MESSAGES, NODES
-from decentralizepy.sharing.Sharing import Sharing
+from decentralizepy.sharing.serverless import Serverless
 
 Deviation = Annotated[float, Field(ge=0)]
 
 
-class NoisySharing(Sharing):
+class NoisySharing(Serverless):
     """Send the whole model with noise that subclasses add.
 
     The noise is drawn from the seed of the run, so that runs can be repeated. Whoever
@@ -48,9 +47,6 @@ class NoisySharing(Sharing):
         generator = stream(*place, round=self.communication_round)
         numbers = generator.standard_normal((count, self.flat.size), np.float32)
         return torch.from_numpy(numbers)
-
-    def _averaging_server(self, peer_deques: Any) -> None:
-        raise no_server(type(self))
 
 
 def zero_sum(rows: torch.Tensor, weights: Sequence[float]) -> torch.Tensor:

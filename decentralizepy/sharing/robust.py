@@ -8,14 +8,15 @@ from pydantic import Field
 
 from decentralizepy.message import Message
 from decentralizepy.models.flat import to_tensor
-from decentralizepy.sharing.checks import no_server, reading
+from decentralizepy.sharing.checks import reading
 from decentralizepy.sharing.finite import finite, spoilt_by_training
-from decentralizepy.sharing.Sharing import Queue, Sharing
+from decentralizepy.sharing.serverless import Serverless
+from decentralizepy.sharing.Sharing import Queue
 
 Tolerance = Annotated[int, Field(ge=0)]
 
 
-class RobustSharing(Sharing):
+class RobustSharing(Serverless):
     """Send the whole model; replace the average by a robust aggregate.
 
     Subclasses define it by ``aggregate``. Nothing is promised if more than ``byzantine``
@@ -85,9 +86,6 @@ class RobustSharing(Sharing):
         self.adopt(self.flat.unflatten(new))
         self._post_step()
         self.communication_round += 1
-
-    def _averaging_server(self, peer_deques: Mapping[int, Queue]) -> None:
-        raise no_server(type(self))
 
 
 def distances(models: torch.Tensor) -> torch.Tensor:
