@@ -7,10 +7,11 @@ from decentralizepy.errors import Problem
 from decentralizepy.graphs.Graph import Graph
 from decentralizepy.graphs.spectrum import MAX_NODES
 from decentralizepy.runs.chosen import Chosen
+from decentralizepy.sharing.cohorts import LEAST
 from decentralizepy.sharing.D2 import D2
 from decentralizepy.sharing.ExactDiffusion import ExactDiffusion
 from decentralizepy.sharing.RelaySum import RelaySum
-from decentralizepy.sharing.SecureAggregation import LEAST, SecureAggregation
+from decentralizepy.sharing.SecureAggregation import SecureAggregation
 
 
 def enough_to_mask(chosen: Chosen) -> Iterator[Problem]:

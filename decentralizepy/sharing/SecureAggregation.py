@@ -9,18 +9,15 @@ from pydantic import Field
 
 from decentralizepy.errors import NodeFailed
 from decentralizepy.message import Message, outgoing
-from decentralizepy.sharing import _masks
+from decentralizepy.sharing._fixed_point import Words, decoded, encoded
+from decentralizepy.sharing._masks import Keys
 from decentralizepy.sharing.checks import count, field, reading
-from decentralizepy.sharing.finite import spoilt_by_training
+from decentralizepy.sharing.cohorts import CohortSharing
+from decentralizepy.sharing.finite import finite, spoilt_by_training
 from decentralizepy.sharing.receivers import weight_at
-from decentralizepy.sharing.serverless import Serverless
-from decentralizepy.sharing.Sharing import Queue
-
-LEAST = 2
-"""How many senders a sum needs, so that it is not a model."""
 
 
-class SecureAggregation(Serverless):
+class SecureAggregation(CohortSharing):
     """Send the model, weighted by the receiver's weight, under masks that cancel there.
 
     Each two neighbors i and k of a node j share a mask for j and the round t, which i adds
@@ -32,58 +29,26 @@ class SecureAggregation(Serverless):
     Meets Sparsification in Decentralized Learning (CESAR), arXiv:2405.07708. Keys are new
     in each run, and relayed by j, who is trusted not to forge them.
 
-    A message names those whom its sender j heard in the round before. In the next round,
-    these mask for each other what they send to j. Unless all of them are heard then, and
-    are at least two, j keeps its own model, as in the first two rounds; masks are never
-    revealed. To j, whoever is not named sends no model. The mean over nodes is kept in
-    rounds in which no message is missing.
+    Those who share masks for j are its cohort
+    (:class:`~decentralizepy.sharing.cohorts.CohortSharing`), which they know from its last
+    message. If the model of one of them is missing, j keeps its own; masks are never
+    revealed. To j, whoever is not in its cohort sends no model. The mean over nodes is kept
+    in rounds in which no message is missing.
 
     Parameters
     ----------
     *parts
         The eight of :class:`~decentralizepy.sharing.Sharing.Sharing`.
     fraction_bits : int, default 20
-        Numbers are rounded to multiples of ``2^-fraction_bits``; one of magnitude
-        ``2^(31 - fraction_bits)`` ends the run.
+        Numbers are rounded to multiples of ``2^-fraction_bits``; one of a magnitude of
+        about ``2^(31 - fraction_bits)`` ends the run.
     """
-
-    fixed_options = (
-        "compress",
-        "compression_package",
-        "compression_class",
-        "float_precision",
-    )
-    checkpointed = ("private", "heard", "named", "members")
 
     def __init__(
         self, *parts: Any, fraction_bits: Annotated[int, Field(ge=1, le=30)] = 20
     ) -> None:
         super().__init__(*parts)
         self.fraction_bits = fraction_bits
-        self.masks = _masks.PairMasks(self.uid)
-        self.private = self.masks.private
-        self.heard: _masks.Keys = {}
-        self.named: dict[int, _masks.Keys] = {}  # by this node, in each round
-        self.members: dict[int, tuple[int, _masks.Keys]] = {}  # by others, last
-        self.own = self.flat.vector()
-
-    @classmethod
-    def prepare(cls, **options: Any) -> None:
-        _masks.check_installed()
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Load the state that ``state_dict`` returned, with the private key."""
-        super().load_state_dict(state)
-        self.masks = _masks.PairMasks(self.uid, self.private)
-
-    def _pre_step(self) -> None:
-        self.own = self.flat.vector().clone()
-        number = self.communication_round
-        self.named = {number: self.heard, number - 1: self.named.get(number - 1, {})}
-
-    def serialized_model(self) -> Message:
-        """Return this node's public key, and whom it heard; no model."""
-        return {"key": self.masks.public, "members": dict(self.heard)}
 
     def send(self, receivers: Iterable[int], message: Message) -> None:
         """Send each of ``receivers`` the masked model, if it will be in a sum."""
@@ -92,61 +57,34 @@ class SecureAggregation(Serverless):
             self.communication.send(uid, {**message, **masked})
 
     def _masked(self, receiver: int, degree: int) -> Message:
-        number, members = self.members.get(receiver, (-1, {}))
-        known = members.get(self.uid) == self.masks.public
-        if number != self.communication_round - 1 or not known or len(members) < LEAST:
+        cohort = self.cohort(receiver)
+        if not cohort:
             return {}
-        share = weight_at(self, (self.uid, receiver), degree, len(members))
+        share = weight_at(self, (self.uid, receiver), degree, len(cohort))
         place = receiver, self.communication_round
-        masks = self.masks.total(members, place, self.flat.size)
+        masks = self.masks.total(cohort, place, self.flat.size)
         return {"params": outgoing(self._fixed(share) + masks)}
 
-    def _fixed(self, share: float) -> _masks.Words:
+    def _fixed(self, share: float) -> Words:
         """Return a share of the model in fixed point."""
-        numbers = self.own.double().numpy() * 2**self.fraction_bits
-        largest = np.abs(numbers).max(initial=0)
-        if not np.isfinite(largest):
+        if not finite({"params": self.own}):
             raise spoilt_by_training(self.uid, self.communication_round + 1)
-        if largest >= 2**31 - 1:
+        try:
+            return encoded(self.own.double().numpy(), share, self.fraction_bits)
+        except OverflowError as error:
             raise NodeFailed(
-                f"uid {self.uid}: the model has a number of magnitude "
-                f"{largest / 2**self.fraction_bits:.4g}, too large for [SHARING] "
-                f"fraction_bits = {self.fraction_bits}"
-            )
-        fixed: _masks.Words = np.rint(share * numbers).astype(np.int32).view(np.uint32)
-        return fixed
+                f"uid {self.uid}: the model has a number of {error}, too large for "
+                f"[SHARING] fraction_bits = {self.fraction_bits}"
+            ) from error
 
-    @torch.no_grad()
-    def _averaging(self, peer_deques: Mapping[int, Queue]) -> None:
-        messages = {uid: peer_deques[uid].popleft() for uid in sorted(peer_deques)}
-        self.heard = {}
-        for uid, message in messages.items():
-            with reading(uid, message):
-                key = _masks.public_key(message)
-                if key != self.masks.public:  # as in place of a lost peer's message
-                    said = _masks.public_keys(message)
-                    self.masks.check("key", [key])
-                    self.masks.check("members", said.values())
-                    self.heard[uid] = key
-                    self.members[uid] = self.communication_round, said
-        due = self.named.get(self.communication_round - 1, {})
-        whole = all(
-            self.heard.get(uid) == key and "params" in messages[uid]
-            for uid, key in due.items()
-        )
-        if whole and len(due) >= LEAST:
-            self.adopt(self.flat.unflatten(self._mean(messages, due)))
-        self._post_step()
-        self.communication_round += 1
-
-    def _mean(self, messages: Mapping[int, Message], due: _masks.Keys) -> torch.Tensor:
+    def mean(self, messages: Mapping[int, Message], cohort: Keys) -> torch.Tensor:
         """Return the weighted mean of the own and the summed models."""
         total, kept = np.zeros(self.flat.size, np.uint32), 1.0
-        for uid in due:
+        for uid in cohort:
             with reading(uid, messages[uid]):
                 total += field(messages[uid], "params", np.uint32, self.flat.size)
                 degree = count(messages[uid], "degree", 1, self.graph.n_procs - 1)
-            kept -= weight_at(self, (uid, self.uid), degree, len(due))
-        received = total.view(np.int32) / 2.0**self.fraction_bits
-        mean = kept * self.flat.vector().double() + torch.from_numpy(received)
+            kept -= weight_at(self, (uid, self.uid), degree, len(cohort))
+        received = torch.from_numpy(decoded(total, self.fraction_bits))
+        mean = kept * self.flat.vector().double() + received
         return mean.float()

@@ -58,7 +58,20 @@ class PairMasks:
                 total -= self._mask(public, place, size)
         return total
 
-    def check(self, name: str, keys: Iterable[bytes]) -> None:
+    def introduced(self, message: Message) -> tuple[bytes, Keys]:
+        """Return the sender's public key and those of its ``members``, by uid.
+
+        Raises
+        ------
+        MessageError
+            If one of them is missing, or no valid public key.
+        """
+        key, members = public_key(message), public_keys(message)
+        self._check("key", [key])
+        self._check("members", members.values())
+        return key, members
+
+    def _check(self, name: str, keys: Iterable[bytes]) -> None:
         """Derive the secrets for public keys; raise a MessageError for an invalid one."""
         for public in keys:
             try:

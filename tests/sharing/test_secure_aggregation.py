@@ -177,6 +177,13 @@ def test_numbers_too_large_for_fixed_point_end_the_run():
         exchange(nodes)
 
 
+def test_a_model_that_training_has_spoilt_is_not_the_sums_fault():
+    nodes = agreed(FullyConnected(5))
+    nodes[1].model.w.data[3] = float("nan")
+    with pytest.raises(NodeFailed, match=r"uid 1: its own model .* in round 3"):
+        exchange(nodes)
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
