@@ -89,16 +89,18 @@ def of_run(found: Found) -> tuple[dict[str, Any], list[Problem]]:
     DataError
         If the folders of its machines are not of one run.
     """
-    from decentralizepy.report import content, failures, record
+    from decentralizepy.report import churn, content, failures, record
     from decentralizepy.results import manifests
 
     folders = content.log_folders(found)
     records = {place: manifests.read(path) for place, path in folders.items()}
     record.check_joined(found.run.name, records)
+    churned = churn.churn(found.run)
     shown = {
         **content.details(found.run),
+        "churn": churned,
         **around(found, folders, records),
-        "facts": record.facts(found.run, records),
+        "facts": record.facts(found.run, records) + churn.facts(churned),
         "configuration": record.configuration(records),
         "provenance": record.provenance(records),
     }

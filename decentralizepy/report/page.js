@@ -202,6 +202,26 @@
       axis("round"), axis(what, {type: "category", autorange: "reversed"}));
   }
 
+  function drawChurn(run) {
+    const churn = run.churn, palette = palettes[root.dataset.theme];
+    byId("churn").hidden = !churn.rounds;
+    if (!churn.rounds) return emptied("churn-figure");
+    const both = churn.up && churn.lost, x = churn.rounds, traces = [], panels = {};
+    const counts = (title, most, domain) => axis(title, {range: [0, 1.06 * most], domain, ...(most < 8 ? {dtick: 1} : {})});
+    if (churn.up) {
+      traces.push({x, y: churn.up, line: {shape: "hvh", width: 2, color: palette[0]}, mode: "lines", hovertemplate: "round %{x}: %{y} nodes up<extra></extra>"});
+      panels.yaxis = counts("nodes up", churn.learners, [both ? 0.56 : 0, 1]);
+    }
+    if (churn.lost) {
+      const name = both ? "y2" : "y";
+      traces.push({x, y: churn.lost, type: "bar", yaxis: name, marker: {color: palette[1]}, hovertemplate: "round %{x}: %{y} messages lost<extra></extra>"});
+      panels[both ? "yaxis2" : "yaxis"] = counts("messages lost", most([churn.lost]), [0, both ? 0.44 : 1]);
+    }
+    draw("churn-figure", churn.told, traces, axis("round", {anchor: both ? "y2" : "y"}), panels.yaxis, {...panels, showlegend: false});
+    byId("churn-title").textContent = churn.title;
+    fillTable(byId("churn-table"), ["node", "rounds down", "messages lost"], churn.nodes);
+  }
+
   function drawGraph(run) {
     const graph = run.graph;
     byId("graph-note").textContent = graph.remarks.join(" ");
@@ -281,6 +301,7 @@
     const metrics = Object.keys(run.heat).map(name => [name, data.metrics[name]]);
     state.heat = fillSelect(byId("heat"), metrics, state.heat);
     drawHeat(run);
+    drawChurn(run);
     drawGraph(run);
     drawLabels(run);
     drawWaits(run);

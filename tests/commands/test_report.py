@@ -35,6 +35,8 @@ def test_a_page_reads_back_what_the_results_say(tmp_path):
     home = tmp_path / NASTY.replace("/", "")
     for machine in ("machine0", "machine1"):
         make(home / machine, 40.0 if machine == "machine0" else 60.0)
+    churn = {"down": {"2": True}, "lost_messages": {"1": 2, "3": 1}}
+    write(home / "machine0/0_results.json", results(**churn))
     write(home / "machine1/1_results.json", results(rounds=1, tested=()))
     (home / "machine1/1.log").write_text(f"[now][rounds][ERROR] {NASTY}\n")
     page = tmp_path / "page.html"
@@ -47,6 +49,12 @@ def test_a_page_reads_back_what_the_results_say(tmp_path):
     values = {row[0]: row[1:] for row in shown.table("provenance")}
     assert values["machine0: machine cpu"] == [NASTY]
     assert ["SHARING", "alpha", "0.1"] in shown.table("configuration")
+    assert ["machine0/0", "1", "3"] in shown.table("churn-table")
+    figure = shown.dom.partition('id="churn-figure"')[2].partition('id="churn-title"')[
+        0
+    ]
+    assert "nodes up" in figure
+    assert "messages lost" in figure
     assert "end after round 1 of 3: node machine1/1" in shown.dom
     assert "<script>fail" not in page.read_text()
 
