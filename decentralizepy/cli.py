@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from decentralizepy import factory
 from decentralizepy.errors import did_you_mean
+from decentralizepy.monitor import output
 
 COMMANDS = (
     "init",
@@ -65,5 +66,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"{command}: no such command{hint}", file=sys.stderr)
         print(USAGE, end="", file=sys.stderr)
         return 2
-    status: int = factory.load(f"decentralizepy.commands.{command}", "main")(rest)
+    run = factory.load(f"decentralizepy.commands.{command}", "main")
+    try:
+        status: int = run(rest)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        if not output.is_closed(sys.stdout):
+            raise
+        status = 1  # as of other programs whose reader, such as head, has seen enough
     return status

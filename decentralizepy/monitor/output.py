@@ -61,7 +61,7 @@ class Unfailing:
         try:
             self._stream.write(text)
         except OSError:
-            self._give_up()
+            discard(self._stream)
         return len(text)
 
     def flush(self) -> None:
@@ -69,16 +69,27 @@ class Unfailing:
         try:
             self._stream.flush()
         except OSError:
-            self._give_up()
-
-    def _give_up(self) -> None:
-        """Send what is held back, and all that follows, to nowhere."""
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, self._stream.fileno())
-        os.close(nowhere)
+            discard(self._stream)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+
+def discard(stream: Any) -> None:
+    """Send what a stream holds back, and all that follows, to nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+def is_closed(stream: Any) -> bool:
+    """Return whether nobody reads a stream any more, and if so, discard what it holds."""
+    try:
+        print(file=stream, flush=True)  # without a buffer, flushing alone would not fail
+    except BrokenPipeError:
+        discard(stream)
+        return True
+    return False
 
 
 @contextmanager
