@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from argparse import ArgumentParser
+from argparse import SUPPRESS, ArgumentParser
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,6 +74,7 @@ def parser() -> ArgumentParser:
     add(
         "--network",
         action="store_true",
+        default=SUPPRESS,  # else it would be shown as the value of run's --network
         help="with --rendezvous HOST:PORT --machines N, on each machine: measure round "
         "trip, bandwidth and clocks between all of them, and compare their versions",
     )
@@ -179,15 +180,15 @@ def _summary(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if sent["round"] is not None:
         yield (
             "bytes",
-            f"about {size(sent['round'])} per node and round, {size(sent['run'])} in all, "
-            "if the whole model is sent uncompressed",
+            f"about {size(sent['round'])} per node and round, {size(sent['run'])} per "
+            "node and run, if the whole model is sent uncompressed",
         )
     if measured := content.get("measured"):
         yield (
             "measured",
             f"{size(measured['bytes_per_round'])} per node and round, "
-            f"{size(measured['bytes'])} in all; {measured['seconds_per_round']:.3g} s per "
-            f"round, {duration(measured['seconds'])} in all, without tests",
+            f"{size(measured['bytes'])} per node and run; "
+            f"{measured['seconds_per_round']:.3g} s per round, {duration(measured['seconds'])} in all, without tests",
         )
     memory = content["memory"]
     free = "" if memory["free"] is None else f"; {size(memory['free'])} are free"

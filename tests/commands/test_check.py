@@ -34,12 +34,16 @@ def test_what_an_experiment_resolves_to_is_shown(ini, tmp_path, capsys):
     assert "  lr = 0.3  (--set)" in lines
     assert "  batch_size = 4  (file)" in lines
     assert "  iterations = 10  (flag)" in lines
+    # the flag of this command is not that of run
+    assert not any(line.startswith("  network = ") for line in lines)
     told = dict(line.split(maxsplit=1) for line in lines[-5:])
     assert told["graph"].startswith(
         "4 nodes, 4 edges, degree 2, connected, spectral gap"
     )
     assert told["model"] == "tests.support.toy.Linear, 10 numbers"
-    assert told["bytes"].startswith("about 80 B per node and round, 800 B in all")
+    assert told["bytes"].startswith(
+        "about 80 B per node and round, 800 B per node and run"
+    )
     assert sorted(os.listdir(tmp_path)) == before  # nothing is written
 
 
