@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Heard = Callable[[int, Mapping[str, Any]], None]
 _OF_MEAN_MODEL = {
     "mean_model_acc": "[bold]{:.1f}%[/]",
-    "mean_model_loss": "loss {:.4g}",
+    "mean_model_loss": "loss {:#.4g}",
     "consensus_distance": "distance {:.3g}",
 }
 
@@ -262,7 +262,7 @@ class Progress(Tally):
 
     def _losses(self, between: str) -> str:
         kinds = (("train", self.train_loss), ("test", self.test_loss))
-        return between.join(f"{kind} {seen.mean:.4g}" for kind, seen in kinds if seen)
+        return between.join(f"{kind} {seen.mean:#.4g}" for kind, seen in kinds if seen)
 
     def _kinds(self) -> str:
         meta = self.total_meta / max(self.total_bytes, 1)

@@ -322,7 +322,7 @@ def test_the_view_says_it_all_in_a_screen_of_80_columns(three, clock):
         "ring/machine0",
         "2/10   20%   median 3",
         "50.0%   min 40.0 (node 0)   max 60.0   round 2, nodes: 3",
-        "train 0.75   test 1.5",
+        "train 0.7500   test 1.500",
         "7.81 KiB   2.93 KiB/round   data 99.25%   metadata 0.75%",
         "alive     2/3",
         "6s elapsed   2 s/round   10s left",
@@ -453,7 +453,7 @@ def test_a_plain_line_holds_the_same(three, clock):
     clock.now = 6
     assert three.line(3) == (
         "round 2/10 (median 3); accuracy 50.0% (40.0 to 60.0) in round 2; "
-        "loss train 0.75, test 1.5; 7.81 KiB sent; 3/3 alive; "
+        "loss train 0.7500, test 1.500; 7.81 KiB sent; 3/3 alive; "
         "6s elapsed, 2 s/round, 10s left"
     )
 
