@@ -157,10 +157,10 @@ def _job(point: Point, experiment: Experiment, out: Path, overwrite: bool) -> Jo
             f"{folder}: holds a point of another configuration; expected another "
             "--output, or --overwrite to redo all points"
         )
-    done = old is not None and old.status == "done"
+    kept = old if old and old.status == "done" else None
     rounds = common_rounds(str(folder / MACHINE), experiment.checkpointing)
-    newest = next(rounds, 0) if old and not done else 0
-    return Job(point, folder, new, done, newest, ports(experiment))
+    newest = next(rounds, 0) if old and not kept else 0
+    return Job(point, folder, kept or new, kept is not None, newest, ports(experiment))
 
 
 def ports(experiment: Experiment) -> range | None:

@@ -59,11 +59,12 @@ def record(job, **changes):
 
 def test_only_what_is_done_is_left_out(planned):
     first, second, third = planned("DATASET.random_seed=3,4,5")
-    record(first, status="done")
+    record(first, status="done", seconds=15.2)
     record(second, status="failed", exit_status=1)
     record(third)
     again = planned("DATASET.random_seed=3,4,5,6")
     assert [job.done for job in again] == [True, False, False, False]
+    assert [job.record.seconds for job in again] == [15.2, 0, 0, 0]  # for the table
     assert not any(
         job.done for job in planned("DATASET.random_seed=3,4", overwrite=True)
     )
