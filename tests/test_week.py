@@ -67,7 +67,7 @@ def test_a_sweep_that_is_done_has_nothing_left_to_run(swept):
 def test_a_sweep_becomes_a_table_of_latex(swept):
     table = command(swept, *WEEK["compare"])
     rows = re.findall(r"^ (\w+) +& +(\d) & +[\d.]+ \$\\pm\$ [\d.]+ &", table, re.M)
-    assert rows == [("Sharing", "2"), ("RandomK", "2")]
+    assert rows == [("Sharing", "2"), ("JWINS", "2")]
 
 
 def test_a_point_of_a_sweep_is_repeated_to_the_bit(swept):

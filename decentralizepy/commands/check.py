@@ -188,7 +188,8 @@ def _summary(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             "measured",
             f"{size(measured['bytes_per_round'])} per node and round, "
             f"{size(measured['bytes'])} per node and run; "
-            f"{measured['seconds_per_round']:.3g} s per round, {duration(measured['seconds'])} in all, without tests",
+            f"{measured['seconds_per_round']:.3g} s per round, "
+            f"{duration(measured['seconds'])} in all, without tests",
         )
     memory = content["memory"]
     free = "" if memory["free"] is None else f"; {size(memory['free'])} are free"

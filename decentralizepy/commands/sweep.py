@@ -30,7 +30,7 @@ the same command resumes a sweep that was stopped, and retries what failed. All 
 are checked before the first one starts.
 
 example:
-  decentralizepy sweep config.ini --set SHARING.sharing_class=JWINS,SubSampling \\
+  decentralizepy sweep config.ini --set SHARING.sharing_class=Sharing,JWINS \\
       --set OPTIMIZER_PARAMS.lr=0.05,0.1 --seeds 1..5 -is 100
   decentralizepy compare config_sweep
 """

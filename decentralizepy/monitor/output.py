@@ -85,7 +85,8 @@ def discard(stream: Any) -> None:
 def is_closed(stream: Any) -> bool:
     """Return whether nobody reads a stream any more, and if so, discard what it holds."""
     try:
-        print(file=stream, flush=True)  # without a buffer, flushing alone would not fail
+        # without a buffer, flushing alone would not fail
+        print(file=stream, flush=True)
     except BrokenPipeError:
         discard(stream)
         return True
