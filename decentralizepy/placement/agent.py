@@ -43,13 +43,14 @@ class Agent:
         self._scratch = Path(tempfile.mkdtemp(prefix="decentralizepy-agent-"))
         self._folder = self._scratch / "files"  # where the launcher runs
         self._board = Folder("", self._scratch)
-        self._inbox = Inbox(self._folder)
+        self._inbox = Inbox(self._folder, hidden=True)
         self._launcher: subprocess.Popen[bytes] | None = None
         self._is_spent = True  # whether nothing is lost with the scratch folder
 
     def run(self) -> None:
         """Serve the other end until it is gone."""
-        self._tell("hello", digest=f"{of_package():016x}", host=socket.gethostname())
+        own = {"digest": f"{of_package():016x}", "folder": str(self._scratch)}
+        self._tell("hello", host=socket.gethostname(), **own)
         try:
             for line in self._incoming:
                 told = json.loads(line)
@@ -68,6 +69,10 @@ class Agent:
     def do_file(self, name: str, offset: int, data: str, last: bool) -> None:
         """Take a part of a file that the launcher needs."""
         self._inbox.take(Piece(name, offset, base64.b64decode(data), last))
+
+    def do_confirm(self) -> None:
+        """Confirm that all files so far have been written."""
+        self._tell("confirmed")
 
     def do_start(self, words: list[str], machine: int, machines: int, at: str) -> None:
         """Start the launcher in the folder ``at`` of the files."""

@@ -2,49 +2,27 @@
 
 import base64
 import os
-import queue
 import secrets
+import signal
 import sys
 import time
-from collections.abc import Collection, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
+from decentralizepy.checkpoints import FOLDER as CHECKPOINTS
 from decentralizepy.config import flags
 from decentralizepy.errors import ConfigError, PeerError, printable
-from decentralizepy.placement.agent import Told
-from decentralizepy.placement.cargo import Cargo
-from decentralizepy.runs.signals import Stopped
+from decentralizepy.placement.cargo import Cargo, folder_of
+from decentralizepy.placement.crew import MEET_S, Connection, Crew
+from decentralizepy.runs import folders
+from decentralizepy.runs.pause import SIGNAL
+from decentralizepy.runs.signals import Stopped, hold
 from decentralizepy.runs.source import of_package
-from decentralizepy.runs.transfer import Inbox, Piece, pieces
+from decentralizepy.runs.transfer import Inbox, Piece
 
-MEET_S = 120.0  # for all agents to start
 LEAVE_S = 30.0  # for the others to end, once one has
-
-
-class Connection(Protocol):
-    """A way to an agent on another machine; the agent ends with it.
-
-    Attributes
-    ----------
-    name : str
-        Of the machine, for messages.
-    """
-
-    name: str
-
-    def start(self, tell: Any) -> None:
-        """Start the agent; call ``tell`` with what it says, from any thread.
-
-        At its end, with ``{"kind": "gone", "why": text}``.
-        """
-
-    def send(self, told: Told) -> None:
-        """Tell the agent something; nothing if it is gone."""
-
-    def close(self) -> None:
-        """Let the agent end, and wait until it has."""
 
 
 class Driver:
@@ -52,7 +30,7 @@ class Driver:
 
     Parameters
     ----------
-    connections : sequence of Connection
+    links : sequence of Connection
         To machine 0, 1, ...
     chosen : dict
         The flags of the run, by long name.
@@ -64,86 +42,82 @@ class Driver:
         take part.
     """
 
-    def __init__(
-        self, connections: Sequence[Connection], chosen: Mapping[str, Any]
-    ) -> None:
-        self._links, self._chosen = connections, dict(chosen)
-        self._everyone = range(len(connections))
-        self._heard: queue.Queue[tuple[int, Told]] = queue.Queue()
-        self._gone: dict[int, str] = {}
-        self._status: dict[int, int] = {}
+    def __init__(self, links: Sequence[Connection], chosen: Mapping[str, Any]) -> None:
+        self.crew, self._chosen = Crew(links), dict(chosen)
         self._shares: set[int] = set()  # the machines that see this folder
-        self._said: dict[str, int] = {}
-        self._log_dir = Path(chosen.get("log_dir") or flags.defaults()["log_dir"])
+        self._scratch: dict[int, str] = {}  # where the others run
+        self._left: set[int] = set()  # those with results that are not here
+        self._log_dir = folder_of(chosen)
 
     def run(self) -> int:
         """Run the experiment; return its exit status."""
+        hold(SIGNAL)
         cargo = Cargo.of(self._chosen)
         try:
-            for machine, link in enumerate(self._links):
-                link.start(partial(self._hear, machine))
+            self.crew.start()
             self._meet()
             self._look()
             self._prepare(cargo)
             self._start(cargo)
             return self._fetch(cargo, self._watch())
         finally:
-            for link in self._links:
-                link.close()
-
-    def _hear(self, machine: int, told: Told) -> None:
-        self._heard.put((machine, told))
+            self.crew.close()
+            for machine in sorted(self._left):
+                told = f"what it has not sent remains there in {self._scratch[machine]}"
+                print(f"{self.crew.name(machine)}: {told}", file=sys.stderr)
 
     def _meet(self) -> None:
         """Wait until all agents have answered, from the same source as this process."""
-        own = f"{of_package():016x}"
-        hellos = self._each("hello", MEET_S)
+        own, crew = f"{of_package():016x}", self.crew
+        hellos = crew.each("hello")
         bad = [
-            f"host {link.name}: {self._gone.get(machine) or 'no answer'}"
-            for machine, link in enumerate(self._links)
+            f"{crew.name(machine)}: {crew.why(machine)}"
+            for machine in crew.everyone
             if machine not in hellos
         ]
         for machine, hello in sorted(hellos.items()):
+            self._scratch[machine] = printable(str(hello.get("folder")))
             if hello["digest"] != own:
-                name, other = self._links[machine].name, printable(str(hello["digest"]))
-                told = f"host {name}: another version of decentralizepy: digest {other}"
-                bad.append(f"{told} of its source, but {own} on this machine")
+                other = printable(str(hello["digest"]))
+                told = (
+                    f"{crew.name(machine)}: another version of decentralizepy: digest"
+                )
+                bad.append(f"{told} {other} of its source, but {own} on this machine")
         if bad:
             raise ConfigError("\n".join(bad))
 
     def _look(self) -> None:
         """Find out which machines share the current folder with this one."""
         probe, token = Path(f".probe-{secrets.token_hex(4)}"), secrets.token_hex(8)
-        probe.write_text(token)
+        with suppress(OSError):  # then nobody shares it
+            probe.write_text(token)
         try:
-            folder = os.getcwd()
-            self._tell(
-                self._everyone,
+            self.crew.tell(
+                self.crew.everyone,
                 kind="look",
-                folder=folder,
+                folder=os.getcwd(),
                 probe=probe.name,
                 token=token,
             )
-            looked = self._all("looked")
+            looked = self.crew.all("looked")
         finally:
-            probe.unlink()
+            probe.unlink(missing_ok=True)
         self._shares = {machine for machine in looked if looked[machine]["shared"]}
 
     def _prepare(self, cargo: Cargo) -> None:
         """Send the files that the launchers need to those that do not see them."""
-        others = [m for m in self._everyone if m not in self._shares]
-        for machine in others if self._chosen.get("resume") else ():
-            raise ConfigError(
-                f"host {self._links[machine].name} does not share this folder, in which "
-                "its checkpoints would be",
-                key="--resume",
-                value=self._chosen["resume"],
-            )
-        if 0 in others:
+        others = [m for m in self.crew.everyone if m not in self._shares]
+        if 0 in others and not cargo.earlier:
             self._check_log_dir()
-        for piece in pieces(cargo.root, cargo.names) if others else ():
-            data = base64.b64encode(piece.data).decode()
-            self._tell(others, kind="file", **{**piece._asdict(), "data": data})
+        if others:
+            folders.make("--log_dir", self._log_dir)
+        for machine in others:
+            for piece in cargo.pieces(machine):
+                data = base64.b64encode(piece.data).decode()
+                told = {**piece._asdict(), "data": data}
+                self.crew.tell([machine], kind="file", **told)
+        self.crew.tell(self.crew.everyone, kind="confirm")
+        self.crew.all("confirmed")
 
     def _check_log_dir(self) -> None:
         """Raise a ConfigError if results would be written over others."""
@@ -153,128 +127,111 @@ class Driver:
             raise ConfigError(f"--log_dir {self._log_dir}: {cause}")
 
     def _start(self, cargo: Cargo) -> None:
-        machines = len(self._links)
-        for machine in self._everyone:
+        everyone = self.crew.everyone
+        self._left = {*everyone} - self._shares
+        for machine in everyone:
             is_here = machine in self._shares
             chosen = self._chosen if is_here else cargo.flags(self._chosen)
             log_dir = self._log_dir if is_here else cargo.log_dir
-            words = [*flags.words({**chosen, "log_dir": str(log_dir)})]
-            at = "." if is_here else cargo.at
-            start = {"words": words, "machine": machine, "machines": machines, "at": at}
-            self._tell([machine], kind="start", **start)
+            self.crew.tell(
+                [machine],
+                kind="start",
+                words=[*flags.words({**chosen, "log_dir": str(log_dir)})],
+                machine=machine,
+                machines=len(everyone),
+                at="." if is_here else cargo.at,
+            )
 
     def _watch(self) -> int:
         """Show what the launchers say until all have ended; return the exit status."""
-        deadline, stopped = float("inf"), 0
-        while len({*self._status, *self._gone}) < len(self._links):
-            if time.monotonic() > deadline:
-                break
+        crew, deadline, stopped = self.crew, float("inf"), 0
+        status, count = crew.status, len(crew.everyone)
+        while len({*status, *crew.gone}) < count and time.monotonic() <= deadline:
             try:
-                self._next(min(deadline - time.monotonic(), 1.0))
+                crew.next(min(deadline - time.monotonic(), 1.0))
+                if signal.sigtimedwait([SIGNAL], 0):
+                    crew.tell([0], kind="signal", number=SIGNAL)
             except Stopped as error:
                 stopped = error.exit_status
-                self._tell(self._everyone, kind="signal", number=stopped - 128)
-            failed = stopped or self._gone or any(self._status.values())
+                crew.tell(crew.everyone, kind="signal", number=stopped - 128)
+            failed = stopped or crew.gone or any(status.values())
             if failed and deadline == float("inf"):
                 deadline = time.monotonic() + LEAVE_S
-        for machine, why in sorted(self._gone.items()):
-            print(f"host {self._links[machine].name}: {why}", file=sys.stderr)
-        found = {status for status in self._status.values() if status}
+        for machine in sorted({*crew.everyone} - status.keys()):
+            why = crew.gone.get(machine, "its launcher does not end")
+            print(f"{crew.name(machine)}: {why}", file=sys.stderr)
+        found = {each for each in status.values() if each}
         own = found - {PeerError.exit_status}  # not only because of another machine
-        left = len(self._status) < len(self._links)
+        left = len(status) < count
         return stopped or min(own or found or {PeerError.exit_status * left})
 
     def _fetch(self, cargo: Cargo, status: int) -> int:
         """Bring the results here: those of all machines, which machine 0 has gathered.
 
-        If the run has failed, each machine has its own.
+        If the run has failed, each machine has its own. Each always has its checkpoints.
 
         Returns
         -------
         int
             The exit status: that of the run, or that of a PeerError if results are lost.
         """
-        folder, lost = f"{cargo.at}/{cargo.log_dir}", {}
-        for machine in [0] if status == 0 else self._everyone:
-            if machine in self._status and machine not in self._shares:
-                self._tell([machine], kind="fetch", folder=folder)
-                if why := self._receive(machine):
-                    lost[machine] = why
-        for machine, why in lost.items():
-            name = self._links[machine].name
-            print(f"host {name}: not all results have come: {why}", file=sys.stderr)
-        self._tell([m for m in self._everyone if m not in lost], kind="forget")
+        lost = False
+        for machine in sorted(self.crew.status.keys() & self._left):
+            why = self._bring(machine, f"{cargo.at}/{cargo.log_dir}", status)
+            if why:
+                told = f"{self.crew.name(machine)}: not all results have come: {why}"
+                print(told, file=sys.stderr)
+                lost = True
+                continue
+            self._left.discard(machine)
+            self.crew.tell([machine], kind="forget")
         return status or (PeerError.exit_status if lost else 0)
 
-    def _receive(self, machine: int) -> str:
-        """Write the files that a machine sends; return why it did not send all, or ""."""
-        inboxes = {"": Inbox(self._log_dir)}
-        if weights := self._chosen.get("weights_store_dir"):
-            inboxes["weights/"] = Inbox(Path(weights))
-        while True:
-            who, told = self._next(MEET_S)
-            if told["kind"] == "":
-                return "no answer"
+    def _bring(self, machine: int, there: str, status: int) -> str:
+        """Bring here what is to come from a machine.
+
+        Returns
+        -------
+        str
+            Why not everything has come, or "".
+        """
+        weights = self._chosen.get("weights_store_dir") or self._log_dir / "weights"
+        results = {"": Inbox(self._log_dir), "weights/": Inbox(Path(weights))}
+        part = f"machine{machine}/{CHECKPOINTS}"
+        checkpoints = Inbox(self._log_dir / part)
+        try:
+            if machine == 0 or status:
+                self._receive(machine, there, results)
+            self._receive(machine, f"{there}/{part}", {"": checkpoints})
+            if status != ConfigError.exit_status:  # else nothing has run
+                checkpoints.remove_others()
+        except (OSError, PeerError) as error:
+            return str(error)
+        return ""
+
+    def _receive(self, machine: int, there: str, inboxes: dict[str, Inbox]) -> None:
+        """Write the files in a folder of a machine.
+
+        Raises
+        ------
+        PeerError
+            If not all come.
+        OSError
+            If they cannot be written.
+        """
+        self.crew.tell([machine], kind="fetch", folder=there)
+        while machine not in self.crew.gone:
+            who, told = self.crew.next(MEET_S)
+            if not told["kind"]:
+                break
             if who != machine:
                 continue
-            if told["kind"] == "gone":
-                return str(told["why"])
             if told["kind"] == "fetched":
-                return ""
+                return
             if told["kind"] == "file":
                 name = told["name"]
                 start = max(each for each in inboxes if name.startswith(each))
                 data = base64.b64decode(told["data"])
                 part = name[len(start) :], told["offset"], data, told["last"]
                 inboxes[start].take(Piece._make(part))
-
-    def _next(self, limit: float) -> tuple[int, Told]:
-        """Handle what is said next; return it."""
-        try:
-            machine, told = self._heard.get(timeout=max(limit, 0.0))
-        except queue.Empty:
-            return -1, {"kind": ""}
-        kind = told["kind"]
-        if kind == "gone" and machine not in self._status:
-            self._gone[machine] = told["why"]
-        elif kind == "ended":
-            self._status[machine] = told["status"]
-        elif kind == "board":
-            others = [m for m in self._everyone if m != machine]
-            self._tell(others, kind="board", text=told["text"])
-        elif kind in ("out", "error"):
-            self._show(
-                machine, told["text"], sys.stdout if kind == "out" else sys.stderr
-            )
-        return machine, told
-
-    def _show(self, machine: int, text: str, stream: Any) -> None:
-        """Print a line, unless another machine has said the same."""
-        if stream is sys.stdout or self._said.setdefault(text, machine) == machine:
-            print(text, file=stream, flush=True)
-
-    def _each(self, kind: str, limit: float) -> dict[int, Told]:
-        """Return what each machine says of a kind, except for those that are gone."""
-        found: dict[int, Told] = {}
-        deadline = time.monotonic() + limit
-        while len({*found, *self._gone}) < len(self._links):
-            if time.monotonic() > deadline:
-                break
-            machine, told = self._next(deadline - time.monotonic())
-            if told["kind"] == kind:
-                found[machine] = told
-        return found
-
-    def _all(self, kind: str) -> dict[int, Told]:
-        """Return the same, or raise a PeerError if a machine says nothing."""
-        found = self._each(kind, MEET_S)
-        for machine, link in enumerate(self._links):
-            if machine not in found:
-                why = self._gone.get(machine, "no answer")
-                raise PeerError(f"host {link.name}: {why}")
-        return found
-
-    def _tell(self, whom: Collection[int], **told: Any) -> None:
-        """Tell machines something."""
-        for machine in whom:
-            self._links[machine].send(told)
+        raise PeerError(self.crew.why(machine))

@@ -64,7 +64,7 @@ class Keeper:
 
 
 class Actor:
-    """A connection by way of an actor; see :class:`~decentralizepy.placement.driver`."""
+    """A connection by way of an actor; see :class:`~decentralizepy.placement.crew`."""
 
     def __init__(self, ray: Any, actor: Any, number: int) -> None:
         self._ray, self._actor, self.name = ray, actor, f"of Ray's bundle {number}"

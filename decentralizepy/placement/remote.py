@@ -7,7 +7,8 @@ from typing import Any
 
 from decentralizepy.config.flags import PLACING
 from decentralizepy.errors import ConfigError, DecentralizepyError
-from decentralizepy.placement.driver import Connection, Driver
+from decentralizepy.placement.crew import Connection
+from decentralizepy.placement.driver import Driver
 from decentralizepy.placement.ssh import Ssh
 from decentralizepy.runs.signals import Stopped, end_once
 
@@ -16,7 +17,7 @@ KNOWN = ("machine_id", "machines", "rendezvous")  # to whoever starts the launch
 
 def is_remote(chosen: Mapping[str, Any]) -> bool:
     """Return whether flags ask for launchers that are started from here."""
-    return bool(chosen.get("hosts")) or chosen.get("placement") == "ray"
+    return "hosts" in chosen or chosen.get("placement") == "ray"
 
 
 def drive(chosen: Mapping[str, Any]) -> int:
@@ -43,7 +44,7 @@ def connections(chosen: Mapping[str, Any]) -> Sequence[Connection]:
     ConfigError
         If the flags contradict each other, or name no machines.
     """
-    by_ssh = bool(chosen.get("hosts"))
+    by_ssh = "hosts" in chosen
     for name in KNOWN:
         if name in chosen and (by_ssh or name != "machines"):
             cause = "follows from --hosts" if by_ssh else "follows from --placement ray"
@@ -55,5 +56,16 @@ def connections(chosen: Mapping[str, Any]) -> Sequence[Connection]:
     if chosen.get("placement"):
         cause = "--hosts places the launchers by ssh"
         raise ConfigError(cause, key="--placement", value=chosen["placement"])
-    command = shlex.split(chosen.get("ssh", "ssh"))
+    text = chosen.get("ssh", "ssh")
+    command = _words(text)
+    if not command:
+        raise ConfigError(key="--ssh", value=text, expected="a command and its options")
     return [Ssh(host.strip(), command) for host in chosen["hosts"].split(",")]
+
+
+def _words(text: str) -> list[str]:
+    """Return the words of a command; none if a quotation does not end."""
+    try:
+        return shlex.split(text)
+    except ValueError:
+        return []

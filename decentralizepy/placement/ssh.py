@@ -81,9 +81,9 @@ class Ssh:
         reader = threading.Thread(target=_collect, args=[process.stderr, errors])
         reader.start()
         for line in process.stdout:
-            with suppress(ValueError, TypeError):  # what a login shell prints
+            with suppress(ValueError):  # what a login shell prints
                 told = json.loads(line)
-                if "kind" in told:
+                if isinstance(told, dict) and "kind" in told:
                     tell(told)
         reader.join()
         process.stdout.close()

@@ -10,7 +10,7 @@ from decentralizepy.errors import PeerError, printable
 from decentralizepy.results.write import MODELS
 
 PIECE = 1 << 18  # bytes
-DEEPEST, LONGEST = 8, 200  # of a name: parts, and characters in each
+DEEPEST, LONGEST = 16, 200  # of a name: parts, and characters in each
 LEFT = {CHECKPOINTS, MODELS}
 """Folders that stay where they are: a machine resumes from its own checkpoints."""
 
@@ -67,10 +67,13 @@ class Inbox:
     ----------
     folder : Path
         Nothing outside of it is written to, whatever the other machine says.
+    hidden : bool, default False
+        Whether it takes hidden files, too.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, hidden: bool = False) -> None:
+        self.folder, self._hidden = folder, hidden
+        self._came: set[Path] = set()
 
     def take(self, piece: Piece) -> None:
         """Add a part of a file, which appears under its name once it is whole.
@@ -85,6 +88,7 @@ class Inbox:
         _extend(part, piece)
         if piece.last:
             os.replace(part, path)
+            self._came.add(path)
 
     def append(self, piece: Piece) -> None:
         """Add a part to a file that grows, and can be read meanwhile.
@@ -93,10 +97,16 @@ class Inbox:
         """
         _extend(self._path(piece.name), piece)
 
+    def remove_others(self) -> None:
+        """Remove the files that were there before and have not come."""
+        for path in self.folder.rglob("*"):
+            if path.is_file() and path not in self._came:
+                path.unlink()
+
     def _path(self, name: str) -> Path:
         parts = name.split("/")
-        good = len(parts) <= DEEPEST and all(map(_is_name, parts))
-        if not good:
+        allowed = self._hidden or not any(part.startswith(".") for part in parts)
+        if not allowed or len(parts) > DEEPEST or not all(map(_is_name, parts)):
             raise PeerError(f"another machine sent a file called {printable(name)!r}")
         path = self.folder.joinpath(*parts)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -105,7 +115,7 @@ class Inbox:
 
 def _is_name(part: str) -> bool:
     plain = part.isprintable() and not {"/", "\\", "\0"} & {*part}
-    return plain and 0 < len(part) <= LONGEST and not part.startswith(".")
+    return plain and len(part) <= LONGEST and part not in ("", ".", "..")
 
 
 def _extend(path: Path, piece: Piece) -> None:

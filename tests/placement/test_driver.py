@@ -2,6 +2,8 @@
 
 import base64
 import json
+import os
+import signal
 from types import SimpleNamespace
 
 import pytest
@@ -19,8 +21,16 @@ SSH = """\
 #!/bin/sh
 case "$*" in *bad*) {bad} ;; esac
 echo 'Welcome to this host'  # of a login shell
+echo '"kind"'
 echo '{hello}'
-cat >/dev/null
+while read -r line; do
+    case "$line" in
+    *'"look"'*) echo '{{"kind": "looked", "shared": false}}' ;;
+    *'"confirm"'*) echo '{{"kind": "confirmed"}}' ;;
+    *'"start"'*) echo '{{"kind": "ended", "status": 0}}'; touch started ;;
+    *'"fetch"'*) echo '{{"kind": "fetched"}}' ;;
+    esac
+done
 """
 
 
@@ -59,6 +69,56 @@ def test_a_host_without_the_same_package_is_named(reach, bad, line):
     assert only.startswith(f"host bad: {line}")
 
 
+FULL = f"""
+echo '{HELLO}'
+read -r line
+echo '{{"kind": "looked", "shared": false}}'
+read -r line
+echo 'OSError: No space left on device' >&2
+exit 1
+"""
+
+
+def test_a_host_that_cannot_take_the_files_is_named_before_a_launcher_starts(
+    tmp_path, reach
+):
+    status, said = reach(FULL, log_dir="run")
+    assert (status, said.out) == (3, "")
+    assert said.err == "host bad: OSError: No space left on device\n"
+    assert not (tmp_path / "started").exists()
+
+
+def test_a_folder_that_takes_no_results_is_told_before_a_launcher_starts(
+    tmp_path, reach
+):
+    (tmp_path / "file").touch()
+    status, said = reach(":", log_dir="file/run")
+    assert (status, said.err) == (2, "--log_dir file/run: Not a directory\n")
+    assert not (tmp_path / "started").exists()
+
+
+PAUSED = f"""
+echo '{HELLO}'
+while read -r line; do
+    case "$line" in
+    *'"look"'*) echo '{{"kind": "looked", "shared": true}}' ;;
+    *'"confirm"'*) echo '{{"kind": "confirmed"}}' ;;
+    *'"signal", "number": 12'*) echo '{{"kind": "ended", "status": 75}}' ;;
+    esac
+done
+exit
+"""
+
+
+def test_a_signal_for_a_checkpoint_is_passed_on(reach):
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR2})
+    try:
+        os.kill(os.getpid(), signal.SIGUSR2)
+        assert reach(PAUSED, hosts="bad")[0] == 75
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 @pytest.mark.parametrize(
     ("chosen", "line"),
     [
@@ -72,7 +132,10 @@ def test_a_host_without_the_same_package_is_named(reach, bad, line):
             {"hosts": "-oProxyCommand=x"},
             "--hosts -oProxyCommand=x: expected [USER@]HOST",
         ),
+        ({"hosts": ""}, "--hosts : expected [USER@]HOST[:PORT]"),
         ({"ssh": "no-such-command"}, "--ssh no-such-command: No such file"),
+        ({"ssh": "ssh 'x"}, "--ssh ssh 'x: expected a command and its options"),
+        ({"ssh": ""}, "--ssh : expected a command and its options"),
         ({"config_file": "none.ini"}, "none.ini: no such file"),
     ],
 )
@@ -127,29 +190,76 @@ def test_files_that_are_too_large_to_be_copied_are_named(tmp_path, monkeypatch):
         Cargo.of({"config_file": "run.ini"})
 
 
-@pytest.mark.parametrize(
-    ("end", "status", "line"),
-    [
-        ({"kind": "fetched"}, 0, ""),
-        (
-            {"kind": "gone", "why": "ssh ended with status 255"},
-            3,
-            "host a: not all results have come: ssh ended with status 255\n",
-        ),
-    ],
-)
-def test_results_that_do_not_all_come_are_told(tmp_path, capsys, end, status, line):
-    """The run itself has gone well; the agent dies while it sends what there is."""
+@pytest.fixture
+def ended(tmp_path):
+    """A driver of two hosts whose run has gone well, and whose results are not here yet.
+
+    Each host has said what is given, before it is asked for anything.
+    """
     links = [SimpleNamespace(name=name, send=lambda told: None) for name in "ab"]
     driver = Driver(links, {"log_dir": str(tmp_path / "run")})
+    driver._left = {0, 1}
+
+    def ended(*said):
+        for machine in (0, 1):
+            driver.crew.hear(machine, {"kind": "ended", "status": 0})
+        for machine, told in said:
+            driver.crew.hear(machine, told)
+        cargo = SimpleNamespace(at=".", log_dir="runs/a")
+        return driver._fetch(cargo, driver._watch())
+
+    ended.driver = driver
+    return ended
+
+
+DONE = {"kind": "fetched"}
+GONE = {"kind": "gone", "why": "ssh ended with status 255"}
+
+
+def file(name, **fields):
     data = base64.b64encode(b"{}").decode()
-    file = {"kind": "file", "name": "args.json", "offset": 0, "data": data}
-    for machine in (0, 1):
-        driver._hear(machine, {"kind": "ended", "status": 0})
-    driver._hear(1, {"kind": "fetched"})  # of another machine
-    driver._hear(0, {**file, "last": True})
-    driver._hear(0, end)
-    cargo = SimpleNamespace(at=".", log_dir="runs/a")
-    assert driver._fetch(cargo, driver._watch()) == status
-    assert capsys.readouterr().err == line
+    piece = {"name": name, "offset": 0, "data": data, "last": True}
+    return 0, {"kind": "file", **piece, **fields}
+
+
+ARGS, LATEST = file("args.json"), file("0/4.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("said", "line"),
+    [
+        ([ARGS, (0, DONE), LATEST, (0, DONE), (1, DONE)], ""),
+        ([ARGS, (0, GONE), (1, DONE)], "ssh ended with status 255"),
+        ([(0, GONE), (1, DONE)], "ssh ended with status 255"),
+        ([file("../x"), (1, DONE)], "another machine sent a file called '../x'"),
+        ([file("args.json/x"), (1, DONE)], "[Errno 17] File exists: "),
+    ],
+)
+def test_results_that_do_not_all_come_are_told(tmp_path, capsys, ended, said, line):
+    """The agent dies before or while it sends what there is, or it cannot be written."""
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/args.json").write_text("{}")
+    assert ended(*said) == (3 if line else 0)
+    assert ended.driver._left == ({0} if line else set())
+    start = f"host a: not all results have come: {line}" if line else ""
+    told = capsys.readouterr().err
+    assert told.startswith(start)
+    assert told.count("\n") == bool(line)
     assert (tmp_path / "run/args.json").read_bytes() == b"{}"
+
+
+def test_checkpoints_that_a_host_no_longer_has_are_removed(tmp_path, ended):
+    """Those of a timeline that a run has left when it resumed from an earlier round."""
+    old = tmp_path / "run/machine0/checkpoints/0/6.safetensors"
+    old.parent.mkdir(parents=True)
+    old.write_bytes(b"old")
+    assert ended(ARGS, (0, DONE), LATEST, (0, DONE), (1, DONE)) == 0
+    assert [each.name for each in old.parent.iterdir()] == ["4.safetensors"]
+
+
+def test_a_host_that_the_run_has_lost_keeps_its_results(tmp_path, capsys, ended):
+    ended.driver.crew.hear(1, GONE)
+    ended.driver.crew.hear(0, {"kind": "ended", "status": 3})
+    assert ended.driver._watch() == 3
+    assert capsys.readouterr().err == "host b: ssh ended with status 255\n"
+    assert ended.driver._left == {0, 1}

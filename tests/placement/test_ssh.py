@@ -77,28 +77,30 @@ def test_the_command_of_the_page_runs_on_all_hosts(tmp_path, hosts, launch):
 
 @pytest.mark.slow
 def test_what_hosts_do_not_share_is_copied_there_and_back(tmp_path, launch):
-    """A plug-in, what it imports, and the INI file; the weights are those of one machine."""
+    """A plug-in, what it imports, the INI file, and checkpoints, from which a second
+    command resumes on other temporary folders; the weights are those of one machine.
+    """
     here = tmp_path / "here"
-    here.mkdir()
+    (here / ".hidden").mkdir(parents=True)
     (here / "mine.py").write_text(PLUGIN)
     (here / "helper.py").write_text("nothing = 0\n")
     mine = {"SHARING": {"sharing_package": "mine", "sharing_class": "Mine"}}
-    experiment = make_experiment(here)
-    paths = {**os.environ, "PYTHONPATH": str(ROOT)}
-    alone = launch([*experiment(name="alone", **mine), "-ps", "3"], here, env=paths)
-    ((status, _, errors),) = ends([alone])
-    assert status == 0, errors
+    paths = {**os.environ, "PYTHONPATH": f"{here}:{ROOT}"}
+    words = make_experiment(here)(name="alone", **mine)
+    assert ends([launch([*words, "-ps", "3"], here, env=paths)])[0][0] == 0
+    words = make_experiment(here / ".hidden")(name="run", **mine)
+    begin = ["-is", "4", "--checkpoint_every", "2", "-ld", "run", "-wsd", "first"]
+    resume = [*RUN, "-is", "10", "--resume", "run", "-wsd", "weights"]
+    paths["PYTHONPATH"] = str(ROOT)
     with serving(tmp_path, hidden=here) as ssh:
-        words = [
-            *experiment(name="run", **mine),
-            "-ps",
-            "1",
-            "--hosts",
-            ",".join(HOSTS),
-        ]
-        ((status, _, errors),) = ends([launch([*words, "--ssh", ssh], here, env=paths)])
-    assert status == 0, errors
-    assert_same_weights(here / "run/weights", here / "alone/weights")
+        hosts = ["-ps", "1", "--hosts", ",".join(HOSTS), "--ssh", ssh]
+        for each in ([*words, *begin], resume):
+            ((status, shown, errors),) = ends(
+                [launch([*each, *hosts], here, env=paths)]
+            )
+            assert status == 0, errors
+    assert "resuming after round 4" in shown
+    assert_same_weights(here / "weights", here / "alone/weights")
     assert (here / "run/machine2/0.log").exists()
     final = [here / "alone/final.json", here / "run/machine0/final.json"]
     assert final[0].read_text() == final[1].read_text()

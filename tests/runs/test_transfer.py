@@ -69,7 +69,7 @@ def test_lines_can_be_read_as_they_come_and_start_over(tmp_path):
         "a\\x",
         "a\nx",
         "a\0x",
-        "/".join("abcdefghi"),
+        "/".join("abcdefghijklmnopq"),
         "x" * 300,
     ],
 )
@@ -79,6 +79,14 @@ def test_nothing_is_written_outside_of_the_folder(tmp_path, name):
     with pytest.raises(PeerError, match="another machine sent a file called"):
         Inbox(folder).take(Piece(name, 0, b"x", last=True))
     assert [*tmp_path.rglob("*")] == [folder]
+
+
+def test_hidden_files_come_only_where_they_are_wanted(tmp_path):
+    inbox = Inbox(tmp_path, hidden=True)
+    inbox.take(Piece(".a/.b", 0, b"x", last=True))
+    assert (tmp_path / ".a/.b").read_bytes() == b"x"
+    with pytest.raises(PeerError):
+        inbox.take(Piece(".a/../../b", 0, b"x", last=True))
 
 
 @pytest.mark.parametrize("offset", [1, 5])
