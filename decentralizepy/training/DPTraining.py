@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from decentralizepy.errors import ConfigError
 from decentralizepy.randomness import Purpose, seed_of, stream
 from decentralizepy.training import _private, _steps
 from decentralizepy.training._passes import Trainset
@@ -72,37 +71,34 @@ class DPTraining(Training):
         super().__init__(*parts, **options)
         self.noise_multiplier, self.max_grad_norm = noise_multiplier, max_grad_norm
         self.delta, self.steps, self.rate, self._size, self._seed = delta, 0, 1.0, 0, 0
-        if noise_multiplier and (cause := _private.unfit(self)):
-            raise _refused(cause)
+        if noise_multiplier:
+            _private.check_model(self.model)
 
     @classmethod
     def prepare(cls, device: str = "cpu", **options: Any) -> None:
         super().prepare(device, **options)
         if options.get("compile") and options.get("noise_multiplier", 1.0):
-            raise _refused("compile is set, which gives no gradients of single samples")
+            cause = "compile is set, which gives no gradients of single samples"
+            raise _private.refused(cause)
         _private.accountant()
 
     def batch_with(self, batching: Any) -> None:
         """Take steps alone, since each has noise of its own."""
         batching.tell(Step.name, f"{type(self).__name__} adds noise")
 
-    def next_batches(self, dataset: Trainset, count: int) -> Iterator[Any]:
-        """Yield ``count`` batches, for each of which every sample is drawn anew."""
+    def _epoch(self, dataset: Trainset) -> Iterator[Any]:
+        """Yield the batches of a pass, for each of which every sample is drawn anew."""
         if not self.noise_multiplier:
-            yield from super().next_batches(dataset, count)
+            yield from super()._epoch(dataset)
             return
-        samples = self._samples(dataset)
+        count = len(self._loader(dataset))
+        (samples,) = dataset.get_trainset(ALL, False)
+        if isinstance(samples, Mapping):
+            raise _private.refused("its batches are dicts; expected pairs")
+        self.rate, self._size, self._seed = 1 / count, len(samples[1]), seed_of(dataset)
         for _ in range(count):
             drawn = self._stream(Purpose.POISSON).random(self._size) < self.rate
             yield [part[torch.from_numpy(np.flatnonzero(drawn))] for part in samples]
-
-    def train_full(self, dataset: Trainset) -> None:
-        if not self.noise_multiplier:
-            super().train_full(dataset)
-            return
-        count = len(dataset.get_trainset(self.batch_size, False))
-        for batch in self.next_batches(dataset, count):
-            self.trainstep(*self._augmented(batch))
 
     def step_alone(self, data: Any, target: Any = None) -> float:
         """Take one step on a batch of any size, even an empty one."""
@@ -125,25 +121,9 @@ class DPTraining(Training):
         """Return the epsilon so far, for the results; none without noise."""
         if not self.noise_multiplier:
             return {}
-        accountant = _private.accountant()
-        accountant.history = [(self.noise_multiplier, self.rate, self.steps)]
-        return {"epsilon": float(accountant.get_epsilon(self.delta))}
-
-    def _samples(self, dataset: Trainset) -> Any:
-        """Return the data and targets of the whole partition."""
-        (samples,) = dataset.get_trainset(ALL, False)
-        if isinstance(samples, Mapping):
-            raise _refused("its batches are dicts; expected pairs")
-        self._size, self._seed = len(samples[1]), seed_of(dataset)
-        self.rate = 1 / len(dataset.get_trainset(self.batch_size, False))
-        return samples
+        steps = self.noise_multiplier, self.rate, self.steps
+        return {"epsilon": _private.epsilon(steps, self.delta)}
 
     def _stream(self, purpose: Purpose) -> np.random.Generator:
         uid = self.mapping.get_uid(self.rank, self.machine_id)
         return stream(purpose, self._seed, uid, round=self.steps)
-
-
-def _refused(cause: str) -> ConfigError:
-    return ConfigError(
-        cause, section="TRAIN_PARAMS", key="training_class", value=DPTraining.__name__
-    )

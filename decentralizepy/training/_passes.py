@@ -78,7 +78,8 @@ class Passes(Stateful):
             yield batch
         self.batches_done = 0
 
-    def _epoch(self, dataset: Trainset) -> Iterator[Any]:
+    def _loader(self, dataset: Trainset) -> Loader:
+        """Return the batches of a pass, of which there are some."""
         loader = dataset.get_trainset(self.batch_size, self.shuffle)
         if not len(loader):
             raise DataError(
@@ -87,6 +88,11 @@ class Passes(Stateful):
                 key="batch_size",
                 value=self.batch_size,
             )
+        return loader
+
+    def _epoch(self, dataset: Trainset) -> Iterator[Any]:
+        """Yield the batches of a pass."""
+        loader = self._loader(dataset)
         for number, batch in enumerate(loader):
             if number == 0 and not isinstance(batch, Mapping) and ends_with_one(loader):
                 one = self._placed([part[:1] for part in batch])

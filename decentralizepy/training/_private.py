@@ -52,12 +52,34 @@ def clipped_sum(
     return sums, float(losses.mean())
 
 
-def unfit(trainer: Any) -> str:
-    """Return why gradients of single samples cannot be had; "" if they can."""
+def check_model(model: torch.nn.Module) -> None:
+    """Raise a ConfigError if a model has no gradients of single samples."""
     norms = torch.nn.modules.batchnorm._BatchNorm
-    if any(isinstance(module, norms) for module in trainer.model.modules()):
-        return "BatchNorm mixes the samples of a batch; expected GroupNorm, or none"
-    return ""
+    if any(isinstance(module, norms) for module in model.modules()):
+        raise refused(
+            "BatchNorm mixes the samples of a batch; expected GroupNorm, or none"
+        )
+
+
+def refused(cause: str) -> ConfigError:
+    """Return the error about a private training that cannot be."""
+    return ConfigError(
+        cause, section="TRAIN_PARAMS", key="training_class", value="DPTraining"
+    )
+
+
+def epsilon(steps: tuple[float, float, int], delta: float) -> float:
+    """Return the epsilon at ``delta`` of steps of DP-SGD.
+
+    Parameters
+    ----------
+    steps : (float, float, int)
+        The noise multiplier, the probability of a sample, and the number of steps.
+    delta : float
+    """
+    spent = accountant()
+    spent.history = [steps]
+    return float(spent.get_epsilon(delta))
 
 
 def accountant() -> Any:

@@ -151,7 +151,8 @@ def test_a_step_of_no_samples_is_one_of_noise():
         noise_multiplier=2.0,
         max_grad_norm=3.0,
     )
-    ours._samples(dataset(torch.zeros(8, 200), torch.zeros(8, dtype=torch.long)))
+    data = dataset(torch.zeros(8, 200), torch.zeros(8, dtype=torch.long))
+    assert len([*ours.next_batches(data, 1)]) == 1
     assert ours.step_alone(torch.zeros(0, 200), torch.zeros(0).long()) == 0
     change = before - model.weight.detach()
     assert change.std().item() == pytest.approx(0.75, rel=0.15)
