@@ -5,11 +5,9 @@ from typing import Any
 from decentralizepy import factory
 from decentralizepy.errors import ConfigError, located
 from decentralizepy.graphs.Graph import Graph
-from decentralizepy.node._counters import uncounted
 from decentralizepy.node.Node import Section
-from decentralizepy.node.unsynchronized import Unsynchronized
+from decentralizepy.node.tokens import TokenNode
 from decentralizepy.randomness import Purpose, seed_of, stream
-from decentralizepy.sharing.checks import reading
 
 ACTIVE, TOKENS = 4, "Ring"
 
@@ -22,7 +20,7 @@ def make_tokens(section: Section) -> Graph:
     return found
 
 
-class Teleportation(Unsynchronized):
+class Teleportation(TokenNode):
     """In each round, ``[NODE] active`` (default 4) random nodes train and average.
 
     There are as many models, the tokens, which are neighbors in a small graph, ``[NODE]
@@ -38,10 +36,6 @@ class Teleportation(Unsynchronized):
     averaged, without being asked. All nodes are neighbors in the graph. A node that is not
     active keeps, and evaluates, the model that it had last.
     """
-
-    checkpointed = ("handed_over",)
-    handed_over = 0
-    """The last round for which this node has handed its token over."""
 
     @classmethod
     def misfit(cls, graph: Graph) -> str:
@@ -64,7 +58,6 @@ class Teleportation(Unsynchronized):
     def init_node(self, node_configs: Section) -> None:
         super().init_node(node_configs)
         self.tokens = make_tokens(node_configs)
-        self.fetched: dict[int, Any] = {}
 
     def holders(self, number: int) -> list[int]:
         """Return the node that holds each token in a round, from 0."""
@@ -86,36 +79,3 @@ class Teleportation(Unsynchronized):
         self.my_neighbors = {holders[other] for other in near}
         super().round()
         self.hand_over(self.iteration + 1)
-
-    def hand_over(self, number: int) -> None:
-        """Send the token, if there is one, to the node that is to hold it in a round."""
-        before = self.holders(number - 1)
-        if self.uid not in before or number == self.iterations:
-            return
-        self.handed_over = number
-        uid = self.holders(number)[before.index(self.uid)]
-        if uid != self.uid:
-            token = {**self.sharing.serialized_model(), "iteration": number}
-            self.communication.send(uid, {**token, "CHANNEL": "TOKEN"})
-
-    def hand_over_again(self) -> None:
-        """Hand over what was on its way when the run stopped, and has been counted."""
-        if self.handed_over == self.iteration:
-            with uncounted(self.communication):
-                self.hand_over(self.iteration)
-        else:
-            self.hand_over(self.iteration)
-
-    def fetch(self, token: int) -> None:
-        """Wait for this round's token, and make it the model."""
-        number = self.iteration
-        uid = self.holders(number - 1)[token] if number else self.uid
-        if uid == self.uid:
-            return
-        while number not in self.fetched and uid not in self.lost_peers:
-            if received := self.wait_long("TOKEN", {uid}):
-                self.fetched[received[1]["iteration"]] = received[1]
-        if message := self.fetched.pop(number, None):
-            self.recorder.waited({uid}, ("TOKEN", number))
-            with reading(uid, message):
-                self.sharing.adopt(self.sharing.deserialized_model(message))
