@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from itertools import combinations, zip_longest
+from itertools import chain, combinations, zip_longest
 from math import prod
 
 from decentralizepy.errors import GraphError
+from decentralizepy.graphs._factors import factors, rough_part
 from decentralizepy.graphs.TimeVarying import Edges, TimeVarying, Weighted
 
 
@@ -79,13 +80,12 @@ def simple_base_graph(nodes: Sequence[int], peers: int) -> list[Edges]:
     if factors(len(nodes), peers + 1) is not None:
         return hypercube(nodes, peers)
     parts = split(nodes, peers + 1)
-    within = side_by_side([hypercube(joined(part), peers) for part in parts])
+    within = side_by_side([hypercube([*chain(*part)], peers) for part in parts])
     later = []
     for number, part in enumerate(parts[:-1]):
         idle: list[Edges] = [{}] * number
-        meeting = pairs(
-            part, [node for after in parts[number + 1 :] for node in joined(after)]
-        )
+        after = chain(*parts[number + 1 :])
+        meeting = pairs(part, [*chain(*after)])
         blocks = side_by_side([hypercube(block, peers) for block in part])
         later.append([*idle, meeting, *blocks])
     return within + side_by_side(later)
@@ -116,34 +116,9 @@ def split(nodes: Sequence[int], base: int) -> list[list[Sequence[int]]]:
     return parts
 
 
-def joined(blocks: Iterable[Sequence[int]]) -> list[int]:
-    return [node for block in blocks for node in block]
-
-
-def factors(number: int, most: int) -> tuple[int, ...] | None:
-    """Return the fewest factors of ``number`` from 2 to ``most``; None if impossible."""
-    if number == 1:
-        return ()
-    found = [
-        (size, *rest)
-        for size in range(min(most, number), 1, -1)
-        if number % size == 0 and (rest := factors(number // size, size)) is not None
-    ]
-    return min(found, key=len, default=None)
-
-
-def rough_part(number: int, most: int) -> int:
-    """Return ``number`` without its prime factors up to ``most``."""
-    for size in range(2, most + 1):
-        while number % size == 0:
-            number //= size
-    return number
-
-
 def side_by_side(sequences: Iterable[list[Edges]]) -> list[Edges]:
     """Return rounds that run ``sequences`` in parallel; shorter ones idle at the end."""
-    idle: Edges = {}
-    together = zip_longest(*sequences, fillvalue=idle)
+    together = zip_longest(*sequences, fillvalue=Edges())
     return [
         {pair: w for edges in each for pair, w in edges.items()} for each in together
     ]
