@@ -82,7 +82,7 @@ class Attendance(Lifecycle):
         up = senders - self.down(senders)
         lost = {
             uid
-            for uid in up
+            for uid in up - self.lost_peers  # nothing was sent by those
             if self._is_lost(uid, self.uid) and not is_empty(self.peer_deques[uid][0])
         }
         self.lost_messages = self.sharing.missed = len(lost)

@@ -117,10 +117,20 @@ def test_a_node_that_fails_again_and_again_ends_the_run(experiment, mortal):
     assert "RuntimeError: the toy broke" in done.stderr
 
 
+@pytest.mark.parametrize("down", [{}, {2: (4, 5), 6: (5,)}])
 @pytest.mark.slow
-def test_the_others_go_on_without_a_node_that_died(experiment, tmp_path, mortal):
-    """8 nodes in a ring, one dies; the others finish, with a symmetric matrix."""
+def test_the_others_go_on_without_a_node_that_died(experiment, tmp_path, mortal, down):
+    """8 nodes in a ring, one dies; the others finish, with a symmetric matrix.
+
+    Also if some are ``down`` by churn, by uid in some rounds, while it dies.
+    """
     sections = mortal(3, 4)
+    if down:
+        trace = tmp_path / "trace.txt"
+        rounds = range(1, ROUNDS + 1)
+        lines = ([int(n not in down.get(uid, ())) for n in rounds] for uid in range(8))
+        trace.write_text("".join(f"{' '.join(map(str, line))}\n" for line in lines))
+        sections["CHURN"] = {"trace_file": str(trace)}
     sections["RUN"] = {"procs_per_machine": "8", "checkpoint_every": "0"}
     sharing = {"sharing_package": "tests.support.mortal", "sharing_class": "Weighing"}
     faults = {"FAULTS": {"on_peer_loss": "drop"}}
@@ -133,6 +143,7 @@ def test_the_others_go_on_without_a_node_that_died(experiment, tmp_path, mortal)
         assert list(table["total_bytes"]) == [str(r + 1) for r in range(ROUNDS)]
         lost = table.get("lost_peers", {})
         assert list(lost.values())[-1:] == ([[3]] if rank in (2, 4) else [])
+        assert [*table.get("down", {})] == [*map(str, down.get(rank, ()))]
     assert symmetric_among(tmp_path / "run" / "weights.jsonl", set(range(8)) - {3})
 
 

@@ -21,6 +21,7 @@ from decentralizepy.node.many_example import _in_sections
 from decentralizepy.results.lines import read_rows
 from decentralizepy.sharing.Sharing import Sharing
 from tests.support.apart import STILL, Apart, models
+from tests.support.launcher import debug, results
 from tests.support.rings import Vector, make, vectors
 
 MODEL_BYTES = 10 * 4
@@ -268,6 +269,30 @@ def test_a_run_under_churn_resumes_bit_by_bit(run_nodes, name):
             node.sharing.flat.vector(), resumed[uid].sharing.flat.vector()
         )
         assert node.bytes_sent() == resumed[uid].bytes_sent()
+
+
+def test_what_a_node_that_has_ended_does_not_send_is_not_lost(
+    experiment, trace, tmp_path
+):
+    """Of a ring, node 2 fails in its third round, and node 1 is down in the next one."""
+    churn = trace("1 1 1 1 1", "1 1 1 0 1", "1 1 1 1 1", "1 1 1 1 1")["CHURN"]
+    words = experiment(
+        rounds=5,
+        DATASET={"dataset_class": "Dying"},
+        FAULTS={"on_peer_loss": "drop"},
+        CHURN={**churn, "loss": 0.999999},
+    )
+    assert debug(words) == 1
+    tables = results(tmp_path / "run")
+    lost = {
+        name[0]: list(table["lost_messages"].values()) for name, table in tables.items()
+    }
+    assert lost == {
+        "0": [2, 2, 2, 1, 2],
+        "1": [2, 2, 2, 1],
+        "2": [2, 2],
+        "3": [2, 2, 2, 1, 1],
+    }
 
 
 def test_a_robust_average_is_of_what_arrives(run_nodes, trace):
