@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import socket
 from collections.abc import Sequence
 from datetime import timedelta
@@ -65,7 +66,8 @@ class Fixed:
         try:
             return self._bound()
         except OSError as error:
-            cause = f"this machine cannot listen there: {error.strerror}"
+            told = os.strerror(error.errno) if error.errno else str(error)
+            cause = f"this machine cannot listen there: {told}"
             key = "--rendezvous"
             raise AddressError(cause, key=key, value=str(self)) from None
 

@@ -39,6 +39,8 @@ def torchrun(environ: Environ) -> Found | None:
     if not all(environ.get(name) for name in names):
         return None
     host, port = environ["MASTER_ADDR"], _number(environ, "MASTER_PORT")
+    if not 0 < port < 65536:
+        raise ConfigError(f"MASTER_PORT={port} in the environment: expected a port")
     attempt = environ.get("TORCHELASTIC_RESTART_COUNT", "0")
     run = f"{environ.get('TORCHELASTIC_RUN_ID', '')}.{attempt}"
     # then the port is taken, by the store of torchrun itself
@@ -160,7 +162,7 @@ def _check(kind: str, found: Found) -> None:
 
 
 def _number(environ: Environ, name: str, default: int | None = None) -> int:
-    text = environ.get(name) or str(default)
+    text = environ.get(name) or ("" if default is None else str(default))
     if not text.isdecimal():
         raise ConfigError(f"{name}={text} in the environment: expected a whole number")
     return int(text)

@@ -1,6 +1,7 @@
 """The launcher of a machine other than 0, while launchers find each other."""
 
 import errno
+import math
 import select
 import socket
 import time
@@ -23,10 +24,11 @@ from decentralizepy.placement.messages import (
     Welcome,
 )
 from decentralizepy.placement.place import Place, Plan, host_name
+from decentralizepy.placement.waiting import AGAIN_S, Waiting
 from decentralizepy.placement.ways import Way
 
 M = TypeVar("M", bound=Message)
-CONNECT_S, AGAIN_S = 3.0, 0.2
+CONNECT_S, PAUSE_S = 3.0, 0.2
 
 
 class Guest:
@@ -134,15 +136,18 @@ def connect(board: Board, limit: float) -> Line:
     PeerTimeout
         If nobody answers within ``limit`` seconds.
     """
-    deadline = time.monotonic() + limit
     cause = "no address of machine 0 is known"
-    while time.monotonic() < deadline:
-        for address in board.find():
-            try:
-                return Line(_dial(address))
-            except OSError as error:
-                cause = error.strerror or "no answer"
-        time.sleep(AGAIN_S)
+    # at first, the launchers of many machines would all say it
+    with Waiting(math.inf, first=AGAIN_S) as waiting:
+        deadline = time.monotonic() + limit
+        while time.monotonic() < deadline:
+            for address in board.find():
+                try:
+                    return Line(_dial(address))
+                except OSError as error:
+                    cause = error.strerror or "no answer"
+            waiting.show(f"waiting for machine 0 at {board}: {cause}")
+            time.sleep(PAUSE_S)
     raise PeerTimeout(f"machine 0 was not met at {board} within {limit:g} s: {cause}")
 
 

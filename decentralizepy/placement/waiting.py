@@ -21,12 +21,17 @@ class Waiting:
         Seconds.
     console : rich.console.Console, optional
         Standard error by default.
+    first : float
+        Seconds until the first line.
     """
 
-    def __init__(self, limit: float, console: "Console | None" = None) -> None:
+    def __init__(
+        self, limit: float, console: "Console | None" = None, first: float = FIRST_S
+    ) -> None:
         from rich.console import Console
 
         self.limit, self.console = limit, console or Console(stderr=True)
+        self._first = first
         self.since = self._told = time.monotonic()
         self._status: Status | None = None
         self._shown = ""
@@ -46,7 +51,7 @@ class Waiting:
             raise PeerTimeout(f"{whole}: [FAULTS] start_timeout = {self.limit:g}")
         if self._status:
             self._status.update(whole)
-        elif now - self._told > (AGAIN_S if text == self._shown else FIRST_S):
+        elif now - self._told > (AGAIN_S if text == self._shown else self._first):
             self.console.print(whole, markup=False, highlight=False, soft_wrap=True)
             self._told, self._shown = now, text
 

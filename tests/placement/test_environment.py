@@ -108,6 +108,16 @@ def test_variables_do_not_trap_a_run_that_does_not_ask_for_them(environ, chosen)
             "expected srun --ntasks-per-node=1",
         ),
         ({**TORCHRUN, "RANK": "x"}, {}, "RANK=x in the environment: expected a whole"),
+        (
+            {**TORCHRUN, "MASTER_PORT": "65536"},
+            {},
+            "MASTER_PORT=65536 in the environment: expected a port",
+        ),
+        (
+            {**STEP, "SLURM_PROCID": ""},
+            {},
+            "SLURM_PROCID= in the environment: expected a whole number",
+        ),
         ({**TORCHRUN, "RANK": "3"}, {}, "--placement torchrun: RANK, WORLD_SIZE, "),
     ],
 )

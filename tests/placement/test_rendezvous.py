@@ -178,10 +178,16 @@ def test_a_machine_that_never_comes_ends_those_that_wait(board, meet, monkeypatc
     assert [type(each) for each in told] == [PeerTimeout, PeerError]
 
 
-def test_machine_0_is_not_waited_for_without_end(board, meet):
+def test_machine_0_is_not_waited_for_without_end_or_a_word(
+    board, meet, monkeypatch, capsys
+):
+    monkeypatch.setattr("decentralizepy.placement.guest.AGAIN_S", 0.0)
     (error,) = meet(places(board)[1:2], plans=[OWN._replace(limit=0.5)])
     assert isinstance(error, PeerTimeout)
-    assert str(error).startswith(f"machine 0 was not met at {board} within 0.5 s: ")
+    cause = "Connection refused"
+    assert str(error) == f"machine 0 was not met at {board} within 0.5 s: {cause}"
+    line = f"waiting for machine 0 at {board}: {cause} (since "
+    assert capsys.readouterr().err.startswith(line)
 
 
 @pytest.mark.parametrize(

@@ -15,12 +15,12 @@ from decentralizepy.placement.waiting import Waiting
 def shown(monkeypatch):
     """Return a function that shows texts at times, and what is seen of them."""
 
-    def shown(*told, limit=60):
+    def shown(*told, limit=60, **options):
         clock = iter([0.0, *(when for when, _ in told)])
         time = SimpleNamespace(monotonic=lambda: next(clock))
         monkeypatch.setattr(waiting, "time", time)
         file = io.StringIO()
-        with Waiting(limit, Console(file=file, width=100)) as wait:
+        with Waiting(limit, Console(file=file, width=100), **options) as wait:
             for _, text in told:
                 wait.show(text)
         return file.getvalue()
@@ -33,6 +33,11 @@ def test_in_a_file_there_is_a_line_after_a_while_and_at_each_change(shown):
     told = [(1, two), (3, two), (6, two), (14, two), (15, "all"), (17, "all")]
     lines = [f"{two} (since 3 s)", f"{two} (since 14 s)", "all (since 17 s)"]
     assert shown(*told).splitlines() == lines
+
+
+def test_the_first_line_may_come_later(shown):
+    told = [(3, "machine 0"), (11, "machine 0")]
+    assert shown(*told, first=10) == "machine 0 (since 11 s)\n"
 
 
 def test_who_waited_too_long_is_told_for_whom(shown):
