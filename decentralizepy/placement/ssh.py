@@ -15,7 +15,7 @@ from decentralizepy.placement.agent import Told
 
 AGENT = [sys.executable, "-m", "decentralizepy.placement.agent"]
 # ask for no password, and notice within half a minute that a host is gone
-OPTIONS = ("BatchMode=yes", "ConnectTimeout=10", "ServerAliveInterval=10")
+OPTIONS = ("BatchMode=yes", "ConnectTimeout=30", "ServerAliveInterval=10")
 LEAVE_S = 20.0  # for an agent to end, which gives its launcher 10 s
 
 

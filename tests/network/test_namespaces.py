@@ -19,6 +19,7 @@ from tests.support.namespaces import usable
 
 BANDWIDTH = {"bandwidth": "0.4"}  # 50 kB/s
 NODES = 8
+TRIES = 5
 
 
 @pytest.fixture
@@ -65,7 +66,10 @@ def transferred(spaces, flows, size):
 @pytest.mark.root
 @pytest.mark.slow
 def test_eight_nodes_transfer_at_the_rates_of_the_description(root):
-    """One flow per link, seven into one, and seven out of one; 2.5 s each."""
+    """One flow per link, seven into one, and seven out of one; 2.5 s each.
+
+    Never faster; slower only while other processes keep this one from its core.
+    """
     rate = 4e6 / 8  # bytes per second
     pairs = [(each, each + 1) for each in range(0, NODES, 2)]
     into = [(each, 0) for each in range(1, NODES)]
@@ -73,8 +77,13 @@ def test_eight_nodes_transfer_at_the_rates_of_the_description(root):
     with Namespaces(describe({"bandwidth": 4}, NODES)) as spaces:
         for flows, size in ((pairs, 1_260_000), (into, 180_000), (out, 180_000)):
             expected = size * (1 if flows is pairs else len(flows)) / rate
-            took = transferred(spaces, flows, size)
-            assert took == pytest.approx(expected, rel=0.05)
+            for _ in range(TRIES):
+                took = transferred(spaces, flows, size)
+                assert took > 0.95 * expected
+                if took < 1.05 * expected:
+                    break
+            else:
+                raise AssertionError(f"{took} s, but {expected} s were expected")
 
 
 @pytest.mark.root

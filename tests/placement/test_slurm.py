@@ -48,7 +48,7 @@ def test_srun_starts_a_launcher_on_each_node(tmp_path):
 
 
 def test_a_submitted_job_runs_on_all_nodes(tmp_path):
-    words = command("submit.sh").replace("--time 8:00:00", "--time 5 --wait")
+    words = command("submit.sh").replace("--time 8:00:00", "--time 9 --wait")
     words += f" -is 4 -ld run {PATHS}"
     done = run_in_cluster(words.split(), tmp_path, PYTHONPATH=str(ROOT))
     (output,) = (tmp_path / "run").glob("slurm-*.out")
@@ -66,11 +66,16 @@ def test_a_job_that_slurm_refuses_ends_with_its_reason(tmp_path):
     assert [each.name for each in (tmp_path / "run").iterdir()] == ["submit.sh"]
 
 
-REQUEUE = """
-{submit}
-until [ $(cat run/machine*/*_results.jsonl 2>/dev/null | wc -l) -ge 20 ]; do sleep 0.1; done
+# a job that fails early is not waited for
+LEFT = "left() {{ squeue -h -j 1 2>/dev/null | grep -q .; }}"
+LINES = "lines() {{ cat run/machine*/*_results.jsonl 2>/dev/null | wc -l; }}"
+REQUEUE = f"""
+{LEFT}
+{LINES}
+{{submit}}
+while left && [ $(lines) -lt 20 ]; do sleep 0.1; done
 scancel --batch --signal=USR2 1
-while squeue -h -j 1 | grep -q .; do sleep 1; done
+while left; do sleep 1; done
 """
 
 
@@ -81,7 +86,7 @@ def test_a_requeued_job_resumes_after_one_round_of_all_with_the_same_bits(tmp_pa
     alone = run([*words, "-ta", "100", *folders])
     assert alone.returncode == 0, alone.stderr
     flags = f"-ps 1 2 1 -is {ROUNDS} -ta 100 -ld run"
-    submit = f"{sys.executable} -m decentralizepy submit run.ini --nodes 3 --time 5"
+    submit = f"{sys.executable} -m decentralizepy submit run.ini --nodes 3 --time 9"
     script = REQUEUE.format(submit=f"{submit} {flags}")
     done = run_in_cluster(["bash", "-c", script], tmp_path, PYTHONPATH=str(ROOT))
     text = (tmp_path / "run/slurm-1.out").read_text()
@@ -91,11 +96,12 @@ def test_a_requeued_job_resumes_after_one_round_of_all_with_the_same_bits(tmp_pa
     assert_same_weights(tmp_path / "run/weights", tmp_path / "expected")
 
 
-SWEEP = """
-{submit}
-until grep -q '"round": 4' sweep/lr=0.1/machine0/results.jsonl; do sleep 0.1; done
+SWEEP = f"""
+{LEFT}
+{{submit}}
+while left && ! grep -q '"round": 4' sweep/lr=0.1/machine0/results.jsonl; do sleep 0.1; done
 scancel --batch --signal=USR2 1_0
-while squeue -h -j 1 | grep -q .; do sleep 1; done
+while left; do sleep 1; done
 """
 
 
@@ -104,7 +110,7 @@ def test_each_point_of_a_sweep_is_a_task_that_requeues_itself(tmp_path):
     values = "--set OPTIMIZER_PARAMS.lr=0.1,0.2 --array --engine packed --workers 1"
     flags = f"-ps 4 -is {ROUNDS} -ta 100 -ld sweep {values}"
     submit = (
-        f"{sys.executable} -m decentralizepy submit run.ini --nodes 1 --time 5 {flags}"
+        f"{sys.executable} -m decentralizepy submit run.ini --nodes 1 --time 9 {flags}"
     )
     script = SWEEP.format(submit=submit)
     done = run_in_cluster(["bash", "-c", script], tmp_path, PYTHONPATH=str(ROOT))
@@ -117,16 +123,19 @@ def test_each_point_of_a_sweep_is_a_task_that_requeues_itself(tmp_path):
         assert json.loads((tmp_path / f"sweep/{point}/machine0/final.json").read_text())
 
 
-ENDLESS = """
-{submit}
-until [ $(cat run/machine*/*_results.jsonl 2>/dev/null | wc -l) -ge 6 ]; do sleep 0.1; done
-{act}
+ENDLESS = f"""
+{LEFT}
+{LINES}
+{{submit}}
+while left && [ $(lines) -lt 6 ]; do sleep 0.1; done
+{{act}}
 while pgrep -f '[p]ython -m decentralizepy run' >/dev/null; do sleep 0.2; done
 scontrol show job 1 -o
 """
-# all processes of the host m1, those of Slurm included; nothing is left that would answer
+# all processes of the host m1, those of Slurm included; nothing is left that would answer;
+# the launcher, which the step's daemon has started, is the oldest
 DIE = """
-victims=$(grep -lsz '^SLURMD_NODENAME=m1$' /proc/[0-9]*/environ | cut -d/ -f3)
+victims=$(grep -lsz '^SLURMD_NODENAME=m1$' /proc/[0-9]*/environ | cut -d/ -f3 | sort -n)
 step=$(ps -o ppid= -p $(echo $victims | cut -d' ' -f1))
 kill -9 $(cat $(dirname $SLURM_CONF)/slurmd.m1.pid) $step $victims
 """
