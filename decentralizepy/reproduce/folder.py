@@ -16,7 +16,7 @@ from decentralizepy.files import write_atomic
 from decentralizepy.reproduce import figure
 from decentralizepy.reproduce.judge import RULE, Verdict
 from decentralizepy.reproduce.leaks import audited
-from decentralizepy.reproduce.measures import LEAK, MEASURES
+from decentralizepy.reproduce.measures import LEAKS, MEASURES
 from decentralizepy.reproduce.study import BASE, Study
 from decentralizepy.results.methods import Found, Method, find_runs
 from decentralizepy.results.statistics import compare
@@ -55,7 +55,7 @@ def sweep_words(study: Study, folder: Path, seeds: str, rounds: int) -> list[str
 def read_methods(study: Study, folder: Path, seeds: Collection[int]) -> list[Method]:
     """Return the methods of a study, with the runs of some seeds."""
     groups: dict[str, list[Found]] = {}
-    attacked = any(claim.measure == LEAK for claim in study.claims)
+    attacked = any(claim.measure in LEAKS for claim in study.claims)
     for each in find_runs([folder / RUNS]):
         if each.seed in seeds:
             one = audited(each) if attacked else each

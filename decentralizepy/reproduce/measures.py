@@ -16,9 +16,8 @@ if TYPE_CHECKING:
     Value: TypeAlias = Callable[[Run, Run | None, int], float]
 
 
-LEAK = "leak"
-LEAKED = "membership_auc"
-"""A metric over all nodes that :func:`decentralizepy.reproduce.leaks.audited` adds."""
+LEAKS: Mapping[str, str] = {"membership": "mia_auc", "linked": "link_accuracy"}
+"""The metric of an audit, in percent, that tells each of what leaks."""
 
 
 class Measure(NamedTuple):
@@ -60,10 +59,14 @@ def sooner(run: Run, other: Run | None, at: int) -> float:
     return _reached(other, target) - _reached(run, target)
 
 
-def leak(run: Run, other: Run | None, at: int) -> float:
+def membership(run: Run, other: Run | None, at: int) -> float:
     """Return by how much better membership inference does, as the area under its curve."""
-    mine = _leaked(run)
-    return mine if other is None else mine - _leaked(other)
+    return _leaked("membership", run, other)
+
+
+def linked(run: Run, other: Run | None, at: int) -> float:
+    """Return how many more of the received models are linked to their senders' data."""
+    return _leaked("linked", run, other)
 
 
 MEASURES: Mapping[str, Measure] = {
@@ -71,7 +74,8 @@ MEASURES: Mapping[str, Measure] = {
     "at equal bytes": Measure("points", at_equal_bytes),
     "saved": Measure("% of the bytes", saved),
     "sooner": Measure("rounds", sooner),
-    LEAK: Measure("% AUC of membership inference", leak),
+    "membership": Measure("% AUC of membership inference", membership),
+    "linked": Measure("% of the models linked to their senders", linked),
 }
 
 
@@ -92,6 +96,8 @@ def _reached(run: Run, target: float) -> float:
     return float(enough.index[0] if len(enough) else tested.index[-1] + 1)
 
 
-def _leaked(run: Run) -> float:
-    rounds = run.final.get(LEAKED, {})
-    return rounds[max(rounds)] if rounds else math.nan
+def _leaked(name: str, run: Run, other: Run | None) -> float:
+    """Return what leaked in the last audited round."""
+    rounds = run.final.get(LEAKS[name], {})
+    mine = rounds[max(rounds)] if rounds else math.nan
+    return mine if other is None else mine - _leaked(name, other, None)

@@ -46,10 +46,12 @@ class Claim:
             return f"{self.method} sends {span} fewer bytes than {self.other}"
         if self.measure == "sooner":
             return f"{self.method} reaches the last accuracy of {self.other} in fewer rounds"
-        if self.measure == "leak":
+        if self.measure == "membership":
             if not self.other:
                 return f"membership inference against {self.method} is above {self.low:g} %"
-            return f"{self.method} leaks more than {self.other}"
+            return f"membership inference works better against {self.method} than {self.other}"
+        if self.measure == "linked":
+            return f"more models are linked to their senders with {self.method} than {self.other}"
         when = f" in round {self.at}" if self.at else ""
         where = "" if self.measure == "accuracy" else f" {self.measure}"
         return f"{self.method} {self._compared()}{where}{when}"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from decentralizepy.reproduce.judge import FAILS, HOLDS, OPEN, Verdict, judge
-from decentralizepy.reproduce.measures import LEAKED
+from decentralizepy.reproduce.measures import LEAKS
 from decentralizepy.reproduce.study import Claim
 from decentralizepy.results.methods import Method
 from decentralizepy.results.read import Run
@@ -84,14 +84,19 @@ def test_at_equal_bytes_the_last_test_within_the_smaller_budget_counts():
     assert verdict(claim, frugal, SLOW).values == (20,)  # 60 - 40, of round 5
 
 
-def test_what_leaks_is_of_the_last_audited_round():
+@pytest.mark.parametrize("measure", LEAKS)
+def test_what_leaks_is_of_the_last_audited_round(measure):
     runs = [
-        Run("run", {"0": _table([50.0], 1.0)}, final={LEAKED: {5: 60.0, 10: auc}})
+        Run(
+            "run",
+            {"0": _table([50.0], 1.0)},
+            final={LEAKS[measure]: {5: 60.0, 10: auc}},
+        )
         for auc in (70.0, 55.0)
     ]
     plain, noisy = (Method(name, (run,)) for name, run in zip("pn", runs, strict=True))
-    assert verdict(Claim("p", measure="leak"), plain).values == (70,)
-    assert verdict(Claim("p", "n", measure="leak"), plain, noisy).values == (15,)
+    assert verdict(Claim("p", measure=measure), plain).values == (70,)
+    assert verdict(Claim("p", "n", measure=measure), plain, noisy).values == (15,)
 
 
 @pytest.mark.parametrize("values", [(), (5.0,), (5.0, 5.0)])
