@@ -131,7 +131,9 @@ def list_options(
 def write_formula(writer: Any, node: nodes.Element) -> None:
     """Write a formula as MathML."""
     block = isinstance(node, nodes.math_block)
-    writer.body.append(tex2mathml(node.astext(), as_block=block))
+    formula = tex2mathml(node.astext(), as_block=block)
+    # bars of a norm are as high as parentheses
+    writer.body.append(formula.replace(">‖<", ' stretchy="false">‖<'))
     raise nodes.SkipNode
 
 
