@@ -34,14 +34,14 @@ usage: decentralizepy COMMAND ...
   check FILE.ini [FLAGS] check an experiment, and show what it resolves to
   run FILE.ini [FLAGS]   run this machine's nodes of an experiment, or try: run digits
   watch LOGDIR           show the progress of a run, from another terminal
-  submit FILE.ini ...    run it on several machines as a job of Slurm
+  submit FILE.ini ...    run it on several machines as a Slurm job
   sweep FILE.ini FLAGS   run it with many settings and seeds, and resume what was stopped
   reproduce [NAME]       run the experiment of a paper, and judge its claims
   rerun LOGDIR           repeat a run, and say whether the bits are the same
   graph FLAGS            write a graph file (graph -h: kinds and flags)
   plot DIR ...           plot finished runs: accuracy, loss and bytes
   final LOGDIR DIR ...   metrics over the final models of several machines
-  network FOLDER ...     the virtual time of a run on several machines, or another network
+  network FOLDER ...     the virtual time of a run on several machines, or on another network
   compare RUN ...        compare runs, with intervals over seeds: a table and a figure
   report RUN ...         show runs on an HTML page: curves, nodes, graph, failures
   audit RUN ...          what observing nodes learn of their neighbors' data

@@ -8,7 +8,7 @@ from decentralizepy.attacks.Attack import Attack
 class ALIE(Attack):
     """Send the mean of the honest neighbors' models plus z of their standard deviations.
 
-    For each entry. Baruch, Baruch and Goldberg, A Little Is Enough: Circumventing Defenses
+    Entry by entry. Baruch, Baruch and Goldberg, A Little Is Enough: Circumventing Defenses
     For Distributed Learning, NeurIPS 2019, algorithm 3. Here the attacker knows the models
     that its honest neighbors send to it in this round.
 

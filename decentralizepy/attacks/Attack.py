@@ -20,9 +20,9 @@ class Target(NamedTuple):
     model : torch.Tensor, shape (N,)
         What the neighbor sends in this round.
     others : torch.Tensor, shape (k, N)
-        What those of its honest neighbors send that are the attacker's, too.
+        What those of its honest neighbors send that are also the attacker's.
     weights : torch.Tensor, shape (k,)
-        What an average of the neighbor weights these by.
+        The weights that the neighbor averages these with.
     byzantine : float
         The sum of its weights of Byzantine nodes, more than 0.
     """
@@ -96,7 +96,7 @@ class Attack:
     def success(self, model: torch.nn.Module, dataset: Any) -> float | None:
         """Return the success with an honest node's model, in percent of test samples.
 
-        None if nothing but the accuracy tells of it.
+        None for an attack without a target, which only lowers the accuracy.
         """
         return None
 

@@ -30,7 +30,8 @@ class Backdoor(Attack):
     patch : int, default 2
         The height and width of the patch, in pixels.
     value : float, default 1.0
-        Of its pixels, as the model gets them: in this package's data sets, 1 is white.
+        The value of its pixels, as the model gets them: in this package's data sets, 1
+        is white.
     boost : float, default 1.0
         The factor; 1 sends the model as it was trained.
     """

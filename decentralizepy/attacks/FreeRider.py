@@ -1,4 +1,4 @@
-"""What the node received, with a little noise, instead of training."""
+"""The average of what the node received, with a little noise, instead of training."""
 
 from typing import Annotated, Any
 
@@ -10,14 +10,14 @@ from decentralizepy.attacks.Gaussian import Gaussian
 class FreeRider(Gaussian):
     """Do not train; send ``x + std * z``, where x is the node's average of the last round.
 
-    z is standard normal, and hides that nothing was learnt. Fraboni, Vidal and Lorenzi,
+    z is standard normal, and hides that nothing was learned. Fraboni, Vidal and Lorenzi,
     Free-rider Attacks on Model Aggregation in Federated Learning, AISTATS 2021, section
     3.2, with noise of a constant size.
 
     Parameters
     ----------
     std : float, default 0.001
-        Of each entry; 0 for the average itself.
+        Standard deviation of the noise in each entry; 0 sends the average itself.
     """
 
     def __init__(

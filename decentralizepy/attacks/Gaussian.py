@@ -18,7 +18,7 @@ class Gaussian(Attack):
     Parameters
     ----------
     std : float, default 1.0
-        Of each entry; 0 is no attack.
+        Standard deviation of the noise in each entry; 0 is no attack.
     """
 
     def __init__(

@@ -11,10 +11,10 @@ from decentralizepy.graphs.TimeVarying import TimeVarying
 
 
 class FilePerRound(TimeVarying):
-    """Round r uses the file of a folder whose name ends in r; then they start again.
+    """Round r uses the file of a folder whose name ends in r; then the sequence repeats.
 
     Rounds are counted from 1, such as ``1.edges``, ``2.edges``, or ``contact-001.txt``.
-    They may be of a real trace of contacts. Hidden files are ignored.
+    They may be a trace of real contacts. Hidden files are ignored.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ from decentralizepy.randomness import Purpose, stream
 class RandomGeometric(Graph):
     """Place nodes at random in the unit square; connect those within ``radius``.
 
-    As of wireless sensors (Penrose, Random Geometric Graphs, 2003). The graph may be
+    A model of wireless sensor networks (Penrose, Random Geometric Graphs, 2003). The graph may be
     disconnected; above the default radius, it rarely is.
 
     Parameters

@@ -10,7 +10,7 @@ from decentralizepy.graphs.Graph import Graph
 
 
 class Torus(Graph):
-    """Connect nodes to those above, below, left and right in a grid without borders.
+    """Connect nodes to those above, below, left and right in a grid that wraps around.
 
     Node uid is in row ``uid // columns``. Degrees are 4, or less in a grid of fewer than
     three rows or columns.

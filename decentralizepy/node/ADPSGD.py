@@ -14,7 +14,7 @@ class ADPSGD(Unsynchronized):
     sends its model ``x_i`` to a random neighbor j, which is passive; that answers between
     two rounds with ``x_j``, and takes ``(x_i + x_j) / 2``. When the active node has
     trained and the answer is there, it takes ``(x_i + x_j) / 2`` plus what training has
-    changed meanwhile. So the sum of the two is kept, and no nodes wait for each other.
+    changed meanwhile. So the sum of the two is kept, and there are no common rounds.
     Lian, Zhang, Zhang and Liu, Asynchronous Decentralized Parallel Stochastic Gradient
     Descent, ICML 2018, algorithm 1.
 

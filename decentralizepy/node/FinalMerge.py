@@ -23,7 +23,7 @@ class FinalMerge(DPSGDNode):
     arXiv:2507.06542, 2025.
 
     In the round of the merge, results have ``merge_gain``: the test accuracy after it minus
-    that before, in percent. Since all models are the same after it, the mean over nodes is
+    that before, in percent. Since all models are the same after it, its mean over nodes is
     the merged accuracy minus the mean local accuracy.
     """
 

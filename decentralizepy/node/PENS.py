@@ -13,7 +13,7 @@ EPSILON = 1e-9  # sums of chances are rounded
 
 
 class PENS(EL_Local):
-    """Average the best of the models that arrive; later, stay with those who sent them.
+    """Average the best of the models that arrive; later, stay with their senders.
 
     As in Epidemic Learning, a node sends to ``[NODE] graph_degree`` (default 2) random
     neighbors in each round. In the first ``selection_rounds`` (default 20), it only

@@ -30,11 +30,11 @@ class Teleportation(TokenNode):
     time the tokens see the data of all. Takezawa and Stich, Scalable Decentralized
     Learning with Teleportation, ICLR 2025, arXiv:2501.15259.
 
-    Of the paper are the active nodes, the tokens, and the order: fetch, train, average.
-    Of this package: all nodes draw the active ones of a round from the seed of the run,
-    uniformly without replacement, and a node hands its token over as soon as it has
-    averaged, without being asked. All nodes are neighbors in the graph. A node that is not
-    active keeps, and evaluates, the model that it had last.
+    The active nodes, the tokens and the order (fetch, train, average) are the paper's.
+    Here, all nodes draw the active ones of a round from the seed of the run, uniformly
+    without replacement, and a node hands its token over as soon as it has averaged,
+    without being asked. All nodes are neighbors in the graph. A node that is not active
+    keeps, and evaluates, the model that it had last.
     """
 
     @classmethod

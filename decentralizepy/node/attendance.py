@@ -1,4 +1,4 @@
-"""Who takes part in a round, if section CHURN has nodes go down or messages get lost."""
+"""Who takes part in a round, if nodes go down or messages are lost (section CHURN)."""
 
 import functools
 from collections.abc import Iterable
@@ -16,9 +16,9 @@ from decentralizepy.randomness import seed_of
 class Attendance(Lifecycle):
     """A node that knows which nodes are up in a round, and which messages are lost.
 
-    Nodes meet in every round as they would without churn: a peer that gets no model gets a
-    message without one, so that no node runs ahead of the others. It is not counted, and
-    stands for nothing that would be sent.
+    Nodes meet in every round as they would without churn: a peer that gets no model gets an
+    empty message, so that no node runs ahead of the others. It is not counted, since a
+    deployment would send nothing.
 
     Attributes
     ----------

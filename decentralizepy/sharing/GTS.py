@@ -9,7 +9,7 @@ class GTS(CSPlus):
     """Move towards the neighbors' models, but not towards the farthest ones.
 
     ``x_i -= s sum_j v_ij (x_i - x_j)``, where s is ``step_size``, and v are the weights
-    w_ij less b, taken from those of the farthest models; the one on the boundary keeps a
+    w_ij after b has been taken off them, from the farthest model on; the last one keeps a
     part. As for CS+, b is the largest weight that f neighbors have, and f ``byzantine``.
     The geometrically trimmed sum (GTS) of Gaucher, Dieuleveut and Hendrikx, Unified
     Breakdown Analysis for Byzantine Robust Gossip, ICML 2025, section 3; NNA with the

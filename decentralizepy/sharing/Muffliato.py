@@ -38,7 +38,7 @@ class Muffliato(NoisySharing, PreparedSharing):
     max_update_norm : float, optional
         By default, updates are not clipped, and there is no epsilon.
     gossip_steps : int, default 1
-        In rounds.
+        How often an update is averaged, once per round.
     delta : float, default 1e-5
         Of the epsilon in the results.
     **options

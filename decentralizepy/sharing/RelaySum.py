@@ -24,9 +24,9 @@ class RelaySum(Serverless):
     on Heterogeneous Data, NeurIPS 2021, algorithm 1.
 
     If the message of a neighbor is missing in a round, its last one is used again: every
-    model still counts 1 / n, some are older. What no message has brought yet, the node's
-    own model stands for; the counts say how much. A late message is used unless a newer
-    one has arrived. The graph may consist of several trees
+    model still counts 1 / n, some are older. The node's own model stands in for those that
+    no message has brought yet, whose number follows from the counts. A late message is used
+    unless a newer one has arrived. The graph may consist of several trees
     (:class:`~decentralizepy.graphs.DoubleBinaryTree.DoubleBinaryTree`), along each of
     which an equal part of the model is relayed.
 

@@ -20,7 +20,7 @@ from decentralizepy.sharing.receivers import weight_at
 class SecureAggregation(CohortSharing):
     """Send the model, weighted by the receiver's weight, under masks that cancel there.
 
-    Each two neighbors i and k of a node j share a mask for j and the round t, which i adds
+    Every two neighbors i and k of a node j share a mask for j and the round t, which i adds
     and k subtracts: i sends ``w_ji x_i + sum_k +-PRG(s_ik, j, t)``, in fixed point, modulo
     2^32. What j receives adds up to ``sum_i w_ji x_i``, that is, to plain averaging up to
     rounding; any part of it is uniformly random. Bonawitz et al., Practical Secure
@@ -32,7 +32,7 @@ class SecureAggregation(CohortSharing):
     Those who share masks for j are its cohort
     (:class:`~decentralizepy.sharing.cohorts.CohortSharing`), which they know from its last
     message. If the model of one of them is missing, j keeps its own; masks are never
-    revealed. To j, whoever is not in its cohort sends no model. The mean over nodes is kept
+    revealed. A node outside the cohort of j sends j no model. The mean over nodes is kept
     in rounds in which no message is missing.
 
     Parameters

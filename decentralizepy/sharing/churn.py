@@ -1,4 +1,4 @@
-"""What a sharing class has to know if section CHURN has nodes go down or messages get lost."""
+"""What a sharing class has to know if nodes go down or messages are lost (section CHURN)."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -13,7 +13,7 @@ ANYTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class UnderChurn(Stateful):
-    """Tells with what churn an algorithm runs.
+    """Says under which churn an algorithm runs.
 
     Attributes
     ----------

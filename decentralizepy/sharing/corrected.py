@@ -40,16 +40,14 @@ class CorrectedSharing(Serverless, PreparedSharing):
     """
 
     keeps_peer_state = True
-    needs: ClassVar[Mapping[str, str]] = {
-        NODES: "what a node corrects by would be that of long before"
-    }
+    needs: ClassVar[Mapping[str, str]] = {NODES: "its corrections would be out of date"}
 
     def __init__(self, *parts: Any, **codec: Any) -> None:
         super().__init__(*parts, **codec)
         self._trained = self.flat.trained()
 
     def corrected(self, after: torch.Tensor) -> torch.Tensor:
-        """Return what is sent and averaged, of shape (N,), of the model after training."""
+        """Return what to send and average, of shape (N,), from the model after training."""
         raise NotImplementedError
 
     def _pre_step(self) -> None:

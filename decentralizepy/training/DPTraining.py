@@ -17,7 +17,7 @@ ALL = 2**31  # more samples than a node has
 
 
 class DPTraining(Training):
-    """Steps with clipped gradients of single samples, and noise: DP-SGD.
+    """DP-SGD: steps with noise and clipped per-sample gradients.
 
     In each step, every sample of the partition takes part with probability q (Poisson
     sampling, as the accountant assumes); q is 1 over the number of batches in a pass, as

@@ -45,7 +45,7 @@ def found(name, section, node=DPSGDNode):
         (
             "D2",
             NODES,
-            "rate = 0.5: D2 needs all nodes in every round: what a node corr",
+            "rate = 0.5: D2 needs all nodes in every round: its corrections",
         ),
         ("D2", {"leave": 1, "leave_round": 2}, "leave = 1: D2 needs all nodes"),
         ("D2", LOSS, ""),
