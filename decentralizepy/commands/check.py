@@ -16,7 +16,7 @@ from decentralizepy.commands.parsers import with_run_flags
 from decentralizepy.commands.survey import check_network
 from decentralizepy.errors import ConfigError, DecentralizepyError, shown
 from decentralizepy.machine import cores
-from decentralizepy.monitor.units import duration, size
+from decentralizepy.monitor.units import duration, size, span
 
 if TYPE_CHECKING:
     from decentralizepy.runs.experiment import Experiment
@@ -198,9 +198,8 @@ def _summary(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _graph(graph: Mapping[str, Any]) -> str:
-    low, high = graph["degree_min"], graph["degree_max"]
-    degree = f"degree {low}" if low == high else f"degree {low} to {high}"
-    text = f"{graph['nodes']} nodes, {graph['edges']} edges, {degree}"
+    degree = span(graph["degree_min"], graph["degree_max"])
+    text = f"{graph['nodes']} nodes, {graph['edges']} edges, degree {degree}"
     text += ", connected" if graph["connected"] else ", not connected"
     text += "" if graph["fixed"] else "; these are of the first round"
     if graph["spectral_gap"] is not None:

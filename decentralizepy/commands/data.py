@@ -76,7 +76,7 @@ def table() -> Table:
     from rich.table import Table
 
     rows = Table("name\nclass", "samples\nclasses", "source\ndownload", show_lines=True)
-    rows.add_column("licence")
+    rows.add_column("license")
     rows.add_column("stand-in", no_wrap=True)
     for column in rows.columns:
         column.overflow = "fold"
@@ -84,8 +84,8 @@ def table() -> Table:
         rows.add_row(
             f"[bold]{entry.name}[/]\n{entry.dataset}",
             f"{entry.content}\n{entry.classes:,} classes",
-            f"{entry.source}\n{_size(entry.size) if entry.size else ''}",
-            entry.licence,
+            f"{entry.source}\n{_size(entry.size)}" if entry.size else f"{entry.source}",
+            entry.license,
             "yes" if entry.stand_in else "no",
         )
     return rows

@@ -15,6 +15,7 @@ from decentralizepy.graphs.Ring import Ring
 from decentralizepy.graphs.SmallWorld import SmallWorld
 from decentralizepy.graphs.spectrum import MAX_NODES, second_eigenvalue
 from decentralizepy.graphs.Star import Star
+from decentralizepy.monitor.units import span
 
 NAME = "decentralizepy graph"
 # the arguments that each kind needs besides the number of nodes
@@ -65,7 +66,7 @@ def describe(graph: Graph) -> str:
     connected = "connected" if graph.is_connected() else "not connected"
     text = (
         f"{graph.n_procs} nodes, {sum(degrees) // 2} edges,"
-        f" degree {min(degrees)} to {max(degrees)}, {connected}"
+        f" degree {span(min(degrees), max(degrees))}, {connected}"
     )
     if 1 < graph.n_procs <= MAX_NODES:
         second = second_eigenvalue(graph)

