@@ -60,6 +60,7 @@ def listing() -> str:
     for name, study in catalogue.STUDIES.items():
         lines += [f"{name} ({study.minutes:g} minutes)", f"  {study.about}"]
         lines += [f"  {study.paper}"]
+    lines.append("run one: decentralizepy reproduce NAME (times: two idle cores)")
     return "\n".join([*lines, ""])
 
 

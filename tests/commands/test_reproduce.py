@@ -51,6 +51,7 @@ def test_all_studies_are_listed_with_their_papers(capsys):
     for name, study in catalogue.STUDIES.items():
         assert f"{name} ({study.minutes:g} minutes)\n  {study.about}\n" in said
         assert study.paper in said
+    assert "\nrun one: decentralizepy reproduce NAME" in said
 
 
 @pytest.mark.processes
