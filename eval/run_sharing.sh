@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Run every sharing algorithm on the digits with several seeds: 16 processes, non-IID, 100
-# rounds each. Then print a table of means over seeds, and draw a figure of the first seed.
+# Run full and compressed sharing on the digits with several seeds: 16 processes, non-IID,
+# 100 rounds each. Then print a table of means over seeds, and draw a figure of the first seed.
 # Usage: bash eval/run_sharing.sh [OUTPUT FOLDER] [FLAGS ...]
 # Environment variables, with their defaults: SEEDS="90 91 92 93 94" MODEL=MLP (or CNN)
 set -euo pipefail
@@ -37,7 +37,7 @@ server() { # CLIENT SERVER: learn with a parameter server
 
 elias() { echo "compress=True compression_package=decentralizepy.compression.$1 compression_class=$1"; }
 
-all() { # every algorithm once, with $seed
+all() { # each algorithm once, with $seed
     run Sharing $(module Sharing)
     run PlainAverage $(module PlainAverageSharing)
     # a third of the values
