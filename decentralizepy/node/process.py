@@ -146,8 +146,24 @@ def schedule_in_long_slices() -> None:
 
 
 def threads(local_nodes: int) -> int:
-    """Return the number of threads that each of a machine's nodes may use."""
-    return max(1, cores() // max(1, local_nodes))
+    """Return the number of threads that each of a machine's nodes may use.
+
+    That is its share of the cores, but at most ``OMP_NUM_THREADS``.
+    """
+    share = max(1, cores() // max(1, local_nodes))
+    return min(share, _omp_threads() or share)
+
+
+def _omp_threads() -> int | None:
+    """Return ``OMP_NUM_THREADS``, or None if it is not set or not valid.
+
+    It may be a list, of which the others are for nested parallel regions.
+    """
+    try:
+        levels = [int(text) for text in os.environ["OMP_NUM_THREADS"].split(",")]
+    except (KeyError, ValueError):
+        return None
+    return levels[0] if min(levels) > 0 else None
 
 
 @contextlib.contextmanager

@@ -24,6 +24,30 @@ def crowded(monkeypatch):
     process.turn_file.cache_clear()
 
 
+@pytest.mark.parametrize(
+    ("written", "alone", "shared"),
+    [
+        (None, 8, 2),
+        ("1", 1, 1),
+        ("3", 3, 2),
+        ("99", 8, 2),
+        (" 5 , 2", 5, 2),
+        *((ignored, 8, 2) for ignored in ("", "0", "-1", "two", "3,", "3,0", "1.5")),
+    ],
+)
+def test_a_node_has_its_share_of_the_cores_and_no_more_than_omp_allows(
+    monkeypatch, written, alone, shared
+):
+    """Of 8 cores: alone, and one of four. OpenMP ignores the last ones with a warning."""
+    monkeypatch.setattr(process, "cores", lambda: 8)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if written is not None:
+        monkeypatch.setenv("OMP_NUM_THREADS", written)
+    assert process.threads(1) == alone
+    assert process.threads(4) == shared
+    assert process.threads(9) == 1
+
+
 def test_a_turn_opens_its_file_once_and_for_its_user_alone(crowded, tmp_path):
     """Else strangers lock it, or take all the files that are left before it is opened."""
     opened = process.turn_file(str(tmp_path), 0)
