@@ -26,7 +26,7 @@ class Backdoor(Attack):
     target : int, default 0
         The class.
     poisoned : float, default 0.5
-        The fraction of each batch.
+        The fraction of each batch; 0, without ``boost``, is no attack.
     patch : int, default 2
         The height and width of the patch, in pixels.
     value : float, default 1.0
@@ -118,6 +118,9 @@ class Poisoned:
 
     def __len__(self) -> int:
         return len(self.batches)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.batches, name)  # such as how many samples there are
 
     def __iter__(self) -> Iterator[Pair]:
         return map(self.change, self.batches)

@@ -12,11 +12,14 @@ from decentralizepy import factory
 from decentralizepy.attacks.Attack import Target
 from decentralizepy.attacks.byzantine import byzantine_uids
 from decentralizepy.attacks.LabelFlip import Flipped
+from decentralizepy.datasets.batches import Batches
+from decentralizepy.datasets.Data import Data
 from decentralizepy.errors import ConfigError
 from decentralizepy.graphs.FullyConnected import FullyConnected
 from decentralizepy.graphs.Graph import Graph
 from decentralizepy.graphs.Ring import Ring
 from decentralizepy.graphs.Star import Star
+from decentralizepy.training.last_batch import ends_with_one
 from tests.support.apart import STILL, Apart
 
 HONEST = torch.tensor([[1.0, 2, 3], [4, 5, 6], [7, 8, 9]])
@@ -32,10 +35,10 @@ ATTACKS = {
     "LabelFlip": ({}, None, [1, -2, 3]),
     "FreeRider": ({"std": 0}, None, [1, -2, 3]),
     "Dissensus": ({}, None, [1, -2, 3]),  # what other Byzantine nodes are sent
-    "Backdoor": ({}, None, [1, -2, 3]),
+    "Backdoor": ({}, {"poisoned": 0.0}, [1, -2, 3]),
 }
-UNTRAINED = {"LabelFlip", "FreeRider", "Backdoor"}
-"""These change the training, from the first round on."""
+UNTRAINED = {"LabelFlip", "FreeRider"}
+"""These change the training, from the first round on, whatever their options."""
 
 
 def attack(name, uid=3, seed=90, **options):
@@ -138,7 +141,7 @@ DIGITS = {
         "model_class": "MLP",
         "partition_niid": "iid",
     },
-    "TRAIN_PARAMS": {"rounds": 10, "batch_size": 16},
+    "TRAIN_PARAMS": {"rounds": 10, "batch_size": 16, "shuffle": True},
 }
 
 
@@ -166,6 +169,17 @@ def test_a_patch_and_its_label():
     assert IMAGES[0, 0, 2, 2] == 8  # the data are left as they are
     none = attack("Backdoor", poisoned=0.0).poison((IMAGES, torch.tensor([3, 4])))
     assert torch.equal(none[0], IMAGES)
+
+
+def test_poisoned_batches_tell_their_size_as_others_do():
+    """Clients are weighted by it, and BatchNorm cannot be trained on a last one of one."""
+    clean = Data(IMAGES, torch.tensor([3, 4]))
+    data = Two(get_trainset=lambda size, shuffle: Batches(clean, size))
+    attack("Backdoor").corrupt(SimpleNamespace(train=None), data)
+    poisoned = data.get_trainset(1)
+    assert len(poisoned) == len(poisoned.dataset) == 2
+    assert poisoned.batch_size == 1
+    assert ends_with_one(poisoned)
 
 
 def test_a_boosted_model_by_hand():
@@ -284,10 +298,11 @@ def section(name, **options):
 def test_what_is_no_attack_leaves_the_bits_as_they_are(run_nodes, name):
     _, nothing, _ = ATTACKS[name]
     options = nothing or {"start": 9}  # after the last round
-    plain = run_nodes(Ring(4))
-    attacked = run_nodes(Ring(4), ATTACK=section(name, nodes=1, **options))
+    plain = run_nodes(Ring(4), **DIGITS)
+    attacked = run_nodes(Ring(4), ATTACK=section(name, nodes=1, **options), **DIGITS)
     for uid, node in plain.items():
-        assert torch.equal(node.model.fc.weight, attacked[uid].model.fc.weight)
+        vector = attacked[uid].sharing.flat.vector()
+        assert torch.equal(node.sharing.flat.vector(), vector), uid
 
 
 @pytest.mark.parametrize("name", sorted(ATTACKS.keys() - {"Backdoor"}))
