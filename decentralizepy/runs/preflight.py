@@ -15,7 +15,7 @@ from decentralizepy.config.signatures import is_ours
 from decentralizepy.errors import ConfigError
 from decentralizepy.machine import Free, Machine, cores
 from decentralizepy.results.columns import FILES as MANY
-from decentralizepy.runs import descriptors, observers
+from decentralizepy.runs import descriptors, recordings
 from decentralizepy.runs.descriptors import is_client
 from decentralizepy.runs.example import example_of
 
@@ -52,7 +52,7 @@ def check(experiment: Experiment, numbers: int) -> None:
         How many numbers the model has, of 4 bytes each.
     """
     raise_limit(resource.RLIMIT_NOFILE)
-    for note in observers.notes(experiment, numbers):
+    for note in recordings.notes(experiment, numbers):
         print(note)
     found = examine(experiment, numbers)
     if getattr(experiment.args, "force", False):
@@ -131,7 +131,7 @@ def examine(
         *threads(load, user_threads()),
         *files(load, resource.getrlimit(resource.RLIMIT_NOFILE)[0]),
         *disk(experiment, model),
-        *observers.too_large(experiment, numbers),
+        *recordings.too_large(experiment, numbers),
     ]
 
 
@@ -174,7 +174,7 @@ def disk(experiment: Experiment, model: int) -> Iterator[str]:
         args.log_dir: nodes * (args.iterations * row + kept * STATES * model),
         args.weights_store_dir: nodes * model,
     }
-    needs[args.log_dir] += observers.size(experiment, model // 4)
+    needs[args.log_dir] += recordings.size(experiment, model // 4)
     devices: dict[int, list[str]] = {}
     for folder in needs:
         devices.setdefault(_existing(folder).stat().st_dev, []).append(folder)

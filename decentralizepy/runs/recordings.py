@@ -1,4 +1,4 @@
-"""The size of what the nodes of section OBSERVER record."""
+"""How much the nodes of section OBSERVER will record, and whether it may be so much."""
 
 from __future__ import annotations
 
