@@ -53,6 +53,14 @@ def read(path: str | os.PathLike[str]) -> dict[str, Section]:
         If the file does not exist or is not a valid INI file; each line of the message
         names the file, and the line or the section and key.
     """
+    return {
+        section: {key: _found(path, key, value) for key, value in items.items()}
+        for section, items in as_written(path).items()
+    }
+
+
+def as_written(path: str | os.PathLike[str]) -> dict[str, Section]:
+    """Return what :func:`read` does, but paths beside the INI file as it has them."""
     parser = configparser.ConfigParser(
         default_section="", inline_comment_prefixes=(";",), interpolation=None
     )
@@ -65,13 +73,13 @@ def read(path: str | os.PathLike[str]) -> dict[str, Section]:
     config = {section: dict(parser.items(section)) for section in parser.sections()}
     _refuse_swallowed(path, text, config)
     return {
-        section: {key: _found(path, key, text) for key, text in items.items()}
+        section: {key: value_of(key, text) for key, text in items.items()}
         for section, items in config.items()
     }
 
 
-def _found(path: str | os.PathLike[str], key: str, text: str) -> Value:
-    return beside(path, key, value_of(key, text))  # type: ignore[return-value]
+def _found(path: str | os.PathLike[str], key: str, value: Value) -> Value:
+    return beside(path, key, value)  # type: ignore[return-value]
 
 
 def value_of(key: str, text: str) -> Value:

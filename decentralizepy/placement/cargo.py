@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from decentralizepy.checkpoints import FOLDER as CHECKPOINTS
 from decentralizepy.config import assignments, flags, ini
-from decentralizepy.config.places import PATHS, WRITTEN, beside
+from decentralizepy.config.places import GRAPHS, PATHS, WRITTEN, beside
 from decentralizepy.errors import ConfigError
 from decentralizepy.runs import resume
 from decentralizepy.runs.transfer import Piece, listed, pieces
@@ -117,10 +117,11 @@ def folder_of(chosen: Mapping[str, Any]) -> Path:
 def _needed(chosen: Mapping[str, Any]) -> Iterator[Path]:
     """Yield the absolute paths of all files that a run with these flags reads."""
     path = chosen.get("config_file", flags.defaults()["config_file"])
-    config = ini.read(path)
+    config = ini.as_written(path)  # an absolute path need not be copied
     assignments.override(config, chosen.get("set", ()))
-    graph = chosen.get("graph_file") or config.get("RUN", {}).get("graph_file")
-    found = [Path(path), *map(Path, filter(None, [graph]))]
+    written = beside(path, "graph_file", config.get("RUN", {}).get("graph_file"))
+    graph = chosen.get("graph_file") or written
+    found = [Path(path), *([Path(str(graph))] if graph else [])]
     for file in [*found, *_named(path, config), *_plugins(path, config)]:
         if file.is_file():
             yield Path(os.path.abspath(file))
@@ -134,7 +135,7 @@ def _named(path: str, config: Config) -> Iterator[Path]:
                 file = Path(str(beside(path, key, value)))
                 if value and not os.path.isabs(value):
                     yield file
-                    yield from sorted(file.glob("*") if key == "graphs_dir" else ())
+                    yield from sorted(file.glob("*") if key == GRAPHS else ())
 
 
 def _plugins(path: str, config: Config) -> Iterator[Path]:

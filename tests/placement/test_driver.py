@@ -163,18 +163,20 @@ def test_plug_ins_come_along_and_data_sets_do_not(tmp_path, monkeypatch):
     """The INI file is beside its plug-in, and the current folder is another."""
     (tmp_path / "here").mkdir()
     (tmp_path / "there").mkdir()
-    for name in ("mine.py", "helper.py", "a.edges", "data.bin"):
+    (tmp_path / "there/graphs").mkdir()
+    for name in ("mine.py", "helper.py", "a.edges", "data.bin", "graphs/1.edges"):
         (tmp_path / "there" / name).write_text("x = 0\n")
     (tmp_path / "there/run.ini").write_text(
         "[DATASET]\ndataset_package = mine\ntrain_dir = data\n"
         "[SHARING]\nsharing_package = decentralizepy.sharing.Sharing\n"
+        "[GRAPH]\ngraphs_dir = graphs\n"
         "[RUN]\ngraph_file = ../there/a.edges\n"
     )
     monkeypatch.chdir(tmp_path / "here")
     cargo = Cargo.of({"config_file": "../there/run.ini", "log_dir": "/x/a"})
     assert (cargo.root, cargo.at, cargo.log_dir) == (tmp_path, "here", "runs/a")
     names = {"there/run.ini", "there/mine.py", "there/helper.py", "there/a.edges"}
-    assert {*cargo.names} == names
+    assert {*cargo.names} == names | {"there/graphs/1.edges"}
     flags = cargo.flags({"config_file": str(tmp_path / "there/run.ini")})
     assert flags["config_file"] == "../there/run.ini"
 
