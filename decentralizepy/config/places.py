@@ -12,6 +12,9 @@ PATHS = ("dir", "path", "file")
 WRITTEN = ("log_dir", "weights_store_dir", "socket_dir")
 """Keys of folders that a run creates, always in the working directory."""
 
+GRAPHS = "graphs_dir"
+"""The key of a folder that has a graph file for each round."""
+
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 """The folder of INI files that are installed with the package."""
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from decentralizepy.config.places import GRAPHS
 from decentralizepy.errors import ConfigError, GraphError
 from decentralizepy.graphs.Graph import Graph
 from decentralizepy.mappings.addresses import read_addresses
@@ -58,10 +59,21 @@ def read_graph(args: Namespace, config: Mapping[str, Any]) -> Graph:
 
 def files(args: Namespace, config: Mapping[str, Mapping[str, Any]]) -> list[Path]:
     """Return the files that a run reads: INI, graph, and those named in the INI."""
-    named = [args.config_file, args.graph_file]
-    named += [value for section in config.values() for value in section.values()]
-    paths = [Path(name) for name in named if isinstance(name, str) and name]
+    paths = [Path(name) for name in (args.config_file, args.graph_file) if name]
+    return [*filter(_is_file, paths), *named(config)]
+
+
+def named(config: Mapping[str, Mapping[str, Any]]) -> list[Path]:
+    """Return the files that an INI file names."""
+    values = [value for section in config.values() for value in section.values()]
+    paths = [Path(value) for value in values if isinstance(value, str) and value]
     return [path for path in paths if _is_file(path)]
+
+
+def graphs(config: Mapping[str, Mapping[str, Any]]) -> list[Path]:
+    """Return the folder that a run reads the graph of each round from, if there is one."""
+    folder = config.get("GRAPH", {}).get(GRAPHS)
+    return [Path(folder)] if isinstance(folder, str) and folder else []
 
 
 def _is_file(path: Path) -> bool:

@@ -172,6 +172,7 @@ def _read(experiment: Experiment) -> list[Path]:
     folders = [options.get(key) for key in ("train_dir", "test_dir")]
     named = [Path(str(each)) for each in folders if each]
     read = inputs.files(experiment.args, experiment.config)
+    read += inputs.graphs(experiment.config)
     return list(dict.fromkeys([*read, *named]))
 
 

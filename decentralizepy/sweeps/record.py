@@ -1,7 +1,7 @@
 """What became of a point of a sweep, in a file in its folder."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -9,12 +9,14 @@ from typing import Any
 
 from decentralizepy.errors import ConfigError
 from decentralizepy.files import write_atomic
+from decentralizepy.runs import inputs
 from decentralizepy.runs.experiment import Experiment
 
 FILE, ORDER = "point.json", "sweep.json"
 # what does not change the numbers of a run, or is the sweep's own
 _APART = {"log_dir", "weights_store_dir", "set", "config_file", "resume", "overwrite"}
 _APART |= {"force", "pdb", "max_restarts"}
+_UNREAD = {"DATASET", "COMMUNICATION"}  # sections of too large files, and of addresses
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,8 @@ class Record:
     settings : list of str
         ``SECTION.key=value``, in the order of the sweep.
     digest : str
-        Of the resolved configuration: the INI file, ``--set``, the flags and the graph.
+        Of the resolved configuration: the INI file, ``--set``, the flags, the graph, and
+        other files that the INI file names.
     group : str
         The name of the point without its seed.
     seed : int or None
@@ -83,12 +86,25 @@ def order(out: Path) -> list[str]:
 
 
 def digest(experiment: Experiment) -> str:
-    """Return a digest of what an experiment resolved to."""
+    """Return a digest of what an experiment resolved to, and of the files that it reads.
+
+    The data sets are left out, as they are large.
+    """
     args: dict[str, Any] = {
         key: value for key, value in vars(experiment.args).items() if key not in _APART
     }
     graph = args.pop("graph_file", None)
     edges = Path(graph).read_text(encoding="utf-8") if graph else ""
     config = {key: value for key, value in experiment.config.items() if key != "RUN"}
-    text = json.dumps([config, args, edges], default=str, sort_keys=True)
+    parts = [config, args, edges, *_contents(config)]
+    text = json.dumps(parts, default=str, sort_keys=True)
     return sha256(text.encode()).hexdigest()
+
+
+def _contents(config: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return digests of the traces, graphs and other files that an INI file names."""
+    from decentralizepy.runs import provenance  # imports torch, as the checks have
+
+    read = {name: config[name] for name in config.keys() - _UNREAD}
+    found = provenance.files([*inputs.named(read), *inputs.graphs(read)])
+    return [found] if found else []

@@ -10,6 +10,7 @@ from decentralizepy.results.lines import read_rows
 from decentralizepy.runs import manifest
 from decentralizepy.runs.experiment import Experiment
 from tests.support import ROOT
+from tests.support.launcher import NODES
 
 
 @pytest.fixture
@@ -43,6 +44,23 @@ def test_the_manifest_says_what_the_run_is(run):
     assert (told["ended"], told["outcome"]) == (None, None)
     for part in ("command", "machine", "packages", "started"):
         assert told[part]
+
+
+def test_the_graphs_of_rounds_are_among_the_files(experiment, tmp_path):
+    folder = tmp_path / "graphs"
+    folder.mkdir()
+    for number, edge in enumerate(("0 1", "2 3"), start=1):
+        (folder / f"{number}.edges").write_text(f"{NODES}\n{edge}\n")
+    graph = {
+        "graph_package": "decentralizepy.graphs.FilePerRound",
+        "graph_class": "FilePerRound",
+        "graphs_dir": "graphs",  # beside the INI file
+    }
+    run = Experiment.load(experiment(GRAPH=graph)[4:])
+    before = manifest.begun(run)["files"]
+    (folder / "2.edges").write_text(f"{NODES}\n1 3\n")
+    after = manifest.begun(run)["files"]
+    assert [path for path in after if after[path] != before[path]] == [str(folder)]
 
 
 def test_the_end_has_digests_of_what_was_produced(run):

@@ -77,6 +77,27 @@ def test_a_folder_of_another_configuration_is_refused(planned):
     assert planned("DATASET.random_seed=3,4", "OPTIMIZER_PARAMS.lr=0.5", overwrite=True)
 
 
+@pytest.mark.parametrize(
+    ("key", "name"), [("GRAPH.graphs_dir", "1.edges"), ("CHURN.trace_file", "trace")]
+)
+def test_a_point_whose_files_have_changed_is_another(planned, tmp_path, key, name):
+    """The graph of a round, or who is up in it."""
+    folder = tmp_path / "graphs"
+    folder.mkdir()
+    file = folder / name
+    graph = "decentralizepy.graphs.FilePerRound"
+    settings = [f"GRAPH.graph_package={graph}", "GRAPH.graph_class=FilePerRound"]
+    settings = settings if key.startswith("GRAPH") else []
+    settings.append(f"{key}={folder if settings else file}")
+    first = "4\n0 1\n1 2\n2 3\n" if settings[1:] else "1 1\n" * 4
+    file.write_text(first)
+    record(planned(*settings)[0], status="done")
+    assert [job.done for job in planned(*settings)] == [True]
+    file.write_text(first.replace("0 1", "0 3").replace("1 1\n", "0 1\n"))
+    with pytest.raises(ConfigError, match="holds a point of another configuration"):
+        planned(*settings)
+
+
 def test_a_damaged_record_is_told(planned):
     job, _ = planned("DATASET.random_seed=3,4")
     job.folder.mkdir(parents=True)
