@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from decentralizepy import cli, utils
+from decentralizepy import cli, factory, utils
 from decentralizepy.commands.parsers import with_run_flags
 from decentralizepy.config import flags
 from decentralizepy.errors import ConfigError, DataError, DecentralizepyError
@@ -21,6 +21,20 @@ if TYPE_CHECKING:
 
     from decentralizepy.sweeps.plan import Job
 
+# what every run imports; once before the forks, so that all runs are of one version
+PARTS = (
+    "commands.run",
+    "communication.InProcess",
+    "datasets.generated",
+    "engines.debug",
+    "engines.packed",
+    "figures.overview",
+    "figures.preload",
+    "monitor.screen",
+    "runs.manifest",
+    "runs.mean_model",
+    "runs.rehearsal",
+)
 OWN = ("set", "config_file", "seeds", "points", "jobs", "dry_run", "output")
 REFUSED = ("log_dir", "weights_store_dir", "resume", "machine_id", "pdb")
 ABOUT = """\
@@ -151,6 +165,8 @@ def _run(
     from decentralizepy.sweeps.pool import Pool
     from decentralizepy.sweeps.record import note_order
 
+    for name in PARTS:
+        factory.find_module(f"decentralizepy.{name}")
     note_order(out, [job.point.name for job in jobs])
     left = [job for job in jobs if not job.done]
     ended = {job.point.name: job for job in jobs if job.done}

@@ -16,25 +16,46 @@ def toy(experiment, tmp_path):
     """Return a function that sweeps the toy with some words, in a process of its own."""
     words = experiment(comm="IPC", rounds=2, COMMUNICATION={"addresses_filepath": ""})
     ini = words[words.index("-cf") + 1]
-    flags = [
-        ini,
-        "-is",
-        "2",
-        "-ta",
-        "1",
-        "--engine",
-        "debug",
-        "-o",
-        str(tmp_path / "out"),
-    ]
+    flags = [ini, "-is", "2", "-ta", "1", "--engine", "debug"]
 
     def toy(*more):
-        command = [sys.executable, "-m", "decentralizepy", "sweep", *flags, *more]
+        out = ["-o", str(tmp_path / "out")]
+        command = [sys.executable, "-m", "decentralizepy", "sweep", *flags, *out, *more]
         return subprocess.run(
             command, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S
         )
 
+    toy.flags = flags
     return toy
+
+
+IMPORTED = """
+import sys
+from decentralizepy import cli
+from decentralizepy.sweeps.pool import Pool
+flags, folder = sys.argv[1:-1], sys.argv[-1]
+def run(self, jobs):
+    before = {*sys.modules}
+    try:
+        cli.main(["run", *flags, "-ld", folder, "-wsd", folder])
+    except SystemExit:
+        print("imported", [name for name in sys.modules if name not in before
+                           and name.startswith("decentralizepy")])
+    return []
+Pool.run = run
+cli.main(["sweep", *flags, "--seeds", "1,2", "-o", f"{folder}/sweep"])
+"""
+
+
+@pytest.mark.processes
+def test_runs_are_of_the_code_that_was_there_at_the_start(toy, tmp_path):
+    """A run that imports a module of its own may find one that was edited meanwhile."""
+    words = [*toy.flags, "--figures", "on", str(tmp_path / "run")]
+    command = [sys.executable, "-c", IMPORTED, *words]
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S
+    )
+    assert "imported []" in done.stdout, done.stdout + done.stderr
 
 
 @pytest.mark.processes
