@@ -36,16 +36,15 @@ class EquiStatic(Shifted):
     def __init__(
         self, n_procs: int, peers: Annotated[int, Field(ge=1)] = 2, seed: int = 0
     ) -> None:
-        shifts = draw_shifts(n_procs, peers, seed)
-        super().__init__(n_procs, shifts, (n_procs - 1) / (n_procs * peers))
+        shifts = self.draw_shifts(n_procs, peers, seed)
+        super().__init__(n_procs, shifts, (n_procs - 1) / (n_procs * len(shifts)))
 
-
-def draw_shifts(n_procs: int, peers: int, seed: int) -> list[int]:
-    """Return ``peers`` different shifts from 1 to n - 1, or raise a GraphError."""
-    if not 1 <= peers < n_procs:
-        raise GraphError(
-            f"peers = {peers} with {n_procs} nodes: expected from 1 to {n_procs - 1}"
-        )
-    drawn = stream(Purpose.SHIFTS, seed).permutation(n_procs - 1)
-    shifts: list[int] = (1 + drawn[:peers]).tolist()
-    return shifts
+    def draw_shifts(self, n_procs: int, peers: int, seed: int) -> list[int]:
+        """Return ``peers`` different shifts from 1 to n - 1, or raise a GraphError."""
+        if not 1 <= peers < n_procs:
+            raise GraphError(
+                f"peers = {peers} with {n_procs} nodes: expected from 1 to {n_procs - 1}"
+            )
+        drawn = stream(Purpose.SHIFTS, seed).permutation(n_procs - 1)
+        shifts: list[int] = (1 + drawn[:peers]).tolist()
+        return shifts

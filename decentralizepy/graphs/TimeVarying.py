@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import lru_cache
 
 from decentralizepy.graphs.Graph import Graph
@@ -96,16 +97,18 @@ class Shifted(Directed):
     n_procs : int
         Number of nodes.
     shifts : list of int
+        From 1 to n - 1; if one is listed twice, the model has twice the weight.
     share : float
         The weight of each received model.
     """
 
     def __init__(self, n_procs: int, shifts: list[int], share: float) -> None:
-        self.shifts, self._share = shifts, share
+        self.shifts, self._share, self._counts = shifts, share, Counter(shifts)
         super().__init__(
             [{(uid + each) % n_procs for each in shifts} for uid in range(n_procs)]
         )
 
     def weight(self, uid: int, other: int) -> float | None:
         """Return the weight of the model that ``uid`` receives from ``other``."""
-        return self._share if other in self.in_neighbors(uid) else None
+        count = self._counts[(uid - other) % self.n_procs]
+        return count * self._share if count else None

@@ -1,15 +1,9 @@
 """Random shifts in both directions: EquiStatic, made symmetric."""
 
-from collections import Counter
-from typing import Annotated
-
-from pydantic import Field
-
-from decentralizepy.graphs.EquiStatic import draw_shifts
-from decentralizepy.graphs.TimeVarying import Weighted
+from decentralizepy.graphs.EquiStatic import EquiStatic
 
 
-class UEquiStatic(Weighted):
+class UEquiStatic(EquiStatic):
     """Exchange models with the nodes ``uid + a`` and ``uid - a``, for random shifts a.
 
     U-EquiStatic of Song, Li, Jin, Shi, Yan, Yin and Yuan, Communication-Efficient
@@ -32,15 +26,9 @@ class UEquiStatic(Weighted):
         If there are not as many shifts.
     """
 
-    def __init__(
-        self, n_procs: int, peers: Annotated[int, Field(ge=1)] = 2, seed: int = 0
-    ) -> None:
-        self.shifts = draw_shifts(n_procs, peers, seed)
-        pairs = (
-            (uid, (uid + shift) % n_procs)
-            for shift in self.shifts
-            for uid in range(n_procs)
-        )
-        met = Counter((min(pair), max(pair)) for pair in pairs)
-        share = (n_procs - 1) / (2 * n_procs * peers)
-        super().__init__(n_procs, {pair: share * count for pair, count in met.items()})
+    directed = False
+
+    def draw_shifts(self, n_procs: int, peers: int, seed: int) -> list[int]:
+        """Return the shifts of ``EquiStatic``, and those back."""
+        there = super().draw_shifts(n_procs, peers, seed)
+        return [*there, *(n_procs - shift for shift in there)]

@@ -136,7 +136,7 @@ def test_undirected_equitopo_by_hand():
     """Both shifts of 3 nodes: W is 1 / 3 everywhere; of the shift 2 of 4: 3 / 4 across."""
     assert UEquiStatic(3, 2).mixing_matrix() == pytest.approx(np.full((3, 3), 1 / 3))
     across = next(
-        g for seed in range(50) if (g := UEquiStatic(4, 1, seed)).shifts == [2]
+        g for seed in range(50) if (g := UEquiStatic(4, 1, seed)).shifts == [2, 2]
     )
     assert across.adj_list == [{2}, {3}, {0}, {1}]
     assert across.weight(0, 2) == 3 / 4
