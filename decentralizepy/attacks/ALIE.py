@@ -15,8 +15,9 @@ class ALIE(Attack):
     Parameters
     ----------
     z : float, default 1.5
-        The paper's rule, the largest z that enough honest models are expected to exceed,
-        is 0 in neighborhoods of five nodes, so it is left to the user.
+        How many standard deviations from the mean. The paper's rule, the largest z that
+        enough honest models are expected to exceed, gives 0 in neighborhoods of five nodes,
+        so the choice is left to the user.
     """
 
     informed = True

@@ -24,16 +24,16 @@ class Backdoor(Attack):
     Parameters
     ----------
     target : int, default 0
-        The class.
+        The class that the patch stands for.
     poisoned : float, default 0.5
-        The fraction of each batch; 0, without ``boost``, is no attack.
+        The fraction of each batch that gets the patch; 0, without ``boost``, is no attack.
     patch : int, default 2
         The height and width of the patch, in pixels.
     value : float, default 1.0
         The value of its pixels, as the model gets them: in this package's data sets, 1
         is white.
     boost : float, default 1.0
-        The factor; 1 sends the model as it was trained.
+        The factor of the change by training; 1 sends the model as it was trained.
     """
 
     def __init__(

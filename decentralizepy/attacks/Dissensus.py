@@ -17,7 +17,7 @@ class Dissensus(Attack):
     Parameters
     ----------
     epsilon : float, default 1.0
-        The factor; 0 sends each neighbor its own model.
+        How far neighbors are driven apart; 0 sends each its own model.
     """
 
     informed = True

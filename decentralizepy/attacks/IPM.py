@@ -16,7 +16,7 @@ class IPM(Attack):
     Parameters
     ----------
     epsilon : float, default 0.5
-        The factor.
+        Factor of the negated mean.
     """
 
     informed = True

@@ -11,7 +11,7 @@ class Scaled(Attack):
     Parameters
     ----------
     factor : float, default 10.0
-        1 is no attack.
+        Factor of the model; 1 is no attack.
     """
 
     def __init__(self, uid: int, seed: int, factor: float = 10.0) -> None:

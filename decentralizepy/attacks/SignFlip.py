@@ -14,7 +14,7 @@ class SignFlip(Attack):
     Parameters
     ----------
     scale : float, default 1.0
-        The factor.
+        Factor of the negated model.
     """
 
     def __init__(self, uid: int, seed: int, scale: float = 1.0) -> None:

@@ -18,7 +18,7 @@ class Bipartite(Graph):
     degree : int
         Number of neighbors of each node, up to half of the nodes.
     seed : int, default 0
-        Of the shifts.
+        The seed of the shifts.
 
     Raises
     ------

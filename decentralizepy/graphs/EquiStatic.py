@@ -25,7 +25,7 @@ class EquiStatic(Shifted):
         Number of shifts M, from 1 to n - 1. With ``M = 8 ln(2 n / p) / (3 eps^2)``, a round
         brings models closer by a factor of eps with probability 1 - p.
     seed : int, default 0
-        Of the shifts.
+        The seed of the shifts.
 
     Raises
     ------

@@ -20,10 +20,10 @@ class RandomGeometric(Graph):
     n_procs : int
         Number of nodes.
     radius : float, optional
-        By default ``sqrt(2 log(n) / n)``; graphs are connected with high probability above
+        The default is ``sqrt(2 log(n) / n)``; graphs are connected with high probability above
         ``sqrt(log(n) / (pi n))``.
     seed : int, default 0
-        Of the places.
+        The seed of the places.
     """
 
     def __init__(

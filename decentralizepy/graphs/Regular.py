@@ -33,7 +33,7 @@ class Regular(Graph):
     degree : int
         Neighbors of each node, below `n_procs`; even if `n_procs` is odd.
     seed : int, optional
-        Equal seeds give equal graphs; without one each graph is another.
+        Equal seeds give equal graphs; without one, every graph is different.
 
     Raises
     ------

@@ -18,7 +18,7 @@ class UEquiStatic(EquiStatic):
     peers : int, default 2
         Number of shifts M, from 1 to n - 1; a node has up to twice as many neighbors.
     seed : int, default 0
-        Of the shifts, which are those of ``EquiStatic``.
+        The seed of the shifts, which are those of ``EquiStatic``.
 
     Raises
     ------

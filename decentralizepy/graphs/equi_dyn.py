@@ -15,7 +15,7 @@ class EquiDyn(TimeVarying):
     n_procs : int
         Number of nodes.
     eta : float, default 0.5
-        Between 0 and 1; the default is the fastest.
+        How much nodes mix, between 0 and 1; the default is fastest.
     seed : int, default 0
         The same seed gives the same sequence on every node.
     """

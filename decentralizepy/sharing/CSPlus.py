@@ -24,7 +24,8 @@ class CSPlus(RobustSharing):
     Parameters
     ----------
     step_size : float, default 1.0
-        With 1 and without attackers, this is the average by the weights of the graph.
+        Factor of the clipped sum; with 1 and without attackers, the result is the average
+        by the weights of the graph.
     **options
         As for :class:`~decentralizepy.sharing.robust.RobustSharing`.
     """

@@ -19,8 +19,8 @@ class ClippedGossip(RobustSharing):
     Parameters
     ----------
     radius : float, optional
-        By default, the ``byzantine`` + 1st largest distance of a received model, anew in
-        each round.
+        Clipping radius; by default the ``byzantine`` + 1st largest distance of a received
+        model, anew in each round.
     **options
         As for :class:`~decentralizepy.sharing.robust.RobustSharing`.
     """

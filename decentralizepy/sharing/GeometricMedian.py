@@ -19,9 +19,9 @@ class GeometricMedian(RobustSharing):
     Parameters
     ----------
     steps : int, default 16
-        How many times ``z`` is replaced.
+        Number of iterations.
     smoothing : float, default 1e-6
-        The least distance in a weight.
+        The smallest distance that a weight is computed from.
     **options
         As for :class:`~decentralizepy.sharing.robust.RobustSharing`.
     """

@@ -25,7 +25,7 @@ class KGT(StepwiseSharing, PairedSharing):
     Parameters
     ----------
     step_size : float, default 1.0
-        Above 0; the communication step size, relative to the local one.
+        The communication step size relative to the local one, above 0.
     **options
         As for :class:`~decentralizepy.sharing.corrected.CorrectedSharing`.
     """

@@ -22,7 +22,8 @@ class LED(StepwiseSharing):
     Parameters
     ----------
     beta : float, optional
-        Above 0; by default 1 divided by the number of steps in a round.
+        Factor of the corrections, above 0; by default 1 divided by the number of steps in
+        a round.
     **options
         As for :class:`~decentralizepy.sharing.corrected.CorrectedSharing`.
     """

@@ -36,11 +36,12 @@ class Muffliato(NoisySharing, PreparedSharing):
     *parts
         The eight of :class:`~decentralizepy.sharing.Sharing.Sharing`.
     max_update_norm : float, optional
-        By default, updates are not clipped, and there is no epsilon.
+        Longer updates are clipped to this 2-norm; by default none is, and there is no
+        epsilon.
     gossip_steps : int, default 1
         How often an update is averaged, once per round.
     delta : float, default 1e-5
-        Of the epsilon in the results.
+        The delta of the epsilon in the results.
     **options
         As for :class:`~decentralizepy.sharing.noisy.NoisySharing`.
 

@@ -20,7 +20,7 @@ class NIDS(ExactDiffusion):
     Parameters
     ----------
     c : float, default 0.5
-        In (0, 0.5], for which it converges on every graph.
+        How much nodes mix, in (0, 0.5]; it then converges on every graph.
     **options
         As for :class:`~decentralizepy.sharing.corrected.CorrectedSharing`.
     """

@@ -27,11 +27,11 @@ class ProxSkip(CorrectedSharing):
     Parameters
     ----------
     probability : float, default 0.2
-        Of a round in which nodes communicate, in (0, 1].
+        The probability that nodes communicate in a round, in (0, 1].
     chi : float, default 1.0
-        At least 1; larger values mix less.
+        Damping of the averaging weights, at least 1; larger values mix less.
     beta : float, optional
-        Above 0; by default the probability.
+        Factor of the corrections, above 0; by default the probability.
     **options
         As for :class:`~decentralizepy.sharing.corrected.CorrectedSharing`.
     """

@@ -27,7 +27,7 @@ class QSGD(DifferenceSharing):
     Parameters
     ----------
     step_size : float, default 0.5
-        In (0, 1].
+        Step size towards the neighbors' copies, in (0, 1].
     bits : int, default 4
         Bits per number, 3 to 8; ``s = 2**(bits - 1) - 1``.
     bucket_size : int, default 256

@@ -40,8 +40,8 @@ class SecureAggregation(CohortSharing):
     *parts
         The eight of :class:`~decentralizepy.sharing.Sharing.Sharing`.
     fraction_bits : int, default 20
-        Numbers are rounded to multiples of ``2^-fraction_bits``; one of a magnitude of
-        about ``2^(31 - fraction_bits)`` ends the run.
+        Numbers are rounded to multiples of ``2^-fraction_bits``; a magnitude of about
+        ``2^(31 - fraction_bits)`` ends the run.
     """
 
     def __init__(

@@ -36,7 +36,8 @@ class Shatter(Serverless, PlainAverageSharing):
     *parts
         The eight of :class:`~decentralizepy.sharing.Sharing.Sharing`.
     vnodes_per_node : int, default 8
-        1 is :class:`~decentralizepy.sharing.PlainAverageSharing.PlainAverageSharing`.
+        Number of chunks; 1 is
+        :class:`~decentralizepy.sharing.PlainAverageSharing.PlainAverageSharing`.
     **codec
         compress, compression_package, compression_class, float_precision.
     """

@@ -21,7 +21,7 @@ class SignError(DifferenceSharing):
     Parameters
     ----------
     step_size : float, default 0.5
-        In (0, 1].
+        Step size towards the neighbors' copies, in (0, 1].
     """
 
     def __init__(self, *parts: Any, step_size: Fraction = 0.5) -> None:

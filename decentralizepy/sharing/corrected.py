@@ -65,7 +65,7 @@ class MomentumSharing(CorrectedSharing):
     *parts
         The eight of :class:`~decentralizepy.sharing.Sharing.Sharing`.
     momentum : float, default 0.9
-        In [0, 1); 0 is D-PSGD.
+        Factor of the momentum, in [0, 1); 0 is D-PSGD.
     **options
         As for :class:`CorrectedSharing`.
     """

@@ -40,12 +40,13 @@ class DPTraining(Training):
     *parts
         The seven of :class:`~decentralizepy.training.Training.Training`.
     noise_multiplier : float, default 1.0
-        0 is :class:`~decentralizepy.training.Training.Training` to the bit, without
-        clipping.
+        Standard deviation of the noise, in units of ``max_grad_norm``; 0 is
+        :class:`~decentralizepy.training.Training.Training` to the bit, without clipping.
     max_grad_norm : float, default 1.0
-        Above 0; a sample's gradient that is longer is scaled down to it.
+        A sample's gradient that is longer is scaled down to this 2-norm, above 0.
     delta : float, default 1e-5
-        Should be below 1 over the number of samples.
+        The delta of the epsilon in the results; should be below 1 over the number of
+        samples.
     **options
         As for :class:`~decentralizepy.training.Training.Training`; ``shuffle`` has no
         effect.
