@@ -52,18 +52,22 @@ class _Parser(ArgumentParser):
         raise SystemExit(ConfigError.exit_status) from ConfigError(message)
 
 
-def make_parser(without: Collection[str] = ()) -> ArgumentParser:
+def make_parser(
+    without: Collection[str] = (), hidden: Collection[str] = ()
+) -> ArgumentParser:
     """Return the parser of the launch flags and ``--set``.
 
     Commands may add their own flags, also in the place of those, by long name, that they
-    go ``without``. Its results only contain flags that are given.
+    go ``without``. The help leaves out those that are ``hidden``. Its results only contain
+    flags that are given.
     """
     parser = _Parser(exit_on_error=False)
     for flag in flags():
         if flag.name in without:
             continue
         names = filter(None, (flag.short, f"--{flag.name}"))
-        parser.add_argument(*names, default=SUPPRESS, **_form(flag))
+        shown = {"help": SUPPRESS} if flag.name in hidden else {}
+        parser.add_argument(*names, default=SUPPRESS, **(_form(flag) | shown))
     parser.add_argument(
         "--set",
         action="append",
@@ -82,7 +86,8 @@ def _form(flag: Flag) -> dict[str, Any]:
         "type": flag.reading,
         "nargs": "+" if isinstance(flag.default, list) else None,
         "metavar": flag.name.upper(),
-        "help": f"{flag.help} (default: {flag.default})",
+        "help": flag.help
+        + (f" (default: {flag.default})" if flag.default != "" else ""),
     }
 
 

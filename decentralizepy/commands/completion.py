@@ -61,7 +61,7 @@ def parser() -> Parser:
     """Return the parser of this command."""
     parser = Parser(
         "completion",
-        "Print a script that has a shell complete commands, flags, INI files and the keys of "
+        "Print a script with which a shell completes commands, flags, INI files and keys of "
         "--set.",
         'completion bash    # in ~/.bashrc: eval "$(decentralizepy completion bash)"',
     )

@@ -50,14 +50,18 @@ class Parser(ArgumentParser):
 
 
 def with_run_flags(
-    name: str, usage: str, about: str, without: Collection[str] = ()
+    name: str,
+    usage: str,
+    about: str,
+    without: Collection[str] = (),
+    hidden: Collection[str] = (),
 ) -> ArgumentParser:
     """Return the parser of a command that takes the flags of ``decentralizepy run``.
 
     ``about`` is printed as it is; commands may add their own flags, also in the place of
-    those that they go ``without``.
+    those that they go ``without``. The help leaves out flags that are ``hidden``.
     """
-    parser = utils.make_parser(without)
+    parser = utils.make_parser(without, hidden)
     parser.prog = f"decentralizepy {name}"
     parser.usage = f"decentralizepy {name} {usage}"
     parser.description = about

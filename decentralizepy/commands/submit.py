@@ -18,7 +18,7 @@ OWN = ("dry_run", "seeds", "points", "array")
 HELP = """\
 usage: decentralizepy submit FILE.ini [FLAGS of run] [long OPTIONS of sbatch] [--dry-run]
 
-Writes a batch script to the log folder and submits it with sbatch; --dry-run prints it.
+Write a batch script to the log folder and submit it with sbatch; --dry-run prints it.
 --nodes N sets the number of machines, each of which runs -ps nodes. --array, or --array %N
 for at most N at once, submits a sweep, one task per point: --set SECTION.KEY=V1,V2,
 --seeds 1..5 and --points FILE.csv as for decentralizepy sweep.

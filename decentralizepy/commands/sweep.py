@@ -71,7 +71,7 @@ def main(argv: Sequence[str]) -> int:
 def parser() -> ArgumentParser:
     """Return the parser of this command."""
     usage = "FILE.ini [--set SECTION.KEY=V1,V2 ...] [FLAGS]"
-    parser = with_run_flags("sweep", usage, ABOUT)
+    parser = with_run_flags("sweep", usage, ABOUT, hidden=REFUSED)
     add = parser.add_argument
     add("--seeds", metavar="1..5", default="", help="seeds of the data and the graph")
     add(

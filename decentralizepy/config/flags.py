@@ -17,7 +17,7 @@ _NETWORKS = ("virtual", "real")
 _PLACEMENTS = ("torchrun", "mpi", "slurm", "ray", "local")
 PLACING = ("rendezvous", "placement", "hosts", "ssh")
 """Flags that say where machines meet, which is another place each time."""
-TARGET = "end when the mean test accuracy of all nodes is this; 0: never"
+TARGET = "end once the mean test accuracy of all nodes reaches this; 0: never"
 _TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 
 

@@ -124,4 +124,7 @@ def test_an_ini_file_that_is_missing_is_told(capsys):
 def test_the_help_has_an_example(capsys):
     with pytest.raises(SystemExit):
         sweep.main(["-h"])
-    assert "decentralizepy sweep config.ini --set" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "decentralizepy sweep config.ini --set" in said
+    assert "--log_dir" not in said  # a sweep has none
+    assert "(default: )" not in said
