@@ -1,6 +1,7 @@
 """Muffliato, which hides each node's update in noise that averaging reduces."""
 
 import math
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import torch
@@ -9,6 +10,7 @@ from pydantic import Field
 from decentralizepy.privacy.network import epsilon, spent
 from decentralizepy.sharing.noisy import NoisySharing
 from decentralizepy.sharing.prepared import PreparedSharing
+from decentralizepy.sharing.Sharing import Queue
 
 Positive = Annotated[float, Field(gt=0)]
 
@@ -27,9 +29,9 @@ class Muffliato(NoisySharing, PreparedSharing):
     node without noise. The whole update counts, entries that no optimizer updates
     (BatchNorm's statistics) included.
 
-    With clipping and noise, results have ``local_epsilon`` and, if ``gossip_steps = 1``,
-    ``network_epsilon`` (:func:`decentralizepy.privacy.network.spent`), for replacing all
-    data of one node: an update then changes by at most ``2 max_update_norm``.
+    With clipping and noise, results have ``local_epsilon`` and, if ``gossip_steps = 1``
+    and nodes average along the graph, ``network_epsilon``
+    (:func:`decentralizepy.privacy.network.spent`), for replacing all data of one node: an update then changes by at most ``2 max_update_norm``.
 
     Parameters
     ----------
@@ -49,7 +51,11 @@ class Muffliato(NoisySharing, PreparedSharing):
     ----------
     x : torch.Tensor, shape (N,)
         The model after the last average.
+    along_graph : bool
+        Whether the node has always averaged with its neighbors in the graph, all of them.
     """
+
+    checkpointed = ("along_graph",)
 
     def __init__(
         self,
@@ -62,6 +68,7 @@ class Muffliato(NoisySharing, PreparedSharing):
         super().__init__(*parts, **options)
         self.max_update_norm, self.gossip_steps = max_update_norm, gossip_steps
         self.delta = delta
+        self.along_graph = True
 
     def _pre_step(self) -> None:
         self.sent = self.x
@@ -78,12 +85,16 @@ class Muffliato(NoisySharing, PreparedSharing):
             return after
         return self.x + update * (self.max_update_norm / length)
 
+    def _averaging(self, peer_deques: Mapping[int, Queue]) -> None:
+        self.along_graph &= peer_deques.keys() == self.graph.neighbors(self.uid)
+        super()._averaging(peer_deques)
+
     def privacy_spent(self) -> dict[str, float]:
         """Return the epsilons so far, for the results; none without clipping or noise."""
         if not (self.max_update_norm and self.noise_std):
             return {}
         updates = math.ceil(self.communication_round / self.gossip_steps)
         bound = 2 * self.max_update_norm, self.noise_std, self.delta
-        if self.gossip_steps > 1:
+        if self.gossip_steps > 1 or not self.along_graph:
             return {"local_epsilon": epsilon(updates, *bound)}
         return spent(self.graph, self.uid, updates, *bound)

@@ -29,8 +29,10 @@ class DPTraining(Training):
 
     Each row of results with a test or a training loss has the ``epsilon`` so far at
     ``delta``, for adding or removing one sample of this node, by RDPAccountant of Opacus
-    (``pip install decentralizepy[privacy]``). It covers all that the node sends, unless a
-    learning-rate scheduler reads the training loss (ReduceLROnPlateau).
+    (``pip install decentralizepy[privacy]``). It covers all that the node sends, unless it
+    also looks at data for something else: a learning-rate scheduler that reads the training
+    loss (ReduceLROnPlateau), or a class that judges models by their loss on the node's data
+    (UBAR, PENS) or compares labels (KNN, KFN).
 
     The partition is held in memory, and the model must be one that ``torch.func.vmap`` can
     run. BatchNorm is refused.

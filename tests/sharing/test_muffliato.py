@@ -5,6 +5,8 @@ import pytest
 import torch
 from hypothesis import given, settings, strategies as st
 
+from decentralizepy.graphs.FullyConnected import FullyConnected
+from decentralizepy.node.EpidemicLearning.EL_Local import EL_Local
 from decentralizepy.privacy.network import epsilon, muffliato
 from decentralizepy.sharing.Muffliato import Muffliato
 from decentralizepy.sharing.Sharing import Sharing
@@ -91,3 +93,13 @@ def test_a_nodes_epsilon_is_that_of_its_updates():
         expected = {"local_epsilon": epsilon(updates, 2.0, 8.0, 1e-6)}
         assert nodes[1].privacy_spent() == expected
     assert noisy([[0.0]] * 3, noise_std=1.0)[0].privacy_spent() == {}
+
+
+def test_nodes_that_meet_others_tell_no_epsilon_of_the_graph(run_nodes):
+    """Two of the four neighbors in the graph are drawn in each round."""
+    package = "decentralizepy.sharing.Muffliato"
+    sharing = {"sharing_package": package, "sharing_class": "Muffliato"}
+    sharing |= {"noise_std": 8.0, "max_update_norm": 1.0}
+    where = {"node_class": EL_Local, "NODE": {"graph_degree": 2}, "SHARING": sharing}
+    for node in run_nodes(FullyConnected(5), rounds=4, **where).values():
+        assert node.privacy_spent() == {"local_epsilon": epsilon(4, 2.0, 8.0, 1e-5)}
