@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from functools import partial
 from typing import Any
 
@@ -104,9 +104,12 @@ class Malice:
         forged = own
         if len(honest) or not self.attack.informed:
             forged = self.attack.forge(own, honest, node.iteration)
+        forger = sharing.forger()
         sharing.flat.load(sharing.flat.unflatten(forged.float()))
-        message = sharing.get_data_to_send(degree=degree)
+        message = forger.get_data_to_send(degree=degree)
         sharing.flat.load(sharing.flat.unflatten(own))
+        if forger is not sharing:
+            sharing.get_data_to_send(degree=degree)  # what the node itself averages
         return message
 
     def sender(self, node: Any) -> Callable[[Sequence[int], Any], None]:
@@ -130,16 +133,17 @@ class Malice:
     def _target(self, node: Any, uid: int, known: Mapping[int, torch.Tensor]) -> Target:
         """Return what is known of a neighbor, of the models ``known``."""
         graph = node.graph.at(node.iteration)
-        near = graph.in_neighbors(uid)
+        weigh = partial(weight_of, graph, uid, down=node.down(graph.get_all_nodes()))
+        near = graph.in_neighbors(uid) - node.down(graph.in_neighbors(uid))
         others = sorted(near & known.keys())
-        weights = [weight_of(graph, uid, other) for other in others]
+        weights = [weigh(other) for other in others]
         rows = [known[other] for other in others]
         liars = sorted(near & self.others | {node.uid})
         return Target(
             known[uid],
             torch.stack(rows) if rows else torch.empty(0, len(known[uid])),
             torch.tensor(weights),
-            sum(weight_of(graph, uid, other) for other in liars),
+            sum(weigh(other) for other in liars),
         )
 
     def _honest(self, node: Any) -> torch.Tensor:
@@ -157,10 +161,13 @@ class Malice:
         }
 
 
-def weight_of(graph: Any, uid: int, other: int) -> float:
-    """Return the weight of another node's model: the graph's, or Metropolis-Hastings."""
+def weight_of(graph: Any, uid: int, other: int, down: Set[int] = frozenset()) -> float:
+    """Return the weight of another node's model: the graph's, or Metropolis-Hastings.
+
+    The degrees are those among the nodes that are not ``down``.
+    """
     own: float | None = graph.weight(uid, other)
     if own is not None:
         return own
-    degrees = len(graph.neighbors(uid)), len(graph.neighbors(other))
+    degrees = [len(graph.neighbors(each) - down) for each in (uid, other)]
     return 1 / (1 + max(degrees))

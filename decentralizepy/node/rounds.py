@@ -115,7 +115,7 @@ class Rounds(ScriptNames, Recording):
     def exchange(self) -> dict[int, "deque[Message]"]:
         """Send this round's message, if there is one; return the deques of the others'."""
         if self.iteration in self.silent_rounds:
-            self.make_message(0)  # the average may build on it
+            self.sharing.get_data_to_send(degree=0)  # the average may build on it
             self.lost_messages = 0
             return {}
         self.find_peers()

@@ -1,5 +1,6 @@
 """Stochastic gradient push, for directed graphs."""
 
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from decentralizepy.message import Message
 from decentralizepy.models.flat import to_tensor
 from decentralizepy.sharing.checks import field, positive
 from decentralizepy.sharing.serverless import Serverless
-from decentralizepy.sharing.Sharing import State, frozen
+from decentralizepy.sharing.Sharing import Sharing, State, frozen
 
 
 class PushSum(Serverless):
@@ -65,9 +66,14 @@ class PushSum(Serverless):
         self.shares = receivers + 1
         return super().get_data_to_send(receivers)
 
+    def forger(self) -> Sharing:
+        copied = copy(self)
+        copied._trained = torch.zeros_like(self._trained)  # z is forged, not its change
+        return copied
+
     def _pre_step(self) -> None:
         step = self.flat.vector().double() - self.z
-        self.x += torch.where(self._trained, step, self.w * step)
+        self.x = self.x + torch.where(self._trained, step, self.w * step)
         self.z = self.flat.vector().clone()
 
     def serialized_model(self) -> Message:

@@ -148,6 +148,10 @@ class Sharing(UnderChurn):
         message["iteration"] = self.communication_round
         return message
 
+    def forger(self) -> "Sharing":
+        """Return what makes messages of forged models; a copy if that changes averages."""
+        return self
+
     def send(self, receivers: Iterable[int], message: Message) -> None:
         """Send this round's message to all ``receivers``; it is encoded once."""
         self.communication.broadcast(receivers, message)
@@ -164,10 +168,7 @@ class Sharing(UnderChurn):
         return numbers(self.decompress_data(m), "params", self.flat.size)
 
     def capacity(self) -> int:
-        """Return the most numbers in a compressed message, also the bound of its indices.
-
-        This leaves room for transforms, which may have a few more coefficients than N.
-        """
+        """Return a bound of a message's numbers and indices; transforms need room."""
         return 2 * int(self.flat.size) + 4096
 
     def compress_data(self, data: Message) -> Message:

@@ -1,5 +1,6 @@
 """Algorithms that send and average a vector made of the model, not the model itself."""
 
+from copy import copy
 from typing import Any
 
 from decentralizepy.message import Message
@@ -30,6 +31,9 @@ class PreparedSharing(Sharing):
         super().__init__(*parts, **codec)
         self.x = self.flat.vector().clone()
         self.sent = self.x
+
+    def forger(self) -> Sharing:
+        return copy(self)
 
     def serialized_model(self) -> Message:
         return self.compress_data({"params": frozen(self.sent)})

@@ -1,11 +1,13 @@
 """Algorithms that correct every local step, not only what is averaged."""
 
+from copy import copy
 from typing import Any
 
 import torch
 
 from decentralizepy.errors import NodeFailed
 from decentralizepy.sharing.corrected import CorrectedSharing
+from decentralizepy.sharing.Sharing import Sharing
 
 
 class StepwiseSharing(CorrectedSharing):
@@ -39,6 +41,11 @@ class StepwiseSharing(CorrectedSharing):
         self.taken += 1
         corrected = self.flat.vector() - self.correction()
         self.flat.load(self.flat.unflatten(corrected))
+
+    def forger(self) -> Sharing:
+        copied = copy(self)
+        copied.taken = self.taken or self.steps or 1  # a forged model needs no step
+        return copied
 
     def _pre_step(self) -> None:
         moved = (self.flat.vector() != self.x) & self._trained

@@ -125,6 +125,25 @@ def test_dissensus_keeps_each_honest_node_where_it_is(run_nodes):
     assert [first(nodes[uid]) for uid in range(3)] == [1.5] * 3
 
 
+def test_dissensus_knows_who_is_down(run_nodes):
+    """Of four nodes that all meet, two are Byzantine, one of which never comes up."""
+    where = {"node_class": Apart, "rounds": 2, **STILL}
+    late = {"join": 0, "join_round": 2}
+    dissensus = section("Dissensus", nodes="[0, 3]")
+    nodes = run_nodes(FullyConnected(4), ATTACK=dissensus, CHURN=late, **where)
+    assert [first(nodes[uid]) for uid in (1, 2)] == pytest.approx([1, 2])
+
+
+def test_nobody_is_attacked_in_a_round_without_messages(run_nodes):
+    package = "decentralizepy.sharing.ProxSkip"
+    sharing = {"sharing_package": package, "sharing_class": "ProxSkip"}
+    where = {"SHARING": {**sharing, "probability": 1e-9}, "rounds": 2}
+    plain = run_nodes(Ring(3), **where)
+    attacked = run_nodes(Ring(3), ATTACK=section("ALIE", nodes=1), **where)
+    for uid, node in plain.items():
+        assert torch.equal(node.model.fc.weight, attacked[uid].model.fc.weight)
+
+
 def first(node):
     return node.model.fc.weight[0, 0].item()
 
@@ -326,3 +345,27 @@ def test_a_round_with_one_attacker_by_hand(run_nodes):
         assert torch.allclose(after[uid].model.fc.weight, expected)
     own = after[2].model.fc.weight  # averages what it receives like any other
     assert torch.allclose(own, before[2].model.fc.weight)
+
+
+@pytest.mark.parametrize("name", ["Sharing", "QuasiGlobal", "Muffliato", "PushSum"])
+def test_a_forged_model_is_sent_but_not_averaged(run_nodes, name):
+    """By classes that average what they prepare for sending; all are plain averages here."""
+    options = {"momentum": 0.0} if name == "QuasiGlobal" else {}
+    package = f"decentralizepy.sharing.{name}"
+    sharing = {"sharing_package": package, "sharing_class": name, **options}
+    flip = section("SignFlip", nodes=2, scale=5.0)
+    where = {"rounds": 2, **STILL}
+    nodes = run_nodes(Ring(3), ATTACK=flip, SHARING=sharing, **where)
+    start = run_nodes(Ring(3), rounds=0, **STILL)[0].model.fc.weight
+    for uid, factor in enumerate([-7 / 3, -7 / 3, -1 / 3]):  # -1, -1, 1 after a round
+        assert torch.allclose(nodes[uid].model.fc.weight, factor * start, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["KGT", "LED"])
+def test_a_free_rider_takes_no_step_to_correct(run_nodes, name):
+    package = f"decentralizepy.sharing.{name}"
+    sharing = {"sharing_package": package, "sharing_class": name}
+    rider = section("FreeRider", nodes=1, std=0.1)
+    nodes = run_nodes(Ring(3), rounds=2, ATTACK=rider, SHARING=sharing, **DIGITS)
+    assert nodes[1].sharing.steps == 0
+    assert nodes[0].sharing.steps == 10
