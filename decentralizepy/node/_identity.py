@@ -9,6 +9,7 @@ from decentralizepy.config.alike import LOCAL, SECTIONS
 from decentralizepy.config.run_section import RunSection
 from decentralizepy.config.signatures import Options
 from decentralizepy.config.text import KINDS
+from decentralizepy.graphs.digest import digest
 from decentralizepy.models.flat import tensors
 from decentralizepy.once import once
 
@@ -33,7 +34,7 @@ def identify(node: Any, config: dict[str, dict[str, Any]]) -> Identity:
     identity["model"] = _digest(shapes)
     section = config.get("GRAPH")
     known = "edges", _text(section)
-    identity["graph"] = once(graph, known, lambda: _digest(_edges(graph, section)))
+    identity["graph"] = once(graph, known, lambda: digest(graph, section))
     faults = config.get("FAULTS", {})
     identity["[FAULTS]"] = _digest({name: faults.get(name) for name in POLICIES})
     run = RunSection.of(config.get("RUN", {}))
@@ -97,18 +98,6 @@ def _places(mapping: Any) -> Any:
     nodes = range(mapping.get_n_procs())
     service = getattr(mapping, "global_service_machine", 0)
     return [service, *(mapping.get_machine_and_rank(uid) for uid in nodes)]
-
-
-def _edges(graph: Any, section: Any) -> Any:
-    kind = [type(graph).__name__, graph.n_procs]
-    if getattr(graph, "fixed", False):
-        return [kind, _rows(graph)]
-    read = getattr(graph, "sequence", None)  # from files, which may differ
-    return [kind, section if read is None else [_rows(each) for each in read]]
-
-
-def _rows(graph: Any) -> Any:
-    return [sorted(graph.neighbors(uid)) for uid in range(graph.n_procs)]
 
 
 def _digest(value: Any) -> int:

@@ -12,6 +12,7 @@ from decentralizepy import utils
 from decentralizepy.config.alike import LOCAL, SECTIONS
 from decentralizepy.config.signatures import Options
 from decentralizepy.errors import ConfigError
+from decentralizepy.graphs.digest import digest
 from decentralizepy.mappings.addresses import host_of, offset_of, read_addresses
 from decentralizepy.placement import ports
 from decentralizepy.placement.boards import Fixed
@@ -183,7 +184,9 @@ def ports_of(experiment: Experiment, host: str) -> Iterator[int]:
 
 
 def facts(experiment: Experiment) -> dict[str, str]:
-    """Return what must be the same on all machines, as far as the text says it."""
+    """Return what must be the same on all machines, except for the data."""
+    from decentralizepy.runs import fingerprint  # takes torch
+
     config, args = experiment.config, experiment.args
     written = {
         f"[{section}] {key}": str(value)
@@ -192,8 +195,14 @@ def facts(experiment: Experiment) -> dict[str, str]:
         if key not in LOCAL
     }
     given = {f"--{name}": str(getattr(args, name)) for name in FLAGS}
-    digest = f"{of_package():016x}"
-    return {**given, **written, "digest of decentralizepy's source": digest}
+    plugins = fingerprint.of_source(fingerprint.classes(experiment))
+    return {
+        **given,
+        **written,
+        "digest of the graph": f"{digest(experiment.graph, config.get('GRAPH')):08x}",
+        "digest of plug-ins": f"{plugins:016x}",
+        "digest of decentralizepy's source": f"{of_package():016x}",
+    }
 
 
 def write(addresses: Mapping[str, str], folder: Path) -> None:

@@ -3,7 +3,6 @@
 import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -14,7 +13,6 @@ from decentralizepy.placement.host import Host
 from decentralizepy.placement.messages import Ready
 from decentralizepy.placement.placed import facts, join, load, ports_of, written
 from decentralizepy.placement.ways import Way, answering, measure
-from decentralizepy.runs.experiment import Experiment
 from decentralizepy.runs.scratch import Scratch
 
 VERSIONS = ("python", "torch")
@@ -65,27 +63,18 @@ def survey(chosen: Mapping[str, Any]) -> Survey:
             port = cls.ports(sorted(experiment.ranks), offset)[0]
             address = f"{written(agent.host)}:{port}"
             with answering(agent.host, port):
-                told = {**facts(experiment), **more_facts(experiment)}
+                told = {**facts(experiment), **versions()}
                 if isinstance(agent, Guest):
                     return _follow(agent, address, told)
                 return _lead(agent, address, told)
 
 
-def more_facts(experiment: Experiment) -> dict[str, str]:
-    """Return what should be the same on all machines, besides the text of the INI file."""
+def versions() -> dict[str, str]:
+    """Return the facts that may differ."""
     import torch
 
-    from decentralizepy.runs import fingerprint, provenance
-
-    plugins = fingerprint.of_source(fingerprint.classes(experiment))
-    found = {
-        "python": platform.python_version(),
-        "torch": str(torch.__version__),
-        "digest of plug-ins": f"{plugins:016x}",
-    }
-    if graph := experiment.args.graph_file:
-        found["digest of the graph file"] = provenance.of_path(Path(graph))[:16]
-    return found
+    found = platform.python_version(), str(torch.__version__)
+    return dict(zip(VERSIONS, found, strict=True))
 
 
 def _lead(agent: Host, address: str, told: dict[str, str]) -> Survey:
