@@ -5,16 +5,19 @@ import shutil
 import subprocess
 import sys
 from argparse import ArgumentParser, ArgumentTypeError
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from decentralizepy import utils
 from decentralizepy.commands.sweep import find_points
 from decentralizepy.config import flags, ini
 from decentralizepy.errors import ConfigError, DecentralizepyError
 from decentralizepy.placement.batch import script
+from decentralizepy.runs.resume import split
 
 OWN = ("dry_run", "seeds", "points", "array")
+PLACED = ("machine_id", "machines", "hosts", "ssh")
 HELP = """\
 usage: decentralizepy submit FILE.ini [FLAGS of run] [long OPTIONS of sbatch] [--dry-run]
 
@@ -48,11 +51,12 @@ def submit(argv: Sequence[str]) -> int:
         if len(word) == 2 and word[0] == "-" and word[1].isalpha():
             raise ConfigError(f"{word}: expected the long form of an option of sbatch")
     given, left = utils.parsed(words, _parser())
+    _check(given)
     chosen = {name: given[name] for name in given if name not in OWN}
     options, name = [*sbatch_options(left)], Path(path).stem
     options = [f"--job-name={name}", *options]
     default = f"{name}_sweep" if given["array"] is not None else f"{name}-{_now()}"
-    log_dir = Path(chosen.pop("log_dir", default)).absolute()
+    log_dir = Path(chosen.pop("log_dir", _resumed(chosen) or default)).absolute()
     ini.read(path)
     if given["array"] is None:
         text = script(path, log_dir, chosen, options)
@@ -72,6 +76,22 @@ def submit(argv: Sequence[str]) -> int:
     file = log_dir / "submit.sh"
     file.write_text(text)
     return subprocess.run(["sbatch", str(file)], check=False).returncode
+
+
+def _check(given: Mapping[str, Any]) -> None:
+    """Raise a ConfigError for a flag that contradicts the job."""
+    for name in PLACED:
+        if name in given:
+            cause = "follows from --nodes: srun starts a launcher on each"
+            raise ConfigError(cause, key=f"--{name}", value=given[name])
+    if given["array"] is not None and _resumed(given):
+        cause = "is for one run; a sweep is resumed by its tasks"
+        raise ConfigError(cause, key="--resume", value=given["resume"])
+
+
+def _resumed(given: Mapping[str, Any]) -> str:
+    """Return the log folder of the run to resume, or ""."""
+    return split(given["resume"])[0] if given.get("resume") else ""
 
 
 def _parser() -> ArgumentParser:

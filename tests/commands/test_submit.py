@@ -54,6 +54,14 @@ def test_the_users_options_win_as_the_last_ones(folder, capsys):
     assert lines[-1] == "#SBATCH --signal=B:USR2@600"
 
 
+def test_a_run_is_resumed_in_its_own_folder(folder, capsys):
+    """In which it also looks for checkpoints if the job is requeued."""
+    assert main(["run.ini", "--resume", "runs/a@20", "--dry-run"]) == 0
+    out = capsys.readouterr().out
+    assert f"log_dir={folder}/runs/a\n" in out
+    assert "--resume runs/a@20 " in out
+
+
 def test_each_point_of_a_sweep_is_a_task_of_an_array(folder, capsys):
     values = ["--set", "SHARING.alpha=0.1,0.5", "--set", "GRAPH.degree=2"]
     assert main(["run.ini", *values, "--array", "%1", "-ld", "s", "--dry-run"]) == 0
@@ -84,6 +92,12 @@ def test_the_command_of_the_page_submits_a_task_for_each_point(monkeypatch, caps
         (["run.ini", "--array"], "nothing to sweep over: expected --set SECTION.KEY="),
         (["run.ini", "-p", "gpu"], "-p: expected the long form of an option of sbatch"),
         (["run.ini", "--nodes", "3"], "sbatch: not found on this machine; --dry-run"),
+        (
+            ["run.ini", "--hosts", "a,b"],
+            "--hosts a,b: follows from --nodes: srun starts",
+        ),
+        (["run.ini", "-ms", "3"], "--machines 3: follows from --nodes"),
+        (["run.ini", "--array", "--resume", "a"], "--resume a: is for one run"),
     ],
 )
 def test_what_cannot_be_submitted(folder, capsys, monkeypatch, words, line):
