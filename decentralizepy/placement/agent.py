@@ -1,11 +1,9 @@
 """Keeps a launcher on another machine: starts it, and ends it with its connection."""
 
 import base64
-import ctypes
 import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -18,12 +16,12 @@ from typing import IO, Any
 
 from decentralizepy.files import shared_text
 from decentralizepy.placement.boards import Folder
+from decentralizepy.runs.signals import end_with_parent
 from decentralizepy.runs.source import of_package
 from decentralizepy.runs.transfer import Inbox, Piece, listed, pieces
 
 STOP_S = 10.0  # for a launcher that is asked to stop; it gives its nodes 3.5 s
 LOOK_S = 0.1
-_PR_SET_PDEATHSIG = 1
 Told = dict[str, Any]
 
 
@@ -87,7 +85,7 @@ class Agent:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            preexec_fn=_end_with_parent,  # there are no threads yet
+            preexec_fn=end_with_parent,  # there are no threads yet
         )
         self._is_spent = self._folder != self._inbox.folder
         out, err = self._launcher.stdout, self._launcher.stderr
@@ -157,12 +155,6 @@ class Agent:
             except subprocess.TimeoutExpired:
                 self._launcher.kill()  # its nodes end with it
                 self._launcher.wait()
-
-
-def _end_with_parent() -> None:
-    """Have the kernel end this process when the agent dies, for whatever reason."""
-    with suppress(OSError, AttributeError):  # not Linux
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from decentralizepy.graphs.digest import digest
 from decentralizepy.mappings.addresses import host_of, offset_of, read_addresses
 from decentralizepy.placement import ports
 from decentralizepy.placement.boards import Fixed
-from decentralizepy.placement.find import find, plan
+from decentralizepy.placement.find import find, plan, started_by
 from decentralizepy.placement.guest import Guest
 from decentralizepy.placement.host import Host
 from decentralizepy.placement.place import Place, Plan
@@ -25,6 +25,7 @@ from decentralizepy.placement.remote import is_remote
 from decentralizepy.runs.experiment import Experiment
 from decentralizepy.runs.resume import of_machine
 from decentralizepy.runs.scratch import Scratch
+from decentralizepy.runs.signals import end_with_parent
 from decentralizepy.runs.source import of_package
 
 FLAGS = ("iterations", "procs_per_machine", "server_machine", "server_rank")
@@ -61,6 +62,9 @@ def placed(
         with free_ports(experiment):
             yield experiment
         return
+    starter = started_by(chosen, os.environ)
+    if starter and starter[0] == "torchrun":  # others end what they have started
+        end_with_parent()
     with ExitStack() as stack:
         folder = stack.enter_context(Scratch())
         with join(place, plan(chosen)) as agent:

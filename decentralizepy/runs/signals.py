@@ -1,13 +1,15 @@
 """Signals that end a launcher: the first stops it, a second makes it do so at once."""
 
+import ctypes
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_PR_SET_PDEATHSIG = 1
 
 
 class Stopped(BaseException):
@@ -45,6 +47,12 @@ def end_once() -> Iterator[None]:
 def hold(number: signal.Signals) -> None:
     """Have a signal wait, also in processes forked later, until somebody asks for it."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+
+
+def end_with_parent() -> None:
+    """Have the kernel send SIGTERM to this process when its parent dies, even if killed."""
+    with suppress(OSError, AttributeError):  # not Linux
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 @contextmanager

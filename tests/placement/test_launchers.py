@@ -150,6 +150,21 @@ def test_torchrun_starts_a_launcher_on_each_machine(tmp_path, launch):
     assert len([*(tmp_path / "run/weights").glob("1_weight_*.pt")]) == 12
 
 
+def test_a_launcher_ends_with_the_torchrun_that_has_started_it(experiment, launch):
+    """Which is killed, and here only a process that sets the same variables."""
+    port = str(free_offset(1))
+    place = {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1"}
+    environ = {**place, "MASTER_PORT": port, "TORCHELASTIC_RUN_ID": "r1"}
+    start = "import subprocess, sys; subprocess.run(sys.argv[1:])"
+    words = [sys.executable, "-c", start, *experiment()]
+    starter = launch(words, env={**os.environ, "PYTHONUNBUFFERED": "1", **environ})
+    assert "machine 0 of 2 (from torchrun" in starter.stdout.readline()
+    starter.kill()
+    # once nobody has the other end of the pipe
+    ((_, _, errors),) = ends([starter])
+    assert "stopped by SIGTERM" in errors
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("mpirun"), reason="needs openmpi-bin")
 def test_mpirun_starts_a_launcher_for_each_rank(tmp_path, launch):
