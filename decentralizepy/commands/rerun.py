@@ -12,6 +12,7 @@ from typing import Any
 from decentralizepy.commands.parsers import Parser
 from decentralizepy.config import flags
 from decentralizepy.errors import ConfigError, DataError
+from decentralizepy.results import manifests
 from decentralizepy.runs import resume
 from decentralizepy.runs.signals import Stopped, end_once
 
@@ -30,7 +31,7 @@ def main(argv: Sequence[str]) -> int:
     """
     try:
         args = parser().parse_args(argv)
-        out = args.output or Path(f"{args.log_dir}-rerun")
+        out = args.output or Path(f"{args.log_dir}{manifests.RERUN}")
         with end_once():
             return rerun(args.log_dir, out, args.overwrite)
     except (ConfigError, Stopped) as error:

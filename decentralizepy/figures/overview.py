@@ -18,7 +18,8 @@ from decentralizepy.figures.style import (
 )
 from decentralizepy.files import write_atomic
 from decentralizepy.results.labels import what_was_run
-from decentralizepy.results.read import Run, read_run, result_files
+from decentralizepy.results.layout import result_files
+from decentralizepy.results.read import Run, read_run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

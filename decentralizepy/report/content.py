@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from decentralizepy.figures.style import TITLES, band
+from decentralizepy.results.layout import natural
 from decentralizepy.results.methods import Found, Method
-from decentralizepy.results.read import OVER_NODES, Run, natural
+from decentralizepy.results.read import OVER_NODES, Run
 from decentralizepy.results.statistics import ALONG
 
 if TYPE_CHECKING:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from decentralizepy.errors import DataError
 
 FILE = "manifest.json"
+RERUN = "-rerun"  # what the folder of a repeated run is called after the original
 _PARTS = ("configuration", "flags", "seeds")
 
 
@@ -31,6 +33,12 @@ def read(log_dir: Path) -> dict[str, Any]:
     if not whole:
         raise DataError(f"{path}: damaged: not the manifest of a run")
     return content
+
+
+def are_several(log_dirs: Iterable[Path]) -> bool:
+    """Return whether log folders are of several runs, since each has one machine 0."""
+    flags = [read(each).get("flags", {}) for each in log_dirs]
+    return [each.get("machine_id") for each in flags].count(0) > 1
 
 
 def of_run(home: Path) -> dict[str, Any]:

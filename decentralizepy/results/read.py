@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from decentralizepy.errors import DataError, did_you_mean
+from decentralizepy.results import layout
 from decentralizepy.results.lines import SHARED, read_shared
 from decentralizepy.results.parse import Measured, framed, numbers, read_first, tabled
 from decentralizepy.results.sketch import distances, mixing
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 DATASET_FILE = "dataset.json"
 MANY = 100  # nodes, from which on percentiles tell more than a standard deviation
-_RESULTS = re.compile(r".*_results\.jsonl?|" + re.escape(SHARED))
 _GENERATED = "(generated)"
 OVER_NODES = ("consensus_distance", "mixing")
 _OF_MEAN = {"test_acc": "mean_model_acc", "test_loss": "mean_model_loss"}
@@ -254,8 +253,8 @@ def read_dataset(log_dir: Path) -> str:
 def read_runs(folder: Path) -> list[Run]:
     """Read every run below ``folder``.
 
-    ``folder`` contains experiments with a folder per machine, or is a single experiment,
-    or one machine's folder. Folders named ``weights`` are skipped.
+    ``folder`` contains runs, each with a folder per machine or of a single machine, or is
+    a run, or one machine's folder. Folders named ``weights`` are skipped.
 
     Raises
     ------
@@ -265,35 +264,13 @@ def read_runs(folder: Path) -> list[Run]:
     if not folder.is_dir():
         names = [path.name for path in folder.parent.glob("*/")]
         raise DataError(f"{folder}: no such folder{did_you_mean(folder.name, names)}")
-    for depth in (2, 1, 0):
-        files = result_files(folder, depth)
-        if files:
-            break
-    else:
+    found = layout.runs_below(folder)
+    if not found:
         raise DataError(f"{folder}: no results here; expected {_LAYOUT} in it")
-    if depth < 2:
-        return [read_run(folder.resolve().name, folder, files)]
-    homes: dict[Path, list[Path]] = {}
-    for file in files:
-        homes.setdefault(file.parent.parent, []).append(file)
-    ordered = sorted(homes, key=lambda home: natural(home.name))
-    return [read_run(home.name, home, homes[home]) for home in ordered]
-
-
-def natural(name: str) -> str:
-    """Return a sort key that puts 10 after 9."""
-    return re.sub(r"\d+", lambda digits: digits[0].zfill(20), name)
-
-
-def result_files(folder: Path, depth: int = 0) -> list[Path]:
-    """Return the results files ``depth`` folders below ``folder``."""
-    files = folder.glob("*/" * depth + "*results.json*")
-    return sorted(
-        file
-        for file in files
-        if _RESULTS.fullmatch(file.name)
-        and "weights" not in file.relative_to(folder).parts
-    )
+    return [
+        read_run((folder.resolve() if home == folder else home).name, home, files)
+        for home, files in found
+    ]
 
 
 def _untested(table: Table) -> Table:

@@ -31,6 +31,32 @@ def test_names_with_another_number_are_not(tmp_path):
     assert set(found(tmp_path)) == {"alpha=0.1", "alpha=0.2", "nodes16", "nodes64"}
 
 
+def log_folder(path, machine):
+    write(path / "0_results.json", results())
+    parts = {"configuration": {}, "seeds": {}, "flags": {"machine_id": machine}}
+    write(path / "manifest.json", parts)
+
+
+def test_log_folders_beside_each_other_are_several_runs(tmp_path):
+    """As after ``-ld runs/full`` and ``-ld runs/jwins``: no folder is of a machine."""
+    for name in ("full", "jwins"):
+        log_folder(tmp_path / name, machine=0)
+    assert found(tmp_path) == {"full": (0,), "jwins": (0,)}
+
+
+def test_those_of_several_machines_are_one_run(tmp_path):
+    for number in (0, 1):
+        log_folder(tmp_path / f"run/machine{number}", machine=number)
+    assert found(tmp_path / "run") == {"run": (0,)}
+
+
+def test_a_repeated_run_is_left_out_of_a_sweep(tmp_path):
+    for name in ("machine0", "machine0-rerun"):
+        log_folder(tmp_path / "jwins" / name, machine=0)
+    (method,), _ = read_methods([tmp_path])
+    assert list(method.runs[0].nodes) == ["machine0/0"]
+
+
 def test_seeds_alone_are_called_like_their_folder(tmp_path):
     for name in ("seed90", "seed91"):
         make(tmp_path / "mine" / name)
