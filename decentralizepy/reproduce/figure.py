@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _BANDED = 4  # more bands could not be told apart
 _COLOURS = {HOLDS: "#009E73", FAILS: "#D55E00", OPEN: "0.45"}
 _CURVES, _ROW, _MARGIN = 3.4, 0.32, 0.9  # heights in inches
-_WIDE = 46  # characters of a claim per line
+_WIDTH, _WIDE = 9.0, 46  # inches, and characters of a claim per line
 
 
 def draw(
@@ -43,14 +43,15 @@ def draw(
     groups = _grouped(methods)
     units = _by_unit(verdicts)
     rows = [_ROW * len(found) + _MARGIN for found in units.values()]
-    drawn = empty(max(9.0, 3.6 * len(groups)), _CURVES + sum(rows))
+    width = max(_WIDTH, 3.6 * len(groups))
+    drawn = empty(width, _CURVES + sum(rows))
     heights = [_CURVES, *rows]
     parts = drawn.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[
         :, 0
     ]
     _draw_curves(parts[0], groups)
     for part, (unit, found) in zip(parts[1:], units.items(), strict=True):
-        _draw_claims(part.add_subplot(), unit, found)
+        _draw_claims(part.add_subplot(), unit, found, int(_WIDE * width / _WIDTH))
     title = f"{heading}\n{what_was_run(methods)}"
     drawn.suptitle(title, x=0.01, ha="left", fontsize=10)
     return rendered(drawn, form, 120)
@@ -80,16 +81,19 @@ def _draw_curves(
     part: Figure | SubFigure, groups: Mapping[str, Sequence[Method]]
 ) -> None:
     panels = part.subplots(1, len(groups), sharey=True, squeeze=False)[0]
+    names = dict.fromkeys(one.name for methods in groups.values() for one in methods)
+    styles = {name: number for number, name in enumerate(names)}
+    banded = len(styles) <= _BANDED
+    draw_method = draw_spread if banded else draw_mean
     for axes, (value, methods) in zip(panels, groups.items(), strict=True):
-        banded = len(methods) <= _BANDED
-        for number, method in enumerate(methods):
-            accuracy = method.spread("test_acc")
-            draw_method = draw_spread if banded else draw_mean
-            draw_method(axes, accuracy.index, accuracy, method.name, number)
+        for method in methods:
+            accuracy, style = method.spread("test_acc"), styles[method.name]
+            draw_method(axes, accuracy.index, accuracy, method.name, style)
         dress(axes, "round", "" if axes is not panels[0] else "test accuracy (%)")
         band = ", band: 95 % interval over seeds" if banded else ""
         title = value or f"mean of nodes and seeds{band}"
         axes.set_title(title, loc="left", fontsize=8, color="0.4")
+    # the first panel has all methods
     handles, labels = panels[0].get_legend_handles_labels()
     part.legend(handles, labels, loc="outside right upper", frameon=False, fontsize=8)
 
@@ -101,7 +105,9 @@ def _by_unit(verdicts: Iterable[Verdict]) -> dict[str, list[Verdict]]:
     return units
 
 
-def _draw_claims(axes: Axes, unit: str, verdicts: Sequence[Verdict]) -> None:
+def _draw_claims(
+    axes: Axes, unit: str, verdicts: Sequence[Verdict], characters: int
+) -> None:
     """Draw a row per claim: the interval, over where it should lie."""
     ends = [end for each in verdicts for end in _ends(each)]
     low, high = min(ends), max(ends)
@@ -121,7 +127,10 @@ def _draw_claims(axes: Axes, unit: str, verdicts: Sequence[Verdict]) -> None:
             fontsize=7,
             color=colour,
         )
-    names = [textwrap.fill(each.claim.says, _WIDE) for each in verdicts]
+    names = [
+        textwrap.fill(each.claim.says, characters, break_on_hyphens=False)
+        for each in verdicts
+    ]
     axes.set_yticks(range(len(verdicts)), names, fontsize=7)
     axes.set_ylim(len(verdicts) - 0.5, -0.5)  # the first claim on top
     axes.set_xlim(low - room, high + room)

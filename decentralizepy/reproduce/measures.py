@@ -60,8 +60,11 @@ def sooner(run: Run, other: Run | None, at: int) -> float:
 
 
 def membership(run: Run, other: Run | None, at: int) -> float:
-    """Return by how much better membership inference does, as the area under its curve."""
-    return _leaked("membership", run, other)
+    """Return by how much better membership inference does than chance, or against other.
+
+    By the area under its curve, which is 50 % by chance.
+    """
+    return _leaked("membership", run, other) - (50 if other is None else 0)
 
 
 def linked(run: Run, other: Run | None, at: int) -> float:
@@ -74,8 +77,8 @@ MEASURES: Mapping[str, Measure] = {
     "at equal bytes": Measure("points", at_equal_bytes),
     "saved": Measure("% of the bytes", saved),
     "sooner": Measure("rounds", sooner),
-    "membership": Measure("% AUC of membership inference", membership),
-    "linked": Measure("% of the models linked to their senders", linked),
+    "membership": Measure("points of AUC", membership),
+    "linked": Measure("% of the models", linked),
 }
 
 

@@ -48,10 +48,10 @@ class Claim:
             return f"{self.method} reaches the last accuracy of {self.other} in fewer rounds"
         if self.measure == "membership":
             if not self.other:
-                return f"membership inference against {self.method} is above {self.low:g} %"
-            return f"membership inference works better against {self.method} than {self.other}"
+                return f"membership inference against {self.method} beats chance"
+            return f"membership inference is better against {self.method} than {self.other}"
         if self.measure == "linked":
-            return f"more models are linked to their senders with {self.method} than {self.other}"
+            return f"{self.method} has more models linked to their senders than {self.other}"
         when = f" in round {self.at}" if self.at else ""
         where = "" if self.measure == "accuracy" else f" {self.measure}"
         return f"{self.method} {self._compared()}{where}{when}"

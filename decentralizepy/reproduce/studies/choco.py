@@ -17,7 +17,7 @@ _CHOCO = ["SHARING.sharing_class=Choco", "SHARING.step_size=0.5", *_CODEC]
 STUDY = Study(
     paper="Dhasade et al., Get More for Less (JWINS), ICDCS 2023, arXiv:2306.04377",
     about="JWINS > CHOCO with 10 and 20 % of the values",
-    minutes=3,
+    minutes=2,
     settings=["GRAPH.graph_class=Regular", "GRAPH.degree=4"],
     methods={
         "JWINS-10": [

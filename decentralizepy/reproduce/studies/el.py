@@ -8,7 +8,7 @@ _PLAIN = "SHARING.sharing_class=PlainAverageSharing"
 STUDY = Study(
     paper="de Vos et al., Epidemic Learning, NeurIPS 2023, arXiv:2310.01972",
     about="EL-Oracle = EL-Local; both reach the accuracy of a fixed graph in fewer rounds",
-    minutes=8,
+    minutes=1,
     settings=[_PLAIN],
     # the paper has about log2 of the number of nodes as degree, too
     methods={

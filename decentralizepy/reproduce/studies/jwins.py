@@ -12,7 +12,7 @@ _SPARSE = [
 STUDY = Study(
     paper="Dhasade et al., Get More for Less (JWINS), ICDCS 2023, arXiv:2306.04377",
     about="JWINS = full sharing with a third of the bytes, > top-k and random subsets",
-    minutes=3,
+    minutes=1,
     settings=["GRAPH.graph_class=Regular", "GRAPH.degree=4"],
     methods={
         "full": [],

@@ -57,7 +57,7 @@ def _after_loss(method: str, low: float, high: float) -> list[Claim]:
 STUDY = Study(
     paper="Vogels et al., RelaySum, NeurIPS 2021, arXiv:2110.04175, tables 2 and 5",
     about="RelaySGD and SGP > QG > D-PSGD > D2 where data differ most, also with losses",
-    minutes=15,
+    minutes=7,
     settings=[
         "TRAIN_PARAMS.rounds=1",
         "TRAIN_PARAMS.batch_size=16",

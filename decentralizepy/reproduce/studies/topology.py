@@ -5,7 +5,7 @@ from decentralizepy.reproduce.study import Claim, Study
 STUDY = Study(
     paper="Dhasade et al., Decentralized Learning Made Easy, EuroMLSys 2023",
     about="fully connected >= a random graph per round >= a fixed one >= ring",
-    minutes=3,
+    minutes=1,
     methods={
         "fully-connected": ["GRAPH.graph_class=FullyConnected"],
         "dynamic-7": ["GRAPH.graph_class=DynamicRegular", "GRAPH.degree=7"],
