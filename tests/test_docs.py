@@ -21,6 +21,7 @@ from decentralizepy.graphs.Ring import Ring
 from decentralizepy.mappings.Linear import Linear
 from decentralizepy.sharing.Sharing import Sharing
 from tests.support import LIMIT_S, ROOT
+from tests.support.rings import Vector, exchange, make, vectors
 from tests.support.toy import CONFIG
 
 PAGES = {path.stem: path.read_text() for path in (ROOT / "docs").glob("*.rst")}
@@ -136,7 +137,36 @@ def test_the_codec_halves_the_bytes():
     assert codec.decompress_float(encoded).tolist() == values.tolist()
 
 
-@pytest.mark.parametrize("name", ["chords", "proximal", "half_codec"])
+def test_strides_grow_by_one_in_each_round():
+    graph = namespace("strides")["Strides"](9, longest=2)
+    assert [graph.at(number).neighbors(0) for number in (0, 1, 2)] == [
+        {1, 8},
+        {2, 7},
+        {1, 8},
+    ]
+
+
+def test_a_slow_copy_and_a_duel_by_hand():
+    """Two nodes at 0 and 1; of 0, 1 and 9, the farthest from 0 is left out."""
+    slow = namespace("slow")["Slow"]
+    nodes = make(slow, [Vector([0.0]), Vector([1.0])], pull_back=0.5)
+    exchange(nodes)
+    assert [node.slow.item() for node in nodes] == pytest.approx([0.5, 0.5])
+    for node in nodes:
+        node.model.w.data += 1.0  # to 1.5; then 0.9 * 0.5 + 0.1 * 1.5, and half of both
+    exchange(nodes)
+    assert vectors(nodes).ravel() == pytest.approx([1.05, 1.05])
+    duel = namespace("duel")
+    (near,) = make(duel["Near"], [Vector([0.0])], byzantine=1)
+    models = torch.tensor([[0.0], [9.0], [1.0]])
+    assert near.aggregate(models, torch.ones(3) / 3).item() == 0.5
+    mirror = duel["Mirror"](0, 90, far=2.0)
+    assert mirror.forge(models[2], models[:2], 0).item() == 2.5
+
+
+@pytest.mark.parametrize(
+    "name", ["chords", "proximal", "half_codec", "strides", "slow", "duel"]
+)
 def test_the_lines_of_an_example_are_options_of_its_class(name, tmp_path, monkeypatch):
     texts = blocks("extending")
     (tmp_path / f"{name}.py").write_text(texts[f"{name}.py"])
@@ -154,6 +184,7 @@ def test_the_lines_of_an_example_are_options_of_its_class(name, tmp_path, monkey
 
 def test_every_example_is_tested():
     examples = ("half", "gossip", "circle", "chords", "proximal", "half_codec")
+    examples += ("strides", "slow", "duel")
     assert set(blocks("extending")) == {
         f"{name}.{ending}" for name in examples for ending in ("py", "ini")
     }
