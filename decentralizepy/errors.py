@@ -169,6 +169,21 @@ def located(**place: Any) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def of_ini(path: Any) -> Iterator[None]:
+    """Add the INI file to each ConfigError, raised inside, that names a section."""
+    try:
+        yield
+    except ConfigError as error:
+        error._take(
+            tuple(
+                each.within(file=str(path)) if each.section else each
+                for each in error.problems
+            )
+        )
+        raise
+
+
 class GraphError(ConfigError):
     """A graph that cannot be read or built."""
 

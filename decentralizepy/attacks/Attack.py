@@ -69,6 +69,9 @@ class Attack:
     def __init__(self, uid: int, seed: int) -> None:
         self.uid, self.seed = uid, seed
 
+    def check(self, dataset: Any) -> None:
+        """Raise a ConfigError if the attack cannot be made on a node's data set."""
+
     def corrupt(self, trainer: Any, dataset: Any) -> None:
         """Change how the node trains, before its first round."""
 

@@ -53,7 +53,6 @@ class Backdoor(Attack):
 
     def corrupt(self, trainer: Any, dataset: Any) -> None:
         batches, train = dataset.get_trainset, trainer.train
-        self._check(dataset, next(iter(batches(1, False)), None))
 
         def poisoned(batch_size: int = 1, shuffle: bool = False) -> Poisoned:
             return Poisoned(batches(batch_size, shuffle), self.poison)
@@ -95,8 +94,9 @@ class Backdoor(Attack):
         wanted = torch.full_like(labels[others], self.target)
         return self.triggered(images[others]), wanted
 
-    def _check(self, dataset: Any, batch: Any) -> None:
-        """Raise a ConfigError if a batch is not of images that fit the options."""
+    def check(self, dataset: Any) -> None:
+        """Raise a ConfigError if it is not of images that fit the options."""
+        batch: Any = next(iter(dataset.get_trainset(1, False)), None)
         pair = isinstance(batch, tuple | list) and len(batch) == 2
         if not pair or batch[0].dim() != 4:
             cause = f"{type(dataset).__name__} has no images"

@@ -15,12 +15,13 @@ class LabelFlip(Attack):
     Success is the percentage of test samples that are classified as ``C - 1 - y``.
     """
 
-    def corrupt(self, trainer: Any, dataset: Any) -> None:
-        classes = getattr(dataset, "num_classes", None)
-        if not classes:
+    def check(self, dataset: Any) -> None:
+        if not getattr(dataset, "num_classes", None):
             cause = f"{type(dataset).__name__} has no num_classes"
             raise self.misfit(cause, "attack_class", type(self).__name__)
-        trainer.loss = Flipped(trainer.loss, classes)
+
+    def corrupt(self, trainer: Any, dataset: Any) -> None:
+        trainer.loss = Flipped(trainer.loss, dataset.num_classes)
 
     def success(self, model: torch.nn.Module, dataset: Any) -> float | None:
         def aim(data: torch.Tensor, labels: torch.Tensor) -> Pair:

@@ -114,6 +114,7 @@ class LiveNode(Rounds):
         uids = byzantine_uids(config, self.graph)
         if self.uid in uids:
             self.attack.vector = self.sharing.flat.vector
+            self.attack.check(self.dataset)
             self.attack.corrupt(self.trainer, self.dataset)
             self.malice = Malice(self.attack, uids, section.get("start", 0))
 

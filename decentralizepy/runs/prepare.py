@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from decentralizepy.config.signatures import is_ours
-from decentralizepy.errors import ConfigError
+from decentralizepy.errors import ConfigError, of_ini
 from decentralizepy.randomness import seed_of
 from decentralizepy.runs import preflight
 from decentralizepy.runs.experiment import Experiment
@@ -24,9 +24,10 @@ def prepare(experiment: Experiment) -> None:
 
 def prepare_nodes(experiment: Experiment) -> None:
     """Let the node classes find mistakes in the sections and the graph."""
-    for each in (experiment.node_class, experiment.service_class):
-        if prepare_node := getattr(each, "prepare", None):
-            prepare_node(experiment.config, experiment.graph)
+    with of_ini(experiment.args.config_file):
+        for each in (experiment.node_class, experiment.service_class):
+            if prepare_node := getattr(each, "prepare", None):
+                prepare_node(experiment.config, experiment.graph)
 
 
 def load(experiment: Experiment) -> tuple[Any, int]:
@@ -47,7 +48,8 @@ def load(experiment: Experiment) -> tuple[Any, int]:
     rank = max(experiment.ranks)
     example = dataset.build(rank, args.machine_id, experiment.mapping)
     experiment.seed = seed_of(example)
-    return example, model_size(experiment, example)
+    with of_ini(args.config_file):
+        return example, model_size(experiment, example)
 
 
 def prepare_transport(experiment: Experiment, scratch: Path) -> None:

@@ -12,6 +12,7 @@ from decentralizepy.errors import ConfigError, located, one_line
 from decentralizepy.factory import Part
 from decentralizepy.models.flat import tensors
 from decentralizepy.models.lazy import materialize, unknown_shapes
+from decentralizepy.randomness import seed_of
 from decentralizepy.runs.trial import try_training
 from decentralizepy.training.last_batch import (
     check_single,
@@ -47,6 +48,8 @@ def rehearse(experiment: Experiment, dataset: Any) -> torch.nn.Module:
     check_model(model, name)
     check_optimizer(model, parts["OPTIMIZER_PARAMS"])
     try_training(experiment, model, dataset)
+    if attack := parts.sections.get("ATTACK"):
+        attack.build(0, seed_of(dataset)).check(dataset)
     if has_batch_norm(model) and _is_ours(parts["TRAIN_PARAMS"].cls):
         check_last_batches(experiment, model, dataset)
     return model

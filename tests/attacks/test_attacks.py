@@ -255,10 +255,10 @@ class OfTwo(Two):
 def test_a_patch_that_does_not_fit_is_an_error(options, told):
     data = Two(get_trainset=lambda size, shuffle: Two().get_testset())
     with pytest.raises(ConfigError, match=told):
-        attack("Backdoor", **options).corrupt(SimpleNamespace(train=None), data)
+        attack("Backdoor", **options).check(data)
     data.get_trainset = lambda size, shuffle: [(torch.zeros(1, 2), torch.zeros(1))]
     with pytest.raises(ConfigError, match="attack_class = Backdoor: Two has no images"):
-        attack("Backdoor").corrupt(SimpleNamespace(train=None), data)
+        attack("Backdoor").check(data)
 
 
 def uids(graph, seed=1, **section):

@@ -94,6 +94,28 @@ MISTAKES = {
         [],
         "model_class = Missing",
     ),
+    "an attack on other data": (
+        {
+            "ATTACK": {
+                "attack_package": "decentralizepy.attacks.Backdoor",
+                "attack_class": "Backdoor",
+                "nodes": 1,
+            }
+        },
+        [],
+        ".ini: [ATTACK] attack_class = Backdoor: Points has no images",
+    ),
+    "a class finds it": (
+        {
+            "NODE": {
+                "node_package": "decentralizepy.node.SkipTrain",
+                "node_class": "SkipTrain",
+                "training_budget": "[1, 2]",
+            }
+        },
+        [],
+        ".ini: [NODE] training_budget = [1, 2]: 2 budgets for",
+    ),
 }
 
 
