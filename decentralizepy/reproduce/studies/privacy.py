@@ -1,12 +1,13 @@
-"""What a neighbor learns: two attacks, and noise that cancels in the mean."""
+"""What a neighbor learns: two attacks, against noise and against models in pieces."""
 
 from decentralizepy.reproduce.study import Claim, Study
 
 _ZIP = "SHARING.sharing_class=ZipDL"
+_HIDING = ("Zip-DL-0.1", "Zip-DL-0.3", "Shatter")
 
 STUDY = Study(
-    paper="Biswas et al., Zip-DL, PoPETs 2025, arXiv:2403.11795",
-    about="zero-sum noise hinders the linking of models, and costs little accuracy",
+    paper="Biswas et al., Zip-DL, PoPETs 2025, arXiv:2403.11795; Shatter, arXiv:2404.09536",
+    about="zero-sum noise, or sending pieces, hides whose model it is at little cost",
     minutes=1,
     # so many steps that models fit their own data better than others
     settings=[
@@ -21,15 +22,13 @@ STUDY = Study(
         "D-PSGD": [],
         "Zip-DL-0.1": [_ZIP, "SHARING.noise_std=0.1"],
         "Zip-DL-0.3": [_ZIP, "SHARING.noise_std=0.3"],
+        "Shatter": ["SHARING.sharing_class=Shatter", "SHARING.vnodes_per_node=4"],
     },
     claims=(
         Claim("D-PSGD", measure="membership"),
-        Claim("D-PSGD", "Zip-DL-0.1", measure="membership"),
-        Claim("D-PSGD", "Zip-DL-0.3", measure="membership"),
-        Claim("D-PSGD", "Zip-DL-0.1", measure="linked"),
-        Claim("D-PSGD", "Zip-DL-0.3", measure="linked"),
-        Claim("Zip-DL-0.1", "D-PSGD", low=-2),
-        Claim("Zip-DL-0.3", "D-PSGD", low=-2),
+        *(Claim("D-PSGD", other, measure="membership") for other in _HIDING),
+        *(Claim("D-PSGD", other, measure="linked") for other in _HIDING),
+        *(Claim(other, "D-PSGD", low=-2) for other in _HIDING),
     ),
     rounds=50,
 )
