@@ -104,10 +104,10 @@ class Guest:
                 raise PeerTimeout(f"machine 0 has said nothing for {self.limit:g} s")
             try:
                 self._came.extend(self.line.read())
-            except EOFError:
+            except EOFError as error:
                 self._told = True
                 cause = "its launcher has died, or cannot be reached any more"
-                raise PeerError(f"machine 0: {cause}") from None
+                raise PeerError(f"machine 0: {str(error) or cause}") from None
         message = self._came.popleft()
         if isinstance(message, kind):
             return message

@@ -4,7 +4,7 @@ import socket
 from contextlib import suppress
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter
 
 from decentralizepy.errors import (
     ConfigError,
@@ -148,19 +148,21 @@ class Line:
         Raises
         ------
         EOFError
-            If the other end has closed the connection, or is no launcher.
+            If the other end has closed the connection, or, as its text says, is no launcher.
         """
         try:
             came = self.socket.recv(1 << 16)
         except OSError:
             came = b""
         *lines, self._rest = (self._rest + came).split(b"\n")
-        if not came or len(self._rest) > MOST:
+        if not came:
             raise EOFError
         try:
+            if len(self._rest) > MOST:
+                raise ValueError
             return [_PARSER.validate_json(line) for line in lines]
-        except ValidationError:
-            raise EOFError from None
+        except ValueError:  # also of pydantic
+            raise EOFError("what answers there is no launcher") from None
 
     def finish(self) -> None:
         """Send nothing more."""

@@ -214,6 +214,24 @@ def test_a_port_that_is_taken_is_said_by_machine_0(board):
         join(Place(board, COUNT, 0), OWN)
 
 
+@pytest.mark.parametrize("machine", [1, None])
+def test_another_program_at_the_port_is_told_from_a_launcher(board, machine):
+    """Whoever has no number takes it for machine 0."""
+
+    def answer(server):
+        with server.accept()[0] as connection:
+            connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+            while connection.recv(1024):  # else what is not read would reset the line
+                pass
+
+    with socket.create_server((board.host, board.port)) as server:
+        thread = threading.Thread(target=answer, args=[server], daemon=True)
+        thread.start()
+        with pytest.raises(PeerError, match="machine 0: what answers there is no laun"):
+            join(Place(board, COUNT, machine), OWN)
+        thread.join(LIMIT_S)
+
+
 @pytest.mark.parametrize("machine", [0, 1, None])
 def test_a_host_that_does_not_resolve_is_said_at_once(machine):
     board = Fixed("no.such.host.invalid", 29400)

@@ -134,7 +134,9 @@ def test_all_ends_with_the_driver(tmp_path, hosts, launch, number):
     ((status, _, errors),) = ends([driver])
     assert status == (130 if number == signal.SIGINT else -number)
     if number == signal.SIGINT:
-        assert errors.count("stopped by Ctrl-C") == 1, errors
+        # a host that is told late may say first who has told it
+        line = "stopped by Ctrl-C; results so far are saved"
+        assert errors.splitlines().count(line) == 1, errors
     gone(tmp_path)
     assert (tmp_path / "run/machine2/0_results.jsonl").stat().st_size
 
