@@ -12,16 +12,16 @@ from decentralizepy.randomness import Purpose, stream
 class RandomGeometric(Graph):
     """Place nodes at random in the unit square; connect those within ``radius``.
 
-    A model of wireless sensor networks (Penrose, Random Geometric Graphs, 2003). The graph may be
-    disconnected; above the default radius, it rarely is.
+    A model of wireless sensor networks (Penrose, Random Geometric Graphs, 2003). The graph
+    may be disconnected; above the default radius, it rarely is.
 
     Parameters
     ----------
     n_procs : int
         Number of nodes.
     radius : float, optional
-        The default is ``sqrt(2 log(n) / n)``; graphs are connected with high probability above
-        ``sqrt(log(n) / (pi n))``.
+        The default is ``sqrt(2 log(n) / n)``; graphs are connected with high probability
+        above ``sqrt(log(n) / (pi n))``.
     seed : int, default 0
         The seed of the places.
     """

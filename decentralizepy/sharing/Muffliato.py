@@ -31,7 +31,8 @@ class Muffliato(NoisySharing, PreparedSharing):
 
     With clipping and noise, results have ``local_epsilon`` and, if ``gossip_steps = 1``
     and nodes average along the graph, ``network_epsilon``
-    (:func:`decentralizepy.privacy.network.spent`), for replacing all data of one node: an update then changes by at most ``2 max_update_norm``.
+    (:func:`decentralizepy.privacy.network.spent`), for replacing all data of one node: an
+    update then changes by at most ``2 max_update_norm``.
 
     Parameters
     ----------
