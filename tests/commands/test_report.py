@@ -16,7 +16,7 @@ def make(folder, accuracy=40.0, alpha=0.1, **more):
         write(folder / f"{rank}_results.json", row)
     content = {
         "configuration": {"SHARING": {"sharing_class": "Sharing", "alpha": alpha}},
-        "flags": {"iterations": 3, "machine_id": 0},
+        "flags": {"iterations": 3, "machine_id": int(folder.name == "machine1")},
         "seeds": {"DATASET.random_seed": 1},
         "started": "2026-11-25T10:00:00+00:00",
         "ended": "2026-11-25T10:01:05+00:00",
