@@ -61,7 +61,7 @@ ALLOWED = {
     | {"runs", "network", "node.process", "communication.workers"}
     | {"results.columns", "results.lines"},
     # it forks, as engines do
-    "sweeps": RUN | {"engines.openmp"},
+    "sweeps": RUN | {"engines.forks"},
     "placement": RUN,
     "tracking": {"files"},
     "results": TEXT | {"network.record"},

@@ -15,9 +15,9 @@ from multiprocessing import connection
 from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Semaphore
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
-from decentralizepy.engines import hanging, openmp
+from decentralizepy.engines import forks, hanging
 from decentralizepy.engines.engine import Engine, GoOn
 from decentralizepy.engines.failure import Failed, judge
 from decentralizepy.errors import PeerError
@@ -56,11 +56,8 @@ class LocalNodes(Engine):
         """
         gc.collect()
         gc.freeze()  # the collector would write to shared pages, which copies them
-        openmp.end_threads()
-        methods = multiprocessing.get_all_start_methods()
-        context: Any = multiprocessing.get_context(
-            "fork" if "fork" in methods else None
-        )
+        forks.end_threads()
+        context = forks.context()
         gate = context.Semaphore(0)
         with _signals_held():
             for spec in self.specs:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import decentralizepy
-from decentralizepy.engines.openmp import end_threads
+from decentralizepy.engines.forks import context, end_threads
 from decentralizepy.runs.signals import ENDING
 from decentralizepy.sweeps.meter import Meter, at_once
 from decentralizepy.sweeps.plan import Job, set_flags
@@ -158,11 +158,8 @@ def _context() -> Any:
     """Return what starts processes: by a fork, unless CUDA would not survive it."""
     import torch
 
-    methods = multiprocessing.get_all_start_methods()
     used = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
-    return multiprocessing.get_context(
-        "fork" if "fork" in methods and not used else "spawn"
-    )
+    return multiprocessing.get_context("spawn") if used else context()
 
 
 def run_point(

@@ -1,8 +1,10 @@
-"""Ends OpenMP's threads before a fork, after which nobody could wake them."""
+"""How processes are forked, without OpenMP's threads, which nobody could wake there."""
 
 import ctypes
+import multiprocessing
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 _RUNTIMES = ("libgomp", "libomp", "libiomp")
 _HARD = 2  # omp_pause_hard: the threads end, and start anew when needed
@@ -18,6 +20,12 @@ def end_threads() -> None:
     for path in _loaded():
         with suppress(OSError, AttributeError):  # older than OpenMP 5.0
             ctypes.CDLL(path).omp_pause_resource_all(_HARD)
+
+
+def context() -> Any:
+    """Return the context of multiprocessing that forks, or else the system's own."""
+    methods = multiprocessing.get_all_start_methods()
+    return multiprocessing.get_context("fork" if "fork" in methods else None)
 
 
 def _loaded() -> set[str]:
