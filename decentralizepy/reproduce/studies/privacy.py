@@ -4,6 +4,13 @@ from decentralizepy.reproduce.study import Claim, Study
 
 _ZIP = "SHARING.sharing_class=ZipDL"
 _HIDING = ("Zip-DL-0.1", "Zip-DL-0.3", "Shatter")
+_LEAKS = [Claim("D-PSGD", measure="membership")]
+_HIDDEN = [
+    Claim("D-PSGD", other, measure=measure)
+    for measure in ("membership", "linked")
+    for other in _HIDING
+]
+_COSTS = [Claim(other, "D-PSGD", low=-2) for other in _HIDING]
 
 STUDY = Study(
     paper="Biswas et al., Zip-DL, PoPETs 2025, arXiv:2403.11795; Shatter, arXiv:2404.09536",
@@ -24,11 +31,6 @@ STUDY = Study(
         "Zip-DL-0.3": [_ZIP, "SHARING.noise_std=0.3"],
         "Shatter": ["SHARING.sharing_class=Shatter", "SHARING.vnodes_per_node=4"],
     },
-    claims=(
-        Claim("D-PSGD", measure="membership"),
-        *(Claim("D-PSGD", other, measure="membership") for other in _HIDING),
-        *(Claim("D-PSGD", other, measure="linked") for other in _HIDING),
-        *(Claim(other, "D-PSGD", low=-2) for other in _HIDING),
-    ),
+    claims=_LEAKS + _HIDDEN + _COSTS,
     rounds=50,
 )
