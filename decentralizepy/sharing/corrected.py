@@ -26,17 +26,8 @@ class CorrectedSharing(Serverless, PreparedSharing):
     The neighbors must be the same in every round. On undirected graphs, all of these
     algorithms move the mean over nodes exactly by the mean of d.
 
-    Parameters
-    ----------
-    *parts
-        The eight of :class:`~decentralizepy.sharing.Sharing.Sharing`.
-    **codec
-        compress, compression_package, compression_class, float_precision.
-
-    Attributes
-    ----------
-    x : torch.Tensor, shape (N,)
-        The model at the start of the round.
+    Parameters and attributes as for
+    :class:`~decentralizepy.sharing.prepared.PreparedSharing`.
     """
 
     keeps_peer_state = True
